@@ -1,0 +1,197 @@
+//! Identifiers: the world's own names where it has them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
+
+/// A SHA-256 content address, `sha256:` and 64 lower-case hex digits
+/// (OCI image specification, descriptor.md).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The digest of `content`.
+    pub fn of(content: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(content).into())
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The 64 hex digits, without the algorithm.
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// The first 12 hex digits, as people quote a digest.
+    pub fn short(&self) -> String {
+        hex(&self.0[..6])
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("invariant: writing to a string cannot fail");
+            text
+        })
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is no `sha256:` digest.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a digest: '{0}' (expected 'sha256:' and 64 hexadecimal digits)")]
+pub struct ParseDigestError(String);
+
+impl FromStr for Digest {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || ParseDigestError(text.chars().take(100).collect());
+        let digits = text.strip_prefix("sha256:").ok_or_else(refuse)?.as_bytes();
+        if digits.len() != 64 {
+            return Err(refuse());
+        }
+        let nibble = |digit: u8| match digit {
+            b'0'..=b'9' => Ok(digit - b'0'),
+            b'a'..=b'f' => Ok(digit - b'a' + 10),
+            _ => Err(refuse()),
+        };
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What makes two sightings the same finding: 32 lower-case hex digits.
+///
+/// Specified so that other tools can compute it: the first 16 bytes of
+/// the SHA-256 of the parts in order, each part preceded by its length
+/// in bytes as a 64-bit little-endian number. For a vulnerability the
+/// parts are `vulnerability`, the vulnerability's id (see
+/// [`crate::vulnerability`]), the subject's identity (for an image its
+/// repository and digest, for a machine its name), the package's
+/// versionless purl and the path of the file that names the package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    pub fn of(parts: &[&str]) -> Self {
+        let mut hasher = sha2::Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        Self(hex(&hasher.finalize()[..16]))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name a vulnerability goes by: its CVE id where it has one, else
+/// the id of the advisory that told us (`GHSA-…`, `RUSTSEC-…`, …).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VulnerabilityId(String);
+
+impl VulnerabilityId {
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_cve(&self) -> bool {
+        self.0.starts_with("CVE-")
+    }
+}
+
+impl fmt::Display for VulnerabilityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_reads_back_what_it_prints() {
+        let digest = Digest::of(b"seawall");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert_eq!(digest.short().len(), 12);
+    }
+
+    #[test]
+    fn other_algorithms_short_and_upper_case_digests_are_refused() {
+        for text in [
+            "",
+            "sha256:",
+            "sha512:00",
+            "sha256:zz",
+            &format!("sha256:{}", "A".repeat(64)),
+            &format!("sha256:{}", "é".repeat(32)),
+        ] {
+            assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_keep_their_published_vectors() {
+        assert_eq!(
+            Fingerprint::of(&[]).as_str(),
+            "e3b0c44298fc1c149afbf4c8996fb924"
+        );
+        assert_ne!(Fingerprint::of(&["ab", "c"]), Fingerprint::of(&["a", "bc"]));
+        assert_eq!(
+            Fingerprint::of(&["vulnerability", "CVE-2021-44228"]),
+            Fingerprint::of(&["vulnerability", "CVE-2021-44228"])
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! The nouns of the product, and nothing that acts on them.
+//!
+//! Every other crate speaks in these types, so that a finding in the
+//! matcher, in the database, on the wire and on the screen is the same
+//! thing under the same name. This room does no input or output and
+//! knows neither a database nor a protocol; what it parses (package
+//! URLs, digests, ecosystems) it parses from strings handed in.
+
+pub mod advisory;
+pub mod db;
+pub mod ecosystem;
+pub mod error;
+pub mod finding;
+pub mod id;
+pub mod image;
+pub mod package;
+pub mod purl;
+pub mod sbom;
+pub mod scan;
+pub mod severity;
+pub mod time;
+pub mod vulnerability;
+pub mod warning;
+
+pub use advisory::AffectedState;
+pub use ecosystem::{Ecosystem, VersionScheme};
+pub use finding::{Finding, FindingKind, Fix, Suppression};
+pub use id::{Digest, Fingerprint, VulnerabilityId};
+pub use image::{ImageConfig, ImageIdentity, Layer, OperatingSystem, Platform};
+pub use package::{Package, PackageKind, SourcePackage};
+pub use purl::Purl;
+pub use sbom::Sbom;
+pub use scan::{Report, TargetKind};
+pub use severity::Severity;
+pub use time::{Clock, SystemClock};
+pub use vulnerability::Vulnerability;
+pub use warning::Warning;

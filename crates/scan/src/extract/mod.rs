@@ -1,0 +1,211 @@
+//! Extractors: one small file for each package database, lock file or
+//! binary format.
+//!
+//! The walk opens, bounds and buffers files; an extractor only says
+//! which files it wants and parses the bytes it is handed. It never
+//! opens a file itself and never panics on what it reads: damage becomes
+//! a warning, and whatever was understood before the damage is kept.
+
+use std::io::{Read, Seek};
+
+use model::{OperatingSystem, PackageKind, SourcePackage};
+use serde::{Deserialize, Serialize};
+
+/// One parser. Stateless; called from several threads at once.
+pub(crate) trait Extractor: Sync {
+    /// Stable, unique, kebab-case: part of the cache key.
+    fn name(&self) -> &'static str;
+
+    /// Raised whenever the same bytes give another result, so that
+    /// cached results are made anew.
+    fn version(&self) -> u32;
+
+    /// Asked of every regular file (and resolved hard link) in a layer:
+    /// must be cheap and allocation-free.
+    fn wants(&self, file: &FileMeta<'_>) -> Option<Want>;
+
+    /// Parses one wanted file into `out`.
+    fn extract(&self, file: &mut Input<'_>, out: &mut Extraction);
+}
+
+/// What is known of a file before it is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileMeta<'a> {
+    /// Relative to the root, no leading slash, no `.` or `..`.
+    pub path: &'a str,
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+impl<'a> FileMeta<'a> {
+    /// The path's last component.
+    pub(crate) fn name(&self) -> &'a str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+}
+
+/// How an extractor wants a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Whole, in memory, if not larger than this many bytes; a larger
+    /// file becomes a warning.
+    Whole { limit: u64 },
+    /// Seekable: in memory when small, else in an unlinked temporary
+    /// file. Larger than this many bytes becomes a warning.
+    Seekable { limit: u64 },
+    /// As `Seekable`, but only if the file begins with `magic`; any other
+    /// file is passed over in silence.
+    SeekableIf { magic: &'static [u8], limit: u64 },
+}
+
+pub(crate) trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// One file, opened.
+pub(crate) struct Input<'a> {
+    pub path: &'a str,
+    pub size: u64,
+    content: Content<'a>,
+}
+
+enum Content<'a> {
+    Memory(std::io::Cursor<&'a [u8]>),
+    Spooled(&'a mut dyn ReadSeek),
+}
+
+impl std::fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input")
+            .field("path", &self.path)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn memory(path: &'a str, bytes: &'a [u8]) -> Self {
+        Self {
+            path,
+            size: bytes.len() as u64,
+            content: Content::Memory(std::io::Cursor::new(bytes)),
+        }
+    }
+
+    pub(crate) fn spooled(path: &'a str, size: u64, content: &'a mut dyn ReadSeek) -> Self {
+        Self {
+            path,
+            size,
+            content: Content::Spooled(content),
+        }
+    }
+
+    /// The whole file. Empty for a spooled one: ask [`Self::seekable`]
+    /// where the extractor wanted it seekable.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        match &self.content {
+            Content::Memory(cursor) => cursor.get_ref(),
+            Content::Spooled(_) => &[],
+        }
+    }
+
+    /// The file as a seekable stream, wherever it is kept.
+    pub(crate) fn seekable(&mut self) -> &mut dyn ReadSeek {
+        match &mut self.content {
+            Content::Memory(cursor) => cursor,
+            Content::Spooled(file) => *file,
+        }
+    }
+}
+
+/// What one extractor learned from one file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Extraction {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<Found>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<OperatingSystem>,
+    /// Files a distribution package put there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<Owned>,
+    /// What could not be understood, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl Extraction {
+    pub(crate) fn warn(&mut self, message: impl Into<String>) {
+        self.warnings.push(message.into());
+    }
+}
+
+/// A package as its own database or lock file states it. The ecosystem,
+/// the package URL and the layer are added when layers are squashed,
+/// once the operating system is known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub kind: PackageKind,
+    /// See [`model::Package::name`] for the spelling of each kind.
+    pub name: String,
+    pub version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourcePackage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licenses: Vec<String>,
+    /// Path inside the file, for archives: `BOOT-INF/lib/a.jar`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner_path: Option<String>,
+    /// Further package-URL qualifiers (`epoch`, `modularitylabel`,
+    /// `type`), beyond what the squash adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub qualifiers: Vec<(String, String)>,
+}
+
+impl Found {
+    pub(crate) fn new(
+        kind: PackageKind,
+        name: impl Into<String>,
+        version: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            version: version.into(),
+            source: None,
+            architecture: None,
+            licenses: Vec::new(),
+            inner_path: None,
+            qualifiers: Vec::new(),
+        }
+    }
+}
+
+/// Which files one distribution package owns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owned {
+    pub package: String,
+    /// [`path_key`] of each file, sorted.
+    pub files: Vec<u64>,
+}
+
+/// A path as a number, for ownership look-ups over tens of thousands of
+/// files. `bin`, `sbin`, `lib` and `lib64` at the root are read as links
+/// into `usr`, because databases and archives disagree about them.
+pub(crate) fn path_key(path: &str) -> u64 {
+    let path = path.trim_start_matches("./").trim_start_matches('/');
+    let merged = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"]
+        .iter()
+        .any(|root| path.starts_with(root));
+    if merged {
+        xxhash_rust::xxh3::xxh3_64(format!("usr/{path}").as_bytes())
+    } else {
+        xxhash_rust::xxh3::xxh3_64(path.as_bytes())
+    }
+}
+
+/// Every extractor, in the order their results are listed.
+pub(crate) fn all() -> &'static [&'static dyn Extractor] {
+    &[]
+}
