@@ -1,1 +1,47 @@
+//! The wire contract: the bodies that cross HTTP, and nothing else.
+//!
+//! Every type here is a shape the dashboard, the command line and other
+//! programs may rely on; it is made from the model's nouns by `From`, so
+//! that the product may change inside without the wire changing with it.
+//! This room knows neither the web framework nor SQL. `openapi.json`
+//! beside `src` is generated from these types and the server's routes
+//! and is the contract in one file.
 
+pub mod change;
+pub mod database;
+pub mod environment;
+pub mod event;
+pub mod facet;
+pub mod finding;
+pub mod image;
+pub mod layer;
+pub mod overview;
+pub mod package;
+pub mod page;
+pub mod problem;
+pub mod scan;
+pub mod search;
+pub mod session;
+pub mod severity;
+pub mod vulnerability;
+
+pub use change::{Change, ChangeKind};
+pub use database::{Database, DatabaseState};
+pub use environment::Environment;
+pub use event::Event;
+pub use facet::{Facet, FacetValue, Facets};
+pub use finding::{Finding, FindingState, Fix, FixState, Suppression};
+pub use image::{Image, ImageDetail, ImageRef, TargetKind};
+pub use layer::{Layer, Layers};
+pub use overview::{Overview, TopFix};
+pub use package::{Package, PackageKind};
+pub use page::Page;
+pub use problem::Problem;
+pub use scan::{Scan, ScanState};
+pub use search::SearchResults;
+pub use session::Session;
+pub use severity::{Severity, SeverityCounts};
+pub use vulnerability::{Vulnerability, VulnerabilityDetail};
+
+/// The contract as generated from this version's routes and types.
+pub const OPENAPI_JSON: &str = include_str!("../openapi.json");

@@ -1,0 +1,35 @@
+//! Live events: the `data` of each server-sent event.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Database, ImageRef, Scan};
+
+/// One live event. The server-sent event's `event` field equals `type`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// A scan was queued, moved on or ended.
+    Scan { scan: Box<Scan> },
+    /// An image or its findings changed: read it again.
+    Image { image: ImageRef },
+    /// An image is gone.
+    ImageRemoved { id: String },
+    /// The database changed or is being worked on.
+    Database { database: Box<Database> },
+    /// Events were lost: read everything again.
+    Resync,
+}
+
+impl Event {
+    /// The server-sent event's `event` field.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Scan { .. } => "scan",
+            Self::Image { .. } => "image",
+            Self::ImageRemoved { .. } => "image_removed",
+            Self::Database { .. } => "database",
+            Self::Resync => "resync",
+        }
+    }
+}

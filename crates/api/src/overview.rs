@@ -1,0 +1,108 @@
+//! The overview: how things stand, and what to do first.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{Change, Database, Image, ImageRef, PackageKind, Scan, SeverityCounts, Vulnerability};
+
+/// How things stand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Overview {
+    pub totals: Totals,
+    /// The images with the worst findings.
+    pub top_images: Vec<Image>,
+    /// The upgrades that close the most.
+    pub top_fixes: Vec<TopFix>,
+    /// The vulnerabilities most likely to hurt: exploited ones first.
+    pub top_vulnerabilities: Vec<Vulnerability>,
+    pub coverage: Coverage,
+    pub database: Database,
+    /// Scans running or queued, running first; at most 20.
+    pub scans: Vec<Scan>,
+    pub changes: Vec<Change>,
+}
+
+/// Counts over everything in scope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Totals {
+    /// Container images.
+    pub images: u64,
+    /// Root file systems.
+    pub machines: u64,
+    pub sboms: u64,
+    pub packages: u64,
+    /// Open findings.
+    pub findings: SeverityCounts,
+    /// Different vulnerabilities among them.
+    pub vulnerabilities: SeverityCounts,
+    pub fixable: u64,
+    pub kev: u64,
+    pub suppressed: u64,
+    /// Scans queued or running.
+    pub scans_active: u64,
+}
+
+/// How much of what is there has been looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Coverage {
+    /// Targets looked at whole.
+    pub complete: u64,
+    /// Targets of which part could not be read.
+    pub partial: u64,
+    /// Targets whose last scan failed.
+    pub failed: u64,
+    /// What is not covered, most important first.
+    pub gaps: Vec<Gap>,
+}
+
+/// One reason why the picture is incomplete, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Gap {
+    pub kind: GapKind,
+    pub message: String,
+    pub advice: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageRef>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GapKind {
+    /// Only the starter set, or too old.
+    Database,
+    /// Part of a target could not be read.
+    Partial,
+    /// A target could not be scanned.
+    Failed,
+    /// Docker or containerd is here but does not let us in.
+    Runtime,
+    /// No advisory source for an operating system or language.
+    Source,
+}
+
+/// One upgrade, and what it would close.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TopFix {
+    pub kind: PackageKind,
+    pub package: String,
+    /// The versions installed.
+    pub installed: Vec<String>,
+    /// Upgrading to this closes them all.
+    pub version: String,
+    /// Open findings it closes.
+    pub closes: SeverityCounts,
+    /// Images it touches.
+    pub images: u64,
+    /// The layer to change, within one image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<u32>,
+}
+
+/// The scope of the overview.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OverviewQuery {
+    /// One environment; all when absent.
+    pub environment: Option<String>,
+}

@@ -1,0 +1,5 @@
+//! What the running server holds, handed to every handler and job.
+
+/// The running server.
+#[derive(Debug)]
+pub(crate) struct App {}

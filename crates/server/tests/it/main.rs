@@ -1,0 +1,3 @@
+//! The server, spoken to as its users do.
+
+mod contract;
