@@ -6,6 +6,11 @@
 //! opens a file itself and never panics on what it reads: damage becomes
 //! a warning, and whatever was understood before the damage is kept.
 
+mod apk;
+mod dpkg;
+pub(crate) mod os_release;
+mod ownership;
+
 use std::io::{Read, Seek};
 
 use model::{OperatingSystem, PackageKind, SourcePackage};
@@ -207,5 +212,5 @@ pub(crate) fn path_key(path: &str) -> u64 {
 
 /// Every extractor, in the order their results are listed.
 pub(crate) fn all() -> &'static [&'static dyn Extractor] {
-    &[]
+    &[&os_release::OsRelease, &dpkg::Dpkg, &apk::Apk]
 }
