@@ -161,8 +161,9 @@ impl OperatingSystem {
             "alpine" => Ecosystem::with_release("Alpine", format!("v{minor}")),
             "wolfi" => Ecosystem::new("Wolfi"),
             "chainguard" => Ecosystem::new("Chainguard"),
-            "rhel" => Ecosystem::with_release("Red Hat", format!("enterprise_linux:{major}")),
-            "centos" => Ecosystem::with_release("Red Hat", format!("enterprise_linux:{major}")),
+            "rhel" | "centos" => {
+                Ecosystem::with_release("Red Hat", format!("enterprise_linux:{major}"))
+            }
             "almalinux" => Ecosystem::with_release("AlmaLinux", major),
             "rocky" => Ecosystem::with_release("Rocky Linux", major),
             "ol" => Ecosystem::with_release("Oracle Linux", major),

@@ -7,6 +7,7 @@
 //! URLs, digests, ecosystems) it parses from strings handed in.
 
 pub mod advisory;
+pub mod cancel;
 pub mod db;
 pub mod ecosystem;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod vulnerability;
 pub mod warning;
 
 pub use advisory::AffectedState;
+pub use cancel::Cancel;
 pub use ecosystem::{Ecosystem, VersionScheme};
 pub use finding::{Finding, FindingKind, Fix, Suppression};
 pub use id::{Digest, Fingerprint, VulnerabilityId};

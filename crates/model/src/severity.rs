@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn cvss_bands_follow_the_specification() {
-        let bands = [0.0, 0.1, 3.9, 4.0, 6.9, 7.0, 8.9, 9.0, 10.0].map(Severity::from_cvss);
         use Severity::{Critical, High, Info, Low, Medium};
+        let bands = [0.0, 0.1, 3.9, 4.0, 6.9, 7.0, 8.9, 9.0, 10.0].map(Severity::from_cvss);
         assert_eq!(
             bands,
             [

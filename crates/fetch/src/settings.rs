@@ -1,0 +1,38 @@
+//! What may be chosen about the client.
+
+use std::{path::PathBuf, time::Duration};
+
+/// How requests are made. The defaults suit registries and feeds alike.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub user_agent: String,
+    /// Resolving, connecting and the TLS handshake, together.
+    pub connect_timeout: Duration,
+    /// The longest silence while waiting for or reading an answer.
+    pub idle_timeout: Duration,
+    /// How many times a request is sent again after a fault that may
+    /// pass (see [`crate::Request::send`]).
+    pub retries: u32,
+    /// The longest single wait between two tries, also when the server
+    /// asks for more.
+    pub longest_wait: Duration,
+    /// Further trusted certificates, PEM, beside the machine's own.
+    pub ca_file: Option<PathBuf>,
+    /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`
+    /// are heeded. A loopback address is never asked for by proxy.
+    pub proxy_from_environment: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!("seawall/", env!("CARGO_PKG_VERSION")).to_owned(),
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            retries: 4,
+            longest_wait: Duration::from_secs(30),
+            ca_file: None,
+            proxy_from_environment: true,
+        }
+    }
+}
