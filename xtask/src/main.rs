@@ -1,3 +1,56 @@
 //! Developer commands: `cargo xtask <command>`.
 
-fn main() {}
+mod tidy;
+
+use std::{path::PathBuf, process::ExitCode};
+
+const HELP: &str = "\
+Developer commands.
+
+Usage: cargo xtask <command>
+
+Commands:
+  tidy    check what the compiler and clippy cannot: which room may depend
+          on which, where SQL, HTTP and the kernel may be touched, file
+          sizes and names, generated files, the dependency count
+  help    print this
+";
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a developer's command speaks on the terminal"
+)]
+fn main() -> ExitCode {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(PathBuf::from)
+        .expect("invariant: xtask lies inside the workspace");
+    match std::env::args().nth(1).as_deref() {
+        Some("tidy") => match tidy::check(&root) {
+            Ok(report) if report.offences.is_empty() => {
+                println!("{}", report.summary);
+                ExitCode::SUCCESS
+            }
+            Ok(report) => {
+                for offence in &report.offences {
+                    eprintln!("tidy: {offence}");
+                }
+                eprintln!("tidy: {} offences", report.offences.len());
+                ExitCode::FAILURE
+            }
+            Err(error) => {
+                eprintln!("tidy: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+        None | Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Some(other) => {
+            eprintln!("xtask: no command '{other}'\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
