@@ -1,0 +1,241 @@
+//! Real servers for tests, started on loopback from the system's
+//! packages, stopped and removed on drop.
+
+use std::{
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use tempfile::TempDir;
+
+use crate::skip::skipped;
+
+/// How long a server may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_millis(50);
+
+/// A program of the system, in `PATH` or where administrators' programs
+/// lie; `None` (after saying so) where it is not installed.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let found = ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/bin", "/sbin"]
+        .iter()
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| path.exists());
+    if found.is_none() {
+        skipped(&format!("{name} is not installed"));
+    }
+    found
+}
+
+/// Whether this process may start container engines and change roots.
+pub fn is_root(what: &str) -> bool {
+    let root = std::fs::metadata("/proc/self")
+        .is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
+    if !root {
+        skipped(&format!("{what} needs root"));
+    }
+    root
+}
+
+/// A port nobody listens on at this moment.
+pub fn spare_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("invariant: loopback has a free port")
+        .port()
+}
+
+/// A running server process and its folder.
+#[derive(Debug)]
+pub struct Service {
+    child: Child,
+    folder: TempDir,
+    log: PathBuf,
+}
+
+impl Service {
+    fn start(name: &str, folder: TempDir, command: &mut Command) -> anyhow::Result<Self> {
+        let log = folder.path().join(format!("{name}.log"));
+        let output = std::fs::File::create(&log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("failed to start {name}"))?;
+        Ok(Self { child, folder, log })
+    }
+
+    fn wait_until(&mut self, ready: impl Fn() -> bool) -> anyhow::Result<()> {
+        let mut waited = Duration::ZERO;
+        while !ready() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("ended with {status}: {}", self.log());
+            }
+            if waited > PATIENCE {
+                bail!("not ready after {PATIENCE:?}: {}", self.log());
+            }
+            thread::sleep(STEP);
+            waited += STEP;
+        }
+        Ok(())
+    }
+
+    /// What the server has printed so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // A polite end first: engines unmount what they mounted.
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        for _ in 0..100 {
+            if asked.is_err() || matches!(self.child.try_wait(), Ok(Some(_))) {
+                break;
+            }
+            thread::sleep(STEP);
+        }
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A real OCI registry (Docker distribution), without authentication.
+#[derive(Debug)]
+pub struct Registry {
+    pub service: Service,
+    /// `127.0.0.1:port`.
+    pub host: String,
+}
+
+impl Registry {
+    pub fn start() -> anyhow::Result<Option<Self>> {
+        let Some(binary) = program("docker-registry") else {
+            return Ok(None);
+        };
+        let folder = TempDir::new()?;
+        let port = spare_port();
+        let config = folder.path().join("config.yml");
+        let storage = folder.path().join("blobs");
+        std::fs::write(
+            &config,
+            format!(
+                "version: 0.1\n\
+                 log: {{level: info}}\n\
+                 storage: {{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: true}}}}\n\
+                 http: {{addr: '127.0.0.1:{port}'}}\n",
+                storage.display()
+            ),
+        )?;
+        let mut service = Service::start(
+            "docker-registry",
+            folder,
+            Command::new(binary).arg("serve").arg(&config),
+        )?;
+        service.wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())?;
+        Ok(Some(Self {
+            service,
+            host: format!("127.0.0.1:{port}"),
+        }))
+    }
+
+    /// Blob downloads the registry has served.
+    pub fn blob_requests(&self) -> usize {
+        self.service
+            .log()
+            .lines()
+            .filter(|line| line.contains("GET") && line.contains("/blobs/"))
+            .filter(|line| line.contains("http.response.status"))
+            .count()
+    }
+}
+
+/// A real Docker Engine with a folder and socket of its own.
+#[derive(Debug)]
+pub struct Engine {
+    pub service: Service,
+    pub socket: PathBuf,
+}
+
+impl Engine {
+    pub fn start() -> anyhow::Result<Option<Self>> {
+        let (Some(binary), Some(_)) = (program("dockerd"), program("containerd")) else {
+            return Ok(None);
+        };
+        if !is_root("Docker Engine") {
+            return Ok(None);
+        }
+        let folder = TempDir::new()?;
+        let at = |name: &str| folder.path().join(name);
+        let socket = at("docker.sock");
+        let mut command = Command::new(binary);
+        command
+            .args(["--iptables=false", "--ip6tables=false", "--bridge=none"])
+            .args(["--storage-driver=vfs", "--host"])
+            .arg(format!("unix://{}", socket.display()))
+            .arg("--data-root")
+            .arg(at("data"))
+            .arg("--exec-root")
+            .arg(at("exec"))
+            .arg("--pidfile")
+            .arg(at("docker.pid"));
+        let mut service = Service::start("dockerd", folder, &mut command)?;
+        if let Err(error) = service.wait_until(|| UnixStream::connect(&socket).is_ok()) {
+            skipped(&format!("Docker Engine does not start here: {error:#}"));
+            return Ok(None);
+        }
+        Ok(Some(Self { service, socket }))
+    }
+}
+
+/// A real containerd with a folder and socket of its own.
+#[derive(Debug)]
+pub struct Containerd {
+    pub service: Service,
+    pub socket: PathBuf,
+}
+
+impl Containerd {
+    pub fn start() -> anyhow::Result<Option<Self>> {
+        let Some(binary) = program("containerd") else {
+            return Ok(None);
+        };
+        if !is_root("containerd") {
+            return Ok(None);
+        }
+        let folder = TempDir::new()?;
+        let at = |name: &str| folder.path().join(name);
+        let socket = at("containerd.sock");
+        let config = at("config.toml");
+        std::fs::write(&config, "version = 2\n")?;
+        let mut command = Command::new(binary);
+        command
+            .arg("--config")
+            .arg(&config)
+            .arg("--root")
+            .arg(at("root"))
+            .arg("--state")
+            .arg(at("state"))
+            .arg("--address")
+            .arg(&socket);
+        let mut service = Service::start("containerd", folder, &mut command)?;
+        if let Err(error) = service.wait_until(|| UnixStream::connect(&socket).is_ok()) {
+            skipped(&format!("containerd does not start here: {error:#}"));
+            return Ok(None);
+        }
+        Ok(Some(Self { service, socket }))
+    }
+}
