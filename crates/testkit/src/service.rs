@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::skip::skipped;
 
 /// How long a server may take until it answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const STEP: Duration = Duration::from_millis(50);
 
 /// A program of the system, in `PATH` or where administrators' programs

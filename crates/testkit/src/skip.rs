@@ -8,7 +8,6 @@ pub fn skipped(why: &str) {
 
 /// Where the shared test data lies, or `None` (after saying so).
 pub fn data(folder: &str) -> Option<std::path::PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "tests read their environment")]
     let base = std::env::var_os("SEAWALL_TESTDATA").map_or_else(
         || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
         std::path::PathBuf::from,
