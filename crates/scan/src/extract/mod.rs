@@ -7,9 +7,18 @@
 //! a warning, and whatever was understood before the damage is kept.
 
 mod apk;
+#[cfg(test)]
+mod check;
 mod dpkg;
+mod json;
+mod lines;
+mod listing;
+mod node_module;
+mod npm_lock;
 pub(crate) mod os_release;
 mod ownership;
+mod pnpm_lock;
+mod yarn_lock;
 
 use std::io::{Read, Seek};
 
@@ -210,7 +219,23 @@ pub(crate) fn path_key(path: &str) -> u64 {
     }
 }
 
+/// No lock file in use comes near this size.
+const LOCK_FILE_LIMIT: u64 = 32 << 20;
+
+/// Whether `path` lies inside a folder called `folder`.
+fn inside(path: &str, folder: &str) -> bool {
+    path.split('/').rev().skip(1).any(|part| part == folder)
+}
+
 /// Every extractor, in the order their results are listed.
 pub(crate) fn all() -> &'static [&'static dyn Extractor] {
-    &[&os_release::OsRelease, &dpkg::Dpkg, &apk::Apk]
+    &[
+        &os_release::OsRelease,
+        &dpkg::Dpkg,
+        &apk::Apk,
+        &node_module::NodeModule,
+        &npm_lock::NpmLock,
+        &pnpm_lock::PnpmLock,
+        &yarn_lock::YarnLock,
+    ]
 }
