@@ -114,10 +114,10 @@ fn dependencies(root: &Path, offences: &mut Vec<String>) -> anyhow::Result<()> {
         .context("cargo metadata lists no packages")?;
     let rooms: BTreeSet<&str> = ROOMS.iter().map(|(room, _)| *room).collect();
     for package in packages {
-        let room = package["name"].as_str().unwrap_or_default();
-        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+        let owner = package["name"].as_str().unwrap_or_default();
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == owner) else {
             offences.push(format!(
-                "crate '{room}' is in no room: add it to xtask and ARCHITECTURE.md, with a reason"
+                "crate '{owner}' is in no room: add it to xtask and ARCHITECTURE.md, with a reason"
             ));
             continue;
         };
@@ -125,14 +125,14 @@ fn dependencies(root: &Path, offences: &mut Vec<String>) -> anyhow::Result<()> {
             let name = dependency["name"].as_str().unwrap_or_default();
             let for_tests = dependency["kind"].as_str() == Some("dev");
             if rooms.contains(name) && !for_tests && !allowed.contains(&name) {
-                offences.push(format!("'{room}' must not know '{name}'"));
+                offences.push(format!("'{owner}' must not know '{name}'"));
             }
             if let Some((_, keepers)) = KEPT_TO.iter().find(|(kept, _)| *kept == name)
-                && !keepers.contains(&room)
+                && !keepers.contains(&owner)
                 && !for_tests
             {
                 offences.push(format!(
-                    "'{room}' must not depend on '{name}', which is kept to {}",
+                    "'{owner}' must not depend on '{name}', which is kept to {}",
                     keepers.join(", ")
                 ));
             }

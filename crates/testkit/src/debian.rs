@@ -69,8 +69,7 @@ pub fn roots(folder: &Path) -> anyhow::Result<Option<Roots>> {
 fn build(roots: &Roots) -> anyhow::Result<()> {
     run(Command::new("debootstrap")
         .args(["--variant=minbase", "bookworm"])
-        .arg(&roots.base)
-        .arg("http://deb.debian.org/debian"))?;
+        .arg(&roots.base))?;
     // Packages that start services must not start them here.
     fs::write(
         roots.base.join("usr/sbin/policy-rc.d"),
@@ -89,11 +88,21 @@ fn build(roots: &Roots) -> anyhow::Result<()> {
     copy(&roots.old, &roots.updated)?;
     fs::write(
         roots.updated.join("etc/apt/sources.list.d/security.list"),
-        "deb http://deb.debian.org/debian-security bookworm-security main\n",
+        format!("deb {} bookworm-security main\n", security_mirror(roots)?),
     )?;
     chroot(&roots.updated, &["apt-get", "update"])?;
     chroot(&roots.updated, &["apt-get", "-y", "dist-upgrade"])?;
     chroot(&roots.updated, &["apt-get", "clean"])
+}
+
+/// The security suite lies beside the main archive on every full mirror.
+fn security_mirror(roots: &Roots) -> anyhow::Result<String> {
+    let sources = fs::read_to_string(roots.base.join("etc/apt/sources.list"))?;
+    let mirror = sources
+        .split_whitespace()
+        .find(|word| word.starts_with("http"))
+        .context("debootstrap wrote no mirror")?;
+    Ok(format!("{}-security", mirror.trim_end_matches('/')))
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
