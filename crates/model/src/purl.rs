@@ -91,7 +91,13 @@ impl PurlParts {
         if let Some(subpath) = &self.subpath {
             purl.with_subpath(subpath.clone()).map_err(refuse)?;
         }
-        Ok(Purl(purl.to_string()))
+        // A type's rules hold for the whole URL, and are only checked
+        // when one is read.
+        let canonical = PackageUrl::from_str(&purl.to_string())
+            .map_err(refuse)?
+            .to_string();
+        PackageUrl::from_str(&canonical).map_err(refuse)?;
+        Ok(Purl(canonical))
     }
 }
 
@@ -125,6 +131,16 @@ mod tests {
         let purl: Purl = "pkg:npm/%40babel/core@7.1.0?arch=x#sub".parse().unwrap();
         assert_eq!(purl.without_version(), "pkg:npm/%40babel/core");
         assert_eq!(purl.parts().namespace.as_deref(), Some("@babel"));
+    }
+
+    #[test]
+    fn parts_that_break_their_types_rules_are_refused() {
+        let parts = PurlParts {
+            kind: "composer".to_owned(),
+            name: "without-a-vendor".to_owned(),
+            ..PurlParts::default()
+        };
+        assert!(parts.build().is_err());
     }
 
     #[test]

@@ -9,3 +9,4 @@
 //! warning beside the rest of the result.
 
 mod extract;
+mod naming;
