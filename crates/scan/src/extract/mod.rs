@@ -10,6 +10,8 @@ mod apk;
 #[cfg(test)]
 mod check;
 mod dpkg;
+mod executable;
+mod go_binary;
 mod json;
 mod lines;
 mod listing;
@@ -18,6 +20,8 @@ mod npm_lock;
 pub(crate) mod os_release;
 mod ownership;
 mod pnpm_lock;
+mod random_access;
+mod rust_binary;
 mod yarn_lock;
 
 use std::io::{Read, Seek};
@@ -237,5 +241,7 @@ pub(crate) fn all() -> &'static [&'static dyn Extractor] {
         &npm_lock::NpmLock,
         &pnpm_lock::PnpmLock,
         &yarn_lock::YarnLock,
+        &go_binary::GoBinary,
+        &rust_binary::RustBinary,
     ]
 }
