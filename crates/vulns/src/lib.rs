@@ -1,1 +1,3 @@
+//! Vulnerabilities: which advisories hit these packages.
 
+pub mod version;
