@@ -6,5 +6,6 @@ pub mod changelog;
 pub mod debian;
 pub mod service;
 mod skip;
+pub mod validator;
 
 pub use skip::{data, skipped};
