@@ -24,6 +24,16 @@ pub(super) fn read(bytes: &[u8], fields: &mut impl Fields) -> Result<(), serde_j
     deserializer.end()
 }
 
+/// Hands each element of the list in `bytes` to `each`.
+pub(super) fn read_list<'de, T: Deserialize<'de>>(
+    bytes: &'de [u8],
+    each: impl FnMut(T),
+) -> Result<(), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    Elements::new(each).deserialize(&mut deserializer)?;
+    deserializer.end()
+}
+
 /// Windows tools put a byte-order mark before JSON.
 pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)

@@ -7,21 +7,36 @@
 //! a warning, and whatever was understood before the damage is kept.
 
 mod apk;
+mod cargo_lock;
 #[cfg(test)]
 mod check;
+mod composer_installed;
+mod composer_lock;
+mod dotnet_deps;
 mod dpkg;
 mod executable;
+mod gemfile_lock;
+mod gemspec;
 mod go_binary;
+mod go_mod;
 mod json;
 mod lines;
 mod listing;
 mod node_module;
 mod npm_lock;
+mod nuget_lock;
 pub(crate) mod os_release;
 mod ownership;
+mod package_tables;
+mod packages_config;
+mod pipfile_lock;
 mod pnpm_lock;
+mod poetry_lock;
+mod python_dist;
 mod random_access;
+mod requirements;
 mod rust_binary;
+mod uv_lock;
 mod yarn_lock;
 
 use std::io::{Read, Seek};
@@ -231,15 +246,34 @@ fn inside(path: &str, folder: &str) -> bool {
     path.split('/').rev().skip(1).any(|part| part == folder)
 }
 
+/// Whether `path` lies among installed Python distributions.
+fn inside_python_packages(path: &str) -> bool {
+    inside(path, "site-packages") || inside(path, "dist-packages")
+}
+
 /// Every extractor, in the order their results are listed.
 pub(crate) fn all() -> &'static [&'static dyn Extractor] {
     &[
         &os_release::OsRelease,
         &dpkg::Dpkg,
         &apk::Apk,
+        &cargo_lock::CargoLock,
+        &composer_installed::ComposerInstalled,
+        &composer_lock::ComposerLock,
+        &dotnet_deps::DotnetDeps,
+        &gemfile_lock::GemfileLock,
+        &gemspec::Gemspec,
+        &go_mod::GoMod,
         &node_module::NodeModule,
         &npm_lock::NpmLock,
+        &nuget_lock::NugetLock,
+        &packages_config::PackagesConfig,
+        &pipfile_lock::PipfileLock,
         &pnpm_lock::PnpmLock,
+        &poetry_lock::PoetryLock,
+        &python_dist::PythonDist,
+        &requirements::Requirements,
+        &uv_lock::UvLock,
         &yarn_lock::YarnLock,
         &go_binary::GoBinary,
         &rust_binary::RustBinary,

@@ -10,7 +10,7 @@
 //! examples that nobody loads; those are passed over. Yarn's Plug'n'Play
 //! archives are not opened.
 //!
-//! References: Node.js documentation, "Loading from node_modules
+//! References: Node.js documentation, "Loading from `node_modules`
 //! folders".
 
 use model::PackageKind;
