@@ -1,3 +1,4 @@
 //! Vulnerabilities: which advisories hit these packages.
 
+pub mod cvss;
 pub mod version;
