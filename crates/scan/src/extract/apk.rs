@@ -5,7 +5,10 @@
 
 use model::{PackageKind, SourcePackage};
 
-use super::{Extraction, Extractor, FileMeta, Found, Input, Want, ownership::OwnedFiles};
+use super::{
+    Extraction, Extractor, FileMeta, Found, Input, Want,
+    ownership::{LONGEST_PATH, MOST_FILES, OwnedFiles},
+};
 
 /// Package files list every file with its checksum; large images reach
 /// some tens of megabytes.
@@ -34,15 +37,19 @@ impl Extractor for Apk {
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {
         let mut skipped = 0_usize;
+        let mut files_left = MOST_FILES;
         let mut entry = Entry::default();
         for line in file.bytes().split(|byte| *byte == b'\n') {
             if line.trim_ascii().is_empty() {
                 std::mem::take(&mut entry).finish(out, &mut skipped);
             } else {
-                entry.read(line);
+                entry.read(line, &mut files_left);
             }
         }
         entry.finish(out, &mut skipped);
+        if files_left == 0 {
+            out.warn("too many files: not every file's owner is known");
+        }
         if skipped > 0 {
             out.warn(format!(
                 "{skipped} entries have no readable name and version and were skipped"
@@ -64,7 +71,7 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn read(&mut self, line: &'a [u8]) {
+    fn read(&mut self, line: &'a [u8], files_left: &mut usize) {
         self.started = true;
         let [field, b':', value @ ..] = line else {
             return;
@@ -77,7 +84,10 @@ impl<'a> Entry<'a> {
             b'L' => self.license = value,
             b'F' => self.folder = str::from_utf8(value).unwrap_or_default(),
             b'R' => {
-                if let Ok(name) = str::from_utf8(value) {
+                if let Ok(name) = str::from_utf8(value)
+                    && *files_left > 0
+                {
+                    *files_left -= 1;
                     self.own(name);
                 }
             }
@@ -86,9 +96,7 @@ impl<'a> Entry<'a> {
     }
 
     fn own(&mut self, name: &str) {
-        // Two lines of any length make one path: the bound is here, so
-        // that a hostile pair repeated costs no more than it weighs.
-        if self.folder.len() + name.len() > 4096 {
+        if self.folder.len() + name.len() > LONGEST_PATH {
             return;
         }
         if self.folder.is_empty() {

@@ -33,7 +33,7 @@ impl Extractor for Dpkg {
         let limit = match rest.split_once('/') {
             None if rest == "status" => STATUS_LIMIT,
             Some(("status.d", name)) if !name.contains('/') => STATUS_LIMIT,
-            Some(("info", name)) if name.ends_with(".list") => LIST_LIMIT,
+            Some(("info", name)) if name.strip_suffix(".list").is_some() => LIST_LIMIT,
             _ => return None,
         };
         Some(Want::Whole { limit })

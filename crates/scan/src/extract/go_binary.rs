@@ -380,15 +380,15 @@ stdlib 1.21.3
             .output()
             .ok()
         else {
-            return eprintln_skipped();
+            return testkit::skipped("no Go toolchain here");
         };
         let text = String::from_utf8(go.stdout).unwrap();
         let mut lines = text.lines();
         let (Some(root), Some(version)) = (lines.next(), lines.next()) else {
-            return eprintln_skipped();
+            return testkit::skipped("no Go toolchain here");
         };
         let Ok(bytes) = std::fs::read(format!("{root}/bin/go")) else {
-            return eprintln_skipped();
+            return testkit::skipped("no Go toolchain here");
         };
         let out = extract(&bytes);
         let release = version.trim_start_matches("go");
@@ -396,11 +396,6 @@ stdlib 1.21.3
             names(&out).contains(&format!("stdlib {release}\n")),
             "{out:?}"
         );
-    }
-
-    fn eprintln_skipped() {
-        use std::io::Write as _;
-        writeln!(std::io::stderr(), "skipped: no Go toolchain here").unwrap();
     }
 
     proptest! {

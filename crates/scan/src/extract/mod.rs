@@ -35,6 +35,7 @@ mod poetry_lock;
 mod python_dist;
 mod random_access;
 mod requirements;
+mod rpm;
 mod rust_binary;
 mod uv_lock;
 mod yarn_lock;
@@ -264,6 +265,7 @@ pub(crate) fn all() -> &'static [&'static dyn Extractor] {
         &gemfile_lock::GemfileLock,
         &gemspec::Gemspec,
         &go_mod::GoMod,
+        &rpm::Rpm,
         &node_module::NodeModule,
         &npm_lock::NpmLock,
         &nuget_lock::NugetLock,

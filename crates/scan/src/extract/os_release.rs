@@ -224,13 +224,15 @@ mod tests {
         out
     }
 
-    fn os(path: &str, text: &str) -> Option<(String, String, Option<String>)> {
+    fn os(path: &str, text: &str) -> Option<Named> {
         let os = read(path, text).os?;
         Some((os.id, os.version, os.codename))
     }
 
-    fn named(id: &str, version: &str) -> Option<(String, String, Option<String>)> {
-        Some((id.to_owned(), version.to_owned(), None))
+    type Named = (String, String, Option<String>);
+
+    fn named(id: &str, version: &str) -> Named {
+        (id.to_owned(), version.to_owned(), None)
     }
 
     #[test]
@@ -311,30 +313,38 @@ mod tests {
             (
                 "etc/centos-release",
                 "CentOS release 6.10 (Final)\n",
-                named("centos", "6.10"),
+                Some(named("centos", "6.10")),
             ),
             (
                 "etc/redhat-release",
                 "Red Hat Enterprise Linux Server release 7.9 (Maipo)",
-                named("rhel", "7.9"),
+                Some(named("rhel", "7.9")),
             ),
             (
                 "etc/oracle-release",
                 "Oracle Linux Server release 8.7",
-                named("ol", "8.7"),
+                Some(named("ol", "8.7")),
             ),
             (
                 "etc/system-release",
                 "Amazon Linux AMI release 2018.03",
-                named("amzn", "2018.03"),
+                Some(named("amzn", "2018.03")),
             ),
             (
                 "etc/fedora-release",
                 "Fedora release 39 (Thirty Nine)",
-                named("fedora", "39"),
+                Some(named("fedora", "39")),
             ),
-            ("etc/alpine-release", "3.10.2\n", named("alpine", "3.10.2")),
-            ("etc/debian_version", "12.4\n", named("debian", "12.4")),
+            (
+                "etc/alpine-release",
+                "3.10.2\n",
+                Some(named("alpine", "3.10.2")),
+            ),
+            (
+                "etc/debian_version",
+                "12.4\n",
+                Some(named("debian", "12.4")),
+            ),
             ("etc/redhat-release", "Fedora release Rawhide", None),
             ("etc/redhat-release", "release", None),
             ("etc/alpine-release", "", None),

@@ -44,7 +44,11 @@ const UNINTERESTING_ENDINGS: &[&str] = &[
 ];
 
 /// A path longer than this is no file any package ships.
-const LONGEST_PATH: usize = 1024;
+pub(crate) const LONGEST_PATH: usize = 1024;
+
+/// More files than any one database knows. Databases that keep folder
+/// and name apart could else make long paths out of few bytes for ever.
+pub(crate) const MOST_FILES: usize = 4_000_000;
 
 /// Collects the keys of one package's files.
 #[derive(Debug, Default)]
