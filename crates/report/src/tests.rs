@@ -211,6 +211,20 @@ fn csv_has_one_line_for_each_finding() {
     insta::assert_binary_snapshot!("findings.csv", written(Format::Csv, &report(), &options));
 }
 
+/// What the golden files hold is what other programs accept: they are
+/// compared above, and shown to those programs here.
+#[test]
+fn other_peoples_validators_accept_the_golden_documents() {
+    let golden = |name: &str| {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("src/snapshots")
+            .join(format!("report__tests__{name}"))
+    };
+    testkit::validator::cyclonedx(&golden("components.snap.cdx.json")).unwrap();
+    testkit::validator::spdx(&golden("packages.snap.spdx.json")).unwrap();
+    testkit::validator::sarif(&golden("results.snap.sarif")).unwrap();
+}
+
 #[test]
 fn no_format_for_people_lets_a_control_character_through() {
     for format in [Format::Table, Format::Wide] {

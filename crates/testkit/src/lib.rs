@@ -4,7 +4,20 @@
 
 pub mod changelog;
 pub mod debian;
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be built fails its test"
+)]
+pub mod image;
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be built fails its test"
+)]
+pub mod layer;
 pub mod service;
 mod skip;
+pub mod validator;
 
+pub use image::Image;
+pub use layer::{Compression, Layer};
 pub use skip::{data, skipped};

@@ -182,6 +182,8 @@ fn stability<'a>(rest: &'a [u8], mut parts: Vec<Part<'a>>) -> Option<Vec<Part<'a
     } else if is("patch") || is("pl") || is("p") {
         Some(Word::Patch)
     } else {
+        // Without a stability, a lone separator at the end means nothing.
+        let rest = if name.is_empty() { after } else { rest };
         return dev(rest, parts);
     };
     let mut rest = after;
@@ -214,8 +216,7 @@ fn dev<'a>(rest: &[u8], mut parts: Vec<Part<'a>>) -> Option<Vec<Part<'a>>> {
         parts.push(Part::Word(Word::Dev));
         return Some(parts);
     }
-    // A lone separator at the end is allowed and means nothing.
-    matches!(rest, [] | [b'.' | b'_' | b'-']).then_some(parts)
+    rest.is_empty().then_some(parts)
 }
 
 #[cfg(test)]
@@ -295,6 +296,7 @@ mod tests {
             "x.1-dev",
             "a1",
             "1--2",
+            "1-rc.",
         ] {
             assert_eq!(compare(text, text), None, "{text}");
         }

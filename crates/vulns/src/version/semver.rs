@@ -26,9 +26,25 @@ pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
 }
 
 pub(super) fn compare_strict(a: &str, b: &str) -> Option<Ordering> {
-    let a = semver::Version::parse(a).ok()?;
-    let b = semver::Version::parse(b).ok()?;
+    let (a, b) = (parse_strict(a)?, parse_strict(b)?);
     Some(a.cmp_precedence(&b))
+}
+
+/// Advisories may say `0.2` where they mean `0.2.0`, as in a manifest.
+fn parse_strict(text: &str) -> Option<semver::Version> {
+    if text.is_empty()
+        || !text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    {
+        return semver::Version::parse(text).ok();
+    }
+    let missing = match text.bytes().filter(|byte| *byte == b'.').count() {
+        0 => ".0.0",
+        1 => ".0",
+        _ => "",
+    };
+    semver::Version::parse(&format!("{text}{missing}")).ok()
 }
 
 pub(super) fn parse(text: &str) -> Option<Version<'_>> {
@@ -172,9 +188,7 @@ mod tests {
 
     #[test]
     fn the_strict_reading_refuses_what_crates_io_refuses() {
-        for text in [
-            "1", "1.2", "v1.2.3", "01.2.3", "1.2.3.4", "1.2.3-01", "1.2.3-",
-        ] {
+        for text in ["v1.2.3", "01.2.3", "01", "1.2.3.4", "1.2.3-01", "1.2.3-"] {
             assert_eq!(compare_strict(text, text), None, "{text}");
         }
     }
