@@ -1,6 +1,6 @@
 //! One layer: a tar built entry by entry.
 
-use std::io::Write as _;
+use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _, path::Path};
 
 use tar::{EntryType, Header};
 
@@ -102,6 +102,44 @@ impl Layer {
     #[must_use]
     pub fn fifo(self, path: &str) -> Self {
         self.entry(EntryType::Fifo, path, "", 0o666, &[])
+    }
+
+    /// A folder of this machine with everything below it, as `path` in
+    /// the layer (empty: the root). Devices and sockets are left out.
+    #[must_use]
+    pub fn tree(mut self, path: &str, from: &Path) -> Self {
+        let mut names: Vec<_> = fs::read_dir(from)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        for name in names {
+            let source = from.join(&name);
+            let inner = if path.is_empty() {
+                name
+            } else {
+                format!("{path}/{name}")
+            };
+            let meta = source.symlink_metadata().unwrap();
+            let mode = meta.permissions().mode() & 0o7777;
+            self = if meta.is_symlink() {
+                let target = fs::read_link(&source).unwrap();
+                self.symlink(&inner, target.to_str().unwrap())
+            } else if meta.is_dir() {
+                self.dir(&inner).tree(&inner, &source)
+            } else if meta.is_file() {
+                self.entry(
+                    EntryType::Regular,
+                    &inner,
+                    "",
+                    mode,
+                    &fs::read(&source).unwrap(),
+                )
+            } else {
+                self
+            };
+        }
+        self
     }
 
     /// Any entry at all. Paths longer than a header holds get a GNU

@@ -13,6 +13,11 @@ pub mod image;
     clippy::unwrap_used,
     reason = "a fixture that cannot be built fails its test"
 )]
+pub mod languages;
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be built fails its test"
+)]
 pub mod layer;
 pub mod service;
 mod skip;

@@ -46,8 +46,19 @@ impl Seawall {
 
     /// Scans `target` and reads the report; `arguments` come first.
     pub(crate) fn scan(&self, arguments: &[&str], target: &str) -> Report {
+        self.scan_with(&[], arguments, target)
+    }
+
+    /// The same, with further environment variables.
+    pub(crate) fn scan_with(
+        &self,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+        target: &str,
+    ) -> Report {
         let output = self
             .command()
+            .envs(environment.iter().copied())
             .args(["scan", "--format", "json", "--allow-partial"])
             .args(arguments)
             .arg(target)
