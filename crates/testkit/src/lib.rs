@@ -9,10 +9,6 @@ pub mod debian;
     reason = "a fixture that cannot be built fails its test"
 )]
 pub mod image;
-#[expect(
-    clippy::unwrap_used,
-    reason = "a fixture that cannot be built fails its test"
-)]
 pub mod languages;
 #[expect(
     clippy::unwrap_used,
