@@ -1,6 +1,6 @@
 //! Package URLs: one string that names a package anywhere.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
 
 use packageurl::PackageUrl;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Purl(String);
+
+/// The crate demands an author of every `cpan` package, which the type's
+/// definition no longer does; such a URL is read by this type's rules,
+/// which are the general ones.
+const STAND_IN: &str = "generic";
 
 /// A package URL taken apart and percent-decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,9 +59,13 @@ impl PurlParts {
             text: text.chars().take(200).collect(),
             reason,
         };
-        let purl = PackageUrl::from_str(text).map_err(|error| refuse(error.to_string()))?;
-        Ok(Self {
-            kind: purl.ty().to_owned(),
+        let (kind, text) = match text.strip_prefix("pkg:cpan/") {
+            Some(rest) => (Some("cpan"), Cow::Owned(format!("pkg:{STAND_IN}/{rest}"))),
+            None => (None, Cow::Borrowed(text)),
+        };
+        let purl = PackageUrl::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        let parts = Self {
+            kind: kind.unwrap_or(purl.ty()).to_owned(),
             namespace: purl.namespace().map(str::to_owned),
             name: purl.name().to_owned(),
             version: purl.version().map(str::to_owned),
@@ -66,7 +75,25 @@ impl PurlParts {
                 .map(|(key, value)| (key.to_string(), value.to_string()))
                 .collect(),
             subpath: purl.subpath().map(str::to_owned),
-        })
+        };
+        if parts.is_perl_module() {
+            return Err(refuse("a module's name, not a distribution's".to_owned()));
+        }
+        Ok(parts.lowered())
+    }
+
+    /// `URI::PackageURL`, which the distribution `URI-PackageURL` holds.
+    fn is_perl_module(&self) -> bool {
+        self.kind == "cpan" && self.name.contains("::")
+    }
+
+    /// Types whose names have no case, which the crate leaves as they are.
+    fn lowered(mut self) -> Self {
+        if matches!(self.kind.as_str(), "brew" | "git") {
+            self.name = self.name.to_lowercase();
+            self.namespace = self.namespace.map(|text| text.to_lowercase());
+        }
+        self
     }
 
     /// The canonical URL of these parts.
@@ -75,8 +102,21 @@ impl PurlParts {
             text: format!("{}/{}", self.kind, self.name),
             reason: error.to_string(),
         };
-        let mut purl = PackageUrl::new(self.kind.clone(), self.name.clone()).map_err(refuse)?;
-        if let Some(namespace) = self.namespace.as_deref().filter(|text| !text.is_empty()) {
+        if self.is_perl_module() {
+            return Err(ParsePurlError {
+                text: format!("{}/{}", self.kind, self.name),
+                reason: "a module's name, not a distribution's".to_owned(),
+            });
+        }
+        let parts = self.clone().lowered();
+        let is_cpan = parts.kind == "cpan";
+        let kind = if is_cpan {
+            STAND_IN.to_owned()
+        } else {
+            parts.kind
+        };
+        let mut purl = PackageUrl::new(kind, parts.name).map_err(refuse)?;
+        if let Some(namespace) = parts.namespace.as_deref().filter(|text| !text.is_empty()) {
             purl.with_namespace(namespace.to_owned()).map_err(refuse)?;
         }
         if let Some(version) = self.version.as_deref().filter(|text| !text.is_empty()) {
@@ -97,7 +137,10 @@ impl PurlParts {
             .map_err(refuse)?
             .to_string();
         PackageUrl::from_str(&canonical).map_err(refuse)?;
-        Ok(Purl(canonical))
+        Ok(Purl(match canonical.strip_prefix("pkg:generic/") {
+            Some(rest) if is_cpan => format!("pkg:cpan/{rest}"),
+            _ => canonical,
+        }))
     }
 }
 
@@ -111,7 +154,7 @@ impl FromStr for Purl {
 
 impl<'de> Deserialize<'de> for Purl {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -1,0 +1,3 @@
+//! The nouns against the specifications that define them.
+
+mod purl;
