@@ -19,6 +19,8 @@ mod gemfile_lock;
 mod gemspec;
 mod go_binary;
 mod go_mod;
+mod java_archive;
+mod java_names;
 mod json;
 mod lines;
 mod listing;
@@ -39,6 +41,7 @@ mod rpm;
 mod rust_binary;
 mod uv_lock;
 mod yarn_lock;
+mod zip_directory;
 
 use std::io::{Read, Seek};
 
@@ -266,6 +269,7 @@ pub(crate) fn all() -> &'static [&'static dyn Extractor] {
         &gemspec::Gemspec,
         &go_mod::GoMod,
         &rpm::Rpm,
+        &java_archive::JavaArchive,
         &node_module::NodeModule,
         &npm_lock::NpmLock,
         &nuget_lock::NugetLock,

@@ -1,0 +1,417 @@
+//! What a Java archive without Maven's own record is called.
+//!
+//! Gradle, Ant and bundle tools leave no `pom.properties`. Their manifest
+//! and file name usually give the artifact and its version; the group,
+//! which an advisory needs too, must be worked out: from this table of
+//! well-known artifacts, from the manifest, and last from the artifact
+//! itself, as in `junit:junit`. A wrong group matches no advisory, so a
+//! guess can hide a finding but never invent one.
+
+/// Artifacts whose builds leave no `pom.properties`, and their group. A
+/// trailing `*` stands for any ending; the first match counts.
+const GROUPS: &[(&str, &str)] = &[
+    ("animal-sniffer-annotations", "org.codehaus.mojo"),
+    ("aspectjrt", "org.aspectj"),
+    ("aspectjweaver", "org.aspectj"),
+    ("bcmail-*", "org.bouncycastle"),
+    ("bcpg-*", "org.bouncycastle"),
+    ("bcpkix-*", "org.bouncycastle"),
+    ("bcprov-*", "org.bouncycastle"),
+    ("bctls-*", "org.bouncycastle"),
+    ("bcutil-*", "org.bouncycastle"),
+    ("brave-*", "io.zipkin.brave"),
+    ("catalina", "org.apache.tomcat"),
+    ("elasticsearch-rest-client*", "org.elasticsearch.client"),
+    ("elasticsearch*", "org.elasticsearch"),
+    ("groovy*", "org.codehaus.groovy"),
+    ("grpc-*", "io.grpc"),
+    ("hibernate-core", "org.hibernate"),
+    ("hsqldb", "org.hsqldb"),
+    ("javassist", "org.javassist"),
+    ("kafka-clients", "org.apache.kafka"),
+    ("kafka-streams", "org.apache.kafka"),
+    ("kafka_*", "org.apache.kafka"),
+    ("kotlin-*", "org.jetbrains.kotlin"),
+    ("kotlinx-coroutines-*", "org.jetbrains.kotlinx"),
+    ("kotlinx-serialization-*", "org.jetbrains.kotlinx"),
+    ("ktor-*", "io.ktor"),
+    ("log4j", "log4j"),
+    ("lucene-*", "org.apache.lucene"),
+    ("micrometer-*", "io.micrometer"),
+    ("mssql-jdbc", "com.microsoft.sqlserver"),
+    ("mysql-connector-j", "com.mysql"),
+    ("mysql-connector-java", "mysql"),
+    ("okhttp*", "com.squareup.okhttp3"),
+    ("okio*", "com.squareup.okio"),
+    ("opensearch*", "org.opensearch"),
+    ("opentelemetry-*", "io.opentelemetry"),
+    ("reactor-core", "io.projectreactor"),
+    ("reactor-netty*", "io.projectreactor.netty"),
+    ("retrofit", "com.squareup.retrofit2"),
+    ("rxjava", "io.reactivex.rxjava3"),
+    ("solr-*", "org.apache.solr"),
+    ("spring-amqp", "org.springframework.amqp"),
+    ("spring-batch-*", "org.springframework.batch"),
+    ("spring-boot*", "org.springframework.boot"),
+    ("spring-cloud-gateway-*", "org.springframework.cloud"),
+    ("spring-cloud-*", "org.springframework.cloud"),
+    ("spring-data-*", "org.springframework.data"),
+    ("spring-graphql*", "org.springframework.graphql"),
+    ("spring-hateoas", "org.springframework.hateoas"),
+    ("spring-integration-*", "org.springframework.integration"),
+    ("spring-kafka*", "org.springframework.kafka"),
+    ("spring-ldap-*", "org.springframework.ldap"),
+    ("spring-plugin-*", "org.springframework.plugin"),
+    ("spring-rabbit*", "org.springframework.amqp"),
+    ("spring-retry", "org.springframework.retry"),
+    (
+        "spring-security-oauth2",
+        "org.springframework.security.oauth",
+    ),
+    ("spring-security-*", "org.springframework.security"),
+    ("spring-session-*", "org.springframework.session"),
+    ("spring-vault-*", "org.springframework.vault"),
+    ("spring-webflow", "org.springframework.webflow"),
+    ("spring-ws-*", "org.springframework.ws"),
+    ("spring-*", "org.springframework"),
+    ("tomcat-coyote", "org.apache.tomcat"),
+    ("tomcat-embed-*", "org.apache.tomcat.embed"),
+    ("tomcat-*", "org.apache.tomcat"),
+];
+
+/// The group of a well-known artifact.
+pub(super) fn known_group(artifact: &str) -> Option<&'static str> {
+    GROUPS
+        .iter()
+        .find(|(pattern, _)| match pattern.strip_suffix('*') {
+            Some(beginning) => artifact.starts_with(beginning),
+            None => artifact == *pattern,
+        })
+        .map(|(_, group)| *group)
+}
+
+/// Words that may follow a version's number.
+const QUALIFIERS: [&str; 15] = [
+    "alpha",
+    "android",
+    "beta",
+    "cr",
+    "final",
+    "ga",
+    "incubating",
+    "jre",
+    "m",
+    "milestone",
+    "pre",
+    "rc",
+    "release",
+    "snapshot",
+    "sp",
+];
+
+/// Artifact and version from a file's name without its ending:
+/// `log4j-1.2-api-2.17.1`, `guava-31.1-jre`. The version is empty where
+/// the name holds none.
+pub(super) fn split_file_name(stem: &str) -> (&str, &str) {
+    let starts: Vec<usize> = stem
+        .match_indices('-')
+        .map(|(at, _)| at)
+        .filter(|at| {
+            stem.get(at + 1..)
+                .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        })
+        .collect();
+    // The first number after which only numbers and qualifiers come, so
+    // that `log4j-1.2-api-2.17.1` is not version `1.2-api-2.17.1`.
+    let whole = starts.iter().find(|at| {
+        stem.get(*at + 1..)
+            .is_some_and(|version| version.split('-').all(is_version_word))
+    });
+    let (at, end) = match (whole, starts.last()) {
+        (Some(at), _) => (*at, stem.len()),
+        // A classifier follows: `netty-4.1.94.Final-linux-x86_64`.
+        (None, Some(at)) => {
+            let rest = stem.get(at + 1..).unwrap_or_default();
+            let length = rest.find('-').unwrap_or(rest.len());
+            (*at, at + 1 + length)
+        }
+        (None, None) => return (stem, ""),
+    };
+    (
+        stem.get(..at).unwrap_or(stem),
+        stem.get(at + 1..end).unwrap_or_default(),
+    )
+}
+
+fn is_version_word(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_digit())
+        || QUALIFIERS.contains(
+            &word
+                .trim_end_matches(|last: char| last.is_ascii_digit() || last == '.')
+                .to_ascii_lowercase()
+                .as_str(),
+        )
+}
+
+/// The fields of a manifest's main section that name the archive.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Manifest {
+    pub implementation_title: Option<String>,
+    pub implementation_version: Option<String>,
+    pub implementation_vendor_id: Option<String>,
+    pub bundle_symbolic_name: Option<String>,
+    pub bundle_version: Option<String>,
+    pub bundle_license: Option<String>,
+    pub automatic_module_name: Option<String>,
+}
+
+impl Manifest {
+    /// Reads the main section, which ends at the first empty line (JAR
+    /// File Specification, "Manifest Specification").
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let mut manifest = Self::default();
+        let mut lines = text.lines().peekable();
+        while let Some(line) = lines.next() {
+            if line.is_empty() {
+                break;
+            }
+            let Some((key, value)) = line.split_once(':') else {
+                continue;
+            };
+            let Some(field) = manifest.field(key) else {
+                continue;
+            };
+            let mut value = value.trim_start().to_owned();
+            // Lines end at 72 bytes and go on after a blank.
+            while let Some(more) = lines.next_if(|next| next.starts_with(' ')) {
+                value.push_str(more.get(1..).unwrap_or_default());
+            }
+            let value = value.trim();
+            if !value.is_empty() {
+                *field = Some(value.to_owned());
+            }
+        }
+        manifest
+    }
+
+    fn field(&mut self, key: &str) -> Option<&mut Option<String>> {
+        Some(match key {
+            "Implementation-Title" => &mut self.implementation_title,
+            "Implementation-Version" => &mut self.implementation_version,
+            "Implementation-Vendor-Id" => &mut self.implementation_vendor_id,
+            "Bundle-SymbolicName" => &mut self.bundle_symbolic_name,
+            "Bundle-Version" => &mut self.bundle_version,
+            "Bundle-License" => &mut self.bundle_license,
+            "Automatic-Module-Name" => &mut self.automatic_module_name,
+            _ => return None,
+        })
+    }
+
+    /// Parts of the Java runtime itself, which are no Maven artifacts.
+    fn is_runtime(&self) -> bool {
+        self.implementation_title.as_deref() == Some("Java Runtime Environment")
+    }
+
+    /// The symbolic name without its directives: `name;singleton:=true`.
+    fn symbolic_name(&self) -> Option<&str> {
+        self.bundle_symbolic_name.as_deref()?.split(';').next()
+    }
+}
+
+/// Who an archive says it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub group: String,
+    pub artifact: String,
+    pub version: String,
+}
+
+/// The identity of an archive called `stem` with `manifest`, or `None`
+/// where they do not give a name and a version.
+pub(super) fn identify(stem: &str, manifest: &Manifest) -> Option<Identity> {
+    if manifest.is_runtime() {
+        return None;
+    }
+    let (from_name, version_of_name) = split_file_name(stem);
+    let is_version = |version: &&str| {
+        version.starts_with(|first: char| first.is_ascii_digit())
+            && !version.contains(char::is_whitespace)
+    };
+    let version = Some(version_of_name)
+        .filter(is_version)
+        .or(manifest
+            .implementation_version
+            .as_deref()
+            .filter(is_version))
+        .or(manifest.bundle_version.as_deref().filter(is_version))?;
+    let title = manifest
+        .implementation_title
+        .as_deref()
+        .filter(|title| is_coordinate(title));
+    let artifact = if version_of_name.is_empty() && known_group(from_name).is_none() {
+        title.unwrap_or(from_name)
+    } else {
+        from_name
+    };
+    if !is_coordinate(artifact) {
+        return None;
+    }
+    Some(Identity {
+        group: group(artifact, manifest),
+        artifact: artifact.to_owned(),
+        version: version.to_owned(),
+    })
+}
+
+fn group(artifact: &str, manifest: &Manifest) -> String {
+    if let Some(group) = known_group(artifact) {
+        return group.to_owned();
+    }
+    // Maven used to write the group there.
+    if let Some(vendor) = manifest
+        .implementation_vendor_id
+        .as_deref()
+        .filter(|vendor| vendor.contains('.') && is_coordinate(vendor))
+    {
+        return vendor.to_owned();
+    }
+    // `com.example.group.artifact`, with dots for dashes or without.
+    let names = [
+        manifest.symbolic_name(),
+        manifest.automatic_module_name.as_deref(),
+    ];
+    for name in names
+        .into_iter()
+        .flatten()
+        .filter(|name| is_coordinate(name))
+    {
+        let dotted = artifact.replace('-', ".");
+        for artifact in [artifact, &dotted] {
+            if let Some(group) = name
+                .strip_suffix(artifact)
+                .and_then(|group| group.strip_suffix('.'))
+                .filter(|group| group.contains('.'))
+            {
+                return group.to_owned();
+            }
+        }
+    }
+    artifact.to_owned()
+}
+
+/// Whether the text can be a group or an artifact.
+pub(super) fn is_coordinate(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_give_artifact_and_version() {
+        let cases = [
+            ("log4j-core-2.14.1", "log4j-core", "2.14.1"),
+            ("log4j-1.2-api-2.17.1", "log4j-1.2-api", "2.17.1"),
+            ("guava-31.1-jre", "guava", "31.1-jre"),
+            ("bcprov-jdk15on-1.70", "bcprov-jdk15on", "1.70"),
+            ("app-1.0-SNAPSHOT", "app", "1.0-SNAPSHOT"),
+            (
+                "hibernate-core-6.0.0.Beta1",
+                "hibernate-core",
+                "6.0.0.Beta1",
+            ),
+            ("x-2.0-beta-9", "x", "2.0-beta-9"),
+            ("y-1.0-rc.1", "y", "1.0-rc.1"),
+            (
+                "netty-epoll-4.1.94.Final-linux-x86_64",
+                "netty-epoll",
+                "4.1.94.Final",
+            ),
+            ("kafka_2.13-3.5.0", "kafka_2.13", "3.5.0"),
+            ("app", "app", ""),
+            ("", "", ""),
+        ];
+        for (stem, artifact, version) in cases {
+            assert_eq!(split_file_name(stem), (artifact, version), "{stem}");
+        }
+    }
+
+    fn identity(stem: &str, manifest: &str) -> Option<String> {
+        identify(stem, &Manifest::read(manifest.as_bytes()))
+            .map(|id| format!("{}:{}:{}", id.group, id.artifact, id.version))
+    }
+
+    #[test]
+    fn the_table_the_manifest_and_the_artifact_give_the_group() {
+        let cases = [
+            (
+                "spring-core-5.3.17",
+                "",
+                "org.springframework:spring-core:5.3.17",
+            ),
+            (
+                "spring-security-web-5.6.2",
+                "",
+                "org.springframework.security:spring-security-web:5.6.2",
+            ),
+            (
+                "tide-1.0",
+                "Implementation-Vendor-Id: org.example.sea\n",
+                "org.example.sea:tide:1.0",
+            ),
+            (
+                "tide-table-1.0",
+                "Bundle-SymbolicName: org.example.tide-table;singleton:=true\n",
+                "org.example:tide-table:1.0",
+            ),
+            (
+                "tide-table-1.0",
+                "Automatic-Module-Name: org.example.tide.table\n",
+                "org.example:tide-table:1.0",
+            ),
+            ("junit-3.8.1", "", "junit:junit:3.8.1"),
+            (
+                "app",
+                "Implementation-Title: harbour\nImplementation-Version: 2.0\n",
+                "harbour:harbour:2.0",
+            ),
+        ];
+        for (stem, manifest, expected) in cases {
+            assert_eq!(identity(stem, manifest).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn without_a_version_or_a_usable_name_there_is_no_identity() {
+        assert_eq!(identity("app", ""), None);
+        assert_eq!(identity("app", "Implementation-Version: ${v}\n"), None);
+        assert_eq!(identity("our app-1.0", ""), None);
+        assert_eq!(
+            identity(
+                "jrt-fs",
+                "Implementation-Title: Java Runtime Environment\nImplementation-Version: 17.0.9\n"
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn only_the_manifests_main_section_counts_and_long_lines_are_joined() {
+        let manifest = Manifest::read(
+            b"Manifest-Version: 1.0\r\nBundle-SymbolicName: org.example.a-very-\r\n long-name\r\n\
+              \r\nName: other\r\nImplementation-Title: other\r\n",
+        );
+        assert_eq!(
+            manifest,
+            Manifest {
+                bundle_symbolic_name: Some("org.example.a-very-long-name".to_owned()),
+                ..Manifest::default()
+            }
+        );
+    }
+}
