@@ -1,0 +1,125 @@
+// The live connection: one event stream for the whole window.
+//
+// Events say that something moved; what it is now is asked of the API, so
+// the query cache stays the only copy of server truth. Repaints are held to
+// one a second.
+
+import type { QueryClient } from '@tanstack/react-query';
+import type { Database, Scan } from './types';
+
+export type LiveState = 'connecting' | 'live' | 'lost';
+
+export interface Live {
+  state: LiveState;
+  /** Since when this state holds; milliseconds of the wall clock. */
+  since: number;
+}
+
+const REPAINT_MS = 1000;
+
+/** What each event makes stale, by the first part of the query's key. */
+const STALE: Record<string, string[]> = {
+  image: ['images', 'image', 'overview', 'vulnerabilities', 'vulnerability', 'findings', 'environments'],
+  database: ['database', 'overview', 'image', 'vulnerability', 'vulnerabilities'],
+  overview: ['overview'],
+  scan: ['scans', 'overview'],
+};
+
+export class LiveFeed {
+  #state: Live = { state: 'connecting', since: Date.now() };
+  #listeners = new Set<() => void>();
+  #source: EventSource | undefined;
+  #stale = new Set<string>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #queries: QueryClient;
+
+  constructor(queries: QueryClient) {
+    this.#queries = queries;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    if (!this.#source) this.#open();
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.#close();
+    };
+  };
+
+  readonly snapshot = (): Live => this.#state;
+
+  #open() {
+    if (typeof EventSource === 'undefined') return;
+    const source = new EventSource('/api/v1/events');
+    this.#source = source;
+    source.onopen = () => {
+      // Whatever happened while nobody listened was missed.
+      if (this.#state.state === 'lost') this.#queries.invalidateQueries();
+      this.#move('live');
+    };
+    source.onerror = () => {
+      this.#move('lost');
+      // A refused stream is closed for good by the browser: try again.
+      if (source.readyState === EventSource.CLOSED) {
+        this.#close();
+        setTimeout(() => this.#listeners.size > 0 && !this.#source && this.#open(), 5000);
+      }
+    };
+    source.addEventListener('scan', (event) => {
+      this.#scan(JSON.parse((event as MessageEvent<string>).data) as Scan);
+    });
+    source.addEventListener('database', (event) => {
+      this.#database(JSON.parse((event as MessageEvent<string>).data) as Database);
+    });
+    for (const name of ['image', 'overview']) {
+      source.addEventListener(name, () => this.#invalidate(STALE[name] ?? []));
+    }
+    source.addEventListener('resync', () => {
+      this.#queries.invalidateQueries();
+    });
+  }
+
+  #close() {
+    this.#source?.close();
+    this.#source = undefined;
+  }
+
+  #move(state: LiveState) {
+    if (this.#state.state === state) return;
+    this.#state = { state, since: Date.now() };
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Progress is the server's own word on one scan: it goes straight in. */
+  #scan(scan: Scan) {
+    this.#queries.setQueryData(['scan', scan.id], scan);
+    this.#queries.setQueryData<Scan[]>(['activity'], (known) => {
+      if (!known) return known;
+      const others = known.filter((other) => other.id !== scan.id);
+      const isOpen = scan.state === 'queued' || scan.state === 'running';
+      return isOpen
+        ? known.length === others.length
+          ? [...others, scan]
+          : known.map((other) => (other.id === scan.id ? scan : other))
+        : others;
+    });
+    if (scan.state !== 'running') this.#invalidate(STALE.scan ?? []);
+  }
+
+  #database(database: Database) {
+    this.#queries.setQueryData(['database'], database);
+    if (database.update?.state !== 'running') this.#invalidate(STALE.database ?? []);
+  }
+
+  #invalidate(keys: string[]) {
+    for (const key of keys) this.#stale.add(key);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const stale = new Set(this.#stale);
+      this.#stale.clear();
+      this.#queries.invalidateQueries({
+        predicate: (query) => stale.has(String(query.queryKey[0])),
+      });
+    }, REPAINT_MS);
+  }
+}

@@ -1,0 +1,61 @@
+// Names that link to what they name, and never wrap mid-token.
+
+import { Link } from '@tanstack/react-router';
+import { imageName, shortDigest } from '../lib/format';
+import { Copy } from '../ui/Copy';
+import classes from './Names.module.css';
+
+export function ImageText({ name }: { name: string }) {
+  const { registry, rest, tag } = imageName(name);
+  return (
+    <>
+      {registry && <span className={classes.quiet}>{registry}</span>}
+      {rest}
+      {tag && <span className={classes.quiet}>{tag}</span>}
+    </>
+  );
+}
+
+export function ImageLink({ image }: { image: { id: string; name: string } }) {
+  return (
+    <Link
+      to="/images/$id"
+      params={{ id: image.id }}
+      search={keepEnvironment as never}
+      className={`${classes.name} truncate`}
+      title={image.name}
+    >
+      <ImageText name={image.name} />
+    </Link>
+  );
+}
+
+export function VulnerabilityLink({ id }: { id: string }) {
+  return (
+    <Link
+      to="/vulnerabilities/$id"
+      params={{ id }}
+      search={keepEnvironment as never}
+      className={`${classes.id} nowrap`}
+    >
+      {id}
+    </Link>
+  );
+}
+
+export function DigestText({ digest }: { digest: string | null | undefined }) {
+  if (!digest) return <span>–</span>;
+  return (
+    <span className={classes.digest}>
+      <span className="mono" title={digest}>
+        {shortDigest(digest)}
+      </span>
+      <Copy value={digest} what="digest" />
+    </span>
+  );
+}
+
+/** Links inside the product stay in the environment they came from. */
+export function keepEnvironment(old: Record<string, unknown>): Record<string, unknown> {
+  return { environment: old.environment };
+}

@@ -1,0 +1,28 @@
+import { Anchor } from '@mantine/core';
+import { IconAnchorOff } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { Blank } from '../ui/Blank';
+
+/** No such address, or nothing there any more. */
+export function NotFoundPage({ what }: { what?: string }) {
+  return (
+    <>
+      <title>Not found · Seawall</title>
+      <Blank
+        icon={<IconAnchorOff size={32} stroke={1.4} aria-hidden />}
+        title={what ? `This ${what} is not here` : 'There is no such page'}
+        actions={
+          <Anchor component={Link} to="/" size="sm">
+            Go to the overview
+          </Anchor>
+        }
+      >
+        {what ? (
+          <p>It may have been deleted, or it belongs to another environment.</p>
+        ) : (
+          <p>The address is not one of ours. It may have been mistyped.</p>
+        )}
+      </Blank>
+    </>
+  );
+}

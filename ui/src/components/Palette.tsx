@@ -1,0 +1,206 @@
+import { Kbd, Loader, Modal, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { IconArrowRight, IconBox, IconBug, IconPackage, IconPlus, IconSearch } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { type KeyboardEvent, type ReactNode, useState } from 'react';
+import { queries } from '../api/queries';
+import { plural } from '../lib/format';
+import { keepEnvironment } from './Names';
+import { ImageText } from './Names';
+import classes from './Palette.module.css';
+import { SeverityMark, SeverityStrip } from './Severity';
+
+interface Choice {
+  key: string;
+  group: string;
+  icon: ReactNode;
+  label: ReactNode;
+  note?: ReactNode;
+  go: () => void;
+}
+
+interface Place {
+  to: string;
+  label: string;
+  key: string;
+}
+
+/** Search everything, or go anywhere. */
+export function Palette({
+  opened,
+  onClose,
+  places,
+}: {
+  opened: boolean;
+  onClose: () => void;
+  places: readonly Place[];
+}) {
+  return (
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      withCloseButton={false}
+      size={620}
+      yOffset="10vh"
+      padding={0}
+      aria-label="Search everything"
+    >
+      <Content places={places} onClose={onClose} />
+    </Modal>
+  );
+}
+
+function Content({ onClose, places }: { onClose: () => void; places: readonly Place[] }) {
+  const [text, setText] = useState('');
+  const [at, setAt] = useState(0);
+  const [asked] = useDebouncedValue(text.trim(), 120);
+  const { data, isFetching } = useQuery(queries.search(asked));
+  const navigate = useNavigate();
+  const to = (path: string, params?: Record<string, string>, search?: Record<string, string>) => () => {
+    navigate({
+      to: path,
+      params,
+      search: (old: Record<string, unknown>) => ({ ...keepEnvironment(old), ...search }),
+    } as never);
+    onClose();
+  };
+
+  const wanted = text.trim().toLowerCase();
+  const choices: Choice[] = [];
+  if (wanted.length > 1 && data) {
+    for (const image of data.images) {
+      choices.push({
+        key: `image ${image.id}`,
+        group: 'Images',
+        icon: <IconBox size={15} aria-hidden />,
+        label: <ImageText name={image.name} />,
+        note: <SeverityStrip counts={image.severities} />,
+        go: to('/images/$id', { id: image.id }),
+      });
+    }
+    for (const vulnerability of data.vulnerabilities) {
+      choices.push({
+        key: `vulnerability ${vulnerability.id}`,
+        group: 'Vulnerabilities',
+        icon: <IconBug size={15} aria-hidden />,
+        label: (
+          <>
+            <b>{vulnerability.id}</b> {vulnerability.title}
+          </>
+        ),
+        note: <SeverityMark severity={vulnerability.severity} />,
+        go: to('/vulnerabilities/$id', { id: vulnerability.id }),
+      });
+    }
+    for (const each of data.packages) {
+      choices.push({
+        key: `package ${each.kind} ${each.name} ${each.version}`,
+        group: 'Packages',
+        icon: <IconPackage size={15} aria-hidden />,
+        label: (
+          <>
+            <b>{each.name}</b> <span className="mono">{each.version}</span>
+          </>
+        ),
+        note: `${each.kind} · ${plural(each.images, 'image')}`,
+        go: to('/findings', undefined, { package: each.name }),
+      });
+    }
+  }
+  for (const place of places) {
+    if (wanted !== '' && !place.label.toLowerCase().includes(wanted)) continue;
+    choices.push({
+      key: `place ${place.to}`,
+      group: 'Go to',
+      icon: <IconArrowRight size={15} aria-hidden />,
+      label: place.label,
+      note: (
+        <>
+          <Kbd size="xs">g</Kbd> <Kbd size="xs">{place.key}</Kbd>
+        </>
+      ),
+      go: to(place.to),
+    });
+  }
+  // Anything typed may be the name of an image nobody has scanned yet.
+  if (wanted === '' || wanted.includes('/') || wanted.includes(':') || 'scan an image'.includes(wanted)) {
+    choices.push({
+      key: 'scan',
+      group: 'Do',
+      icon: <IconPlus size={15} aria-hidden />,
+      label: 'Scan an image',
+      note: <Kbd size="xs">n</Kbd>,
+      go: to('.', undefined, { scan: 'new' }),
+    });
+  }
+
+  const active = Math.min(at, choices.length - 1);
+  const steer = (event: KeyboardEvent) => {
+    if (event.key === 'ArrowDown') setAt((active + 1) % Math.max(1, choices.length));
+    else if (event.key === 'ArrowUp') setAt((active + choices.length - 1) % Math.max(1, choices.length));
+    else if (event.key === 'Enter') choices[active]?.go();
+    else return;
+    event.preventDefault();
+  };
+
+  return (
+    <div className={classes.palette}>
+      <TextInput
+        size="md"
+        variant="unstyled"
+        leftSection={<IconSearch size={16} aria-hidden />}
+        rightSection={isFetching ? <Loader size={14} /> : null}
+        placeholder="An image, a CVE, a package, a page"
+        value={text}
+        onChange={(event) => {
+          setText(event.currentTarget.value);
+          setAt(0);
+        }}
+        onKeyDown={steer}
+        data-autofocus
+        autoComplete="off"
+        spellCheck={false}
+        role="combobox"
+        aria-label="Search everything"
+        aria-expanded
+        aria-controls="palette-choices"
+        aria-activedescendant={choices[active] ? `palette-${active}` : undefined}
+      />
+      <div id="palette-choices" role="listbox" aria-label="Results" className={classes.choices}>
+        {choices.map((choice, index) => {
+          const isFirst = choices[index - 1]?.group !== choice.group;
+          return (
+            <div key={choice.key} role="presentation">
+              {isFirst && (
+                <div className={classes.group} role="presentation">
+                  {choice.group}
+                </div>
+              )}
+              {/* biome-ignore lint/a11y/useKeyWithClickEvents: the input steers the list */}
+              <div
+                id={`palette-${index}`}
+                role="option"
+                tabIndex={-1}
+                aria-selected={index === active}
+                className={classes.choice}
+                ref={index === active ? (node) => node?.scrollIntoView({ block: 'nearest' }) : undefined}
+                onClick={choice.go}
+                onMouseMove={() => index !== active && setAt(index)}
+              >
+                {choice.icon}
+                <span className="truncate">{choice.label}</span>
+                {choice.note && <span className={classes.note}>{choice.note}</span>}
+              </div>
+            </div>
+          );
+        })}
+        {choices.length === 0 && (
+          <div className={classes.none}>
+            {isFetching ? 'Searching…' : <>Nothing is called “{text.trim()}”.</>}
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+import { Kbd, Modal } from '@mantine/core';
+import classes from './Shortcuts.module.css';
+
+interface Place {
+  label: string;
+  key: string;
+}
+
+export function Shortcuts({
+  opened,
+  onClose,
+  places,
+}: {
+  opened: boolean;
+  onClose: () => void;
+  places: readonly Place[];
+}) {
+  const groups: [string, [string[], string][]][] = [
+    [
+      'Anywhere',
+      [
+        [['/'], 'Filter the list, or search'],
+        [['Ctrl', 'K'], 'Search everything'],
+        [['n'], 'Scan an image'],
+        [['?'], 'This sheet'],
+        [['Esc'], 'Close what is open'],
+      ],
+    ],
+    ['Go to', places.map((place) => [['g', place.key], place.label])],
+    [
+      'In a list',
+      [
+        [['j'], 'Next row'],
+        [['k'], 'Previous row'],
+        [['Enter'], 'Open the row'],
+      ],
+    ],
+  ];
+  return (
+    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts" size="lg" centered>
+      <div className={classes.groups}>
+        {groups.map(([name, keys]) => (
+          <section key={name}>
+            <h3 className={classes.name}>{name}</h3>
+            <dl className={classes.keys}>
+              {keys.map(([combination, meaning]) => (
+                <div key={meaning} className={classes.key}>
+                  <dt>
+                    {combination.map((key) => (
+                      <Kbd key={key} size="xs">
+                        {key}
+                      </Kbd>
+                    ))}
+                  </dt>
+                  <dd>{meaning}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Modal>
+  );
+}

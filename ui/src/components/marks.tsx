@@ -1,0 +1,106 @@
+// Small marks that say one thing about a row.
+
+import { Tooltip } from '@mantine/core';
+import { IconAlertTriangle, IconFlame } from '@tabler/icons-react';
+import { percent, plural } from '../lib/format';
+import { day } from '../lib/time';
+import type { Epss, Fix, FixState, Kev, PackageKind, TargetKind } from '../api/types';
+import classes from './marks.module.css';
+
+export function KevMark({ kev }: { kev: Kev }) {
+  const ransomware = kev.ransomware ? ', also by ransomware' : '';
+  return (
+    <Tooltip label={`Known to be exploited${ransomware} (CISA KEV, added ${day(kev.added)})`}>
+      <span className={classes.kev}>
+        <IconFlame size={12} aria-hidden />
+        KEV
+      </span>
+    </Tooltip>
+  );
+}
+
+export function EpssMark({ epss }: { epss: Epss | null | undefined }) {
+  if (!epss) return <span>–</span>;
+  return (
+    <Tooltip
+      label={`EPSS: ${percent(epss.score)} chance of exploitation within 30 days, higher than ${percent(epss.percentile)} of all`}
+    >
+      <span className="tabular">{percent(epss.score)}</span>
+    </Tooltip>
+  );
+}
+
+export function PartialMark({ warnings }: { warnings: number }) {
+  if (warnings === 0) return null;
+  return (
+    <Tooltip label={`${plural(warnings, 'part')} could not be read; the rest is complete`}>
+      <span className={classes.partial}>
+        <IconAlertTriangle size={12} aria-hidden />
+        Partial
+      </span>
+    </Tooltip>
+  );
+}
+
+export function StarterMark() {
+  return (
+    <Tooltip label="Matched against the built-in starter advisories only: findings are true but incomplete">
+      <span className={classes.partial}>Starter advisories</span>
+    </Tooltip>
+  );
+}
+
+export const PACKAGE_KIND: Record<PackageKind, string> = {
+  deb: 'Debian package',
+  apk: 'Alpine package',
+  rpm: 'RPM package',
+  npm: 'npm',
+  pypi: 'Python',
+  maven: 'Java',
+  golang: 'Go',
+  cargo: 'Rust',
+  gem: 'Ruby',
+  composer: 'PHP',
+  nuget: '.NET',
+  generic: 'Generic',
+};
+
+export const PACKAGE_KINDS = Object.keys(PACKAGE_KIND) as PackageKind[];
+
+export const TARGET_KIND: Record<TargetKind, string> = {
+  image: 'Image',
+  rootfs: 'Machine',
+  sbom: 'SBOM',
+};
+
+export function KindMark({ kind }: { kind: string }) {
+  return <span className={classes.kind}>{kind}</span>;
+}
+
+export const FIX_STATE: Record<FixState, string> = {
+  fixed: 'Fix available',
+  unfixed: 'No fix yet',
+  will_not_fix: 'Will not be fixed',
+  under_investigation: 'Under investigation',
+  not_affected: 'Not affected',
+};
+
+/** The version that mends it, or why there is none. */
+export function FixText({ fix }: { fix: { state: FixState; versions: string[] } }) {
+  const version = fix.versions[0];
+  if (version) return <span className="mono">{version}</span>;
+  return <span className={classes.nofix}>{FIX_STATE[fix.state]}</span>;
+}
+
+/** "openssl 3.0.15 → 3.0.17". */
+export function FixStep({ fix }: { fix: Fix }) {
+  const from = fix.from.length > 2 ? `${plural(fix.from.length, 'version')}` : fix.from.join(', ');
+  return (
+    <span className={classes.step}>
+      <b>{fix.package}</b> <span className={classes.from}>{from}</span>
+      <span aria-hidden> → </span>
+      <span className={classes.hidden}>to</span>
+      <span className="mono">{fix.to}</span>
+    </span>
+  );
+}

@@ -1,0 +1,28 @@
+// The address as state: read it, change it.
+
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import type { Search } from '../lib/url-state';
+
+export type Change = Record<string, string | undefined>;
+
+/**
+ * The current page's query, and how to change it. Typing replaces the
+ * entry in the browser's history, opening something adds one.
+ */
+export function useUrl(): [Partial<Search>, (change: Change, how?: 'push' | 'replace') => void] {
+  const search = useSearch({ strict: false }) as Partial<Search>;
+  const navigate = useNavigate();
+  const set = (change: Change, how: 'push' | 'replace' = 'replace') => {
+    navigate({
+      to: '.',
+      search: ((old: Change) => ({ ...old, ...change })) as never,
+      replace: how === 'replace',
+      resetScroll: false,
+    });
+  };
+  return [search, set];
+}
+
+export function useEnvironment(): string | undefined {
+  return (useSearch({ strict: false }) as Partial<Search>).environment;
+}

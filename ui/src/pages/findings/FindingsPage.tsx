@@ -1,0 +1,5 @@
+import { Page } from '../../components/Page';
+
+export function FindingsPage() {
+  return <Page title="Findings">…</Page>;
+}

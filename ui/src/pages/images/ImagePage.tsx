@@ -1,0 +1,5 @@
+import { Page } from '../../components/Page';
+
+export function ImagePage() {
+  return <Page title="Image">…</Page>;
+}

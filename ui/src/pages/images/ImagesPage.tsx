@@ -1,0 +1,5 @@
+import { Page } from '../../components/Page';
+
+export function ImagesPage() {
+  return <Page title="Images">…</Page>;
+}

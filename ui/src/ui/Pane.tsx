@@ -1,0 +1,42 @@
+import { CloseButton, Title } from '@mantine/core';
+import type { ReactNode } from 'react';
+import classes from './Pane.module.css';
+
+/**
+ * Details beside a list, without blocking it. On a phone it covers the
+ * page, since there is no beside.
+ */
+export function Pane({
+  label,
+  title,
+  onClose,
+  children,
+}: {
+  label: string;
+  title: ReactNode;
+  onClose: () => void;
+  children: ReactNode;
+}) {
+  return (
+    <aside className={classes.pane} aria-label={label}>
+      <header className={classes.head}>
+        <Title order={2} fz={15} className={classes.title}>
+          {title}
+        </Title>
+        <CloseButton size="sm" aria-label="Close details" onClick={onClose} />
+      </header>
+      <div className={classes.body}>{children}</div>
+    </aside>
+  );
+}
+
+export function PaneSection({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section className={classes.section}>
+      <Title order={3} fz={12} className={classes.heading}>
+        {title}
+      </Title>
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,29 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+import { mockApi } from './mock-api/plugin';
+import { precompress } from './scripts/precompress';
+
+// `SEAWALL_URL` points the development server at a real server; without
+// it the mock answers.
+const server = process.env.SEAWALL_URL;
+
+export default defineConfig({
+  plugins: [react(), precompress(), ...(server ? [] : [mockApi()])],
+  server: {
+    host: '127.0.0.1',
+    port: 5173,
+    proxy: server ? { '/api': { target: server, changeOrigin: true } } : {},
+  },
+  preview: { host: '127.0.0.1', port: 4173 },
+  build: {
+    target: 'es2023',
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 900,
+  },
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.{ts,tsx}', 'mock-api/**/*.test.ts'],
+    setupFiles: ['./vitest.setup.ts'],
+    restoreMocks: true,
+  },
+});
