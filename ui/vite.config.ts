@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-import { mockApi } from './mock-api/plugin';
-import { precompress } from './scripts/precompress';
+import { mockApi } from './mock-api/plugin.ts';
+import { precompress } from './scripts/precompress.ts';
 
 // `SEAWALL_URL` points the development server at a real server; without
 // it the mock answers.

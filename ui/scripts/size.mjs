@@ -4,7 +4,9 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 const BUDGET_KB = 200;
 
 const html = readFileSync('dist/index.html', 'utf8');
-const initial = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.js)"/g)].map((match) => match[1]);
+const initial = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.js)"/g)].map(
+  (match) => match[1],
+);
 if (initial.length === 0) throw new Error('dist/index.html loads no script: run `npm run build`');
 
 // Static imports of the entry count too, whether or not they are preloaded.
@@ -25,5 +27,7 @@ for (const path of [...seen].sort()) {
   total += bytes;
   console.log(`${(bytes / 1000).toFixed(1).padStart(7)} kB  ${path}`);
 }
-console.log(`${(total / 1000).toFixed(1).padStart(7)} kB  initial JavaScript, brotli (budget ${BUDGET_KB} kB)`);
+console.log(
+  `${(total / 1000).toFixed(1).padStart(7)} kB  initial JavaScript, brotli (budget ${BUDGET_KB} kB)`,
+);
 if (total > BUDGET_KB * 1000) process.exit(1);

@@ -5,7 +5,7 @@
 // one a second.
 
 import type { QueryClient } from '@tanstack/react-query';
-import type { Database, Scan } from './types';
+import type { Database, Event, Scan } from './types';
 
 export type LiveState = 'connecting' | 'live' | 'lost';
 
@@ -19,9 +19,24 @@ const REPAINT_MS = 1000;
 
 /** What each event makes stale, by the first part of the query's key. */
 const STALE: Record<string, string[]> = {
-  image: ['images', 'image', 'overview', 'vulnerabilities', 'vulnerability', 'findings', 'environments'],
-  database: ['database', 'overview', 'image', 'vulnerability', 'vulnerabilities'],
-  overview: ['overview'],
+  image: [
+    'images',
+    'image',
+    'overview',
+    'vulnerabilities',
+    'vulnerability',
+    'findings',
+    'environments',
+  ],
+  database: [
+    'database',
+    'overview',
+    'image',
+    'images',
+    'vulnerability',
+    'vulnerabilities',
+    'findings',
+  ],
   scan: ['scans', 'overview'],
 };
 
@@ -65,18 +80,18 @@ export class LiveFeed {
         setTimeout(() => this.#listeners.size > 0 && !this.#source && this.#open(), 5000);
       }
     };
-    source.addEventListener('scan', (event) => {
-      this.#scan(JSON.parse((event as MessageEvent<string>).data) as Scan);
-    });
-    source.addEventListener('database', (event) => {
-      this.#database(JSON.parse((event as MessageEvent<string>).data) as Database);
-    });
-    for (const name of ['image', 'overview']) {
-      source.addEventListener(name, () => this.#invalidate(STALE[name] ?? []));
+    for (const name of ['scan', 'image', 'image_removed', 'database', 'resync']) {
+      source.addEventListener(name, (event) => {
+        this.#take(JSON.parse((event as MessageEvent<string>).data) as Event);
+      });
     }
-    source.addEventListener('resync', () => {
-      this.#queries.invalidateQueries();
-    });
+  }
+
+  #take(event: Event) {
+    if (event.type === 'scan') this.#scan(event.scan);
+    else if (event.type === 'database') this.#database(event.database);
+    else if (event.type === 'resync') this.#queries.invalidateQueries();
+    else this.#invalidate(STALE.image ?? []);
   }
 
   #close() {
@@ -92,7 +107,6 @@ export class LiveFeed {
 
   /** Progress is the server's own word on one scan: it goes straight in. */
   #scan(scan: Scan) {
-    this.#queries.setQueryData(['scan', scan.id], scan);
     this.#queries.setQueryData<Scan[]>(['activity'], (known) => {
       if (!known) return known;
       const others = known.filter((other) => other.id !== scan.id);
@@ -108,7 +122,7 @@ export class LiveFeed {
 
   #database(database: Database) {
     this.#queries.setQueryData(['database'], database);
-    if (database.update?.state !== 'running') this.#invalidate(STALE.database ?? []);
+    if (!database.activity) this.#invalidate(STALE.database ?? []);
   }
 
   #invalidate(keys: string[]) {

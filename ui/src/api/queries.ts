@@ -1,190 +1,172 @@
-// One query per question, one mutation per verb; keys start with the noun
-// so that the live feed can tell what went stale.
+// One query per question; keys start with the noun so that the live feed
+// can tell what went stale.
 
-import {
-  infiniteQueryOptions,
-  keepPreviousData,
-  queryOptions,
-  useMutation,
-  useQueryClient,
-} from '@tanstack/react-query';
-import { get, post, remove } from './client';
-import type {
-  Database,
-  Environment,
-  Finding,
-  Image,
-  ImageRow,
-  Layer,
-  Overview,
-  Package,
-  Page,
-  Scan,
-  SearchResults,
-  Session,
-  Vulnerability,
-  VulnerabilityRow,
-} from './types';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { api, body } from './client';
+import type { paths } from './schema';
+import type { Page } from './types';
 
-export type Filters = Record<string, string | undefined>;
+type Paths = '/api/v1/findings' | '/api/v1/images' | '/api/v1/vulnerabilities' | '/api/v1/scans';
+type QueryOf<P extends Paths> = NonNullable<paths[P]['get']['parameters']['query']>;
+export type FindingFilters = QueryOf<'/api/v1/findings'>;
+export type ImageFilters = QueryOf<'/api/v1/images'>;
+export type VulnerabilityFilters = QueryOf<'/api/v1/vulnerabilities'>;
+export type ScanFilters = QueryOf<'/api/v1/scans'>;
+export type PackageFilters = { q?: string; kind?: string; layer?: number };
 
-const PAGE_ROWS = 100;
+const limit = 100;
 
-function pages<T>(key: readonly unknown[], path: string, filters: Filters) {
+/** A list read page by page as the reader scrolls. */
+function pages<T>(
+  queryKey: readonly unknown[],
+  page: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>,
+) {
   return infiniteQueryOptions({
-    queryKey: [...key, filters],
-    queryFn: ({ pageParam, signal }) =>
-      get<Page<T>>(path, { ...filters, cursor: pageParam, limit: PAGE_ROWS }, signal),
+    queryKey,
+    queryFn: ({ pageParam, signal }) => page(pageParam, signal),
     initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
   });
 }
-
-const id = encodeURIComponent;
 
 export const queries = {
   session: () =>
     queryOptions({
       queryKey: ['session'],
-      queryFn: ({ signal }) => get<Session>('/session', {}, signal),
+      queryFn: ({ signal }) => body(api.GET('/api/v1/session', { signal })),
       staleTime: Number.POSITIVE_INFINITY,
     }),
   environments: () =>
     queryOptions({
       queryKey: ['environments'],
-      queryFn: async ({ signal }) =>
-        (await get<{ items: Environment[] }>('/environments', {}, signal)).items,
+      queryFn: ({ signal }) => body(api.GET('/api/v1/environments', { signal })),
     }),
-  overview: (environment?: string) =>
+  overview: (environment: string) =>
     queryOptions({
-      queryKey: ['overview', environment ?? ''],
-      queryFn: ({ signal }) => get<Overview>('/overview', { environment }, signal),
-      placeholderData: keepPreviousData,
+      queryKey: ['overview', environment],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/overview', { params: { query: { environment } }, signal })),
     }),
+  changes: (environment: string) =>
+    pages(['changes', environment], (cursor, signal) =>
+      body(
+        api.GET('/api/v1/changes', { params: { query: { environment, cursor, limit } }, signal }),
+      ),
+    ),
   database: () =>
     queryOptions({
       queryKey: ['database'],
-      queryFn: ({ signal }) => get<Database>('/database', {}, signal),
+      queryFn: ({ signal }) => body(api.GET('/api/v1/database', { signal })),
     }),
-  images: (filters: Filters) => pages<ImageRow>(['images'], '/images', filters),
-  image: (image: string) =>
+  images: (filters: ImageFilters) =>
+    pages(['images', filters], (cursor, signal) =>
+      body(api.GET('/api/v1/images', { params: { query: { ...filters, cursor, limit } }, signal })),
+    ),
+  imageFacets: (environment: string) =>
     queryOptions({
-      queryKey: ['image', image],
-      queryFn: ({ signal }) => get<Image>(`/images/${id(image)}`, {}, signal),
-    }),
-  imageFindings: (image: string, filters: Filters) =>
-    pages<Finding>(['image', image, 'findings'], `/images/${id(image)}/findings`, filters),
-  imagePackages: (image: string, filters: Filters) =>
-    pages<Package>(['image', image, 'packages'], `/images/${id(image)}/packages`, filters),
-  imageLayers: (image: string) =>
-    queryOptions({
-      queryKey: ['image', image, 'layers'],
-      queryFn: async ({ signal }) =>
-        (await get<{ items: Layer[] }>(`/images/${id(image)}/layers`, {}, signal)).items,
-    }),
-  imageScans: (image: string) =>
-    pages<Scan>(['image', image, 'scans'], `/images/${id(image)}/scans`, {}),
-  vulnerabilities: (filters: Filters) =>
-    pages<VulnerabilityRow>(['vulnerabilities'], '/vulnerabilities', filters),
-  vulnerability: (name: string, environment?: string) =>
-    queryOptions({
-      queryKey: ['vulnerability', name, environment ?? ''],
+      queryKey: ['images', 'facets', environment],
       queryFn: ({ signal }) =>
-        get<Vulnerability>(`/vulnerabilities/${id(name)}`, { environment }, signal),
+        body(api.GET('/api/v1/images/facets', { params: { query: { environment } }, signal })),
     }),
-  findings: (filters: Filters) => pages<Finding>(['findings'], '/findings', filters),
-  scans: (filters: Filters) => pages<Scan>(['scans'], '/scans', filters),
-  scan: (scan: string) =>
+  image: (id: string) =>
     queryOptions({
-      queryKey: ['scan', scan],
-      queryFn: ({ signal }) => get<Scan>(`/scans/${id(scan)}`, {}, signal),
+      queryKey: ['image', id],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/images/{id}', { params: { path: { id } }, signal })),
     }),
+  imageFindings: (id: string, filters: FindingFilters) =>
+    pages(['image', id, 'findings', filters], (cursor, signal) =>
+      body(
+        api.GET('/api/v1/images/{id}/findings', {
+          params: { path: { id }, query: { ...filters, cursor, limit } },
+          signal,
+        }),
+      ),
+    ),
+  imageFindingFacets: (id: string) =>
+    queryOptions({
+      queryKey: ['image', id, 'facets'],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/images/{id}/findings/facets', { params: { path: { id } }, signal })),
+    }),
+  imagePackages: (id: string, filters: PackageFilters) =>
+    pages(['image', id, 'packages', filters], (cursor, signal) =>
+      body(
+        api.GET('/api/v1/images/{id}/packages', {
+          params: { path: { id }, query: { ...filters, cursor, limit } },
+          signal,
+        }),
+      ),
+    ),
+  imageLayers: (id: string) =>
+    queryOptions({
+      queryKey: ['image', id, 'layers'],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/images/{id}/layers', { params: { path: { id } }, signal })),
+    }),
+  imageScans: (id: string) =>
+    pages(['scans', 'image', id], (cursor, signal) =>
+      body(
+        api.GET('/api/v1/images/{id}/scans', {
+          params: { path: { id }, query: { cursor, limit } },
+          signal,
+        }),
+      ),
+    ),
+  vulnerabilities: (filters: VulnerabilityFilters) =>
+    pages(['vulnerabilities', filters], (cursor, signal) =>
+      body(
+        api.GET('/api/v1/vulnerabilities', {
+          params: { query: { ...filters, cursor, limit } },
+          signal,
+        }),
+      ),
+    ),
+  vulnerability: (id: string, environment: string) =>
+    queryOptions({
+      queryKey: ['vulnerability', id, environment],
+      queryFn: ({ signal }) =>
+        body(
+          api.GET('/api/v1/vulnerabilities/{id}', {
+            params: { path: { id }, query: { environment } },
+            signal,
+          }),
+        ),
+    }),
+  findings: (filters: FindingFilters) =>
+    pages(['findings', filters], (cursor, signal) =>
+      body(
+        api.GET('/api/v1/findings', { params: { query: { ...filters, cursor, limit } }, signal }),
+      ),
+    ),
+  findingFacets: (environment: string) =>
+    queryOptions({
+      queryKey: ['findings', 'facets', environment],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/findings/facets', { params: { query: { environment } }, signal })),
+    }),
+  scans: (filters: ScanFilters) =>
+    pages(['scans', filters], (cursor, signal) =>
+      body(api.GET('/api/v1/scans', { params: { query: { ...filters, cursor, limit } }, signal })),
+    ),
   /** Scans not yet over, kept current by the live feed. */
   activity: () =>
     queryOptions({
       queryKey: ['activity'],
-      queryFn: async ({ signal }) =>
-        (await get<Page<Scan>>('/scans', { state: 'queued,running', limit: PAGE_ROWS }, signal)).items,
+      queryFn: async ({ signal }) => {
+        const query = { state: 'queued,running', limit };
+        return (await body(api.GET('/api/v1/scans', { params: { query }, signal }))).items;
+      },
     }),
-  search: (q: string) =>
+  search: (q: string, environment: string) =>
     queryOptions({
-      queryKey: ['search', q],
-      queryFn: ({ signal }) => get<SearchResults>('/search', { q, limit: 6 }, signal),
+      queryKey: ['search', q, environment],
+      queryFn: ({ signal }) =>
+        body(
+          api.GET('/api/v1/search', { params: { query: { q, environment, limit: 6 } }, signal }),
+        ),
       enabled: q.length > 1,
       placeholderData: keepPreviousData,
     }),
 };
-
-export function useSignIn() {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: (token: string) => post<void>('/session', { token }),
-    onSuccess: () => cache.invalidateQueries(),
-  });
-}
-
-export function useSignOut() {
-  const cache = useQueryClient();
-  return useMutation({ mutationFn: () => remove('/session'), onSuccess: () => cache.clear() });
-}
-
-export function useStartScan() {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: (scan: { target: string; platform?: string }) => post<Scan>('/scans', scan),
-    onSuccess: () =>
-      Promise.all([
-        cache.invalidateQueries({ queryKey: ['scans'] }),
-        cache.invalidateQueries({ queryKey: ['activity'] }),
-      ]),
-  });
-}
-
-export function useCancelScan() {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: (scan: string) => remove(`/scans/${id(scan)}`),
-    onSuccess: () =>
-      Promise.all([
-        cache.invalidateQueries({ queryKey: ['scans'] }),
-        cache.invalidateQueries({ queryKey: ['activity'] }),
-      ]),
-  });
-}
-
-export function useDeleteImage() {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: (image: string) => remove(`/images/${id(image)}`),
-    onSuccess: () =>
-      Promise.all([
-        cache.invalidateQueries({ queryKey: ['images'] }),
-        cache.invalidateQueries({ queryKey: ['overview'] }),
-      ]),
-  });
-}
-
-export function useUpdateDatabase() {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: () => post<Database>('/database/update'),
-    onSuccess: (database) => cache.setQueryData(['database'], database),
-  });
-}
-
-export function useImportDatabase() {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: (file: File) => post<Database>('/database/import', file, { name: file.name }),
-    onSuccess: (database) => cache.setQueryData(['database'], database),
-  });
-}
-
-export function useDemo() {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: (load: boolean) => (load ? post<void>('/demo') : remove('/demo')),
-    onSuccess: () => cache.invalidateQueries(),
-  });
-}

@@ -10,7 +10,8 @@ import {
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { queries, useSignOut } from '../api/queries';
+import { useSignOut } from '../api/actions';
+import { queries } from '../api/queries';
 
 const SCHEMES = [
   { id: 'light', label: 'Light', icon: IconSun },
@@ -37,7 +38,9 @@ export function Account({ onShortcuts }: { onShortcuts: () => void }) {
           <Menu.Item
             key={scheme.id}
             leftSection={<scheme.icon size={14} aria-hidden />}
-            rightSection={colorScheme === scheme.id ? <IconCheck size={14} aria-label="chosen" /> : null}
+            rightSection={
+              colorScheme === scheme.id ? <IconCheck size={14} aria-label="chosen" /> : null
+            }
             onClick={() => setColorScheme(scheme.id)}
           >
             {scheme.label}
@@ -55,7 +58,11 @@ export function Account({ onShortcuts }: { onShortcuts: () => void }) {
         >
           Sign out
         </Menu.Item>
-        {session && <Menu.Label>Seawall {session.version}</Menu.Label>}
+        {session && (
+          <Menu.Label>
+            Seawall {session.server.version} on {session.server.host}
+          </Menu.Label>
+        )}
       </Menu.Dropdown>
     </Menu>
   );

@@ -2,10 +2,11 @@ import { Menu, UnstyledButton } from '@mantine/core';
 import { IconCheck, IconChevronDown, IconFlask, IconServer2, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { queries, useDemo } from '../api/queries';
+import { useDemo } from '../api/actions';
+import { queries } from '../api/queries';
 import { plural } from '../lib/format';
 import classes from './EnvironmentPicker.module.css';
-import { useEnvironment } from './url';
+import { LOCAL, useEnvironment } from './url';
 
 /** Whose things are shown. The demonstration is never mistaken for them. */
 export function EnvironmentPicker() {
@@ -14,11 +15,9 @@ export function EnvironmentPicker() {
   const navigate = useNavigate();
   const demo = useDemo();
   const environments = data ?? [];
-  const current =
-    environments.find((each) => each.id === chosen) ??
-    environments.find((each) => each.kind === 'local');
-  const isDemo = current?.kind === 'demo';
-  const hasDemo = environments.some((each) => each.kind === 'demo');
+  const current = environments.find((each) => each.id === chosen);
+  const isDemo = current?.demo ?? false;
+  const hasDemo = environments.some((each) => each.demo);
   const go = (id: string | undefined) =>
     navigate({ to: '/', search: { environment: id } as never });
 
@@ -41,14 +40,16 @@ export function EnvironmentPicker() {
           <Menu.Item
             key={each.id}
             leftSection={
-              each.kind === 'demo' ? (
+              each.demo ? (
                 <IconFlask size={14} aria-hidden />
               ) : (
                 <IconServer2 size={14} aria-hidden />
               )
             }
-            rightSection={each.id === current?.id ? <IconCheck size={14} aria-label="current" /> : null}
-            onClick={() => go(each.kind === 'local' ? undefined : each.id)}
+            rightSection={
+              each.id === current?.id ? <IconCheck size={14} aria-label="current" /> : null
+            }
+            onClick={() => go(each.id === LOCAL ? undefined : each.id)}
           >
             {each.name}
             <span className={classes.count}>{plural(each.images, 'image')}</span>

@@ -37,7 +37,10 @@ export function Activity() {
   return (
     <Popover position="bottom-end" width={320} shadow="md" withArrow>
       <Popover.Target>
-        <UnstyledButton className={classes.activity} aria-label={`${plural(scans.length, 'scan')} under way`}>
+        <UnstyledButton
+          className={classes.activity}
+          aria-label={`${plural(scans.length, 'scan')} under way`}
+        >
           <Loader size={13} aria-hidden />
           <span className={classes.word}>{plural(scans.length, 'scan')}</span>
         </UnstyledButton>

@@ -3,8 +3,13 @@ import { IconAnchorOff } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
 import { Blank } from '../ui/Blank';
 
-/** No such address, or nothing there any more. */
-export function NotFoundPage({ what }: { what?: string }) {
+/** No such address. */
+export function NotFoundPage() {
+  return <Missing />;
+}
+
+/** Nothing there, or nothing any more. */
+export function Missing({ what }: { what?: string }) {
   return (
     <>
       <title>Not found · Seawall</title>

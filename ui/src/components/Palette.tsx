@@ -1,15 +1,22 @@
 import { Kbd, Loader, Modal, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconArrowRight, IconBox, IconBug, IconPackage, IconPlus, IconSearch } from '@tabler/icons-react';
+import {
+  IconArrowRight,
+  IconBox,
+  IconBug,
+  IconPackage,
+  IconPlus,
+  IconSearch,
+} from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, type ReactNode, useState } from 'react';
 import { queries } from '../api/queries';
 import { plural } from '../lib/format';
-import { keepEnvironment } from './Names';
-import { ImageText } from './Names';
+import { ImageText, keepEnvironment } from './Names';
 import classes from './Palette.module.css';
 import { SeverityMark, SeverityStrip } from './Severity';
+import { useEnvironment } from './url';
 
 interface Choice {
   key: string;
@@ -55,16 +62,17 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
   const [asked] = useDebouncedValue(text.trim(), 120);
-  const { data, isFetching } = useQuery(queries.search(asked));
+  const { data, isFetching } = useQuery(queries.search(asked, useEnvironment()));
   const navigate = useNavigate();
-  const to = (path: string, params?: Record<string, string>, search?: Record<string, string>) => () => {
-    navigate({
-      to: path,
-      params,
-      search: (old: Record<string, unknown>) => ({ ...keepEnvironment(old), ...search }),
-    } as never);
-    onClose();
-  };
+  const to =
+    (path: string, params?: Record<string, string>, search?: Record<string, string>) => () => {
+      navigate({
+        to: path,
+        params,
+        search: (old: Record<string, unknown>) => ({ ...keepEnvironment(old), ...search }),
+      } as never);
+      onClose();
+    };
 
   const wanted = text.trim().toLowerCase();
   const choices: Choice[] = [];
@@ -75,7 +83,7 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
         group: 'Images',
         icon: <IconBox size={15} aria-hidden />,
         label: <ImageText name={image.name} />,
-        note: <SeverityStrip counts={image.severities} />,
+        note: <SeverityStrip counts={image.counts} />,
         go: to('/images/$id', { id: image.id }),
       });
     }
@@ -124,7 +132,12 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
     });
   }
   // Anything typed may be the name of an image nobody has scanned yet.
-  if (wanted === '' || wanted.includes('/') || wanted.includes(':') || 'scan an image'.includes(wanted)) {
+  if (
+    wanted === '' ||
+    wanted.includes('/') ||
+    wanted.includes(':') ||
+    'scan an image'.includes(wanted)
+  ) {
     choices.push({
       key: 'scan',
       group: 'Do',
@@ -138,7 +151,8 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
   const active = Math.min(at, choices.length - 1);
   const steer = (event: KeyboardEvent) => {
     if (event.key === 'ArrowDown') setAt((active + 1) % Math.max(1, choices.length));
-    else if (event.key === 'ArrowUp') setAt((active + choices.length - 1) % Math.max(1, choices.length));
+    else if (event.key === 'ArrowUp')
+      setAt((active + choices.length - 1) % Math.max(1, choices.length));
     else if (event.key === 'Enter') choices[active]?.go();
     else return;
     event.preventDefault();
@@ -184,7 +198,11 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
                 tabIndex={-1}
                 aria-selected={index === active}
                 className={classes.choice}
-                ref={index === active ? (node) => node?.scrollIntoView({ block: 'nearest' }) : undefined}
+                ref={
+                  index === active
+                    ? (node) => node?.scrollIntoView({ block: 'nearest' })
+                    : undefined
+                }
                 onClick={choice.go}
                 onMouseMove={() => index !== active && setAt(index)}
               >

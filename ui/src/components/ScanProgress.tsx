@@ -13,15 +13,26 @@ export function progressShare(scan: Scan): number {
   return 0;
 }
 
+const PHASE = {
+  resolving: 'Finding out what to read',
+  reading: 'Reading',
+  matching: 'Matching against advisories',
+  storing: 'Storing the result',
+};
+
 export function progressText(scan: Scan): string {
   if (scan.state === 'queued') return 'Waiting for its turn';
   const { progress } = scan;
   if (!progress) return 'Starting';
-  const parts = [progress.phase];
+  const parts = [PHASE[progress.phase]];
+  if (progress.phase !== 'reading') return parts.join(' · ');
   if (progress.layers_total > 0) {
-    parts.push(`layer ${Math.min(progress.layers_done + 1, progress.layers_total)} of ${progress.layers_total}`);
+    parts.push(
+      `layer ${Math.min(progress.layers_done + 1, progress.layers_total)} of ${progress.layers_total}`,
+    );
   }
-  if (progress.bytes_total) parts.push(`${bytes(progress.bytes_done)} of ${bytes(progress.bytes_total)}`);
+  if (progress.bytes_total)
+    parts.push(`${bytes(progress.bytes_done)} of ${bytes(progress.bytes_total)}`);
   else if (progress.bytes_done > 0) parts.push(bytes(progress.bytes_done));
   if (progress.files > 0) parts.push(plural(progress.files, 'file'));
   return parts.join(' · ');

@@ -1,7 +1,14 @@
 import { Tooltip } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { count, plural } from '../lib/format';
-import { type Counts, SEVERITIES, SEVERITY_NAME, type Severity, spell, totalOf } from '../lib/severity';
+import {
+  type Counts,
+  SEVERITIES,
+  SEVERITY_NAME,
+  type Severity,
+  spell,
+  totalOf,
+} from '../lib/severity';
 import classes from './Severity.module.css';
 
 /** The word on its colour: never the colour alone. */
@@ -27,7 +34,11 @@ export function SeverityStrip({ counts }: { counts: Counts }) {
       title={`${spell(counts)}${more}`}
     >
       {STRIP.map((severity) => (
-        <span key={severity} className={classes.cell} data-severity={counts[severity] > 0 ? severity : undefined}>
+        <span
+          key={severity}
+          className={classes.cell}
+          data-severity={counts[severity] > 0 ? severity : undefined}
+        >
           <b aria-hidden>{SEVERITY_NAME[severity].charAt(0)}</b>
           <span aria-hidden>{short(counts[severity])}</span>
         </span>
@@ -37,7 +48,11 @@ export function SeverityStrip({ counts }: { counts: Counts }) {
 }
 
 function short(value: number): string {
-  return value < 1000 ? String(value) : value < 10_000 ? `${(value / 1000).toFixed(1)}k` : `${Math.round(value / 1000)}k`;
+  return value < 1000
+    ? String(value)
+    : value < 10_000
+      ? `${(value / 1000).toFixed(1)}k`
+      : `${Math.round(value / 1000)}k`;
 }
 
 /** Every severity's share, each part a link to the findings it counts. */
@@ -47,12 +62,17 @@ export function SeverityBar({
   label,
 }: {
   counts: Counts;
-  to: (severity: Severity) => { to: string; search: Record<string, unknown>; params?: Record<string, string> };
+  to: (severity: Severity) => {
+    to: string;
+    search: Record<string, unknown>;
+    params?: Record<string, string>;
+  };
   label: string;
 }) {
   const total = totalOf(counts);
   const parts = SEVERITIES.filter((severity) => counts[severity] > 0);
-  if (total === 0) return <div className={classes.bar} data-empty role="img" aria-label={`${label}: none`} />;
+  if (total === 0)
+    return <div className={classes.bar} data-empty role="img" aria-label={`${label}: none`} />;
   return (
     <nav className={classes.bar} aria-label={label}>
       {parts.map((severity) => (
@@ -62,7 +82,10 @@ export function SeverityBar({
             className={classes.part}
             data-severity={severity}
             // A part too thin to hold its number would hide it: the floor keeps each readable.
-            style={{ flexGrow: counts[severity], flexBasis: `${String(counts[severity]).length * 8 + 22}px` }}
+            style={{
+              flexGrow: counts[severity],
+              flexBasis: `${String(counts[severity]).length * 8 + 22}px`,
+            }}
             aria-label={`${count(counts[severity])} ${severity}`}
           >
             <span className={classes.partName}>{SEVERITY_NAME[severity]}</span>
@@ -78,7 +101,12 @@ export function SeverityBar({
 export function SeverityLine({ counts }: { counts: Counts }) {
   const parts = SEVERITIES.filter((severity) => counts[severity] > 0);
   return (
-    <span className={classes.line} role="img" aria-label={`Findings: ${spell(counts)}`} title={spell(counts)}>
+    <span
+      className={classes.line}
+      role="img"
+      aria-label={`Findings: ${spell(counts)}`}
+      title={spell(counts)}
+    >
       {parts.map((severity) => (
         <span key={severity} data-severity={severity} style={{ flexGrow: counts[severity] }} />
       ))}

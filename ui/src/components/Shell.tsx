@@ -119,10 +119,7 @@ export function Shell() {
       </AppShell.Main>
       <Palette opened={dialog === 'palette'} onClose={close} places={PLACES} />
       <Shortcuts opened={dialog === 'shortcuts'} onClose={close} places={PLACES} />
-      <StartScan
-        opened={search.scan === 'new'}
-        onClose={() => setSearch({ scan: undefined })}
-      />
+      <StartScan opened={search.scan === 'new'} onClose={() => setSearch({ scan: undefined })} />
     </AppShell>
   );
 }

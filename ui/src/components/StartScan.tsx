@@ -1,14 +1,27 @@
 import { Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
-import { useStartScan } from '../api/queries';
+import { useStartScan } from '../api/actions';
 import { keepEnvironment } from './Names';
 import { ProblemNotice } from './ProblemNotice';
 
-const PLATFORMS = ['linux/amd64', 'linux/arm64', 'linux/arm/v7', 'linux/386', 'linux/ppc64le', 'linux/s390x'];
+const PLATFORMS = [
+  'linux/amd64',
+  'linux/arm64',
+  'linux/arm/v7',
+  'linux/386',
+  'linux/ppc64le',
+  'linux/s390x',
+];
 
 /** The form that asks what to scan, in a dialog or on a page. */
-export function ScanForm({ onStarted, isWide = false }: { onStarted?: () => void; isWide?: boolean }) {
+export function ScanForm({
+  onStarted,
+  isWide = false,
+}: {
+  onStarted?: () => void;
+  isWide?: boolean;
+}) {
   const [target, setTarget] = useState('');
   const [platform, setPlatform] = useState<string | null>(null);
   const start = useStartScan();

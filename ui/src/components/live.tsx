@@ -23,5 +23,7 @@ export function useLive(): Live {
 /** Scans running first, then those waiting. */
 export function useActivity(): Scan[] {
   const { data } = useQuery(queries.activity());
-  return [...(data ?? [])].sort((a, b) => Number(b.state === 'running') - Number(a.state === 'running'));
+  return [...(data ?? [])].sort(
+    (a, b) => Number(b.state === 'running') - Number(a.state === 'running'),
+  );
 }

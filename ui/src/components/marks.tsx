@@ -2,15 +2,13 @@
 
 import { Tooltip } from '@mantine/core';
 import { IconAlertTriangle, IconFlame } from '@tabler/icons-react';
+import type { FixState, PackageKind, TargetKind, TopFix } from '../api/types';
 import { percent, plural } from '../lib/format';
-import { day } from '../lib/time';
-import type { Epss, Fix, FixState, Kev, PackageKind, TargetKind } from '../api/types';
 import classes from './marks.module.css';
 
-export function KevMark({ kev }: { kev: Kev }) {
-  const ransomware = kev.ransomware ? ', also by ransomware' : '';
+export function KevMark() {
   return (
-    <Tooltip label={`Known to be exploited${ransomware} (CISA KEV, added ${day(kev.added)})`}>
+    <Tooltip label="Known to be exploited (CISA’s catalogue)">
       <span className={classes.kev}>
         <IconFlame size={12} aria-hidden />
         KEV
@@ -19,13 +17,11 @@ export function KevMark({ kev }: { kev: Kev }) {
   );
 }
 
-export function EpssMark({ epss }: { epss: Epss | null | undefined }) {
-  if (!epss) return <span>–</span>;
+export function EpssMark({ epss }: { epss: number | null | undefined }) {
+  if (epss === null || epss === undefined) return <span>–</span>;
   return (
-    <Tooltip
-      label={`EPSS: ${percent(epss.score)} chance of exploitation within 30 days, higher than ${percent(epss.percentile)} of all`}
-    >
-      <span className="tabular">{percent(epss.score)}</span>
+    <Tooltip label={`EPSS: ${percent(epss)} chance of exploitation within 30 days`}>
+      <span className="tabular">{percent(epss)}</span>
     </Tooltip>
   );
 }
@@ -93,14 +89,15 @@ export function FixText({ fix }: { fix: { state: FixState; versions: string[] } 
 }
 
 /** "openssl 3.0.15 → 3.0.17". */
-export function FixStep({ fix }: { fix: Fix }) {
-  const from = fix.from.length > 2 ? `${plural(fix.from.length, 'version')}` : fix.from.join(', ');
+export function FixStep({ fix }: { fix: TopFix }) {
+  const from =
+    fix.installed.length > 2 ? plural(fix.installed.length, 'version') : fix.installed.join(', ');
   return (
     <span className={classes.step}>
       <b>{fix.package}</b> <span className={classes.from}>{from}</span>
       <span aria-hidden> → </span>
       <span className={classes.hidden}>to</span>
-      <span className="mono">{fix.to}</span>
+      <span className="mono">{fix.version}</span>
     </span>
   );
 }

@@ -23,6 +23,9 @@ export function useUrl(): [Partial<Search>, (change: Change, how?: 'push' | 'rep
   return [search, set];
 }
 
-export function useEnvironment(): string | undefined {
-  return (useSearch({ strict: false }) as Partial<Search>).environment;
+export const LOCAL = 'local';
+
+/** Whose things the page shows: this server's own unless the address says. */
+export function useEnvironment(): string {
+  return (useSearch({ strict: false }) as Partial<Search>).environment ?? LOCAL;
 }

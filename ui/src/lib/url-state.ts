@@ -15,7 +15,11 @@ export function stringifySearch(search: Record<string, unknown>): string {
     pairs.set(key, String(value));
   }
   // Commas and colons are legal in a query and are easier to read bare.
-  const text = pairs.toString().replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%2F', '/');
+  const text = pairs
+    .toString()
+    .replaceAll('%2C', ',')
+    .replaceAll('%3A', ':')
+    .replaceAll('%2F', '/');
   return text === '' ? '' : `?${text}`;
 }
 
@@ -51,10 +55,4 @@ export function toggle<T extends string>(
     ? words.filter((other) => other !== word)
     : allowed.filter((other) => other === word || words.includes(other));
   return next.length > 0 ? next.join(',') : undefined;
-}
-
-/** `-severity` as column and direction. */
-export function sorting(value: string | undefined): { id: string; desc: boolean } | undefined {
-  if (!value) return undefined;
-  return value.startsWith('-') ? { id: value.slice(1), desc: true } : { id: value, desc: false };
 }

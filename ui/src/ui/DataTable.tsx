@@ -25,29 +25,28 @@ export interface Column<T> {
   cell: (row: T) => ReactNode;
   /** Said to readers and in the columns menu where `header` is terse. */
   name?: string;
-  sortable?: boolean;
-  /** Which way the first click sorts. */
-  first?: 'asc' | 'desc';
+  /** The orders the server knows for it, in the order clicks go through them. */
+  sorts?: string[];
   align?: 'right';
   /** Cannot be hidden: it names the row. */
   fixed?: boolean;
 }
 
-export interface Sorting {
-  id: string;
-  desc: boolean;
-}
-
 export interface DataTableProps<T> {
   /** What the rows are, for readers and for remembered columns. */
   label: string;
+  /** One row, in a word. */
+  noun: string;
   rows: T[];
   total: number;
+  /** There are more than `total`. */
+  isCapped?: boolean;
   columns: Column<T>[];
   rowKey: (row: T) => string;
   card: (row: T) => ReactNode;
-  sorting?: Sorting;
-  onSort?: (sorting: Sorting) => void;
+  /** One of the columns' `sorts`; a leading minus is descending. */
+  sort?: string;
+  onSort?: (sort: string) => void;
   selected?: string;
   onSelect?: (key: string | undefined) => void;
   onOpen?: (row: T) => void;
@@ -85,16 +84,17 @@ function isControl(event: MouseEvent): boolean {
   return (getSelection()?.toString() ?? '') !== '';
 }
 
-function Foot<T>({ rows, total, isStale }: DataTableProps<T>) {
+function Foot<T>({ rows, total, isCapped, isStale, noun }: DataTableProps<T>) {
+  const all = `${count(total)}${isCapped ? '+' : ''} ${total === 1 ? noun : `${noun}s`}`;
   return (
     <div className={classes.foot} aria-live="polite">
-      {isStale ? '…' : rows.length < total ? `${count(rows.length)} of ${count(total)}` : count(total)}
+      {isStale ? '…' : rows.length < total ? `${count(rows.length)} of ${all}` : all}
     </div>
   );
 }
 
 function Grid<T extends object>(props: DataTableProps<T>) {
-  const { label, rows, total, columns, rowKey, sorting, onSort, selected, onSelect, onOpen } = props;
+  const { label, rows, total, columns, rowKey, sort, onSort, selected, onSelect, onOpen } = props;
   const region = useRef<HTMLDivElement>(null);
   const [hidden, setHidden] = useLocalStorage<string[]>({
     key: `seawall.hidden.${label}`,
@@ -121,7 +121,7 @@ function Grid<T extends object>(props: DataTableProps<T>) {
     getRowId: rowKey,
     manualSorting: true,
     state: {
-      sorting: sorting ? [sorting] : [],
+      sorting: sort ? [{ id: sort.replace(/^-/, ''), desc: sort.startsWith('-') }] : [],
       columnVisibility: Object.fromEntries(hidden.map((id) => [id, false])),
     },
   });
@@ -148,6 +148,9 @@ function Grid<T extends object>(props: DataTableProps<T>) {
     onSelect(rowKey(next));
     virtual.scrollToIndex(rows.indexOf(next));
   };
+  const unselect = () => {
+    if (selected !== undefined) onSelect?.(undefined);
+  };
   useKeys(
     {
       j: () => step(1),
@@ -158,7 +161,7 @@ function Grid<T extends object>(props: DataTableProps<T>) {
         if (row && onOpen && !target.closest('a, button')) onOpen(row);
         else if (target.closest('a, button')) (target.closest('a, button') as HTMLElement).click();
       },
-      Escape: () => selected !== undefined && onSelect?.(undefined),
+      Escape: unselect,
     },
     props.hasKeys !== false && onSelect !== undefined,
   );
@@ -178,7 +181,7 @@ function Grid<T extends object>(props: DataTableProps<T>) {
           <div role="rowgroup" className={classes.headgroup}>
             <div role="row" className={classes.head} style={{ gridTemplateColumns: template }}>
               {shown.map((column) => (
-                <Head key={column.id} column={column} sorting={sorting} onSort={onSort} />
+                <Head key={column.id} column={column} sort={sort} onSort={onSort} />
               ))}
             </div>
           </div>
@@ -203,11 +206,19 @@ function Grid<T extends object>(props: DataTableProps<T>) {
                   className={classes.row}
                   data-muted={props.isMuted?.(row) || undefined}
                   data-opens={onOpen !== undefined || undefined}
-                  style={{ gridTemplateColumns: template, transform: `translateY(${item.start}px)` }}
+                  style={{
+                    gridTemplateColumns: template,
+                    transform: `translateY(${item.start}px)`,
+                  }}
                   onClick={(event) => !isControl(event) && onOpen?.(row)}
                 >
                   {shown.map((column) => (
-                    <div role="cell" key={column.id} className={classes.cell} data-align={column.align}>
+                    <div
+                      role="cell"
+                      key={column.id}
+                      className={classes.cell}
+                      data-align={column.align}
+                    >
                       {column.cell(row)}
                     </div>
                   ))}
@@ -257,36 +268,30 @@ function Grid<T extends object>(props: DataTableProps<T>) {
 
 function Head<T>({
   column,
-  sorting,
+  sort,
   onSort,
 }: {
   column: Column<T>;
-  sorting: Sorting | undefined;
-  onSort: ((sorting: Sorting) => void) | undefined;
+  sort: string | undefined;
+  onSort: ((sort: string) => void) | undefined;
 }) {
-  const isSorted = sorting?.id === column.id;
-  const direction = isSorted ? (sorting.desc ? 'descending' : 'ascending') : undefined;
-  const Arrow = sorting?.desc ? IconArrowDown : IconArrowUp;
+  const sorts = column.sorts ?? [];
+  const at = sort === undefined ? -1 : sorts.indexOf(sort);
+  // Severity has one order, worst first, and so reads as descending.
+  const isDescending = sort?.startsWith('-') || sort === 'severity';
+  const Arrow = isDescending ? IconArrowDown : IconArrowUp;
+  const next = sorts[(at + 1) % sorts.length];
   return (
     <div
       role="columnheader"
       className={classes.headcell}
       data-align={column.align}
-      aria-sort={column.sortable ? (direction ?? 'none') : undefined}
+      aria-sort={at < 0 ? undefined : isDescending ? 'descending' : 'ascending'}
     >
-      {column.sortable && onSort ? (
-        <button
-          type="button"
-          className={classes.sort}
-          onClick={() =>
-            onSort({
-              id: column.id,
-              desc: isSorted ? !sorting.desc : column.first === 'desc',
-            })
-          }
-        >
+      {next !== undefined && onSort ? (
+        <button type="button" className={classes.sort} onClick={() => onSort(next)}>
           <span className="truncate">{column.header}</span>
-          {isSorted && <Arrow size={12} aria-hidden />}
+          {at >= 0 && <Arrow size={12} aria-hidden />}
         </button>
       ) : (
         <span className="truncate">{column.header}</span>

@@ -16,10 +16,12 @@ export function Tabs({ tabs, current, label }: { tabs: Tab[]; current: string; l
         <Link
           key={tab.id}
           to="."
-          search={(old: Record<string, unknown>) => ({
-            environment: old.environment,
-            tab: index === 0 ? undefined : tab.id,
-          }) as never}
+          search={(old: Record<string, unknown>) =>
+            ({
+              environment: old.environment,
+              tab: index === 0 ? undefined : tab.id,
+            }) as never
+          }
           className={classes.tab}
           aria-current={tab.id === current ? 'page' : undefined}
         >

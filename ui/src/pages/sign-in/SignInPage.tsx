@@ -2,8 +2,9 @@ import { Button, Loader, Title } from '@mantine/core';
 import { useMutationState, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect } from 'react';
-import { queries, useSignIn } from '../../api/queries';
+import { useSignIn } from '../../api/actions';
 import { Problem } from '../../api/problem';
+import { queries } from '../../api/queries';
 import { Mark } from '../../components/Mark';
 import { Command } from '../../ui/Copy';
 import { Notice } from '../../ui/Notice';
@@ -56,7 +57,7 @@ export function SignInPage() {
           <div className={classes.working} role="status">
             <Loader size="sm" /> Signing in…
           </div>
-        ) : session.data?.signed_in ? (
+        ) : session.data ? (
           <>
             <p>You are signed in already.</p>
             <Button size="xs" onClick={enter}>
@@ -68,11 +69,7 @@ export function SignInPage() {
             {problem && (
               <Notice
                 tone="bad"
-                title={
-                  problem.status === 401
-                    ? 'This link no longer works'
-                    : problem.message
-                }
+                title={problem.status === 401 ? 'This link no longer works' : problem.message}
               >
                 {problem.status === 401
                   ? 'A sign-in link works once, and only for a short time.'
@@ -80,8 +77,8 @@ export function SignInPage() {
               </Notice>
             )}
             <p>
-              Seawall has no password. The server prints a link when it starts; opening it signs this
-              browser in.
+              Seawall has no password. The server prints a link when it starts; opening it signs
+              this browser in.
             </p>
             <p className={classes.step}>Started from the source tree, with a fresh link:</p>
             <Command>make run</Command>
