@@ -1,0 +1,101 @@
+//! Environments: the top of the asset tree.
+
+use sqlx::SqliteConnection;
+
+use crate::{Counts, Store, StoreError, counts::COUNT_COLUMNS, row::Columns};
+
+/// One environment, with its totals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    pub name: String,
+    pub title: String,
+    pub demo: bool,
+    pub images: u64,
+    pub counts: Counts,
+}
+
+impl Store {
+    pub async fn environments(&self) -> Result<Vec<Environment>, StoreError> {
+        let sums = COUNT_COLUMNS
+            .split(", ")
+            .map(|column| format!("COALESCE(SUM(image.{column}), 0) AS {column}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new(
+            "SELECT environment.name, environment.title, environment.demo,
+                    COUNT(image.id) AS images, ",
+        );
+        query.push(sums).push(
+            " FROM environment LEFT JOIN image ON image.environment_id = environment.id
+             GROUP BY environment.id, environment.name, environment.title, environment.demo
+             ORDER BY environment.demo, environment.name",
+        );
+        query
+            .build()
+            .fetch_all(&self.readers)
+            .await?
+            .iter()
+            .map(|row| {
+                Ok(Environment {
+                    name: row.text("name")?,
+                    title: row.text("title")?,
+                    demo: row.flag("demo")?,
+                    images: row.count("images")?,
+                    counts: Counts::read(row)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Makes sure an environment exists, under this title.
+    pub async fn ensure_environment(
+        &self,
+        name: &str,
+        title: &str,
+        demo: bool,
+    ) -> Result<(), StoreError> {
+        let (name, title) = (name.to_owned(), title.to_owned());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO environment (id, name, title, demo)
+                         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM environment), ?, ?, ?)
+                         ON CONFLICT (name) DO UPDATE SET title = excluded.title",
+                    )
+                    .bind(name)
+                    .bind(title)
+                    .bind(i64::from(demo))
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Removes an environment and every row of it.
+    pub async fn remove_environment(&self, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let removed = sqlx::query("DELETE FROM environment WHERE name = ?")
+                        .bind(name)
+                        .execute(connection)
+                        .await?
+                        .rows_affected();
+                    Ok(removed > 0)
+                })
+            })
+            .await
+    }
+}
+
+pub(crate) async fn id(connection: &mut SqliteConnection, name: &str) -> Result<i64, StoreError> {
+    sqlx::query_scalar("SELECT id FROM environment WHERE name = ?")
+        .bind(name)
+        .fetch_optional(connection)
+        .await?
+        .ok_or_else(|| StoreError::NoEnvironment(name.to_owned()))
+}

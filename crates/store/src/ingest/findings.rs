@@ -1,0 +1,309 @@
+//! The difference between the findings the record has and the report's.
+
+use std::collections::{BTreeSet, HashMap};
+
+use model::{Finding, Report, VulnerabilityId, Warning};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::{CHUNK, Known, dictionary, is_fixable, ranked};
+use crate::{
+    Counts, StoreError,
+    counts::severity_number,
+    row::{Columns, json},
+};
+
+/// What a report changed.
+pub(super) struct Changes {
+    pub(super) new: Counts,
+    pub(super) resolved: u64,
+    /// Vulnerabilities of which any finding changed.
+    pub(super) touched: BTreeSet<i64>,
+}
+
+/// The columns of a finding that the report decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Said {
+    fingerprint: String,
+    vulnerability_id: i64,
+    package_id: i64,
+    severity: i64,
+    rank: i64,
+    suppressed: i64,
+    suppression: Option<String>,
+    fix_state: String,
+    fix_versions: String,
+    fixable: i64,
+    advisories: String,
+    path: String,
+    layer: Option<i64>,
+}
+
+struct Row {
+    id: i64,
+    open: bool,
+    /// Package kind and name: what stays when an image is rebuilt.
+    package: (String, String),
+    said: Said,
+}
+
+pub(super) async fn put(
+    connection: &mut SqliteConnection,
+    environment_id: i64,
+    known: &Known,
+    report: &Report,
+    packages: &dictionary::Packages,
+    vulnerabilities: &HashMap<VulnerabilityId, i64>,
+) -> Result<Changes, StoreError> {
+    let now = report.scanned.as_microsecond();
+    let mut before = load(connection, known.id).await?;
+    let mut changes = Changes {
+        new: Counts::default(),
+        resolved: 0,
+        touched: BTreeSet::new(),
+    };
+    let mut moved = moved(known, &before);
+    let mut fresh = Vec::new();
+    for finding in report.findings.iter().chain(&report.suppressed) {
+        let Some(&vulnerability_id) = vulnerabilities.get(&finding.vulnerability) else {
+            // A report names every vulnerability it speaks of; one that
+            // does not was not made by us, and this finding has no text.
+            continue;
+        };
+        let package_id = match packages.at(&finding.package.purl.to_string(), &finding.package.path)
+        {
+            Some(id) => id,
+            None => dictionary::stray_package(connection, &finding.package).await?,
+        };
+        let said = said(report, finding, vulnerability_id, package_id);
+        let place = place(
+            vulnerability_id,
+            finding.package.kind.as_str(),
+            &finding.package.name,
+            &finding.package.path,
+        );
+        let row = before
+            .remove(finding.fingerprint.as_str())
+            .or_else(|| before.remove(&moved.remove(&place)?));
+        match row {
+            Some(row) if row.open && row.said == said => {}
+            Some(row) => {
+                changes.touched.insert(vulnerability_id);
+                if said.suppressed == 0 && (!row.open || row.said.suppressed == 1) {
+                    *changes.new.of(finding.severity) += 1;
+                }
+                update(connection, row.id, &said).await?;
+            }
+            None => {
+                changes.touched.insert(vulnerability_id);
+                if said.suppressed == 0 {
+                    *changes.new.of(finding.severity) += 1;
+                }
+                fresh.push(said);
+            }
+        }
+    }
+    insert(connection, environment_id, known.id, now, &fresh).await?;
+
+    for row in before.into_values().filter(|row| row.open) {
+        if report
+            .sbom
+            .warnings
+            .iter()
+            .any(|warning| hides(warning, &row, report))
+        {
+            continue;
+        }
+        changes.touched.insert(row.said.vulnerability_id);
+        if row.said.suppressed == 0 {
+            changes.resolved += 1;
+        }
+        sqlx::query("UPDATE finding SET state = 1, last_seen = ?, resolved = ? WHERE id = ?")
+            .bind(known.assessed)
+            .bind(now)
+            .bind(row.id)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(changes)
+}
+
+/// What names a finding when an image's digest is left out.
+type Place = (i64, String, String, String);
+
+fn place(vulnerability_id: i64, kind: &str, name: &str, path: &str) -> Place {
+    (
+        vulnerability_id,
+        kind.to_owned(),
+        name.to_owned(),
+        path.to_owned(),
+    )
+}
+
+/// A rebuilt image's findings have new fingerprints. Those still in the
+/// same place are the same findings, and keep their history.
+fn moved(known: &Known, before: &HashMap<String, Row>) -> HashMap<Place, String> {
+    if !known.rebuilt {
+        return HashMap::new();
+    }
+    before
+        .iter()
+        .filter(|(_, row)| row.open)
+        .map(|(fingerprint, row)| {
+            let (kind, name) = &row.package;
+            let place = place(row.said.vulnerability_id, kind, name, &row.said.path);
+            (place, fingerprint.clone())
+        })
+        .collect()
+}
+
+/// Whether a finding may be missing only because its file or layer
+/// could not be read this time.
+fn hides(warning: &Warning, row: &Row, report: &Report) -> bool {
+    match (&warning.path, warning.layer) {
+        (Some(path), _) => {
+            let rest = row.said.path.strip_prefix(path.as_str());
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with('/') || rest.starts_with("!/")
+            })
+        }
+        (None, Some(layer)) => row
+            .said
+            .layer
+            .and_then(|index| report.sbom.layers.get(usize::try_from(index).ok()?))
+            .is_some_and(|known| known.diff_id == layer),
+        (None, None) => false,
+    }
+}
+
+fn said(report: &Report, finding: &Finding, vulnerability_id: i64, package_id: i64) -> Said {
+    let (severity, rank) = ranked(report, finding);
+    Said {
+        fingerprint: finding.fingerprint.to_string(),
+        vulnerability_id,
+        package_id,
+        severity: severity_number(severity),
+        rank,
+        suppressed: i64::from(finding.suppression.is_some()),
+        suppression: finding.suppression.as_ref().map(json),
+        fix_state: finding.fix.state.as_str().to_owned(),
+        fix_versions: json(&finding.fix.versions),
+        fixable: i64::from(is_fixable(finding)),
+        advisories: json(&finding.advisories),
+        path: finding.package.path.clone(),
+        layer: finding.package.layer.map(i64::from),
+    }
+}
+
+async fn load(
+    connection: &mut SqliteConnection,
+    image: i64,
+) -> Result<HashMap<String, Row>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT finding.*, package.kind AS package_kind, package.name AS package_name
+         FROM finding JOIN package ON package.id = finding.package_id
+         WHERE finding.image_id = ?",
+    )
+    .bind(image)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let said = Said {
+                fingerprint: row.text("fingerprint")?,
+                vulnerability_id: row.int("vulnerability_id")?,
+                package_id: row.int("package_id")?,
+                severity: row.int("severity")?,
+                rank: row.int("rank")?,
+                suppressed: row.int("suppressed")?,
+                suppression: row.maybe_text("suppression")?,
+                fix_state: row.text("fix_state")?,
+                fix_versions: row.text("fix_versions")?,
+                fixable: row.int("fixable")?,
+                advisories: row.text("advisories")?,
+                path: row.text("path")?,
+                layer: row.maybe_int("layer")?,
+            };
+            Ok((
+                said.fingerprint.clone(),
+                Row {
+                    id: row.int("id")?,
+                    open: row.int("state")? == 0,
+                    package: (row.text("package_kind")?, row.text("package_name")?),
+                    said,
+                },
+            ))
+        })
+        .collect()
+}
+
+async fn update(connection: &mut SqliteConnection, id: i64, said: &Said) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE finding SET fingerprint = ?, vulnerability_id = ?, package_id = ?, severity = ?,
+             rank = ?, state = 0, suppressed = ?, suppression = ?, fix_state = ?,
+             fix_versions = ?, fixable = ?, advisories = ?, path = ?, layer = ?,
+             last_seen = NULL, resolved = NULL
+         WHERE id = ?",
+    )
+    .bind(&said.fingerprint)
+    .bind(said.vulnerability_id)
+    .bind(said.package_id)
+    .bind(said.severity)
+    .bind(said.rank)
+    .bind(said.suppressed)
+    .bind(&said.suppression)
+    .bind(&said.fix_state)
+    .bind(&said.fix_versions)
+    .bind(said.fixable)
+    .bind(&said.advisories)
+    .bind(&said.path)
+    .bind(said.layer)
+    .bind(id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    environment_id: i64,
+    image: i64,
+    now: i64,
+    rows: &[Said],
+) -> Result<(), StoreError> {
+    let mut next: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM finding")
+        .fetch_one(&mut *connection)
+        .await?;
+    for chunk in rows.chunks(CHUNK) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO finding (id, image_id, environment_id, fingerprint, kind,
+                 vulnerability_id, package_id, severity, rank, state, suppressed, suppression,
+                 fix_state, fix_versions, fixable, advisories, path, layer, first_seen) ",
+        );
+        insert.push_values(chunk, |mut row, said| {
+            next += 1;
+            row.push_bind(next)
+                .push_bind(image)
+                .push_bind(environment_id)
+                .push_bind(said.fingerprint.clone())
+                .push_bind(model::FindingKind::Vulnerability.as_str())
+                .push_bind(said.vulnerability_id)
+                .push_bind(said.package_id)
+                .push_bind(said.severity)
+                .push_bind(said.rank)
+                .push_bind(0_i64)
+                .push_bind(said.suppressed)
+                .push_bind(said.suppression.clone())
+                .push_bind(said.fix_state.clone())
+                .push_bind(said.fix_versions.clone())
+                .push_bind(said.fixable)
+                .push_bind(said.advisories.clone())
+                .push_bind(said.path.clone())
+                .push_bind(said.layer)
+                .push_bind(now);
+        });
+        // Two findings of one report under one fingerprint are one.
+        insert.push(" ON CONFLICT (image_id, fingerprint) DO NOTHING");
+        insert.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,422 @@
+//! Taking a report in: one transaction that leaves the record saying
+//! what the report says, and the history saying what changed.
+
+mod dictionary;
+mod findings;
+pub(crate) mod rollup;
+pub(crate) mod sbom;
+
+use model::{Report, Severity, TargetKind};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+
+use crate::{
+    Assessment, Counts, ImageKey, Outcome, PackageFix, StoreError, environment,
+    row::{json, number},
+};
+
+/// Rows in one INSERT.
+const CHUNK: usize = 400;
+
+/// The image a report is about, as the record has it.
+struct Known {
+    id: i64,
+    uid: String,
+    name: String,
+    /// It goes by another digest than before: its findings carry on
+    /// under new fingerprints.
+    rebuilt: bool,
+    assessed: i64,
+    added: bool,
+}
+
+pub(crate) async fn put_report(
+    connection: &mut SqliteConnection,
+    environment: &str,
+    assessment: &Assessment,
+    document: Vec<u8>,
+) -> Result<Outcome, StoreError> {
+    let report = &*assessment.report;
+    let environment_id = environment::id(connection, environment).await?;
+    let known = know(connection, environment_id, assessment).await?;
+
+    let packages = dictionary::packages(connection, &report.sbom.packages).await?;
+    let vulnerabilities = dictionary::vulnerabilities(connection, report).await?;
+    let unchanged: Option<i64> =
+        sqlx::query_scalar("SELECT image_id FROM image_document WHERE image_id = ? AND sbom = ?")
+            .bind(known.id)
+            .bind(&document)
+            .fetch_optional(&mut *connection)
+            .await?;
+    if unchanged.is_none() {
+        put_content(connection, known.id, report, &packages, document).await?;
+    }
+
+    let changes = findings::put(
+        connection,
+        environment_id,
+        &known,
+        report,
+        &packages,
+        &vulnerabilities,
+    )
+    .await?;
+    put_fixes(connection, known.id, environment_id, &assessment.fixes).await?;
+    put_totals(connection, known.id, assessment).await?;
+    rollup::vulnerabilities(connection, environment_id, &changes.touched).await?;
+
+    let outcome = Outcome {
+        image: ImageKey {
+            id: known.uid,
+            environment: environment.to_owned(),
+            kind: report.target.kind,
+            name: known.name,
+        },
+        added: known.added,
+        packages: report.sbom.packages.len() as u64,
+        counts: counts(report),
+        new: changes.new,
+        resolved: changes.resolved,
+        warnings: report.sbom.warnings.len() as u64,
+    };
+    if outcome.added || outcome.new.total() > 0 || outcome.resolved > 0 {
+        crate::change::append(
+            connection,
+            crate::change::of_outcome(&outcome, report.scanned),
+            Some(environment_id),
+            Some(known.id),
+        )
+        .await?;
+    }
+    Ok(outcome)
+}
+
+fn counts(report: &Report) -> Counts {
+    let mut counts = Counts::default();
+    for finding in &report.findings {
+        *counts.of(finding.severity) += 1;
+    }
+    counts
+}
+
+/// What tells one target of a kind from another, however it was reached.
+fn identity(report: &Report) -> String {
+    let image = report.sbom.image.as_ref();
+    match report.target.kind {
+        TargetKind::Image => image
+            .and_then(|image| image.config.or(image.manifest))
+            .map_or_else(|| report.target.name.clone(), |digest| digest.to_string()),
+        TargetKind::Rootfs | TargetKind::Sbom => report.target.name.clone(),
+    }
+}
+
+fn tags(report: &Report) -> Vec<String> {
+    report
+        .sbom
+        .image
+        .as_ref()
+        .map(|image| image.tags.clone())
+        .unwrap_or_default()
+}
+
+/// Finds or makes the image's row. The same digest is the same image; a
+/// name whose digest moved is the same image, rebuilt.
+async fn know(
+    connection: &mut SqliteConnection,
+    environment_id: i64,
+    assessment: &Assessment,
+) -> Result<Known, StoreError> {
+    let report = &*assessment.report;
+    let kind = report.target.kind.as_str();
+    let identity = identity(report);
+    let tags = tags(report);
+    let name = if tags.contains(&report.target.name) {
+        report.target.name.clone()
+    } else {
+        tags.first()
+            .cloned()
+            .unwrap_or_else(|| report.target.name.clone())
+    };
+    let now = report.scanned.as_microsecond();
+
+    let mut row = sqlx::query(
+        "SELECT id, uid, name, tags, identity, assessed FROM image
+         WHERE environment_id = ? AND kind = ? AND identity = ?",
+    )
+    .bind(environment_id)
+    .bind(kind)
+    .bind(&identity)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if row.is_none() {
+        row = sqlx::query(
+            "SELECT id, uid, name, tags, identity, assessed FROM image
+             WHERE environment_id = ? AND kind = ? AND name = ?
+             ORDER BY id DESC",
+        )
+        .bind(environment_id)
+        .bind(kind)
+        .bind(&name)
+        .fetch_optional(&mut *connection)
+        .await?;
+    }
+    if let Some(row) = row {
+        let known: Vec<String> =
+            serde_json::from_str(row.try_get("tags")?).map_err(|source| StoreError::Column {
+                column: "tags",
+                source,
+            })?;
+        let rebuilt = row.try_get::<String, _>("identity")? != identity;
+        let mut merged = tags;
+        if !rebuilt {
+            merged.extend(known);
+        }
+        merged.sort();
+        merged.dedup();
+        let id: i64 = row.try_get("id")?;
+        sqlx::query("UPDATE image SET identity = ?, tags = ? WHERE id = ?")
+            .bind(&identity)
+            .bind(json(&merged))
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+        return Ok(Known {
+            id,
+            uid: row.try_get("uid")?,
+            name: row.try_get("name")?,
+            rebuilt,
+            assessed: row.try_get("assessed")?,
+            added: false,
+        });
+    }
+
+    let uid = crate::scan::mint();
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO image (id, uid, environment_id, kind, identity, name, target, tags, os_name,
+             layers, packages, critical, high, medium, low, info, unknown, risk, fixable, kev,
+             suppressed, warnings, starter_only, generation, first_scanned, last_scanned, assessed)
+         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM image), ?, ?, ?, ?, ?, ?, ?, '',
+             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', ?, ?, ?)
+         RETURNING id",
+    )
+    .bind(&uid)
+    .bind(environment_id)
+    .bind(kind)
+    .bind(&identity)
+    .bind(&name)
+    .bind(&assessment.target)
+    .bind(json(&tags))
+    .bind(now)
+    .bind(now)
+    .bind(now)
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(Known {
+        id,
+        uid,
+        name,
+        rebuilt: false,
+        assessed: now,
+        added: true,
+    })
+}
+
+/// Packages, layers and the document itself: all or nothing, and only
+/// when the bill of materials differs.
+async fn put_content(
+    connection: &mut SqliteConnection,
+    image: i64,
+    report: &Report,
+    packages: &dictionary::Packages,
+    document: Vec<u8>,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM image_package WHERE image_id = ?")
+        .bind(image)
+        .execute(&mut *connection)
+        .await?;
+    let rows: Vec<_> = report.sbom.packages.iter().enumerate().collect();
+    for chunk in rows.chunks(CHUNK) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO image_package (image_id, ordinal, package_id, path, layer, owned_by) ",
+        );
+        insert.push_values(chunk, |mut row, (ordinal, package)| {
+            row.push_bind(image)
+                .push_bind(number(*ordinal))
+                .push_bind(packages.id_of(package))
+                .push_bind(package.path.clone())
+                .push_bind(package.layer.map(i64::from))
+                .push_bind(package.owned_by.clone());
+        });
+        insert.build().execute(&mut *connection).await?;
+    }
+    sqlx::query("DELETE FROM layer WHERE image_id = ?")
+        .bind(image)
+        .execute(&mut *connection)
+        .await?;
+    for (ordinal, layer) in report.sbom.layers.iter().enumerate() {
+        sqlx::query(
+            "INSERT INTO layer (image_id, ordinal, diff_id, digest, size_bytes, created_by, created)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(image)
+        .bind(number(ordinal))
+        .bind(layer.diff_id.to_string())
+        .bind(layer.digest.map(|digest| digest.to_string()))
+        .bind(layer.size.and_then(|size| i64::try_from(size).ok()))
+        .bind(&layer.created_by)
+        .bind(layer.created.map(jiff::Timestamp::as_microsecond))
+        .execute(&mut *connection)
+        .await?;
+    }
+    sqlx::query(
+        "INSERT INTO image_document (image_id, config, warnings, sbom) VALUES (?, ?, ?, ?)
+         ON CONFLICT (image_id) DO UPDATE SET config = excluded.config,
+             warnings = excluded.warnings, sbom = excluded.sbom",
+    )
+    .bind(image)
+    .bind(report.sbom.config.as_ref().map(json))
+    .bind(json(&report.sbom.warnings))
+    .bind(document)
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
+
+async fn put_fixes(
+    connection: &mut SqliteConnection,
+    image: i64,
+    environment_id: i64,
+    fixes: &[PackageFix],
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM fix WHERE image_id = ?")
+        .bind(image)
+        .execute(&mut *connection)
+        .await?;
+    for chunk in fixes.chunks(CHUNK) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO fix (image_id, environment_id, kind, package, version, installed, layer,
+                 critical, high, medium, low, info, unknown) ",
+        );
+        insert.push_values(chunk, |mut row, fix| {
+            row.push_bind(image)
+                .push_bind(environment_id)
+                .push_bind(fix.kind.as_str())
+                .push_bind(fix.package.clone())
+                .push_bind(fix.version.clone())
+                .push_bind(json(&fix.installed))
+                .push_bind(fix.layer.map(i64::from));
+            for count in fix.closes.as_columns() {
+                row.push_bind(count);
+            }
+        });
+        insert.push(" ON CONFLICT (image_id, kind, package) DO NOTHING");
+        insert.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn put_totals(
+    connection: &mut SqliteConnection,
+    image: i64,
+    assessment: &Assessment,
+) -> Result<(), StoreError> {
+    let report = &*assessment.report;
+    let counts = counts(report);
+    let [critical, high, medium, low, info, unknown] = counts.as_columns();
+    let kev = |finding: &&model::Finding| {
+        report
+            .vulnerabilities
+            .get(&finding.vulnerability)
+            .is_some_and(|vulnerability| vulnerability.kev.is_some())
+    };
+    let sbom = &report.sbom;
+    let size: Option<u64> = sbom.layers.iter().map(|layer| layer.size).sum();
+    sqlx::query(
+        "UPDATE image SET digest = ?, config_digest = ?, platform = ?, os = ?, os_name = ?,
+             layers = ?, size_bytes = ?, packages = ?,
+             critical = ?, high = ?, medium = ?, low = ?, info = ?, unknown = ?, risk = ?,
+             fixable = ?, kev = ?, suppressed = ?, warnings = ?, starter_only = ?,
+             generation = ?, assessed = ?
+         WHERE id = ?",
+    )
+    .bind(
+        sbom.image
+            .as_ref()
+            .and_then(|image| image.manifest)
+            .map(|digest| digest.to_string()),
+    )
+    .bind(
+        sbom.image
+            .as_ref()
+            .and_then(|image| image.config)
+            .map(|digest| digest.to_string()),
+    )
+    .bind(
+        sbom.config
+            .as_ref()
+            .and_then(|config| config.platform.as_ref())
+            .map(ToString::to_string),
+    )
+    .bind(sbom.os.as_ref().map(json))
+    .bind(
+        sbom.os
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+    )
+    .bind(number(sbom.layers.len()))
+    .bind(
+        size.filter(|_| !sbom.layers.is_empty())
+            .and_then(|size| i64::try_from(size).ok()),
+    )
+    .bind(number(sbom.packages.len()))
+    .bind(critical)
+    .bind(high)
+    .bind(medium)
+    .bind(low)
+    .bind(info)
+    .bind(unknown)
+    .bind(counts.risk())
+    .bind(number(
+        report
+            .findings
+            .iter()
+            .filter(|finding| is_fixable(finding))
+            .count(),
+    ))
+    .bind(number(report.findings.iter().filter(kev).count()))
+    .bind(number(report.suppressed.len()))
+    .bind(number(sbom.warnings.len()))
+    .bind(i64::from(report.database.starter_only))
+    .bind(&report.database.generation)
+    .bind(report.scanned.as_microsecond())
+    .bind(image)
+    .execute(&mut *connection)
+    .await?;
+    if assessment.fresh {
+        sqlx::query(
+            "UPDATE image SET last_scanned = ?, target = ?, last_error = NULL WHERE id = ?",
+        )
+        .bind(report.scanned.as_microsecond())
+        .bind(&assessment.target)
+        .bind(image)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Whether an upgrade would close it.
+pub(crate) fn is_fixable(finding: &model::Finding) -> bool {
+    finding.fix.state == model::AffectedState::Fixed && !finding.fix.versions.is_empty()
+}
+
+/// The severity and rank columns of a finding.
+fn ranked(report: &Report, finding: &model::Finding) -> (Severity, i64) {
+    let vulnerability = report.vulnerabilities.get(&finding.vulnerability);
+    let rank = crate::counts::finding_rank(
+        finding.severity,
+        vulnerability.is_some_and(|vulnerability| vulnerability.kev.is_some()),
+        vulnerability.and_then(|vulnerability| vulnerability.epss.map(|epss| epss.score)),
+    );
+    (finding.severity, rank)
+}

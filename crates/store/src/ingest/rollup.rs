@@ -1,0 +1,78 @@
+//! Roll-ups: what lists show without counting findings again.
+
+use std::collections::BTreeSet;
+
+use sqlx::SqliteConnection;
+
+use crate::{
+    StoreError,
+    row::{Columns, json},
+};
+
+/// Package names kept for the list of vulnerabilities.
+const NAMES: i64 = 5;
+
+/// Counts again where the given vulnerabilities are.
+pub(crate) async fn vulnerabilities(
+    connection: &mut SqliteConnection,
+    environment_id: i64,
+    vulnerabilities: &BTreeSet<i64>,
+) -> Result<(), StoreError> {
+    for &vulnerability in vulnerabilities {
+        let row = sqlx::query(
+            "SELECT COUNT(DISTINCT image_id) AS images, COUNT(*) AS findings,
+                    COALESCE(SUM(fixable), 0) AS fixable, COALESCE(MAX(severity), 0) AS severity,
+                    COALESCE(MAX(rank), 0) AS rank, COALESCE(MIN(first_seen), 0) AS first_seen
+             FROM finding
+             WHERE vulnerability_id = ? AND environment_id = ? AND state = 0 AND suppressed = 0",
+        )
+        .bind(vulnerability)
+        .bind(environment_id)
+        .fetch_one(&mut *connection)
+        .await?;
+        let findings = row.int("findings")?;
+        if findings == 0 {
+            sqlx::query(
+                "DELETE FROM vulnerability_use WHERE environment_id = ? AND vulnerability_id = ?",
+            )
+            .bind(environment_id)
+            .bind(vulnerability)
+            .execute(&mut *connection)
+            .await?;
+            continue;
+        }
+        let names: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT package.name FROM finding
+             JOIN package ON package.id = finding.package_id
+             WHERE finding.vulnerability_id = ? AND finding.environment_id = ?
+               AND finding.state = 0 AND finding.suppressed = 0
+             ORDER BY package.name LIMIT ?",
+        )
+        .bind(vulnerability)
+        .bind(environment_id)
+        .bind(NAMES)
+        .fetch_all(&mut *connection)
+        .await?;
+        sqlx::query(
+            "INSERT INTO vulnerability_use (environment_id, vulnerability_id, severity, rank,
+                 images, findings, fixable, packages, first_seen)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (environment_id, vulnerability_id) DO UPDATE SET
+                 severity = excluded.severity, rank = excluded.rank, images = excluded.images,
+                 findings = excluded.findings, fixable = excluded.fixable,
+                 packages = excluded.packages, first_seen = excluded.first_seen",
+        )
+        .bind(environment_id)
+        .bind(vulnerability)
+        .bind(row.int("severity")?)
+        .bind(row.int("rank")?)
+        .bind(row.int("images")?)
+        .bind(findings)
+        .bind(row.int("fixable")?)
+        .bind(json(&names))
+        .bind(row.int("first_seen")?)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

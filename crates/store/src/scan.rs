@@ -1,0 +1,401 @@
+//! Scans: the queue and its history, in one table.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
+
+use crate::{
+    Counts, ImageKey, Page, PageRequest, Scope, Store, StoreError,
+    change::{self, ChangeKind, NewChange},
+    environment,
+    image::maybe_key_of,
+    page::{Key, Order, Total},
+    row::{Columns, json},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanState {
+    Queued,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+impl ScanState {
+    const ALL: [Self; 5] = [
+        Self::Queued,
+        Self::Running,
+        Self::Done,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// Why a scan was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanOrigin {
+    User,
+    Start,
+    Schedule,
+    Demo,
+}
+
+impl ScanOrigin {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Start => "start",
+            Self::Schedule => "schedule",
+            Self::Demo => "demo",
+        }
+    }
+
+    /// Somebody who waits goes first.
+    fn priority(self) -> i64 {
+        match self {
+            Self::User => 0,
+            Self::Demo => 1,
+            Self::Start => 2,
+            Self::Schedule => 3,
+        }
+    }
+}
+
+/// A scan to queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewScan {
+    pub environment: String,
+    pub target: String,
+    pub name: String,
+    pub platform: Option<String>,
+    pub origin: ScanOrigin,
+    pub created: Timestamp,
+}
+
+/// One scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    pub id: String,
+    pub environment: String,
+    pub target: String,
+    pub name: String,
+    pub platform: Option<String>,
+    pub origin: ScanOrigin,
+    pub state: ScanState,
+    pub error: Option<String>,
+    pub advice: Option<String>,
+    pub created: Timestamp,
+    pub started: Option<Timestamp>,
+    pub finished: Option<Timestamp>,
+    pub image: Option<ImageKey>,
+    pub outcome: Option<ScanOutcome>,
+    number: i64,
+}
+
+/// What a finished scan found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanOutcome {
+    pub packages: u64,
+    pub counts: Counts,
+    pub new: u64,
+    pub resolved: u64,
+    pub warnings: u64,
+}
+
+/// How a scan ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScanEnd {
+    Done {
+        image: String,
+        outcome: ScanOutcome,
+    },
+    Failed {
+        error: String,
+        advice: Option<String>,
+    },
+    Cancelled,
+}
+
+/// Which scans.
+#[derive(Clone, Debug, Default)]
+pub struct ScanFilter {
+    pub states: Vec<ScanState>,
+    pub image: Option<String>,
+}
+
+const NEWEST: Order = Order {
+    name: "newest",
+    expression: "scan.id",
+    id: "scan.id",
+    descending: true,
+};
+
+const SELECT: &str = "SELECT scan.*, environment.name AS environment, image.uid AS image_uid,
+    image.kind AS image_kind, image.name AS image_name
+    FROM scan JOIN environment ON environment.id = scan.environment_id
+    LEFT JOIN image ON image.id = scan.image_id WHERE ";
+
+/// A new public id, ordered by time.
+pub(crate) fn mint() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+impl Store {
+    /// Queues a scan, or answers the one already waiting for the same
+    /// target. `true`: it is new.
+    pub async fn queue_scan(&self, scan: NewScan) -> Result<(Scan, bool), StoreError> {
+        let (uid, new) = self
+            .writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let environment = environment::id(connection, &scan.environment).await?;
+                    let waiting: Option<String> = sqlx::query_scalar(
+                        "SELECT uid FROM scan WHERE state IN ('queued', 'running')
+                           AND environment_id = ? AND target = ?
+                           AND COALESCE(platform, '') = ?",
+                    )
+                    .bind(environment)
+                    .bind(&scan.target)
+                    .bind(scan.platform.as_deref().unwrap_or_default())
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                    if let Some(uid) = waiting {
+                        sqlx::query("UPDATE scan SET priority = ? WHERE uid = ? AND priority > ?")
+                            .bind(scan.origin.priority())
+                            .bind(&uid)
+                            .bind(scan.origin.priority())
+                            .execute(&mut *connection)
+                            .await?;
+                        return Ok((uid, false));
+                    }
+                    let uid = mint();
+                    sqlx::query(
+                        "INSERT INTO scan (id, uid, environment_id, image_id, target, name,
+                             platform, origin, state, priority, created)
+                         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM scan), ?, ?,
+                             (SELECT MAX(id) FROM image WHERE environment_id = ? AND target = ?),
+                             ?, ?, ?, ?, 'queued', ?, ?)",
+                    )
+                    .bind(&uid)
+                    .bind(environment)
+                    .bind(environment)
+                    .bind(&scan.target)
+                    .bind(&scan.target)
+                    .bind(&scan.name)
+                    .bind(&scan.platform)
+                    .bind(scan.origin.as_str())
+                    .bind(scan.origin.priority())
+                    .bind(scan.created.as_microsecond())
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok((uid, true))
+                })
+            })
+            .await?;
+        let scope = self.scope(None).await?;
+        let scan = self.scan(&scope, &uid).await?;
+        Ok((scan.ok_or(StoreError::Closed)?, new))
+    }
+
+    /// Takes the next scan off the queue and marks it running.
+    pub async fn take_scan(&self, now: Timestamp) -> Result<Option<Scan>, StoreError> {
+        let uid: Option<String> = self
+            .writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    Ok(sqlx::query_scalar(
+                        "UPDATE scan SET state = 'running', started = ?
+                         WHERE id = (SELECT id FROM scan WHERE state = 'queued'
+                                     ORDER BY priority, id LIMIT 1)
+                         RETURNING uid",
+                    )
+                    .bind(now.as_microsecond())
+                    .fetch_optional(connection)
+                    .await?)
+                })
+            })
+            .await?;
+        match uid {
+            Some(uid) => {
+                let scope = self.scope(None).await?;
+                self.scan(&scope, &uid).await
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Puts back what a stopped server left running.
+    pub async fn requeue_scans(&self) -> Result<u64, StoreError> {
+        self.writer
+            .write(|connection| {
+                Box::pin(async move {
+                    Ok(sqlx::query(
+                        "UPDATE scan SET state = 'queued', started = NULL WHERE state = 'running'",
+                    )
+                    .execute(connection)
+                    .await?
+                    .rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Writes down how a scan ended. `false`: it had ended before.
+    pub async fn end_scan(
+        &self,
+        id: &str,
+        end: ScanEnd,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let (state, image, error, advice, outcome) = match &end {
+                        ScanEnd::Done { image, outcome } => {
+                            ("done", Some(image), None, None, Some(json(outcome)))
+                        }
+                        ScanEnd::Failed { error, advice } => {
+                            ("failed", None, Some(error), advice.as_ref(), None)
+                        }
+                        ScanEnd::Cancelled => ("cancelled", None, None, None, None),
+                    };
+                    let row = sqlx::query(
+                        "UPDATE scan SET state = ?, finished = ?, error = ?, advice = ?,
+                             outcome = ?,
+                             image_id = COALESCE((SELECT id FROM image WHERE uid = ?), image_id)
+                         WHERE uid = ? AND state IN ('queued', 'running')
+                         RETURNING environment_id, image_id, name",
+                    )
+                    .bind(state)
+                    .bind(now.as_microsecond())
+                    .bind(error)
+                    .bind(advice)
+                    .bind(outcome)
+                    .bind(image)
+                    .bind(&id)
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                    let Some(row) = row else { return Ok(false) };
+                    if let Some(error) = error {
+                        let image = row.maybe_int("image_id")?;
+                        sqlx::query("UPDATE image SET last_error = ? WHERE id = ?")
+                            .bind(error)
+                            .bind(image)
+                            .execute(&mut *connection)
+                            .await?;
+                        let entry = NewChange {
+                            time: now,
+                            kind: ChangeKind::ScanFailed,
+                            summary: format!("{}: {error}", row.text("name")?),
+                            new: Counts::default(),
+                            resolved: 0,
+                        };
+                        let environment = Some(row.int("environment_id")?);
+                        change::append(connection, entry, environment, image).await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    pub async fn scan(&self, scope: &Scope, id: &str) -> Result<Option<Scan>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        scope.constrain(&mut query, "scan.environment_id");
+        query.push(" AND scan.uid = ").push_bind(id.to_owned());
+        query
+            .build()
+            .fetch_optional(&self.readers)
+            .await?
+            .as_ref()
+            .map(read)
+            .transpose()
+    }
+
+    /// Scans, newest first.
+    pub async fn scans(
+        &self,
+        scope: &Scope,
+        filter: &ScanFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Scan>, StoreError> {
+        let narrow = |query: &mut QueryBuilder<Sqlite>| {
+            scope.constrain(query, "scan.environment_id");
+            if !filter.states.is_empty() {
+                query.push(" AND scan.state IN (");
+                let mut list = query.separated(", ");
+                for state in &filter.states {
+                    list.push_bind(state.as_str());
+                }
+                query.push(")");
+            }
+            if let Some(image) = &filter.image {
+                query
+                    .push(" AND scan.image_id = (SELECT id FROM image WHERE uid = ")
+                    .push_bind(image.clone())
+                    .push(")");
+            }
+        };
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        narrow(&mut query);
+        NEWEST.page(&mut query, request)?;
+        let rows = query.build().fetch_all(&self.readers).await?;
+        let items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let mut count =
+            QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM (SELECT 1 FROM scan WHERE ");
+        narrow(&mut count);
+        count.push(" LIMIT 10001) AS counted");
+        let total: i64 = count.build_query_scalar().fetch_one(&self.readers).await?;
+        Ok(NEWEST.cut(
+            items,
+            request,
+            Total(total.try_into().unwrap_or(0)),
+            |scan| (Key::Int(scan.number), scan.number),
+        ))
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Scan, StoreError> {
+    let origin = row.text("origin")?;
+    Ok(Scan {
+        id: row.text("uid")?,
+        environment: row.text("environment")?,
+        target: row.text("target")?,
+        name: row.text("name")?,
+        platform: row.maybe_text("platform")?,
+        origin: [
+            ScanOrigin::User,
+            ScanOrigin::Start,
+            ScanOrigin::Schedule,
+            ScanOrigin::Demo,
+        ]
+        .into_iter()
+        .find(|known| known.as_str() == origin)
+        .unwrap_or(ScanOrigin::User),
+        state: ScanState::parse(&row.text("state")?).unwrap_or(ScanState::Failed),
+        error: row.maybe_text("error")?,
+        advice: row.maybe_text("advice")?,
+        created: row.time("created")?,
+        started: row.maybe_time("started")?,
+        finished: row.maybe_time("finished")?,
+        image: maybe_key_of(row, "image_uid")?,
+        outcome: row.maybe_json("outcome")?,
+        number: row.int("id")?,
+    })
+}
