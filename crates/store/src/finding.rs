@@ -321,3 +321,61 @@ fn read(row: &SqliteRow) -> Result<Finding, StoreError> {
         rank: row.int("rank")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How the planner would run the list.
+    async fn plan(filter: &FindingFilter, sort: FindingSort) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("seawall.db"))
+            .await
+            .unwrap();
+        store
+            .ensure_environment("local", "This machine", false)
+            .await
+            .unwrap();
+        let scope = store.scope(None).await.unwrap();
+        let query = list_query(&scope, filter, sort.order(), &PageRequest::first(50)).unwrap();
+        let explain = format!("EXPLAIN QUERY PLAN {}", query.sql().as_str());
+        let rows = sqlx::query(sqlx::AssertSqlSafe(explain))
+            .fetch_all(&store.readers)
+            .await
+            .unwrap();
+        let steps: Vec<String> = rows
+            .iter()
+            .map(|row| row.text("detail").unwrap())
+            .collect();
+        steps.join("\n")
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_read_off_its_index_without_sorting() {
+        let filter = FindingFilter {
+            open: Some(true),
+            ..FindingFilter::default()
+        };
+        let plan = plan(&filter, FindingSort::Severity).await;
+        assert!(plan.contains("INDEX finding_queue"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn one_image_and_one_vulnerability_are_looked_up_not_searched_for() {
+        let filter = FindingFilter {
+            open: Some(true),
+            image: Some("x".to_owned()),
+            ..FindingFilter::default()
+        };
+        let by_image = plan(&filter, FindingSort::Package).await;
+        assert!(by_image.contains("SEARCH finding USING"), "{by_image}");
+        let filter = FindingFilter {
+            open: Some(true),
+            vulnerability: Some("x".to_owned()),
+            ..FindingFilter::default()
+        };
+        let by_name = plan(&filter, FindingSort::Newest).await;
+        assert!(by_name.contains("finding_by_vulnerability"), "{by_name}");
+    }
+}

@@ -115,6 +115,20 @@ impl Store {
         })
     }
 
+    /// The schema, as SQL text.
+    pub async fn schema(&self) -> Result<String, StoreError> {
+        let statements: Vec<String> = sqlx::query_scalar(
+            "SELECT sql FROM sqlite_schema
+             WHERE sql IS NOT NULL AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' ORDER BY name",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(statements
+            .iter()
+            .flat_map(|statement| [statement.as_str(), ";\n"])
+            .collect())
+    }
+
     /// Commits what is under way and closes the files.
     pub async fn close(&self) {
         self.writer.close().await;

@@ -1,0 +1,12 @@
+//! The record, through its public face.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says where by panicking"
+)]
+
+mod crash;
+mod history;
+mod lists;
+mod sample;
+mod schema;

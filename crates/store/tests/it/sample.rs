@@ -1,0 +1,170 @@
+//! Reports as small as they can be.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use model::{
+    AffectedState, Digest, Finding, FindingKind, Fingerprint, Fix, ImageIdentity, Layer, Package,
+    PackageKind, Purl, Report, Sbom, Severity, TargetKind, Vulnerability, VulnerabilityId,
+    db::DatabaseStatus, finding::AffectedPackage, scan::Target,
+};
+use store::{Assessment, PackageFix, Store};
+
+pub(crate) fn time(minute: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + minute * 60).unwrap()
+}
+
+/// A store in a folder that goes with it.
+pub(crate) struct TestStore {
+    pub(crate) store: Store,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) async fn open() -> TestStore {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("seawall.db"))
+        .await
+        .unwrap();
+    store
+        .ensure_environment("local", "This machine", false)
+        .await
+        .unwrap();
+    TestStore {
+        store,
+        _folder: folder,
+    }
+}
+
+/// An image named `name` whose content is told by `build`; each finding
+/// is `(vulnerability, package, severity)`.
+pub(crate) fn image(
+    name: &str,
+    build: &str,
+    minute: i64,
+    findings: &[(&str, &str, Severity)],
+) -> Assessment {
+    let config = Digest::of(build.as_bytes());
+    let mut packages = Vec::new();
+    let mut report = Report {
+        schema: Report::SCHEMA,
+        tool: "seawall test".to_owned(),
+        target: Target {
+            kind: TargetKind::Image,
+            name: name.to_owned(),
+        },
+        scanned: time(minute),
+        database: database("0000000000000001"),
+        sbom: Sbom::default(),
+        findings: Vec::new(),
+        suppressed: Vec::new(),
+        vulnerabilities: BTreeMap::new(),
+    };
+    for (vulnerability, package, severity) in findings {
+        let purl: Purl = format!("pkg:deb/debian/{package}@1.0").parse().unwrap();
+        let id = VulnerabilityId::new(*vulnerability);
+        packages.push(Package {
+            kind: PackageKind::Deb,
+            name: (*package).to_owned(),
+            version: "1.0".to_owned(),
+            ecosystem: None,
+            source: None,
+            architecture: None,
+            licenses: Vec::new(),
+            purl: purl.clone(),
+            path: "var/lib/dpkg/status".to_owned(),
+            layer: Some(0),
+            owned_by: None,
+        });
+        report.findings.push(Finding {
+            fingerprint: Fingerprint::of(&[vulnerability, package, &config.hex()]),
+            kind: FindingKind::Vulnerability,
+            vulnerability: id.clone(),
+            severity: *severity,
+            package: AffectedPackage {
+                kind: PackageKind::Deb,
+                name: (*package).to_owned(),
+                version: "1.0".to_owned(),
+                purl,
+                path: "var/lib/dpkg/status".to_owned(),
+                layer: Some(0),
+            },
+            fix: Fix {
+                state: AffectedState::Fixed,
+                versions: vec!["1.1".to_owned()],
+            },
+            advisories: vec![format!("DSA-{vulnerability}")],
+            suppression: None,
+        });
+        report.vulnerabilities.insert(
+            id.clone(),
+            Vulnerability {
+                id,
+                aliases: Vec::new(),
+                title: format!("{package} goes wrong"),
+                description: String::new(),
+                severity: *severity,
+                cvss: Vec::new(),
+                epss: None,
+                kev: None,
+                cwes: Vec::new(),
+                references: Vec::new(),
+                published: None,
+                modified: None,
+            },
+        );
+    }
+    packages.sort();
+    packages.dedup();
+    report.sbom = Sbom {
+        image: Some(ImageIdentity {
+            manifest: None,
+            config: Some(config),
+            tags: vec![name.to_owned()],
+        }),
+        layers: vec![Layer {
+            diff_id: Digest::of(b"layer"),
+            digest: None,
+            size: Some(1000),
+            created_by: Some("RUN apt-get install".to_owned()),
+            created: None,
+        }],
+        packages,
+        ..Sbom::default()
+    };
+    Assessment {
+        fixes: fixes(&report),
+        report: Arc::new(report),
+        target: format!("docker:{name}"),
+        fresh: true,
+    }
+}
+
+pub(crate) fn database(generation: &str) -> DatabaseStatus {
+    DatabaseStatus {
+        generation: generation.to_owned(),
+        compiled: time(0),
+        advisories: 1,
+        sources: Vec::new(),
+        epss: None,
+        kev: None,
+        starter_only: false,
+    }
+}
+
+fn fixes(report: &Report) -> Vec<PackageFix> {
+    let mut fixes: BTreeMap<String, PackageFix> = BTreeMap::new();
+    for finding in &report.findings {
+        let fix = fixes
+            .entry(finding.package.name.clone())
+            .or_insert_with(|| PackageFix {
+                kind: finding.package.kind,
+                package: finding.package.name.clone(),
+                installed: vec![finding.package.version.clone()],
+                version: "1.1".to_owned(),
+                layer: Some(0),
+                closes: store::Counts::default(),
+            });
+        *fix.closes.of(finding.severity) += 1;
+    }
+    fixes.into_values().collect()
+}
