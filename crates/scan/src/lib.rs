@@ -8,5 +8,64 @@
 //! time are bounded at the door, and whatever cannot be read becomes a
 //! warning beside the rest of the result.
 
+mod cache;
+mod engine;
+mod error;
 mod extract;
+mod image;
+mod layer;
+mod limits;
+mod manifest;
 mod naming;
+mod offer;
+mod options;
+mod progress;
+mod reference;
+mod registry;
+mod rootfs;
+mod skip;
+mod source;
+mod squash;
+
+use model::{Cancel, Sbom};
+
+pub use engine::EngineError;
+pub use error::ScanError;
+pub use limits::Limits;
+pub use manifest::ManifestError;
+pub use options::{Credentials, Options, RegistryOptions};
+pub use progress::{Progress, ProgressEvent, Silent};
+pub use reference::{ParseReferenceError, Reference};
+pub use registry::RegistryError;
+pub use source::{DetectError, Source};
+
+use cache::Cache;
+use image::Reader;
+
+/// Scans one target. What could not be read is among the result's
+/// warnings; an error means there is no result at all.
+pub fn scan(
+    source: &Source,
+    options: &Options,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Sbom, ScanError> {
+    let reader = Reader {
+        extractors: extract::all(),
+        options,
+        cache: options
+            .cache
+            .as_deref()
+            .map(|root| Cache::new(root, options.cache_bytes)),
+        progress,
+        cancel,
+    };
+    match source {
+        Source::Archive(path) => image::archive::scan(path, &reader),
+        Source::Layout(path) => image::folder::scan(path, &reader),
+        Source::Rootfs(path) => rootfs::scan(path, &reader),
+        Source::Registry(_) | Source::Engine(_) | Source::Containerd { .. } | Source::Sbom(_) => {
+            Err(ScanError::NothingReadable("not supported".to_owned()))
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Said once, for extractors, for the squash and for reading SBOMs.
 
-use model::{OperatingSystem, PackageKind, Purl, purl::PurlParts};
+use model::{Ecosystem, OperatingSystem, PackageKind, Purl, VersionScheme, purl::PurlParts};
 
 use crate::extract::Found;
 
@@ -17,6 +17,21 @@ pub(crate) fn pypi(name: &str) -> String {
         normal.push_str(&part.to_lowercase());
     }
     normal
+}
+
+/// Whose advisories speak for packages of this kind. A distribution's
+/// package belongs to the image's release, but only where the release's
+/// own package manager is of that kind: a stray dpkg database on Alpine
+/// is matched against nothing.
+pub(crate) fn ecosystem(kind: PackageKind, os: Option<&OperatingSystem>) -> Option<Ecosystem> {
+    let scheme = match kind {
+        PackageKind::Deb => VersionScheme::Dpkg,
+        PackageKind::Apk => VersionScheme::Apk,
+        PackageKind::Rpm => VersionScheme::Rpm,
+        _ => return kind.registry(),
+    };
+    os?.ecosystem()
+        .filter(|ecosystem| ecosystem.version_scheme() == Some(scheme))
 }
 
 /// The package URL of what was found on `os`; `None` where its name
@@ -53,6 +68,18 @@ pub(crate) fn purl(found: &Found, os: Option<&OperatingSystem>) -> Option<Purl> 
                 parts
                     .qualifiers
                     .insert("epoch".to_owned(), epoch.to_owned());
+            }
+            // Not of the specification, but what other scanners write
+            // and read: advisories are published against sources.
+            if let Some(source) = &found.source
+                && (source.name != found.name || source.version != found.version)
+            {
+                let upstream = if source.version == found.version {
+                    source.name.clone()
+                } else {
+                    format!("{}@{}", source.name, source.version)
+                };
+                parts.qualifiers.insert("upstream".to_owned(), upstream);
             }
         }
         PackageKind::Maven => {
@@ -184,6 +211,35 @@ mod tests {
                 assert_eq!(name(found.kind, &purl.parts()), found.name);
             }
         }
+    }
+
+    #[test]
+    fn a_source_that_differs_is_kept_in_the_url() {
+        let mut libssl = found(PackageKind::Deb, "libssl3", "3.0.11-1+b1");
+        libssl.source = Some(model::SourcePackage {
+            name: "openssl".to_owned(),
+            version: "3.0.11-1".to_owned(),
+        });
+        let parts = purl(&libssl, None).unwrap().parts();
+        let upstream = parts.qualifiers.get("upstream").map(String::as_str);
+        assert_eq!(upstream, Some("openssl@3.0.11-1"));
+    }
+
+    #[test]
+    fn a_stray_database_belongs_to_nobody() {
+        let alpine = OperatingSystem {
+            id: "alpine".to_owned(),
+            version: "3.18.4".to_owned(),
+            ..OperatingSystem::default()
+        };
+        let of = |kind, os| ecosystem(kind, os).map(|ecosystem| ecosystem.to_string());
+        assert_eq!(of(PackageKind::Deb, Some(&alpine)), None);
+        assert_eq!(of(PackageKind::Deb, None), None);
+        assert_eq!(
+            of(PackageKind::Apk, Some(&alpine)).as_deref(),
+            Some("Alpine:v3.18")
+        );
+        assert_eq!(of(PackageKind::Npm, Some(&alpine)).as_deref(), Some("npm"));
     }
 
     #[test]

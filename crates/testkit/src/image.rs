@@ -180,24 +180,7 @@ impl Image {
     }
 
     pub fn docker_archive(&self) -> Vec<u8> {
-        let config = self.config();
-        let mut tar = Layer::new();
-        let mut names = Vec::new();
-        for (layer, _) in &self.layers {
-            let content = layer.tar();
-            let id = Digest::of(&[&content[..], b"chain"].concat()).hex();
-            let name = format!("{id}/layer.tar");
-            tar = tar
-                .dir(&id)
-                .file(&format!("{id}/VERSION"), "1.0")
-                .file(&name, content);
-            names.push(name);
-        }
-        let config_name = format!("{}.json", Digest::of(&config).hex());
-        let manifest = json!([{"Config": config_name, "RepoTags": [self.tag], "Layers": names}]);
-        tar.file(&config_name, &config)
-            .file("manifest.json", serde_json::to_vec(&manifest).unwrap())
-            .tar()
+        docker_archive(std::slice::from_ref(self))
     }
 
     /// What `docker save` writes since version 25: an OCI layout with a
@@ -269,6 +252,35 @@ pub fn write_layout(dir: &Path, images: &[Image], attestations: bool) {
     }
     fs::write(dir.join("index.json"), index).unwrap();
     fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+}
+
+/// Several images in one archive, as `docker save one two` writes it.
+pub fn write_docker_archive(path: &Path, images: &[Image]) {
+    fs::write(path, docker_archive(images)).unwrap();
+}
+
+fn docker_archive(images: &[Image]) -> Vec<u8> {
+    let mut tar = Layer::new();
+    let mut manifest = Vec::new();
+    for image in images {
+        let config = image.config();
+        let mut names = Vec::new();
+        for (layer, _) in &image.layers {
+            let content = layer.tar();
+            let id = Digest::of(&[&content[..], b"chain"].concat()).hex();
+            let name = format!("{id}/layer.tar");
+            tar = tar
+                .dir(&id)
+                .file(&format!("{id}/VERSION"), "1.0")
+                .file(&name, content);
+            names.push(name);
+        }
+        let name = format!("{}.json", Digest::of(&config).hex());
+        tar = tar.file(&name, &config);
+        manifest.push(json!({"Config": name, "RepoTags": [image.tag], "Layers": names}));
+    }
+    tar.file("manifest.json", serde_json::to_vec(&manifest).unwrap())
+        .tar()
 }
 
 /// An index of these entries.

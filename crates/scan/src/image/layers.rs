@@ -1,0 +1,338 @@
+//! Reading an image's layers: known ones from the cache, the others side
+//! by side.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, Read},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use model::{Cancel, Sbom, Warning, error::chain};
+
+use super::{LayerPlan, Plan};
+use crate::{
+    Options, Progress, ProgressEvent, ScanError,
+    cache::Cache,
+    extract::Extractor,
+    layer::{Job, LayerFacts, Outcome, read_layer},
+    limits::Stop,
+    squash::{Floor, squash},
+};
+
+/// Where layers' blobs come from.
+pub(crate) trait Blobs: Sync {
+    /// Opens a layer's blob for one reading from its start.
+    fn open(&self, layer: &LayerPlan) -> Result<Box<dyn Read + Send>, BlobError>;
+
+    /// Whether a blob that is not what its digest says is still worth
+    /// reading. On this machine it is, with a warning: it may be what is
+    /// run. From a registry it is not: no runtime would accept it.
+    fn keeps_unverified(&self) -> bool;
+}
+
+pub(crate) type BlobError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A layer's facts and what went wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub facts: LayerFacts,
+    pub warnings: Vec<String>,
+    /// Nothing of the layer is in the facts.
+    pub is_lost: bool,
+}
+
+/// What every layer of a scan is read with.
+pub(crate) struct Reader<'a> {
+    pub extractors: &'a [&'a dyn Extractor],
+    pub options: &'a Options,
+    pub cache: Option<Cache>,
+    pub progress: &'a dyn Progress,
+    pub cancel: &'a Cancel,
+}
+
+impl Reader<'_> {
+    /// Reads all layers and lays them over one another.
+    pub(crate) fn read(&self, plan: &Plan, blobs: &dyn Blobs) -> Result<Sbom, ScanError> {
+        self.check(plan)?;
+        self.progress.report(ProgressEvent::Resolved {
+            layers: plan.layers.len(),
+            bytes: plan.layers.iter().map(|layer| layer.size).sum(),
+        });
+        let readings: Vec<Mutex<Option<Reading>>> =
+            plan.layers.iter().map(|_| Mutex::new(None)).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let (Some(layer), Some(slot)) = (plan.layers.get(index), readings.get(index))
+                else {
+                    return;
+                };
+                if self.cancel.is_cancelled() {
+                    return;
+                }
+                let reading = self.layer(index, layer, blobs);
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+            }
+        };
+        let workers = self.options.workers.clamp(1, plan.layers.len().max(1));
+        std::thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let readings: Vec<Reading> = readings
+            .into_iter()
+            .map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .map(Option::unwrap_or_default)
+            .collect();
+        self.finish(plan, &readings)
+    }
+
+    fn check(&self, plan: &Plan) -> Result<(), ScanError> {
+        let most = self.options.limits.layers;
+        if plan.layers.len() > most {
+            return Err(ScanError::TooManyLayers {
+                layers: plan.layers.len(),
+                most,
+            });
+        }
+        Ok(())
+    }
+
+    /// Squashes what was read.
+    pub(crate) fn finish(&self, plan: &Plan, readings: &[Reading]) -> Result<Sbom, ScanError> {
+        if self.cancel.is_cancelled() {
+            return Err(ScanError::Cancelled);
+        }
+        let is_lost = readings.iter().all(|reading| reading.is_lost);
+        if is_lost && let Some(first) = readings.iter().flat_map(|r| &r.warnings).next() {
+            return Err(ScanError::NothingReadable(first.clone()));
+        }
+        let floors: Vec<Floor<'_>> = readings
+            .iter()
+            .zip(&plan.layers)
+            .map(|(reading, layer)| Floor {
+                layer: Some(layer.layer()),
+                facts: &reading.facts,
+            })
+            .collect();
+        let skip = self.options.skip();
+        let mut sbom = squash(&floors, &self.options.limits, &|path| skip.covers(path));
+        sbom.image = Some(plan.identity.clone());
+        sbom.config = Some(plan.config.facts());
+        let of_layers = readings
+            .iter()
+            .zip(&plan.layers)
+            .flat_map(|(reading, layer)| {
+                let in_layer = |text: &String| Warning::new(text.clone()).in_layer(layer.diff_id);
+                reading.warnings.iter().map(in_layer)
+            });
+        let of_image = plan.notes.iter().map(|text| Warning::new(text.clone()));
+        sbom.warnings = of_image.chain(of_layers).chain(sbom.warnings).collect();
+        if let Some(cache) = &self.cache {
+            cache.sweep();
+        }
+        Ok(sbom)
+    }
+
+    /// One layer, from the cache as far as it is known there.
+    fn layer(&self, index: usize, layer: &LayerPlan, blobs: &dyn Blobs) -> Reading {
+        let known = self.known(layer);
+        let missing = match &known {
+            Some(facts) => facts.missing(self.extractors),
+            None => self.extractors.to_vec(),
+        };
+        if let Some(facts) = known.as_ref().filter(|_| missing.is_empty()) {
+            self.progress.report(ProgressEvent::LayerDone {
+                layer: index,
+                cached: true,
+            });
+            return Reading {
+                facts: facts.clone(),
+                ..Reading::default()
+            };
+        }
+        self.progress.report(ProgressEvent::LayerStarted {
+            layer: index,
+            diff_id: &layer.diff_id,
+            bytes: layer.size,
+        });
+        let reading = match blobs.open(layer) {
+            Ok(blob) => {
+                let blob = Advancing {
+                    inner: blob,
+                    layer: index,
+                    progress: self.progress,
+                };
+                let mut outcome = self.walk(blob, &missing, &HashMap::new());
+                self.resolve_links(&mut outcome, layer, blobs, &missing);
+                self.judge(outcome, layer, known, blobs.keeps_unverified())
+            }
+            Err(error) => Reading {
+                warnings: vec![format!("could not be read: {}", chain(error.as_ref()))],
+                is_lost: true,
+                ..Reading::default()
+            },
+        };
+        self.progress.report(ProgressEvent::LayerDone {
+            layer: index,
+            cached: false,
+        });
+        reading
+    }
+
+    /// What the cache has of a layer. A blob's digest must once have
+    /// been verified to unpack to this layer; where blobs have none, the
+    /// configuration's word is taken, as whoever runs the image does.
+    pub(crate) fn known(&self, layer: &LayerPlan) -> Option<LayerFacts> {
+        let cache = self.cache.as_ref()?;
+        if let Some(digest) = &layer.digest
+            && *digest != layer.diff_id
+            && cache.diff_id(digest)? != layer.diff_id
+        {
+            return None;
+        }
+        cache.layer(&layer.diff_id)
+    }
+
+    pub(crate) fn walk(
+        &self,
+        blob: impl Read,
+        extractors: &[&dyn Extractor],
+        aliases: &HashMap<u64, Vec<String>>,
+    ) -> Outcome {
+        let job = Job {
+            extractors,
+            limits: &self.options.limits,
+            cancel: self.cancel,
+            aliases,
+        };
+        read_layer(blob, job)
+    }
+
+    /// Reads a layer once more for hard links that are wanted under a
+    /// name their target is not.
+    fn resolve_links(
+        &self,
+        outcome: &mut Outcome,
+        layer: &LayerPlan,
+        blobs: &dyn Blobs,
+        extractors: &[&dyn Extractor],
+    ) {
+        let aliases = std::mem::take(&mut outcome.unresolved);
+        if aliases.is_empty() {
+            return;
+        }
+        let count: usize = aliases.values().map(Vec::len).sum();
+        let message = match blobs.open(layer) {
+            Ok(blob) => {
+                let again = self.walk(blob, extractors, &aliases);
+                for (name, own) in again.facts.extractors {
+                    if let Some(first) = outcome.facts.extractors.get_mut(&name) {
+                        first.files.extend(own.files);
+                        first.remarks.extend(own.remarks);
+                    }
+                }
+                if again.verified == outcome.verified {
+                    return;
+                }
+                "the layer changed while it was read again".to_owned()
+            }
+            Err(error) => chain(error.as_ref()),
+        };
+        outcome.verified = None;
+        let message = format!("{count} hard links were not followed: {message}");
+        outcome.facts.remark(None, message);
+    }
+
+    /// Decides what a reading is worth: kept, kept with a warning, or
+    /// thrown away; and whether it may be remembered.
+    pub(crate) fn judge(
+        &self,
+        outcome: Outcome,
+        layer: &LayerPlan,
+        known: Option<LayerFacts>,
+        keeps_unverified: bool,
+    ) -> Reading {
+        let mut warnings = Vec::new();
+        let is_stopped = outcome
+            .interrupted
+            .as_ref()
+            .is_some_and(|error| Stop::inside(error).is_some());
+        let is_true = match &outcome.verified {
+            Some(verified) => {
+                let is_blob = layer.digest.is_none_or(|digest| digest == verified.digest);
+                if !is_blob {
+                    warnings.push(format!(
+                        "its content has the digest {}, not the {} it is listed under",
+                        verified.digest,
+                        layer
+                            .digest
+                            .map(|digest| digest.to_string())
+                            .unwrap_or_default(),
+                    ));
+                } else if verified.diff_id != layer.diff_id {
+                    warnings.push(format!(
+                        "it unpacks to {}, not to the {} the image's configuration lists",
+                        verified.diff_id, layer.diff_id
+                    ));
+                }
+                is_blob && verified.diff_id == layer.diff_id
+            }
+            None => false,
+        };
+        // A bound we set ourselves says nothing against the content.
+        if !is_true && !keeps_unverified && !is_stopped {
+            warnings.push("nothing of it is in the result".to_owned());
+            let of_reading = outcome
+                .facts
+                .remarks
+                .into_iter()
+                .map(|remark| remark.message);
+            return Reading {
+                warnings: of_reading.chain(warnings).collect(),
+                is_lost: true,
+                ..Reading::default()
+            };
+        }
+        let mut facts = known.unwrap_or_default();
+        facts.merge(outcome.facts);
+        if is_true && let Some(cache) = &self.cache {
+            cache.put_layer(&layer.diff_id, &facts);
+            if let Some(digest) = &layer.digest {
+                cache.put_diff_id(digest, &layer.diff_id);
+            }
+        }
+        Reading {
+            facts,
+            warnings,
+            is_lost: false,
+        }
+    }
+}
+
+/// Tells the progress how many bytes have come.
+struct Advancing<'a, R> {
+    inner: R,
+    layer: usize,
+    progress: &'a dyn Progress,
+}
+
+impl<R: Read> Read for Advancing<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.progress.report(ProgressEvent::LayerAdvanced {
+            layer: self.layer,
+            bytes: read as u64,
+        });
+        Ok(read)
+    }
+}
+
+/// Facts read while streaming, waiting to be told which layer they are.
+pub(crate) type Streamed = BTreeMap<String, Outcome>;

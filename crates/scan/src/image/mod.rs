@@ -1,0 +1,11 @@
+//! Images: from wherever one lies to the facts of its layers.
+
+pub(crate) mod archive;
+pub(crate) mod folder;
+mod layers;
+mod plan;
+mod stored;
+pub(crate) mod stream;
+
+pub(crate) use layers::{Blobs, Reader};
+pub(crate) use plan::{LayerPlan, Plan};

@@ -1,0 +1,15 @@
+//! One layer, read once: which files matter in it, what it hides of the
+//! layers below, and what could not be read.
+
+mod facts;
+mod path;
+mod sparse;
+mod tar;
+mod unpack;
+mod walk;
+
+pub(crate) use facts::{ExtractorFacts, FileFacts, LayerFacts, Remark};
+pub(crate) use path::normalise;
+pub(crate) use tar::{Kind, Tar, TarError};
+pub(crate) use unpack::Unpack;
+pub(crate) use walk::{Job, Outcome, read_layer};

@@ -1,0 +1,211 @@
+//! Handing files to extractors: who wants one, how much of it, and where
+//! it is kept meanwhile.
+
+use std::{
+    fs::File,
+    io::{self, Cursor, Read, Seek as _, SeekFrom, Write as _},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use crate::{
+    extract::{Extraction, Extractor, FileMeta, Input, Want},
+    layer::{FileFacts, LayerFacts, Remark},
+    limits::{Limits, Stop},
+};
+
+/// Longer magics are of no use to anyone.
+const LONGEST_MAGIC: usize = 16;
+const SPOOL_BUFFER: usize = 128 * 1024;
+
+/// Offers one file after the other to a set of extractors. Owns the
+/// buffer they share, so that memory is bounded by the largest file
+/// parsed in memory, not by their number.
+pub(crate) struct Offer<'a> {
+    extractors: &'a [&'a dyn Extractor],
+    limits: &'a Limits,
+    buffer: Vec<u8>,
+    wanted: Vec<(usize, Want)>,
+    /// Bytes read for extractors so far.
+    read: u64,
+}
+
+impl<'a> Offer<'a> {
+    pub(crate) fn new(extractors: &'a [&'a dyn Extractor], limits: &'a Limits) -> Self {
+        Self {
+            extractors,
+            limits,
+            buffer: Vec::new(),
+            wanted: Vec::new(),
+            read: 0,
+        }
+    }
+
+    /// Whether any extractor wants such a file. Remembers who, for the
+    /// call of [`Offer::take`] that must follow.
+    pub(crate) fn is_wanted(&mut self, meta: &FileMeta<'_>) -> bool {
+        self.wanted.clear();
+        for (index, extractor) in self.extractors.iter().enumerate() {
+            if let Some(want) = extractor.wants(meta) {
+                self.wanted.push((index, want));
+            }
+        }
+        !self.wanted.is_empty()
+    }
+
+    /// The names of those who want it.
+    pub(crate) fn wanted_by(&self) -> impl Iterator<Item = &'static str> {
+        self.wanted
+            .iter()
+            .map(|(index, _)| self.extractors[*index].name())
+    }
+
+    /// Reads the file and hands it to everyone who wants it.
+    pub(crate) fn take(
+        &mut self,
+        meta: &FileMeta<'_>,
+        content: &mut dyn Read,
+        facts: &mut LayerFacts,
+    ) -> io::Result<()> {
+        let mut magic = [0; LONGEST_MAGIC];
+        let mut known: &[u8] = &[];
+        if self
+            .wanted
+            .iter()
+            .any(|(_, want)| matches!(want, Want::SeekableIf { .. }))
+        {
+            let length = read_up_to(content, &mut magic)?;
+            known = &magic[..length];
+        }
+        self.wanted.retain(|(_, want)| match want {
+            Want::SeekableIf { magic, .. } => known.starts_with(magic),
+            _ => true,
+        });
+        let mut largest = 0;
+        let extractors = self.extractors;
+        self.wanted.retain(|(index, want)| {
+            let (Want::Whole { limit }
+            | Want::Seekable { limit }
+            | Want::SeekableIf { limit, .. }) = *want;
+            if meta.size > limit {
+                let name = extractors[*index].name();
+                let message = format!("larger than the {limit} bytes read by {name}");
+                push_remark(facts, name, meta.path, message);
+                return false;
+            }
+            largest = largest.max(limit);
+            true
+        });
+        if self.wanted.is_empty() {
+            return Ok(());
+        }
+        self.read += meta.size;
+        if self.read > self.limits.wanted_bytes {
+            let text = format!("more than {} bytes to parse", self.limits.wanted_bytes);
+            return Err(Stop::Limit(text).into());
+        }
+        // A folder's file may grow while it is read.
+        let mut content = Cursor::new(known).chain(content).take(largest);
+        let needs_memory = self
+            .wanted
+            .iter()
+            .any(|(_, want)| matches!(want, Want::Whole { .. }));
+        if needs_memory || meta.size <= self.limits.memory_bytes {
+            self.buffer.clear();
+            content.read_to_end(&mut self.buffer)?;
+            for (index, _) in &self.wanted {
+                let input = Input::memory(meta.path, &self.buffer);
+                run(self.extractors[*index], input, facts);
+            }
+            let keep = usize::try_from(self.limits.memory_bytes).unwrap_or(usize::MAX);
+            if self.buffer.capacity() > keep {
+                self.buffer = Vec::new();
+            }
+        } else {
+            let (mut spool, size) = match spool(&mut content)? {
+                Ok(spooled) => spooled,
+                Err(error) => {
+                    for (index, _) in &self.wanted {
+                        let message = format!("could not be kept in a temporary file: {error}");
+                        push_remark(facts, extractors[*index].name(), meta.path, message);
+                    }
+                    return Ok(());
+                }
+            };
+            for (index, _) in &self.wanted {
+                spool.seek(SeekFrom::Start(0))?;
+                let input = Input::spooled(meta.path, size, &mut spool);
+                run(self.extractors[*index], input, facts);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the content in an unlinked temporary file. Failing to read it
+/// is the outer error, failing to keep it the inner one: a full disk
+/// must not lose the rest of the layer.
+fn spool(content: &mut dyn Read) -> io::Result<Result<(File, u64), io::Error>> {
+    let mut file = match tempfile::tempfile() {
+        Ok(file) => file,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut buffer = vec![0; SPOOL_BUFFER];
+    let mut size = 0;
+    loop {
+        let read = read_up_to(content, &mut buffer)?;
+        if read == 0 {
+            return Ok(Ok((file, size)));
+        }
+        if let Err(error) = file.write_all(&buffer[..read]) {
+            return Ok(Err(error));
+        }
+        size += read as u64;
+    }
+}
+
+fn read_up_to(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match content.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn push_remark(facts: &mut LayerFacts, extractor: &str, path: &str, message: String) {
+    if let Some(own) = facts.extractors.get_mut(extractor) {
+        own.remarks.push(Remark {
+            path: Some(path.to_owned()),
+            message,
+        });
+    }
+}
+
+/// Extractors promise not to panic. Should one break the promise over
+/// some file, the rest of the image is still reported.
+fn run(extractor: &dyn Extractor, mut input: Input<'_>, facts: &mut LayerFacts) {
+    let path = input.path;
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut extraction = Extraction::default();
+        extractor.extract(&mut input, &mut extraction);
+        extraction
+    }));
+    let Ok(extraction) = result else {
+        let message = format!("could not be read: {} gave up on it", extractor.name());
+        push_remark(facts, extractor.name(), path, message);
+        return;
+    };
+    if extraction == Extraction::default() {
+        return;
+    }
+    if let Some(own) = facts.extractors.get_mut(extractor.name()) {
+        own.files.push(FileFacts {
+            path: path.to_owned(),
+            extraction,
+        });
+    }
+}

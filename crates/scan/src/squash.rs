@@ -1,0 +1,254 @@
+//! Laying layers over one another: what is left visible, since when,
+//! and who owns it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use model::{Layer, OperatingSystem, Package, Sbom, Warning};
+
+use crate::{
+    extract::{Extraction, Found, path_key},
+    layer::{LayerFacts, Remark},
+    limits::Limits,
+    naming,
+};
+
+/// A layer's identity and what is in it; `None` for a folder's facts.
+pub(crate) struct Floor<'a> {
+    pub layer: Option<Layer>,
+    pub facts: &'a LayerFacts,
+}
+
+/// One extractor's word on one visible file.
+#[derive(Debug, Clone, PartialEq)]
+struct Visible<'a> {
+    extraction: &'a Extraction,
+    /// For each package in it, the lowest layer since which this package
+    /// in this version has been in this file without a break.
+    origins: Vec<u32>,
+    layer: u32,
+}
+
+/// What remains visible, by path and extractor.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct View<'a>(BTreeMap<(&'a str, &'a str), Visible<'a>>);
+
+impl<'a> View<'a> {
+    /// Lays one more layer on top.
+    fn lay(&mut self, layer: u32, facts: &'a LayerFacts) {
+        let mut replaced: HashMap<(&str, &str), Visible<'_>> = HashMap::new();
+        let hidden: BTreeSet<&str> = self
+            .0
+            .keys()
+            .map(|(path, _)| *path)
+            .filter(|path| facts.hides(path))
+            .collect();
+        self.0.retain(|(path, extractor), visible| {
+            let is_hidden = hidden.contains(path);
+            if is_hidden {
+                replaced.insert((*path, *extractor), visible.clone());
+            }
+            !is_hidden
+        });
+        for (extractor, own) in &facts.extractors {
+            for file in &own.files {
+                let key = (file.path.as_str(), extractor.as_str());
+                // Replaced in this very layer, not removed and added by
+                // two different ones: what it lists has been there on.
+                let origins = origins(&file.extraction, replaced.get(&key), layer);
+                let visible = Visible {
+                    extraction: &file.extraction,
+                    origins,
+                    layer,
+                };
+                self.0.insert(key, visible);
+            }
+        }
+    }
+}
+
+fn origins(extraction: &Extraction, before: Option<&Visible<'_>>, layer: u32) -> Vec<u32> {
+    type Identity<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);
+    fn identity(found: &Found) -> Identity<'_> {
+        (
+            &found.name,
+            &found.version,
+            found.architecture.as_deref(),
+            found.inner_path.as_deref(),
+        )
+    }
+    let known: HashMap<Identity<'_>, u32> = before
+        .into_iter()
+        .flat_map(|before| before.extraction.packages.iter().zip(&before.origins))
+        .map(|(found, origin)| (identity(found), *origin))
+        .collect();
+    extraction
+        .packages
+        .iter()
+        .map(|found| known.get(&identity(found)).copied().unwrap_or(layer))
+        .collect()
+}
+
+/// Squashes layers, lowest first, into one bill of materials.
+/// `is_skipped` says which paths the user does not want to hear about.
+pub(crate) fn squash(
+    floors: &[Floor<'_>],
+    limits: &Limits,
+    is_skipped: &dyn Fn(&str) -> bool,
+) -> Sbom {
+    let mut view = View::default();
+    for (index, floor) in floors.iter().enumerate() {
+        view.lay(u32::try_from(index).unwrap_or(u32::MAX), floor.facts);
+    }
+    view.0.retain(|(path, _), _| !is_skipped(path));
+
+    let os = operating_system(&view);
+    let mut sbom = Sbom {
+        layers: floors
+            .iter()
+            .filter_map(|floor| floor.layer.clone())
+            .collect(),
+        ..Sbom::default()
+    };
+    for ((path, _), visible) in &view.0 {
+        for (found, origin) in visible.extraction.packages.iter().zip(&visible.origins) {
+            let layer = floors
+                .get(*origin as usize)
+                .and_then(|floor| floor.layer.as_ref())
+                .map(|_| *origin);
+            match package(found, path, layer, os.as_ref()) {
+                Ok(package) => sbom.packages.push(package),
+                Err(message) => sbom.warnings.push(Warning::new(message).at(*path)),
+            }
+        }
+    }
+    sbom.packages.sort();
+    sbom.packages.dedup();
+    if sbom.packages.len() > limits.packages {
+        let message = format!(
+            "{} packages found, only the first {} are listed",
+            sbom.packages.len(),
+            limits.packages
+        );
+        sbom.packages.truncate(limits.packages);
+        sbom.warnings.push(Warning::new(message));
+    }
+    find_owners(&mut sbom.packages, &view);
+    sbom.os = os;
+    warnings(&mut sbom, &view, floors, is_skipped);
+    sbom
+}
+
+fn package(
+    found: &Found,
+    path: &str,
+    layer: Option<u32>,
+    os: Option<&OperatingSystem>,
+) -> Result<Package, String> {
+    let purl = naming::purl(found, os).ok_or_else(|| {
+        format!(
+            "a {} package's name or version makes no sense: '{}'",
+            found.kind,
+            found.name.chars().take(100).collect::<String>()
+        )
+    })?;
+    Ok(Package {
+        kind: found.kind,
+        name: found.name.clone(),
+        version: found.version.clone(),
+        ecosystem: naming::ecosystem(found.kind, os),
+        source: found.source.clone(),
+        architecture: found.architecture.clone(),
+        licenses: found.licenses.clone(),
+        purl,
+        path: match &found.inner_path {
+            Some(inner) => format!("{path}!/{inner}"),
+            None => path.to_owned(),
+        },
+        layer,
+        owned_by: None,
+    })
+}
+
+/// `/etc/os-release` wins over `/usr/lib/os-release` (os-release(5)),
+/// and either over the older files that only hint at the release.
+fn operating_system(view: &View<'_>) -> Option<OperatingSystem> {
+    let rank = |path: &str| match path {
+        "etc/os-release" => 0,
+        "usr/lib/os-release" => 1,
+        _ => 2,
+    };
+    let systems = view.0.iter().filter_map(|((path, _), visible)| {
+        let os = visible.extraction.os.as_ref()?;
+        Some((rank(path), *path, os))
+    });
+    systems
+        .min_by_key(|(rank, path, _)| (*rank, *path))
+        .map(|(_, _, os)| os.clone())
+}
+
+/// Language packages lying in files of a distribution's package are that
+/// package's: the distribution patches them without changing versions.
+fn find_owners(packages: &mut [Package], view: &View<'_>) {
+    let mut wanted: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (index, package) in packages.iter().enumerate() {
+        if !package.kind.is_distribution() {
+            let file = package.path.split("!/").next().unwrap_or(&package.path);
+            wanted.entry(path_key(file)).or_default().push(index);
+        }
+    }
+    if wanted.is_empty() {
+        return;
+    }
+    for visible in view.0.values() {
+        for owner in &visible.extraction.owned {
+            for file in &owner.files {
+                for index in wanted.get(file).into_iter().flatten() {
+                    packages[*index]
+                        .owned_by
+                        .get_or_insert_with(|| owner.package.clone());
+                }
+            }
+        }
+    }
+}
+
+fn warnings(
+    sbom: &mut Sbom,
+    view: &View<'_>,
+    floors: &[Floor<'_>],
+    is_skipped: &dyn Fn(&str) -> bool,
+) {
+    let layer_of = |index: u32| {
+        let floor = floors.get(index as usize)?;
+        floor.layer.as_ref().map(|layer| layer.diff_id)
+    };
+    for ((path, _), visible) in &view.0 {
+        for message in &visible.extraction.warnings {
+            let mut warning = Warning::new(message.clone()).at(*path);
+            warning.layer = layer_of(visible.layer);
+            sbom.warnings.push(warning);
+        }
+    }
+    for (index, floor) in floors.iter().enumerate() {
+        let of_files = floor.facts.extractors.values().flat_map(|own| &own.remarks);
+        // What a later layer replaced or removed is no gap.
+        let visible = of_files.filter(|remark| {
+            let path = remark.path.as_deref().unwrap_or_default();
+            !is_skipped(path)
+                && !floors[index + 1..]
+                    .iter()
+                    .any(|floor| floor.facts.hides(path))
+        });
+        for remark in visible.chain(&floor.facts.remarks) {
+            let Remark { path, message } = remark.clone();
+            let layer = floor.layer.as_ref().map(|layer| layer.diff_id);
+            sbom.warnings.push(Warning {
+                message,
+                path,
+                layer,
+            });
+        }
+    }
+    sbom.warnings.sort();
+    sbom.warnings.dedup();
+}

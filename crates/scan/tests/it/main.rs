@@ -1,0 +1,5 @@
+//! The room from outside: targets in, bills of materials out.
+
+mod forms;
+mod hostile;
+mod subject;
