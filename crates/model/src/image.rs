@@ -169,15 +169,34 @@ impl OperatingSystem {
             "ol" => Ecosystem::with_release("Oracle Linux", major),
             "amzn" => Ecosystem::with_release("Amazon Linux", self.version.clone()),
             "fedora" => Ecosystem::with_release("Fedora", self.version.clone()),
-            "sles" | "sled" | "sle-micro" | "suse" => {
+            "sles" | "suse" => {
                 Ecosystem::with_release("SUSE", format!("Linux Enterprise Server {}", self.suse()))
             }
+            "sled" => {
+                Ecosystem::with_release("SUSE", format!("Linux Enterprise Desktop {}", self.suse()))
+            }
+            "sle-micro" => {
+                Ecosystem::with_release("SUSE", format!("Linux Enterprise Micro {}", self.version))
+            }
+            "sl-micro" => Ecosystem::with_release("SUSE", format!("Linux Micro {}", self.version)),
             "opensuse-leap" => {
                 Ecosystem::with_release("openSUSE", format!("Leap {}", self.version))
             }
             "opensuse-tumbleweed" => Ecosystem::with_release("openSUSE", "Tumbleweed"),
             "azurelinux" | "mariner" => Ecosystem::with_release("Azure Linux", major),
             "photon" => Ecosystem::with_release("Photon OS", self.version.clone()),
+            "mageia" => Ecosystem::with_release("Mageia", major),
+            "openeuler" => Ecosystem::with_release("openEuler", self.openeuler()?),
+            "alpaquita" => Ecosystem::with_release(
+                "Alpaquita",
+                if self.version.is_empty() {
+                    "stream"
+                } else {
+                    major
+                },
+            ),
+            "minimos" => Ecosystem::new("MinimOS"),
+            "echo" => Ecosystem::new("Echo"),
             _ => return None,
         })
     }
@@ -200,12 +219,21 @@ impl OperatingSystem {
         )
     }
 
-    /// `15.5` is written "15 SP5" in SUSE's advisories.
+    /// Up to 15, `15.5` is written "15 SP5" in SUSE's advisories.
     fn suse(&self) -> String {
         match self.version.split_once('.') {
-            Some((major, pack)) => format!("{major} SP{pack}"),
-            None => self.version.clone(),
+            Some((major @ ("11" | "12" | "15"), pack)) => format!("{major} SP{pack}"),
+            _ => self.version.clone(),
         }
+    }
+
+    /// Only the long name tells the service pack, as in
+    /// `openEuler 22.03 (LTS-SP1)`; releases without long-term support
+    /// get no advisories.
+    fn openeuler(&self) -> Option<String> {
+        let (_, pack) = self.name.split_once("LTS")?;
+        let pack = pack.trim_end_matches(')');
+        Some(format!("{}-LTS{pack}", self.version))
     }
 }
 
@@ -246,7 +274,18 @@ mod tests {
             ("rhel", "9.3", "Red Hat:enterprise_linux:9"),
             ("almalinux", "8.9", "AlmaLinux:8"),
             ("rocky", "9.2", "Rocky Linux:9"),
+            ("centos", "7", "Red Hat:enterprise_linux:7"),
+            ("ol", "8.9", "Oracle Linux:8"),
             ("sles", "15.5", "SUSE:Linux Enterprise Server 15 SP5"),
+            ("sles", "15", "SUSE:Linux Enterprise Server 15"),
+            ("sles", "16.0", "SUSE:Linux Enterprise Server 16.0"),
+            ("sle-micro", "5.5", "SUSE:Linux Enterprise Micro 5.5"),
+            ("opensuse-leap", "15.6", "openSUSE:Leap 15.6"),
+            ("opensuse-tumbleweed", "20240520", "openSUSE:Tumbleweed"),
+            ("azurelinux", "3.0", "Azure Linux:3"),
+            ("photon", "4.0", "Photon OS:4.0"),
+            ("alpine", "3.21.0_alpha20240807", "Alpine:edge"),
+            ("chainguard", "20230214", "Chainguard"),
             ("amzn", "2023", "Amazon Linux:2023"),
         ];
         for (id, version, expected) in cases {
@@ -257,6 +296,29 @@ mod tests {
             );
         }
         assert_eq!(ecosystem("templeos", "5"), None);
+    }
+
+    #[test]
+    fn an_openeuler_service_pack_is_taken_from_the_long_name() {
+        let named = |name: &str| {
+            OperatingSystem {
+                id: "openeuler".to_owned(),
+                version: "22.03".to_owned(),
+                name: name.to_owned(),
+                ..OperatingSystem::default()
+            }
+            .ecosystem()
+            .map(|ecosystem| ecosystem.to_string())
+        };
+        assert_eq!(
+            named("openEuler 22.03 (LTS-SP1)").as_deref(),
+            Some("openEuler:22.03-LTS-SP1")
+        );
+        assert_eq!(
+            named("openEuler 22.03 LTS").as_deref(),
+            Some("openEuler:22.03-LTS")
+        );
+        assert_eq!(named("openEuler 22.09"), None);
     }
 
     #[test]
