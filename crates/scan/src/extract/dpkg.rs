@@ -357,6 +357,34 @@ mod tests {
         assert!(!wants("srv/chroot/var/lib/dpkg/status"));
     }
 
+    #[test]
+    fn this_machines_packages_are_those_dpkg_lists() {
+        let Ok(bytes) = std::fs::read("/var/lib/dpkg/status") else {
+            return testkit::skipped("no dpkg database here");
+        };
+        let listing = std::process::Command::new("dpkg-query")
+            .args([
+                "--show",
+                "--showformat=${db:Status-Status} ${Package} ${Version} ${Architecture} \
+                 from ${source:Package} ${source:Version}\n",
+            ])
+            .output();
+        let Ok(listing) = listing else {
+            return testkit::skipped("no dpkg-query here");
+        };
+        let listing = String::from_utf8(listing.stdout).unwrap();
+        let mut expected: Vec<_> = listing
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(state, _)| !matches!(*state, "config-files" | "not-installed"))
+            .map(|(_, line)| line)
+            .collect();
+        expected.sort_unstable();
+        let mut found = lines(&read(STATUS, &bytes));
+        found.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_at_all_are_survived(bytes: Vec<u8>) {
