@@ -12,6 +12,9 @@ mod cache;
 mod engine;
 mod error;
 mod extract;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod image;
 mod layer;
 mod limits;

@@ -1,0 +1,40 @@
+//! A door for the fuzz targets, which are a workspace of their own:
+//! bytes go in as if they were one file of an image. Only with the
+//! feature `fuzzing`.
+
+use crate::extract::{self, Extraction, FileMeta, Input};
+
+/// The most an extractor may make of a file: every package and warning
+/// has some bytes of its own to stand on.
+fn check(extraction: &Extraction, size: usize) {
+    assert!(
+        extraction.packages.len() <= size,
+        "more packages than bytes"
+    );
+    assert!(
+        extraction.warnings.len() <= size + 1,
+        "more warnings than bytes"
+    );
+    for found in &extraction.packages {
+        assert!(!found.name.is_empty(), "a package without a name");
+    }
+}
+
+/// Hands `bytes` to every extractor that wants the file at `path`.
+pub fn extract(path: &str, bytes: &[u8]) {
+    let meta = FileMeta {
+        path,
+        size: bytes.len() as u64,
+        mode: 0o755,
+    };
+    let mut wanted = false;
+    for extractor in extract::all() {
+        if extractor.wants(&meta).is_some() {
+            wanted = true;
+            let mut out = Extraction::default();
+            extractor.extract(&mut Input::memory(path, bytes), &mut out);
+            check(&out, bytes.len());
+        }
+    }
+    assert!(wanted, "no extractor wants {path}");
+}
