@@ -1,4 +1,26 @@
-//! Vulnerabilities: which advisories hit these packages.
+//! Which advisories hit a package: feeds, version orders, the compiled
+//! database, the matcher, and what people have said needs no attention.
+//!
+//! Advisories come in one form (OSV) and compile to one immutable file
+//! that any number of readers map at once. Matching is pure: packages
+//! and a database in, findings out. This room knows nothing of images,
+//! clusters, HTTP servers or SQL; it reaches the network only through
+//! the client that [`feed`] is handed.
 
+mod alias;
+pub mod assess;
 pub mod cvss;
+mod database;
+pub mod feed;
+mod generation;
+pub mod ignore;
+mod mapped;
+mod matcher;
+mod names;
+mod osv;
 pub mod version;
+pub mod vex;
+
+pub use assess::{Judgements, assess};
+pub use database::{Database, Entry, OpenError};
+pub use generation::{read::GenerationError, write::RecordError};

@@ -1,0 +1,290 @@
+//! Which vulnerabilities hit which packages.
+//!
+//! Pure and lock-free: a generation and packages in, hits out. For each
+//! package the advisories that name it are looked up and its version is
+//! compared by its ecosystem's own rules; what cannot be compared is
+//! said, never guessed.
+
+use std::borrow::Cow;
+
+use model::{AffectedState, Package, Severity, VersionScheme, Warning};
+
+use crate::{
+    generation::{
+        Generation,
+        layout::{Bound, Rule},
+    },
+    names::{self, Query},
+    version,
+};
+
+/// One vulnerability in one package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hit<'g> {
+    /// Index into the packages handed in.
+    pub(crate) package: usize,
+    pub(crate) vulnerability: u32,
+    pub(crate) severity: Severity,
+    pub(crate) state: AffectedState,
+    /// Smallest step first.
+    pub(crate) fixes: Vec<&'g str>,
+    /// Sorted ids of the records it rests on.
+    pub(crate) advisories: Vec<&'g str>,
+}
+
+/// Matches every package that advisories can speak for.
+pub(crate) fn find<'g>(
+    generation: &'g Generation,
+    packages: &[Package],
+) -> (Vec<Hit<'g>>, Vec<Warning>) {
+    let mut hits = Vec::new();
+    let mut warnings = Vec::new();
+    let mut key = String::new();
+    for (index, package) in packages.iter().enumerate() {
+        if package.owned_by.is_some() {
+            continue;
+        }
+        let Some(ecosystem) = package
+            .ecosystem
+            .clone()
+            .or_else(|| package.kind.registry())
+        else {
+            continue;
+        };
+        let Some(scheme) = ecosystem.version_scheme() else {
+            continue;
+        };
+        let text = ecosystem.to_string();
+        let canonical = names::ecosystem(&text);
+        let start = hits.len();
+        // Vulnerabilities on which an overriding query has spoken.
+        let mut settled: Vec<u32> = Vec::new();
+        for query in names::queries(package, &canonical) {
+            names::key(&query.ecosystem, &query.name, &mut key);
+            let rules = generation.rules(&key);
+            if rules.is_empty() {
+                continue;
+            }
+            if version::compare(scheme, query.version, query.version).is_none() {
+                warnings.push(not_a_version(package, &query));
+                break;
+            }
+            let question = Question {
+                generation,
+                scheme,
+                version: query.version,
+                rules: &rules,
+            };
+            question.ask(index, &settled, &mut hits);
+            if query.overrides {
+                settled.extend(question.vulnerabilities());
+                settled.sort_unstable();
+            }
+        }
+        merge(&mut hits, start);
+    }
+    (hits, warnings)
+}
+
+fn not_a_version(package: &Package, query: &Query<'_>) -> Warning {
+    Warning::new(format!(
+        "{} {}: '{}' is not a version its ecosystem knows; it was not matched",
+        package.kind, package.name, query.version
+    ))
+    .at(package.path.clone())
+}
+
+/// Joins what two queries said of one vulnerability in one package.
+fn merge(hits: &mut Vec<Hit<'_>>, start: usize) {
+    let Some(tail) = hits.get_mut(start..) else {
+        return;
+    };
+    tail.sort_by_key(|hit| hit.vulnerability);
+    if !tail
+        .windows(2)
+        .any(|two| two[0].vulnerability == two[1].vulnerability)
+    {
+        return;
+    }
+    let tail = hits.split_off(start);
+    for hit in tail {
+        match hits.last_mut() {
+            Some(last)
+                if last.package == hit.package && last.vulnerability == hit.vulnerability =>
+            {
+                last.advisories.extend(hit.advisories);
+                last.advisories.sort_unstable();
+                last.advisories.dedup();
+                if last.fixes.is_empty() {
+                    last.fixes = hit.fixes;
+                    last.state = hit.state;
+                }
+                last.severity = last.severity.max(hit.severity);
+            }
+            _ => hits.push(hit),
+        }
+    }
+}
+
+/// One version against the rules of one package name.
+struct Question<'g, 'q> {
+    generation: &'g Generation,
+    scheme: VersionScheme,
+    version: &'q str,
+    /// Sorted by record.
+    rules: &'q [Rule],
+}
+
+impl<'g> Question<'g, '_> {
+    fn ask(&self, package: usize, settled: &[u32], hits: &mut Vec<Hit<'g>>) {
+        // (vulnerability, record) of every rule that holds.
+        let mut found: Vec<(u32, u32)> = Vec::new();
+        for rules in self.rules.chunk_by(|a, b| a.record == b.record) {
+            if !rules.iter().any(|rule| self.holds(rule, self.version)) {
+                continue;
+            }
+            let record = rules[0].record;
+            found.extend(
+                self.covered(record)
+                    .filter(|vulnerability| settled.binary_search(vulnerability).is_err())
+                    .map(|vulnerability| (vulnerability, record)),
+            );
+        }
+        found.sort_unstable();
+        for group in found.chunk_by(|a, b| a.0 == b.0) {
+            hits.push(self.hit(package, group));
+        }
+    }
+
+    /// Every vulnerability the rules speak of, whatever the version.
+    fn vulnerabilities(&self) -> impl Iterator<Item = u32> + '_ {
+        let records = self.rules.chunk_by(|a, b| a.record == b.record);
+        records.flat_map(|rules| self.covered(rules[0].record))
+    }
+
+    fn covered(&self, record: u32) -> impl Iterator<Item = u32> + use<'g> {
+        let generation = self.generation;
+        generation
+            .record(record)
+            .into_iter()
+            .flat_map(move |row| generation.list(row.start, row.count))
+    }
+
+    fn rules_of(&self, record: u32) -> &[Rule] {
+        let start = self.rules.partition_point(|rule| rule.record < record);
+        let rest = self.rules.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|rule| rule.record == record);
+        rest.get(..end).unwrap_or_default()
+    }
+
+    fn hit(&self, package: usize, group: &[(u32, u32)]) -> Hit<'g> {
+        let vulnerability = group[0].0;
+        let mut severity = Severity::Unknown;
+        let mut state = AffectedState::Unfixed;
+        let mut fixes: Vec<&'g str> = Vec::new();
+        let mut advisories: Vec<&'g str> = Vec::new();
+        for &(_, record) in group {
+            if let Some(row) = self.generation.record(record) {
+                advisories.push(self.generation.string(row.id));
+            }
+            for rule in self.rules_of(record) {
+                if rule.flags.bound == Bound::Fixed {
+                    fixes.push(self.generation.string(rule.upper));
+                }
+                if self.holds(rule, self.version) {
+                    severity = severity.max(rule.flags.severity);
+                    state = graver(state, rule.flags.state);
+                }
+            }
+        }
+        advisories.sort_unstable();
+        let is_step_up = |fix: &str| {
+            version::compare(self.scheme, fix, self.version).is_some_and(std::cmp::Ordering::is_gt)
+        };
+        // A version one advisory calls mended may be affected by another.
+        let mends = |fix: &str| {
+            let mut rules = group.iter().flat_map(|&(_, record)| self.rules_of(record));
+            !rules.any(|rule| self.holds(rule, fix))
+        };
+        fixes.retain(|fix| is_step_up(fix) && mends(fix));
+        fixes.sort_by(|a, b| {
+            version::compare(self.scheme, a, b)
+                .unwrap_or(std::cmp::Ordering::Equal)
+                .then_with(|| a.cmp(b))
+        });
+        fixes.dedup();
+        if !fixes.is_empty() {
+            state = AffectedState::Fixed;
+        }
+        if severity == Severity::Unknown {
+            severity = self.generation.severity(vulnerability);
+        }
+        Hit {
+            package,
+            vulnerability,
+            severity,
+            state,
+            fixes,
+            advisories,
+        }
+    }
+
+    /// Whether a rule says that `version` is affected.
+    fn holds(&self, rule: &Rule, version: &str) -> bool {
+        let compare = |bound: u32| {
+            let bound = self.generation.string(bound);
+            let is_alike = is_modular(version) == is_modular(bound);
+            // Packages of a module are versioned apart from those outside.
+            if self.scheme == VersionScheme::Rpm && !is_alike {
+                return None;
+            }
+            version::compare(self.scheme, version, bound)
+        };
+        if rule.flags.bound == Bound::Versions {
+            return self
+                .generation
+                .list(rule.upper, rule.count)
+                .map(|listed| self.generation.string(listed))
+                .any(|listed| {
+                    listed == version
+                        || version::compare(self.scheme, version, listed)
+                            .is_some_and(std::cmp::Ordering::is_eq)
+                });
+        }
+        let is_below = match rule.flags.bound {
+            Bound::Open => true,
+            Bound::Fixed | Bound::Limit => {
+                compare(rule.upper).is_some_and(std::cmp::Ordering::is_lt)
+            }
+            Bound::LastAffected => compare(rule.upper).is_some_and(std::cmp::Ordering::is_le),
+            Bound::Versions => false,
+        };
+        is_below
+            && (rule.introduced == 0
+                || compare(rule.introduced).is_some_and(std::cmp::Ordering::is_ge))
+    }
+}
+
+fn is_modular(version: &str) -> bool {
+    version.contains(".module") || version.contains("+module")
+}
+
+/// Of two words on an unfixed package the one that leaves less hope.
+fn graver(a: AffectedState, b: AffectedState) -> AffectedState {
+    let rank = |state| match state {
+        AffectedState::WillNotFix => 2,
+        AffectedState::UnderInvestigation => 1,
+        _ => 0,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+/// The name as it is displayed and looked up: ids are upper-case except
+/// for the tail of a GHSA id.
+pub(crate) fn normalise_id(text: &str) -> Cow<'_, str> {
+    let upper = text.trim().to_ascii_uppercase();
+    match upper.strip_prefix("GHSA-") {
+        Some(rest) => Cow::Owned(format!("GHSA-{}", rest.to_ascii_lowercase())),
+        None => Cow::Owned(upper),
+    }
+}
