@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use model::{Layer, OperatingSystem, Package, Sbom, Warning};
 
 use crate::{
-    extract::{Extraction, Found, path_key},
+    extract::{Extraction, Found, os_release, path_key},
     layer::{LayerFacts, Remark},
     limits::Limits,
     naming,
@@ -169,21 +169,13 @@ fn package(
     })
 }
 
-/// `/etc/os-release` wins over `/usr/lib/os-release` (os-release(5)),
-/// and either over the older files that only hint at the release.
+/// Where several files name the system, the most trusted one speaks.
 fn operating_system(view: &View<'_>) -> Option<OperatingSystem> {
-    let rank = |path: &str| match path {
-        "etc/os-release" => 0,
-        "usr/lib/os-release" => 1,
-        _ => 2,
-    };
-    let systems = view.0.iter().filter_map(|((path, _), visible)| {
-        let os = visible.extraction.os.as_ref()?;
-        Some((rank(path), *path, os))
-    });
-    systems
-        .min_by_key(|(rank, path, _)| (*rank, *path))
-        .map(|(_, _, os)| os.clone())
+    view.0
+        .iter()
+        .filter_map(|((path, _), visible)| Some((*path, visible.extraction.os.as_ref()?)))
+        .min_by_key(|(path, _)| (os_release::rank(path), *path))
+        .map(|(_, os)| os.clone())
 }
 
 /// Language packages lying in files of a distribution's package are that

@@ -1,5 +1,6 @@
 //! The room from outside: targets in, bills of materials out.
 
+mod distributions;
 mod forms;
 mod hostile;
 mod subject;
