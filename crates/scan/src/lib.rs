@@ -26,6 +26,7 @@ mod progress;
 mod reference;
 mod registry;
 mod rootfs;
+mod sbom_document;
 mod skip;
 mod source;
 mod squash;

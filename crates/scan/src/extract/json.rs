@@ -147,7 +147,7 @@ impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Elements<T, F> {
 /// A field that ought to be a string. Anything else reads as absent, so
 /// that one odd entry does not cost the rest of the file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Text(pub(super) Option<String>);
+pub(crate) struct Text(pub(crate) Option<String>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -21,7 +21,7 @@ mod go_binary;
 mod go_mod;
 mod java_archive;
 mod java_names;
-mod json;
+pub(crate) mod json;
 mod lines;
 mod listing;
 mod node_module;
