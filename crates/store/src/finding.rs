@@ -343,10 +343,7 @@ mod tests {
             .fetch_all(&store.readers)
             .await
             .unwrap();
-        let steps: Vec<String> = rows
-            .iter()
-            .map(|row| row.text("detail").unwrap())
-            .collect();
+        let steps: Vec<String> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
         steps.join("\n")
     }
 
