@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod image;
 mod layer;
 mod limits;
+mod lock_files;
 mod manifest;
 mod naming;
 mod offer;

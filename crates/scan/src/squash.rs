@@ -9,7 +9,7 @@ use crate::{
     extract::{Extraction, Found, os_release, path_key},
     layer::{LayerFacts, Remark},
     limits::Limits,
-    naming,
+    lock_files, naming,
 };
 
 /// A layer's identity and what is in it; `None` for a folder's facts.
@@ -123,6 +123,7 @@ pub(crate) fn squash(
     }
     sbom.packages.sort();
     sbom.packages.dedup();
+    lock_files::silence(&mut sbom.packages, os.is_some());
     if sbom.packages.len() > limits.packages {
         let message = format!(
             "{} packages found, only the first {} are listed",
