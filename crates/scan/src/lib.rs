@@ -69,7 +69,8 @@ pub fn scan(
         Source::Archive(path) => image::archive::scan(path, &reader),
         Source::Layout(path) => image::folder::scan(path, &reader),
         Source::Rootfs(path) => rootfs::scan(path, &reader),
-        Source::Registry(_) | Source::Engine(_) | Source::Containerd { .. } | Source::Sbom(_) => {
+        Source::Registry(reference) => registry::scan(reference, &reader),
+        Source::Engine(_) | Source::Containerd { .. } | Source::Sbom(_) => {
             Err(ScanError::NothingReadable("not supported".to_owned()))
         }
     }

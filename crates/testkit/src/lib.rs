@@ -18,6 +18,11 @@ pub mod layer;
 pub mod service;
 mod skip;
 pub mod validator;
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be built fails its test"
+)]
+pub mod web;
 
 pub use image::Image;
 pub use layer::{Compression, Layer};

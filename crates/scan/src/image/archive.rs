@@ -162,7 +162,7 @@ impl Documents for Archive {
 }
 
 impl Blobs for Archive {
-    fn open(&self, layer: &LayerPlan) -> Result<Box<dyn Read + Send>, BlobError> {
+    fn open(&self, layer: &LayerPlan) -> Result<Box<dyn Read + Send + '_>, BlobError> {
         let span = self
             .span(&layer.name)
             .ok_or_else(|| format!("the archive has no {}", layer.name))?;

@@ -84,7 +84,7 @@ pub(super) fn bounded(reader: impl Read, name: &str, limit: u64) -> Result<Vec<u
 }
 
 impl Blobs for Folder<'_> {
-    fn open(&self, layer: &LayerPlan) -> Result<Box<dyn Read + Send>, BlobError> {
+    fn open(&self, layer: &LayerPlan) -> Result<Box<dyn Read + Send + '_>, BlobError> {
         Ok(Box::new(self.open_file(&layer.name)?))
     }
 

@@ -25,7 +25,7 @@ use crate::{
 /// Where layers' blobs come from.
 pub(crate) trait Blobs: Sync {
     /// Opens a layer's blob for one reading from its start.
-    fn open(&self, layer: &LayerPlan) -> Result<Box<dyn Read + Send>, BlobError>;
+    fn open(&self, layer: &LayerPlan) -> Result<Box<dyn Read + Send + '_>, BlobError>;
 
     /// Whether a blob that is not what its digest says is still worth
     /// reading. On this machine it is, with a warning: it may be what is

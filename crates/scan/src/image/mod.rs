@@ -7,5 +7,5 @@ mod plan;
 mod stored;
 pub(crate) mod stream;
 
-pub(crate) use layers::{Blobs, Reader};
-pub(crate) use plan::{LayerPlan, Plan};
+pub(crate) use layers::{BlobError, Blobs, Reader};
+pub(crate) use plan::{LayerPlan, Place, Plan};

@@ -3,4 +3,5 @@
 mod distributions;
 mod forms;
 mod hostile;
+mod registry;
 mod subject;
