@@ -1,5 +1,10 @@
 //! The room from outside: targets in, bills of materials out.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says where by panicking"
+)]
+
 mod distributions;
 mod forms;
 mod hostile;
