@@ -32,20 +32,20 @@ pub(crate) const GENERATIONS: &str = "generations";
 /// Why there is no database to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("there is no advisory database in {}", .0.display())]
+    #[error("find an advisory database in {}", .0.display())]
     NoDatabase(PathBuf),
-    #[error("{} could not be read", .path.display())]
+    #[error("read {}", .path.display())]
     ReadCurrent { path: PathBuf, source: io::Error },
-    #[error("{} names no generation", .0.display())]
+    #[error("find the generation that {} names", .0.display())]
     Current(PathBuf),
-    #[error("the advisory database {}", .path.display())]
+    #[error("open the advisory database {}", .path.display())]
     Generation {
         path: PathBuf,
         source: GenerationError,
     },
-    #[error("the embedded starter set could not be compiled")]
+    #[error("compile the embedded starter set")]
     Starter(#[source] io::Error),
-    #[error("the records could not be compiled")]
+    #[error("compile the records")]
     Records(#[source] io::Error),
 }
 

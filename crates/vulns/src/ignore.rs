@@ -43,26 +43,26 @@ struct Entry {
 /// key at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum IgnoreError {
-    #[error("could not read {}", .path.display())]
+    #[error("read {}", .path.display())]
     Read {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} is larger than {MAX_BYTES} bytes", .0.display())]
+    #[error("read {}: it is larger than {MAX_BYTES} bytes", .0.display())]
     TooLarge(PathBuf),
-    #[error("{}: {}", .path.display(), .source)]
+    #[error("understand {}", .path.display())]
     Parse {
         path: PathBuf,
         source: serde_norway::Error,
     },
-    #[error("{}: ignore[{index}].{key}: {reason}", .path.display())]
+    #[error("understand {}: ignore[{index}].{key} {reason}", .path.display())]
     Entry {
         path: PathBuf,
         index: usize,
         key: &'static str,
         reason: String,
     },
-    #[error("{}:{line}: {reason}", .path.display())]
+    #[error("understand {}:{line}: {reason}", .path.display())]
     Line {
         path: PathBuf,
         line: usize,
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named() {
         let error = yaml("ignore:\n  - id: X\n    reason: y\n    until: 2030-01-01\n").unwrap_err();
-        let text = error.to_string();
+        let text = model::error::chain(&error);
         assert!(text.contains("until") && text.contains("line 4"), "{text}");
     }
 
@@ -334,7 +334,7 @@ mod tests {
         let error = yaml("ignore:\n  - id: X\n    reason: y\n    expires: soon\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            ".seawallignore.yaml: ignore[0].expires: is no date (expected YYYY-MM-DD)"
+            "understand .seawallignore.yaml: ignore[0].expires is no date (expected YYYY-MM-DD)"
         );
     }
 
@@ -352,7 +352,7 @@ mod tests {
         let error = parse_lines(path, "CVE-1\nCVE-2 until:x\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            ".trivyignore:2: 'until:x' is not understood"
+            "understand .trivyignore:2: 'until:x' is not understood"
         );
     }
 

@@ -59,6 +59,10 @@ impl Archive {
         self.zip.len()
     }
 
+    pub(crate) fn by_name(&mut self, name: &str) -> Option<impl Read + '_> {
+        self.zip.by_name(name).ok()
+    }
+
     /// Hands every JSON file to `visit`, in the archive's order, until it
     /// fails.
     pub(crate) fn for_each(

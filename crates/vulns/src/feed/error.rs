@@ -1,28 +1,56 @@
-//! Why advisories could not be brought in.
+//! Why advisories could not be brought in or carried out.
 
 use std::{io, path::PathBuf};
+
+use fetch::FetchError;
 
 /// An update, import or export failed; the generation in use stays.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    #[error("could not read {}", .path.display())]
+    #[error("read {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("could not write {}", .path.display())]
+    #[error("write {}", .path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("another update is writing to {}", .0.display())]
+    #[error("write to {}: another update is doing so", .0.display())]
     Busy(PathBuf),
-    #[error("found no advisories in {}", .0.display())]
+    #[error("find advisories in {}", .0.display())]
     NothingFound(PathBuf),
-    #[error("{} is no zip archive", .path.display())]
+    #[error("find any advisories: there is nothing to export")]
+    NothingToExport,
+    #[error("open the archive {}", .path.display())]
     OpenArchive {
         path: PathBuf,
         source: zip::result::ZipError,
     },
-    #[error("{} {reason}", .path.display())]
+    #[error("accept {}: it {reason}", .path.display())]
     Hostile { path: PathBuf, reason: String },
-    #[error("could not compile the advisories")]
+    #[error("accept the bundle {}: {reason}", .path.display())]
+    Bundle { path: PathBuf, reason: String },
+    #[error("accept {}: a trusted key is demanded, and it is not signed", .0.display())]
+    Unsigned(PathBuf),
+    #[error("accept {}: its signature is not by a trusted key, or not genuine", .0.display())]
+    Signature(PathBuf),
+    #[error("read the key in {}: {reason}", .path.display())]
+    Key { path: PathBuf, reason: String },
+    #[error("use {url}: {reason}")]
+    Address { url: String, reason: String },
+    #[error("fetch {name}")]
+    Fetch { name: String, source: FetchError },
+    #[error("fetch {name}: the server answered {status}")]
+    Status { name: String, status: u16 },
+    #[error("fetch {name}: it is larger than {limit} bytes")]
+    TooLarge { name: String, limit: u64 },
+    #[error("fetch any advisories from {base}")]
+    AllFailed {
+        base: String,
+        #[source]
+        first: Box<Self>,
+    },
+    #[error("compile the advisories")]
     Compile(#[source] io::Error),
-    #[error("the update was cancelled")]
+    #[error("open the advisories just compiled")]
+    Open(#[source] crate::OpenError),
+    #[error("finish: cancelled")]
     Cancelled,
 }
 

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read, Write},
+    io::{BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,8 +13,10 @@ use model::{Cancel, Clock, Warning, error::chain};
 use super::{
     Event, FeedError, Outcome, Progress, Warnings,
     archive::{Archive, Entry, has_extension},
+    bundle::{Bundle, is_bundle, unpack},
     compile::{adopt, compile, forget_deltas},
     depot::Depot,
+    key::TrustedKey,
 };
 use crate::osv::MAX_RECORD_BYTES;
 
@@ -28,6 +30,7 @@ const LOOSE: &str = "imported";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Archive,
+    Bundle,
     Record,
     Epss,
     Kev,
@@ -38,6 +41,7 @@ enum Kind {
 #[derive(Debug, Default)]
 struct Found {
     archives: Vec<(String, PathBuf)>,
+    bundles: Vec<PathBuf>,
     /// Single records, by the folder they are in.
     records: BTreeMap<String, Vec<PathBuf>>,
     epss: Option<PathBuf>,
@@ -47,10 +51,12 @@ struct Found {
 
 /// Takes in every archive, record, EPSS table and KEV catalogue under
 /// `paths` and compiles. A source of a name that is here already is
-/// replaced; single records are added to those imported before.
+/// replaced; single records are added to those imported before. Given
+/// trusted keys, only bundles signed by one of them are taken.
 pub fn import(
     dir: &Path,
     paths: &[PathBuf],
+    trusted: &[TrustedKey],
     clock: &dyn Clock,
     progress: &dyn Progress,
     cancel: &Cancel,
@@ -64,6 +70,17 @@ pub fn import(
         if found.count() == before {
             return Err(FeedError::NothingFound(path.clone()));
         }
+    }
+    if let Some(unsigned) = found.unsigned()
+        && !trusted.is_empty()
+    {
+        return Err(FeedError::Unsigned(unsigned.to_owned()));
+    }
+    for path in &found.bundles {
+        let file = fs::File::open(path).map_err(FeedError::read(path))?;
+        let bundle = Bundle::open(path, BufReader::new(file), trusted)?;
+        bundle.warn(&mut warnings, progress);
+        unpack(&depot, bundle, progress, cancel)?;
     }
     for (name, path) in &found.archives {
         if cancel.is_cancelled() {
@@ -94,9 +111,19 @@ pub fn import(
 impl Found {
     fn count(&self) -> usize {
         self.archives.len()
+            + self.bundles.len()
             + self.records.values().map(Vec::len).sum::<usize>()
             + usize::from(self.epss.is_some())
             + usize::from(self.kev.is_some())
+    }
+
+    /// Anything but a bundle: nothing vouches for it.
+    fn unsigned(&self) -> Option<&Path> {
+        let archives = self.archives.iter().map(|(_, path)| path);
+        let records = self.records.values().flatten();
+        let intel = self.epss.iter().chain(&self.kev);
+        let mut paths = archives.chain(records).chain(intel);
+        paths.next().map(PathBuf::as_path)
     }
 
     fn look_at(&mut self, path: &Path, depth: usize) -> Result<(), FeedError> {
@@ -116,6 +143,7 @@ impl Found {
                 let name = if stem == "all" { parent } else { stem };
                 self.archives.push((self.unused(&name), path.to_owned()));
             }
+            Kind::Bundle => self.bundles.push(path.to_owned()),
             Kind::Record => {
                 let name = if depth == 0 { LOOSE.into() } else { parent };
                 let files = self.records.entry(name.into_owned()).or_default();
@@ -173,11 +201,14 @@ fn kind_of(path: &Path) -> Result<Kind, FeedError> {
     if has_extension(&name, "json") {
         return Ok(Kind::Record);
     }
-    let mut magic = [0; 4];
+    let mut magic = [0; 8];
     let mut file = fs::File::open(path).map_err(FeedError::read(path))?;
     let length = file.read(&mut magic).map_err(FeedError::read(path))?;
-    Ok(if magic.get(..length) == Some(b"PK\x03\x04") {
+    let magic = magic.get(..length).unwrap_or_default();
+    Ok(if magic.starts_with(b"PK\x03\x04") {
         Kind::Archive
+    } else if is_bundle(magic) {
+        Kind::Bundle
     } else {
         Kind::Other
     })
@@ -260,7 +291,7 @@ impl<W: Write + std::io::Seek> RecordWriter<W> {
     }
 }
 
-fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FeedError> {
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FeedError> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(FeedError::read(path))?;
     file.take(limit + 1)

@@ -8,17 +8,25 @@
 //! so an update that fails or is cut off changes nothing.
 
 mod archive;
+mod bucket;
+mod bundle;
 mod compile;
 mod depot;
 mod error;
 mod import;
 pub(crate) mod intel;
+mod key;
+mod origin;
+mod update;
 
 use model::{Warning, db::DatabaseStatus};
 
+pub use bundle::{Exported, export};
 pub use error::FeedError;
 pub use import::import;
 pub use intel::IntelError;
+pub use key::{SigningKey, TrustedKey};
+pub use update::{UpdateOptions, update};
 
 pub(crate) use compile::{compile_records, compile_starter};
 

@@ -21,17 +21,17 @@ use crate::mapped::Bytes;
 /// Why a file is no generation we can read.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerationError {
-    #[error("could not be read")]
+    #[error("read it")]
     Read(#[source] io::Error),
-    #[error("is not an advisory database")]
+    #[error("it is no advisory database")]
     NotAGeneration,
-    #[error("has layout version {found}, and this program reads version {VERSION}")]
+    #[error("it has layout version {found}, and this program reads version {VERSION}")]
     Version { found: u32 },
-    #[error("is {found} bytes long and should be {expected}")]
+    #[error("it is {found} bytes long and should be {expected}")]
     Length { expected: u64, found: u64 },
-    #[error("has a damaged header")]
+    #[error("it has a damaged header")]
     Header,
-    #[error("does not say what it holds")]
+    #[error("it does not say what it holds")]
     Status(#[source] serde_json::Error),
 }
 

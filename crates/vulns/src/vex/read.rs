@@ -18,16 +18,16 @@ const MAX_BYTES: u64 = 256 << 20;
 /// Why a VEX document cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum VexError {
-    #[error("could not read {}", .path.display())]
+    #[error("read {}", .path.display())]
     Read {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{source_name} is larger than {MAX_BYTES} bytes")]
+    #[error("read {source_name}: it is larger than {MAX_BYTES} bytes")]
     TooLarge { source_name: String },
-    #[error("{source_name} is no OpenVEX, CSAF or CycloneDX document")]
+    #[error("recognise {source_name}: it is no OpenVEX, CSAF or CycloneDX document")]
     Unknown { source_name: String },
-    #[error("{source_name} is not a valid {form} document")]
+    #[error("understand {source_name} as {form}")]
     Parse {
         source_name: String,
         form: &'static str,

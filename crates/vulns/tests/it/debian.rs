@@ -24,7 +24,7 @@ fn security_updates_are_wanted_before_and_silent_after() {
     let dir = tempfile::tempdir().unwrap();
     let archive = feed.join("all.zip");
     let cancel = Cancel::default();
-    feed::import(dir.path(), &[feed], &Fixed, &feed::Silent, &cancel).unwrap();
+    feed::import(dir.path(), &[feed], &[], &Fixed, &feed::Silent, &cancel).unwrap();
     let db = Database::open(dir.path()).unwrap();
     let updates = security_updates(&archive).unwrap();
     assert!(updates.len() > 20, "{} sources", updates.len());

@@ -14,7 +14,7 @@ fn the_whole_tree_of_feeds_becomes_one_database() {
     let dir = tempfile::tempdir().unwrap();
     let paths = [osv, derived, intel];
     let cancel = Cancel::default();
-    let outcome = feed::import(dir.path(), &paths, &Fixed, &feed::Silent, &cancel).unwrap();
+    let outcome = feed::import(dir.path(), &paths, &[], &Fixed, &feed::Silent, &cancel).unwrap();
     // 18 templates among the records list a number where versions belong.
     assert_eq!(outcome.warnings.len(), 18);
     assert!(outcome.status.advisories > 53_000);
