@@ -90,6 +90,9 @@ pub(super) fn known_group(artifact: &str) -> Option<&'static str> {
         .map(|(_, group)| *group)
 }
 
+/// No file system holds longer names.
+const LONGEST_NAME: usize = 255;
+
 /// Words that may follow a version's number.
 const QUALIFIERS: [&str; 15] = [
     "alpha",
@@ -113,6 +116,11 @@ const QUALIFIERS: [&str; 15] = [
 /// `log4j-1.2-api-2.17.1`, `guava-31.1-jre`. The version is empty where
 /// the name holds none.
 pub(super) fn split_file_name(stem: &str) -> (&str, &str) {
+    // Names inside archives may have 64 KiB, and each number in them is
+    // tried as the version's start.
+    if stem.len() > LONGEST_NAME {
+        return (stem, "");
+    }
     let starts: Vec<usize> = stem
         .match_indices('-')
         .map(|(at, _)| at)
@@ -311,6 +319,12 @@ pub(super) fn is_coordinate(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_without_end_is_not_searched_for_versions() {
+        let endless = "-1".repeat(30_000) + "-x";
+        assert_eq!(split_file_name(&endless), (endless.as_str(), ""));
+    }
 
     #[test]
     fn file_names_give_artifact_and_version() {

@@ -16,6 +16,10 @@ const LIMIT: usize = 100_000;
 /// A name, version or licence longer than this is noise.
 const TEXT_LIMIT: usize = 1024;
 
+/// A path through archives in archives longer than this is hostile: it
+/// is repeated with every package inside.
+const PATH_LIMIT: usize = 4096;
+
 /// Gathers the packages of one file into an [`Extraction`].
 #[derive(Debug, Default)]
 pub(super) struct Listing {
@@ -30,14 +34,15 @@ impl Listing {
         if !is_plausible(&found.name) || !is_plausible(&found.version) {
             return;
         }
+        let inner_path = found.inner_path.as_deref().unwrap_or_default();
+        if self.found.len() >= LIMIT || inner_path.len() > PATH_LIMIT {
+            self.dropped += 1;
+            return;
+        }
         found
             .licenses
             .retain(|license| !license.is_empty() && license.len() <= TEXT_LIMIT);
-        if self.found.len() >= LIMIT {
-            self.dropped += 1;
-        } else {
-            self.found.insert(found);
-        }
+        self.found.insert(found);
     }
 
     pub(super) fn add_all(&mut self, found: impl IntoIterator<Item = Found>) {
@@ -51,7 +56,8 @@ impl Listing {
         out.packages.extend(self.found);
         if self.dropped > 0 {
             out.warn(format!(
-                "lists more than {LIMIT} packages; {} were left out",
+                "lists more packages, or with longer paths, than is plausible; \
+                 {} were left out",
                 self.dropped
             ));
         }
@@ -103,7 +109,22 @@ mod tests {
         assert_eq!(out.packages.len(), LIMIT);
         assert_eq!(
             out.warnings,
-            ["lists more than 100000 packages; 1 were left out"]
+            [
+                "lists more packages, or with longer paths, than is plausible; \
+                 1 were left out"
+            ]
         );
+    }
+
+    #[test]
+    fn a_path_without_end_is_not_repeated() {
+        let mut listing = Listing::default();
+        let mut found = Found::new(PackageKind::Maven, "a:b", "1");
+        found.inner_path = Some("x".repeat(5000));
+        listing.add(found);
+        let mut out = Extraction::default();
+        listing.finish(&mut out);
+        assert!(out.packages.is_empty());
+        assert_eq!(out.warnings.len(), 1);
     }
 }

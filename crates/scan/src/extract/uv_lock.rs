@@ -20,6 +20,11 @@ use super::{
 };
 use crate::naming;
 
+/// Links between packages that are followed. Many packages of one name
+/// that all need that name would otherwise take the square of their
+/// number; real files have a few thousand links.
+const MOST_STEPS: usize = 1_000_000;
+
 pub(crate) struct UvLock;
 
 impl Extractor for UvLock {
@@ -114,11 +119,9 @@ fn reached(packages: &[Package]) -> BTreeSet<usize> {
     if waiting.is_empty() {
         return (0..packages.len()).collect();
     }
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<(usize, Option<&str>)> = waiting.iter().copied().collect();
+    let mut steps = 0_usize;
     while let Some((index, extra)) = waiting.pop() {
-        if !seen.insert((index, extra)) {
-            continue;
-        }
         let Some(package) = packages.get(index) else {
             continue;
         };
@@ -129,13 +132,20 @@ fn reached(packages: &[Package]) -> BTreeSet<usize> {
         for need in needs.into_iter().flatten() {
             let candidates = by_name.get(need.name.as_str()).into_iter().flatten();
             for candidate in candidates.copied() {
+                steps += 1 + need.extra.len();
+                if steps > MOST_STEPS {
+                    return (0..packages.len()).collect();
+                }
                 let is_meant = need.version.is_none()
                     || packages.get(candidate).map(|package| &package.version)
                         == Some(&need.version);
                 if is_meant {
-                    waiting.push((candidate, None));
-                    let extras = need.extra.iter();
-                    waiting.extend(extras.map(|extra| (candidate, Some(extra.as_str()))));
+                    let extras = need.extra.iter().map(|extra| Some(extra.as_str()));
+                    for extra in std::iter::once(None).chain(extras) {
+                        if seen.insert((candidate, extra)) {
+                            waiting.push((candidate, extra));
+                        }
+                    }
                 }
             }
         }
@@ -159,6 +169,25 @@ mod tests {
             "srv/lib/python3.11/site-packages/a/uv.lock"
         ));
         assert!(!check::wants(&UvLock, "app/uv.toml"));
+    }
+
+    #[test]
+    fn many_packages_of_one_name_do_not_take_their_square() {
+        use std::fmt::Write as _;
+
+        let mut text = "[[package]]\nname = \"root\"\nsource = { virtual = \".\" }\n\
+             dependencies = [{ name = \"a\" }]\n"
+            .to_owned();
+        for version in 0..3000 {
+            write!(
+                text,
+                "[[package]]\nname = \"a\"\nversion = \"{version}\"\n\
+                 dependencies = [{{ name = \"a\" }}]\n"
+            )
+            .unwrap();
+        }
+        let out = check::extract(&UvLock, "uv.lock", text.as_bytes());
+        assert_eq!(out.packages.len(), 3000);
     }
 
     #[test]

@@ -159,19 +159,20 @@ pub(super) fn read(
     archive.seek(SeekFrom::Start(start))?;
     let packed = archive.take(entry.packed);
     let mut content = Vec::new();
-    match entry.method {
+    let outcome = match entry.method {
         _ if entry.is_encrypted => return Err(ZipError::Method(entry.name.clone())),
-        0 => packed.take(limit + 1).read_to_end(&mut content)?,
+        0 => packed.take(limit + 1).read_to_end(&mut content),
         8 => DeflateDecoder::new(BufReader::new(packed))
             .take(limit + 1)
-            .read_to_end(&mut content)
-            .map_err(damaged)?,
+            .read_to_end(&mut content),
         _ => return Err(ZipError::Method(entry.name.clone())),
     };
+    // What came out was work, even where it comes to nothing.
+    budget.spend(content.len() as u64)?;
+    outcome.map_err(damaged)?;
     if content.len() as u64 > limit {
         return Err(too_large());
     }
-    budget.spend(content.len() as u64)?;
     Ok(content)
 }
 
@@ -375,6 +376,21 @@ mod tests {
         assert_eq!(contents[0], ("a".to_owned(), b"alpha".to_vec()));
         assert_eq!(contents[1], ("b".to_owned(), vec![b'b'; 500]));
         assert_eq!(contents.len(), 2);
+    }
+
+    #[test]
+    fn entries_that_lie_about_their_size_use_up_the_budget() {
+        let mut bytes = archive(&[("a", &[0; 2000], CompressionMethod::Deflated)]);
+        let claim = bytes.windows(4).rposition(|four| four == ENTRY).unwrap() + 24;
+        bytes[claim..claim + 4].copy_from_slice(&1_u32.to_le_bytes());
+        let mut archive = Cursor::new(bytes.as_slice());
+        let mut budget = Budget(10_000);
+        let entries = entries(&mut archive, &mut budget, |_| true).unwrap();
+        let outcomes: Vec<_> = (0..12)
+            .map(|_| read(&mut archive, &entries[0], 1000, &mut budget))
+            .collect();
+        assert!(matches!(outcomes[0], Err(ZipError::EntryTooLarge { .. })));
+        assert!(matches!(outcomes[11], Err(ZipError::TooMuchWork)));
     }
 
     #[test]
