@@ -28,6 +28,12 @@ pub enum ScanError {
     Engine(#[from] EngineError),
     #[error("read any layer of the image ({0})")]
     NothingReadable(String),
-    #[error("read {}: {reason}", path.display())]
-    Sbom { path: PathBuf, reason: String },
+    #[error("read {}: larger than {most} bytes", path.display())]
+    TooLarge { path: PathBuf, most: u64 },
+    #[error("use {}", path.display())]
+    Sbom {
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }

@@ -34,7 +34,7 @@ mod squash;
 
 use model::{Cancel, Sbom};
 
-pub use engine::EngineError;
+pub use engine::{EngineError, Engines, LocalImage, local_images};
 pub use error::ScanError;
 pub use limits::Limits;
 pub use manifest::ManifestError;
@@ -70,8 +70,8 @@ pub fn scan(
         Source::Layout(path) => image::folder::scan(path, &reader),
         Source::Rootfs(path) => rootfs::scan(path, &reader),
         Source::Registry(reference) => registry::scan(reference, &reader),
-        Source::Engine(_) | Source::Containerd { .. } | Source::Sbom(_) => {
-            Err(ScanError::NothingReadable("not supported".to_owned()))
-        }
+        Source::Engine(image) => engine::scan_docker(&options.engines.docker, image, &reader),
+        Source::Containerd { .. } => Err(ScanError::NothingReadable("not supported".to_owned())),
+        Source::Sbom(path) => sbom_document::open(path),
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::Platform;
 
-use crate::{Limits, skip::Skip};
+use crate::{Engines, Limits, skip::Skip};
 
 /// How a target is scanned. The defaults are right for most.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub struct Options {
     /// Layers read at once.
     pub workers: usize,
     pub registry: RegistryOptions,
+    pub engines: Engines,
     /// Paths not to report from: `*` within a name, `**` across names.
     pub skip: Vec<String>,
     /// Which image of an archive or layout that holds several: its name
@@ -36,6 +37,7 @@ impl Default for Options {
             limits: Limits::default(),
             workers: cores.min(4),
             registry: RegistryOptions::default(),
+            engines: Engines::default(),
             skip: Vec::new(),
             select: None,
         }

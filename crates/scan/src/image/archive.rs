@@ -185,7 +185,7 @@ pub(crate) fn scan(path: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> 
     let mut magic = [0; 4];
     let read = file.read_at(&mut magic, 0).map_err(open)?;
     if stream::is_compressed(&magic[..read]) {
-        return stream::scan(file, path, reader);
+        return stream::scan(file, path, reader, &|_| {});
     }
     let archive = Archive::index(file, reader.options.limits.document_bytes).map_err(|error| {
         ScanError::NoImage {

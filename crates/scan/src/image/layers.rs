@@ -42,6 +42,8 @@ pub(crate) struct Reading {
     pub warnings: Vec<String>,
     /// Nothing of the layer is in the facts.
     pub is_lost: bool,
+    /// Nothing was read: it was known.
+    pub is_cached: bool,
 }
 
 /// What every layer of a scan is read with.
@@ -134,7 +136,12 @@ impl Reader<'_> {
             });
         let of_image = plan.notes.iter().map(|text| Warning::new(text.clone()));
         sbom.warnings = of_image.chain(of_layers).chain(sbom.warnings).collect();
-        if let Some(cache) = &self.cache {
+        if let Some(cache) = &self.cache
+            && readings.iter().any(|reading| !reading.is_cached)
+        {
+            if let Some(digest) = &plan.identity.config {
+                cache.put_document(digest, &plan.config_document);
+            }
             cache.sweep();
         }
         Ok(sbom)
@@ -154,6 +161,7 @@ impl Reader<'_> {
             });
             return Reading {
                 facts: facts.clone(),
+                is_cached: true,
                 ..Reading::default()
             };
         }
@@ -311,16 +319,16 @@ impl Reader<'_> {
         Reading {
             facts,
             warnings,
-            is_lost: false,
+            ..Reading::default()
         }
     }
 }
 
 /// Tells the progress how many bytes have come.
-struct Advancing<'a, R> {
-    inner: R,
-    layer: usize,
-    progress: &'a dyn Progress,
+pub(super) struct Advancing<'a, R> {
+    pub(super) inner: R,
+    pub(super) layer: usize,
+    pub(super) progress: &'a dyn Progress,
 }
 
 impl<R: Read> Read for Advancing<'_, R> {

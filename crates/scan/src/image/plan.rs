@@ -25,6 +25,8 @@ pub(crate) struct LayerPlan {
 pub(crate) struct Plan {
     pub identity: ImageIdentity,
     pub config: Config,
+    /// The configuration as it came.
+    pub config_document: Vec<u8>,
     pub layers: Vec<LayerPlan>,
     pub notes: Vec<String>,
 }
@@ -80,6 +82,7 @@ impl Plan {
                 tags,
             },
             config,
+            config_document: config_bytes.to_owned(),
             layers,
             notes: Vec::new(),
         })

@@ -3,9 +3,8 @@
 //! which of them the image has is often told last.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, HashMap},
-    io::{self, BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read},
     path::Path,
 };
 
@@ -15,7 +14,7 @@ use super::{
     Plan, Reader,
     archive::link_target,
     folder::bounded,
-    layers::{Reading, Streamed},
+    layers::{Advancing, Reading, Streamed},
     stored::{self, Choice, DocumentError, Documents},
 };
 use crate::{
@@ -64,8 +63,13 @@ impl Passed {
 }
 
 /// Scans an image passing by in `stream`, compressed or not. `path` is
-/// for messages.
-pub(crate) fn scan(stream: impl Read, path: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> {
+/// for messages; `adjust` may correct what the archive says of itself.
+pub(crate) fn scan(
+    stream: impl Read,
+    path: &Path,
+    reader: &Reader<'_>,
+    adjust: &dyn Fn(&mut Plan),
+) -> Result<Sbom, ScanError> {
     let no_image = |reason: String| ScanError::NoImage {
         path: path.to_owned(),
         reason,
@@ -93,6 +97,7 @@ pub(crate) fn scan(stream: impl Read, path: &Path, reader: &Reader<'_>) -> Resul
         }
     };
     plan.notes.extend(notes);
+    adjust(&mut plan);
     finish(&plan, passed, reader)
 }
 
@@ -154,35 +159,18 @@ fn pass<R: BufRead>(
             && passed.layers.len() < limits.layers
         {
             let index = passed.layers.len();
-            let moved = Cell::new(0);
-            let counted = Counting {
+            let content = Advancing {
                 inner: content,
-                moved: &moved,
-            };
-            let outcome = reader.walk(counted, reader.extractors, &HashMap::new());
-            reader.progress.report(ProgressEvent::LayerAdvanced {
                 layer: index,
-                bytes: moved.get(),
-            });
+                progress: reader.progress,
+            };
+            let outcome = reader.walk(content, reader.extractors, &HashMap::new());
             let stop = outcome.interrupted.as_ref().and_then(Stop::inside);
             if stop == Some(&Stop::Cancelled) {
                 return Err(TarError::Read(Stop::Cancelled.into()));
             }
             passed.layers.insert(path, outcome);
         }
-    }
-}
-
-struct Counting<'a, R> {
-    inner: R,
-    moved: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Counting<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.moved.set(self.moved.get() + read as u64);
-        Ok(read)
     }
 }
 
@@ -201,6 +189,7 @@ fn finish(plan: &Plan, mut passed: Passed, reader: &Reader<'_>) -> Result<Sbom, 
         } else if let Some(facts) = reader.known(layer) {
             Reading {
                 facts,
+                is_cached: true,
                 ..Reading::default()
             }
         } else {
@@ -236,6 +225,7 @@ impl Reading {
             facts: self.facts.clone(),
             warnings: self.warnings.clone(),
             is_lost: self.is_lost,
+            is_cached: self.is_cached,
         }
     }
 }

@@ -14,10 +14,12 @@ mod cyclonedx_xml;
 mod foreign;
 mod spdx;
 
+use std::{fs::File, io::Read as _, path::Path};
+
 use model::Sbom;
 use serde::Deserialize;
 
-use crate::extract::json::Text;
+use crate::{ScanError, extract::json::Text};
 
 /// Why a file cannot be read as an SBOM.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,32 @@ pub(crate) enum SbomError {
 
 /// More components than any real SBOM lists.
 const MAX_COMPONENTS: usize = 500_000;
+
+/// Larger documents are refused unread.
+const LARGEST: u64 = 512 << 20;
+
+/// Reads the document in a file.
+pub(crate) fn open(path: &Path) -> Result<Sbom, ScanError> {
+    let open = |source| ScanError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(open)?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(open)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(ScanError::TooLarge {
+            path: path.to_owned(),
+            most: LARGEST,
+        });
+    }
+    read(&bytes).map_err(|error| ScanError::Sbom {
+        path: path.to_owned(),
+        source: Box::new(error),
+    })
+}
 
 /// Reads an SBOM in whichever of the known formats it is.
 pub(crate) fn read(bytes: &[u8]) -> Result<Sbom, SbomError> {

@@ -6,6 +6,7 @@
 )]
 
 mod distributions;
+mod engine;
 mod forms;
 mod hostile;
 mod registry;

@@ -1,0 +1,83 @@
+//! Images in container engines on this machine.
+
+mod docker;
+
+use std::{io, path::PathBuf};
+
+use fetch::FetchError;
+use model::{Digest, Warning, error::chain};
+
+use crate::Source;
+
+pub(crate) use docker::scan as scan_docker;
+
+/// Where the engines of this machine listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engines {
+    pub docker: PathBuf,
+    pub containerd: PathBuf,
+}
+
+impl Default for Engines {
+    fn default() -> Self {
+        Self {
+            docker: PathBuf::from("/var/run/docker.sock"),
+            containerd: PathBuf::from("/run/containerd/containerd.sock"),
+        }
+    }
+}
+
+/// An image some engine on this machine has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalImage {
+    pub source: Source,
+    /// As its engine lists it: a tag where it has one, else its id.
+    pub name: String,
+    /// Docker's image id: the configuration's digest, or, where Docker
+    /// keeps its images in containerd, the manifest's.
+    pub id: Option<Digest>,
+}
+
+/// Why an engine gave no image.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("reach {engine} at {}; is it running, and may this user talk to it?", socket.display())]
+    Connect {
+        engine: &'static str,
+        socket: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("talk with {engine}")]
+    Fetch {
+        engine: &'static str,
+        #[source]
+        source: FetchError,
+    },
+    #[error("find {image} in {engine}")]
+    NoSuchImage { engine: &'static str, image: String },
+    #[error("ask {engine} for {what}: it answered {answer}")]
+    Refused {
+        engine: &'static str,
+        what: String,
+        answer: String,
+    },
+}
+
+/// Every image of every engine on this machine. An engine that is not
+/// there is passed over; one that does not answer is a warning.
+pub fn local_images(engines: &Engines) -> (Vec<LocalImage>, Vec<Warning>) {
+    let mut images = Vec::new();
+    let mut warnings = Vec::new();
+    if engines.docker.exists() {
+        match docker::list(&engines.docker) {
+            Ok(found) => images.extend(found),
+            Err(error) => warnings.push(warning(&error)),
+        }
+    }
+    (images, warnings)
+}
+
+fn warning(error: &EngineError) -> Warning {
+    Warning::new(format!("failed to {}", chain(error)))
+}
