@@ -38,3 +38,17 @@ pub fn extract(path: &str, bytes: &[u8]) {
     }
     assert!(wanted, "no extractor wants {path}");
 }
+
+/// Reads `bytes` as an SBOM, in whatever format they are.
+pub fn sbom_document(bytes: &[u8]) {
+    if let Ok(sbom) = crate::sbom_document::read(bytes) {
+        assert!(
+            sbom.packages.len() <= bytes.len(),
+            "more packages than bytes"
+        );
+        for package in &sbom.packages {
+            assert!(!package.version.is_empty(), "a package without a version");
+            package.purl.parts();
+        }
+    }
+}

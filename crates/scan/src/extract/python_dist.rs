@@ -5,7 +5,8 @@
 //! (eggs), wherever they lie.
 //!
 //! Limits: distributions that others carry inside themselves
-//! (`setuptools/_vendor`) are listed too, because their code is there.
+//! (`setuptools/_vendor`) are listed too, because their code is there;
+//! those among a package's test data are not.
 //!
 //! References: Python Packaging User Guide, "Core metadata
 //! specifications" and "Recording installed projects".
@@ -41,7 +42,7 @@ impl Extractor for PythonDist {
             "PKG-INFO" => folder.ends_with(".egg-info") || folder == "EGG-INFO",
             name => name.ends_with(".egg-info"),
         };
-        is_metadata.then_some(Want::Whole { limit: LIMIT })
+        (is_metadata && !is_test_data(file.path)).then_some(Want::Whole { limit: LIMIT })
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {
@@ -56,6 +57,16 @@ impl Extractor for PythonDist {
         listing.add(found);
         listing.finish(out);
     }
+}
+
+/// Packaging tools test themselves on made-up distributions, in
+/// `tests/data`.
+fn is_test_data(path: &str) -> bool {
+    let folders = path.split('/');
+    folders
+        .clone()
+        .zip(folders.skip(1))
+        .any(|pair| matches!(pair, ("test" | "tests", "data" | "fixtures")))
 }
 
 #[derive(Default)]
@@ -154,6 +165,7 @@ mod tests {
             "a/PKG-INFO",
             "a/x-1.0.dist-info/RECORD",
             "a/x.egg-info/top_level.txt",
+            "pkg_resources/tests/data/a-unpacked/a-1.0.egg/EGG-INFO/PKG-INFO",
         ] {
             assert!(!check::wants(&PythonDist, path), "{path}");
         }
