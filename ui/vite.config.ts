@@ -17,6 +17,9 @@ export default defineConfig({
   preview: { host: '127.0.0.1', port: 4173 },
   build: {
     target: 'es2023',
+    // Older targets would have `light-dark()` rewritten into something that
+    // does not follow the scheme Mantine sets.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 900,
   },

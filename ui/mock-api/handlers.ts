@@ -16,6 +16,7 @@ import type {
   Vulnerability,
   VulnerabilityDetail,
 } from '../src/api/types';
+import { SEVERITIES } from '../src/lib/severity';
 import { CATALOGUE, type Entry } from './catalogue';
 import { databaseOf } from './database';
 import { liveScans, pastScans } from './scans';
@@ -649,6 +650,14 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     }
     if (noun === 'vulnerabilities') {
       if (!name) return page(vulnerabilities(query), query);
+      if (name === 'facets') {
+        const rows = vulnerabilities(query);
+        const values = SEVERITIES.map((value) => ({
+          value,
+          count: rows.filter((row) => row.severity === value).length,
+        })).filter((each) => each.count > 0);
+        return json({ facets: [{ field: 'severity', values }] });
+      }
       const entry = CATALOGUE.find((each) => each.id === name);
       return entry ? json(detailOf(entry, query)) : missing('vulnerability');
     }

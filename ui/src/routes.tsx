@@ -41,7 +41,17 @@ const overview = createRoute({
 const images = createRoute({
   getParentRoute: () => shell,
   path: '/images',
-  validateSearch: keys('q', 'kind', 'severity', 'partial', 'fixable', 'sort', 'sel'),
+  validateSearch: keys(
+    'q',
+    'kind',
+    'severity',
+    'partial',
+    'fixable',
+    'package',
+    'vulnerability',
+    'sort',
+    'sel',
+  ),
   component: lazyRouteComponent(() => import('./pages/images/ImagesPage'), 'ImagesPage'),
 });
 
@@ -57,7 +67,8 @@ const image = createRoute({
     'layer',
     'suppressed',
     'kev',
-    'vulnerable',
+    'package',
+    'vulnerability',
     'sort',
     'sel',
   ),
@@ -116,6 +127,13 @@ const database = createRoute({
   component: lazyRouteComponent(() => import('./pages/database/DatabasePage'), 'DatabasePage'),
 });
 
+const nowhere = createRoute({
+  getParentRoute: () => shell,
+  path: '$',
+  validateSearch: keys(),
+  component: NotFoundPage,
+});
+
 export const routeTree = root.addChildren([
   signIn,
   shell.addChildren([
@@ -127,6 +145,7 @@ export const routeTree = root.addChildren([
     findings,
     scans,
     database,
+    nowhere,
   ]),
 ]);
 

@@ -123,6 +123,14 @@ export const queries = {
         }),
       ),
     ),
+  vulnerabilityFacets: (environment: string) =>
+    queryOptions({
+      queryKey: ['vulnerabilities', 'facets', environment],
+      queryFn: ({ signal }) =>
+        body(
+          api.GET('/api/v1/vulnerabilities/facets', { params: { query: { environment } }, signal }),
+        ),
+    }),
   vulnerability: (id: string, environment: string) =>
     queryOptions({
       queryKey: ['vulnerability', id, environment],

@@ -7,9 +7,10 @@ import { Command } from '../ui/Copy';
 export function CrashPage({ error }: { error: unknown }) {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return (
-    <>
+    <main>
       <title>Something broke · Seawall</title>
       <Blank
+        level={1}
         icon={<IconBugOff size={32} stroke={1.4} aria-hidden />}
         title="This page broke"
         actions={
@@ -26,6 +27,6 @@ export function CrashPage({ error }: { error: unknown }) {
         <p>That is a fault in the dashboard. Nothing was lost: everything is kept by the server.</p>
         <Command label="error">{text}</Command>
       </Blank>
-    </>
+    </main>
   );
 }

@@ -14,6 +14,7 @@ export function Missing({ what }: { what?: string }) {
     <>
       <title>Not found · Seawall</title>
       <Blank
+        level={1}
         icon={<IconAnchorOff size={32} stroke={1.4} aria-hidden />}
         title={what ? `This ${what} is not here` : 'There is no such page'}
         actions={

@@ -1,4 +1,4 @@
-import { Kbd, Loader, Modal, TextInput } from '@mantine/core';
+import { Kbd, Loader, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import {
   IconArrowRight,
@@ -13,6 +13,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, type ReactNode, useState } from 'react';
 import { queries } from '../api/queries';
 import { plural } from '../lib/format';
+import { Dialog } from '../ui/Dialog';
 import { ImageText, keepEnvironment } from './Names';
 import classes from './Palette.module.css';
 import { SeverityMark, SeverityStrip } from './Severity';
@@ -44,17 +45,15 @@ export function Palette({
   places: readonly Place[];
 }) {
   return (
-    <Modal
+    <Dialog
       opened={opened}
       onClose={onClose}
-      withCloseButton={false}
+      title="Search everything"
+      isTitleShown={false}
       size={620}
-      yOffset="10vh"
-      padding={0}
-      aria-label="Search everything"
     >
       <Content places={places} onClose={onClose} />
-    </Modal>
+    </Dialog>
   );
 }
 

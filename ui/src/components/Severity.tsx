@@ -86,7 +86,7 @@ export function SeverityBar({
               flexGrow: counts[severity],
               flexBasis: `${String(counts[severity]).length * 8 + 22}px`,
             }}
-            aria-label={`${count(counts[severity])} ${severity}`}
+            aria-label={`${SEVERITY_NAME[severity]} ${count(counts[severity])}`}
           >
             <span className={classes.partName}>{SEVERITY_NAME[severity]}</span>
             <span className="tabular">{count(counts[severity])}</span>

@@ -72,7 +72,12 @@ export function Shell() {
           size="sm"
           aria-label={isMenuOpen ? 'Close navigation' : 'Open navigation'}
         />
-        <Link to="/" search={keepEnvironment as never} className={classes.brand}>
+        <Link
+          to="/"
+          search={keepEnvironment as never}
+          className={classes.brand}
+          aria-label="Seawall, overview"
+        >
           <Mark />
           <span className={classes.name}>Seawall</span>
         </Link>

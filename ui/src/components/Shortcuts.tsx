@@ -1,4 +1,5 @@
-import { Kbd, Modal } from '@mantine/core';
+import { Kbd } from '@mantine/core';
+import { Dialog } from '../ui/Dialog';
 import classes from './Shortcuts.module.css';
 
 interface Place {
@@ -37,7 +38,7 @@ export function Shortcuts({
     ],
   ];
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts" size="lg" centered>
+    <Dialog opened={opened} onClose={onClose} title="Keyboard shortcuts" size="lg">
       <div className={classes.groups}>
         {groups.map(([name, keys]) => (
           <section key={name}>
@@ -59,6 +60,6 @@ export function Shortcuts({
           </section>
         ))}
       </div>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,7 +1,8 @@
-import { Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Group, NativeSelect, Stack, TextInput } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { useStartScan } from '../api/actions';
+import { Dialog } from '../ui/Dialog';
 import { keepEnvironment } from './Names';
 import { ProblemNotice } from './ProblemNotice';
 
@@ -23,7 +24,7 @@ export function ScanForm({
   isWide?: boolean;
 }) {
   const [target, setTarget] = useState('');
-  const [platform, setPlatform] = useState<string | null>(null);
+  const [platform, setPlatform] = useState('');
   const start = useStartScan();
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -54,14 +55,12 @@ export function ScanForm({
           required
         />
         {isWide && (
-          <Select
+          <NativeSelect
             label="Platform"
             description="Only for images that exist for several"
-            placeholder="The server’s own"
-            data={PLATFORMS}
+            data={[{ value: '', label: 'The server’s own' }, ...PLATFORMS]}
             value={platform}
-            onChange={setPlatform}
-            clearable
+            onChange={(event) => setPlatform(event.currentTarget.value)}
             size="sm"
           />
         )}
@@ -79,11 +78,11 @@ export function ScanForm({
 export function StartScan({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const navigate = useNavigate();
   return (
-    <Modal opened={opened} onClose={onClose} title="Scan an image" centered>
+    <Dialog opened={opened} onClose={onClose} title="Scan an image">
       <ScanForm
         isWide
         onStarted={() => navigate({ to: '/scans', search: keepEnvironment as never })}
       />
-    </Modal>
+    </Dialog>
   );
 }

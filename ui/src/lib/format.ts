@@ -36,7 +36,7 @@ export function shortDigest(digest: string): string {
 export function percent(share: number): string {
   const value = share * 100;
   if (value > 0 && value < 0.1) return '<0.1 %';
-  return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)} %`;
+  return `${value >= 10 ? Math.floor(value) : value.toFixed(1)} %`;
 }
 
 /** "registry.example/team/app:1.2" in parts, so that a list can dim the registry. */

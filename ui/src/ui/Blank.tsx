@@ -6,18 +6,21 @@ import classes from './Blank.module.css';
 export function Blank({
   icon,
   title,
+  level = 2,
   children,
   actions,
 }: {
   icon?: ReactNode;
   title: string;
+  /** 1 where this is the whole page. */
+  level?: 1 | 2;
   children?: ReactNode;
   actions?: ReactNode;
 }) {
   return (
     <div className={classes.blank} role="status">
       {icon && <div className={classes.icon}>{icon}</div>}
-      <Title order={2} fz={16}>
+      <Title order={level} fz={16}>
         {title}
       </Title>
       {children && <div className={classes.text}>{children}</div>}

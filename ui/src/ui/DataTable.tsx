@@ -37,6 +37,7 @@ export interface DataTableProps<T> {
   label: string;
   /** One row, in a word. */
   noun: string;
+  nouns?: string;
   rows: T[];
   total: number;
   /** There are more than `total`. */
@@ -84,8 +85,8 @@ function isControl(event: MouseEvent): boolean {
   return (getSelection()?.toString() ?? '') !== '';
 }
 
-function Foot<T>({ rows, total, isCapped, isStale, noun }: DataTableProps<T>) {
-  const all = `${count(total)}${isCapped ? '+' : ''} ${total === 1 ? noun : `${noun}s`}`;
+function Foot<T>({ rows, total, isCapped, isStale, noun, nouns = `${noun}s` }: DataTableProps<T>) {
+  const all = `${count(total)}${isCapped ? '+' : ''} ${total === 1 ? noun : nouns}`;
   return (
     <div className={classes.foot} aria-live="polite">
       {isStale ? '…' : rows.length < total ? `${count(rows.length)} of ${all}` : all}

@@ -1,5 +1,241 @@
+import { Title } from '@mantine/core';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import { Problem } from '../../api/problem';
+import { queries } from '../../api/queries';
+import type { ImageDetail } from '../../api/types';
+import { FindingPane } from '../../components/FindingPane';
+import { FixList } from '../../components/FixList';
+import { findingFilters } from '../../components/findings';
+import { Waiting } from '../../components/List';
+import { StarterMark, TARGET_KIND } from '../../components/marks';
+import { DigestText, ImageText, keepEnvironment } from '../../components/Names';
+import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
+import { ProblemBlank } from '../../components/ProblemNotice';
+import { SeverityBar } from '../../components/Severity';
+import { useUrl } from '../../components/url';
+import { bytes, count, plural } from '../../lib/format';
+import { totalOf } from '../../lib/severity';
+import { Notice } from '../../ui/Notice';
+import { Panel } from '../../ui/Panel';
+import { Tabs } from '../../ui/Tabs';
+import { Time } from '../../ui/Time';
+import { AboutTab } from './AboutTab';
+import { Marks } from './columns';
+import { FindingsTab } from './FindingsTab';
+import { HistoryTab } from './HistoryTab';
+import { ImageActions } from './ImageActions';
+import classes from './images.module.css';
+import { LayersTab } from './LayersTab';
+import { PackagesTab } from './PackagesTab';
 
 export function ImagePage() {
-  return <Page title="Image">…</Page>;
+  const { id } = useParams({ strict: false }) as { id: string };
+  const [search, set] = useUrl();
+  const { data, error, refetch } = useQuery(queries.image(id));
+  const tab = search.tab ?? 'findings';
+  const findings = useInfiniteQuery({
+    ...queries.imageFindings(id, findingFilters(search)),
+    enabled: tab === 'findings',
+  });
+  const { data: layers } = useQuery({ ...queries.imageLayers(id), enabled: data !== undefined });
+
+  if (error && !data) {
+    if (error instanceof Problem && error.status === 404) return <Missing what="image" />;
+    return (
+      <Page title="Image">
+        <ProblemBlank problem={error} onRetry={() => refetch()} />
+      </Page>
+    );
+  }
+  if (!data) {
+    return (
+      <Page title="Image">
+        <Waiting label="the image" />
+      </Page>
+    );
+  }
+  const { image } = data;
+  const chosen =
+    tab === 'findings'
+      ? findings.data?.pages.flatMap((page) => page.items).find((row) => row.id === search.sel)
+      : undefined;
+  return (
+    <Page
+      title={image.name}
+      isFixed
+      heading={<Heading detail={data} />}
+      actions={<ImageActions detail={data} />}
+      pane={
+        chosen && (
+          <FindingPane
+            finding={chosen}
+            layers={layers?.items}
+            onClose={() => set({ sel: undefined })}
+          />
+        )
+      }
+    >
+      <Notices detail={data} />
+      <Summary detail={data} />
+      <Tabs
+        label="Parts of the image"
+        current={tab}
+        tabs={[
+          { id: 'findings', label: 'Findings', count: totalOf(image.counts) },
+          { id: 'packages', label: 'Packages', count: image.packages },
+          ...(image.kind === 'image'
+            ? [{ id: 'layers', label: 'Layers', count: image.layers }]
+            : []),
+          { id: 'history', label: 'History' },
+          { id: 'about', label: 'About', count: image.warnings > 0 ? image.warnings : undefined },
+        ]}
+      />
+      <div className={classes.tab}>
+        {tab === 'findings' && (
+          <FindingsTab
+            detail={data}
+            query={findings}
+            layers={layers?.items}
+            hasPane={chosen !== undefined}
+          />
+        )}
+        {tab === 'packages' && <PackagesTab detail={data} layers={layers?.items} />}
+        {tab === 'layers' && <LayersTab id={id} layers={layers} />}
+        {tab === 'history' && <HistoryTab id={id} />}
+        {tab === 'about' && <AboutTab detail={data} layers={layers?.items} />}
+      </div>
+    </Page>
+  );
+}
+
+function Heading({ detail }: { detail: ImageDetail }) {
+  const { image } = detail;
+  return (
+    <div className={classes.heading}>
+      <nav className={classes.crumb} aria-label="You are here">
+        <Link to="/images" search={keepEnvironment as never} className="quiet-link">
+          Images
+        </Link>{' '}
+        /
+      </nav>
+      <div className={classes.title}>
+        <Title order={1} fz={18}>
+          <ImageText name={image.name} />
+        </Title>
+        <Marks image={image} />
+        {image.starter_only && <StarterMark />}
+      </div>
+      <div className={classes.facts}>
+        <span>
+          <b>{TARGET_KIND[image.kind]}</b>
+        </span>
+        {image.os && <span>{image.os.name || `${image.os.id} ${image.os.version}`}</span>}
+        {image.platform && <span>{image.platform}</span>}
+        {(image.digest ?? image.config_digest) && (
+          <span>
+            <DigestText digest={image.digest ?? image.config_digest} />
+          </span>
+        )}
+        {typeof image.size_bytes === 'number' && <span>{bytes(image.size_bytes)}</span>}
+        <span>{plural(image.packages, 'package')}</span>
+        <span>
+          scanned <Time at={image.last_scanned} />
+        </span>
+      </div>
+    </div>
+  );
+}
+
+/** What a reader must know before trusting the list below. */
+function Notices({ detail }: { detail: ImageDetail }) {
+  const { image } = detail;
+  return (
+    <>
+      {image.last_error && (
+        <Notice tone="bad" title="The last scan failed">
+          {image.last_error}. What follows is from the scan before, <Time at={image.last_scanned} />
+          .
+        </Notice>
+      )}
+      {image.partial && (
+        <Notice
+          tone="warn"
+          title={`${plural(Math.max(1, image.warnings), 'part')} could not be read`}
+          action={
+            <Link
+              to="."
+              search={((old: object) => ({ ...old, tab: 'about', sel: undefined })) as never}
+            >
+              Show which
+            </Link>
+          }
+        >
+          The rest is complete; packages named only there are missing here.
+        </Notice>
+      )}
+      {image.starter_only && (
+        <Notice
+          tone="warn"
+          title="Matched against the starter advisories only"
+          action={
+            <Link to="/database" search={keepEnvironment as never}>
+              Get the whole database
+            </Link>
+          }
+        >
+          Everything listed is true, but much is missing.
+        </Notice>
+      )}
+    </>
+  );
+}
+
+function Summary({ detail }: { detail: ImageDetail }) {
+  const { image } = detail;
+  const total = totalOf(image.counts);
+  const to = (change: Record<string, string>) => ({
+    to: '.' as const,
+    search: ((old: { environment?: string }) => ({
+      environment: old.environment,
+      ...change,
+    })) as never,
+  });
+  if (total === 0 && image.suppressed === 0) return null;
+  return (
+    <div className={classes.summary}>
+      <Panel title="Open findings" aside={`${count(total)} in all`}>
+        <SeverityBar
+          counts={image.counts}
+          label="Open findings by severity"
+          to={(severity) => ({
+            to: '.',
+            search: {
+              ...(image.environment === 'local' ? {} : { environment: image.environment }),
+              severity,
+            },
+          })}
+        />
+        <div className={classes.stats}>
+          <Link {...to({ fixable: 'true' })} className={classes.stat}>
+            <b>{count(image.fixable)}</b> fixable
+          </Link>
+          <Link {...to({ kev: 'true' })} className={classes.stat}>
+            <b>{count(image.kev)}</b> known to be exploited
+          </Link>
+          <Link {...to({ suppressed: 'true' })} className={classes.stat}>
+            <b>{count(image.suppressed)}</b> suppressed
+          </Link>
+        </div>
+      </Panel>
+      <Panel title="What to do first" flush>
+        {detail.top_fixes.length > 0 ? (
+          <FixList fixes={detail.top_fixes.slice(0, 3)} image={image.id} />
+        ) : (
+          <div className={classes.none}>Nothing here can be mended by an upgrade yet.</div>
+        )}
+      </Panel>
+    </div>
+  );
 }

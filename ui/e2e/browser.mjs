@@ -1,0 +1,86 @@
+// A browser and something to look at: the built dashboard over the mock,
+// or, with SEAWALL_URL, a real server.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { preview } from 'vite';
+
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const AXE = readFileSync(join(ROOT, 'node_modules/axe-core/axe.min.js'), 'utf8');
+
+export const DESK = { width: 1440, height: 900 };
+export const PHONE = { width: 390, height: 844 };
+
+/** Where the dashboard is: a real server, or the mock started here. */
+export async function serve() {
+  if (process.env.SEAWALL_URL) {
+    return {
+      url: process.env.SEAWALL_URL.replace(/\/$/, ''),
+      isMock: false,
+      close: async () => {},
+    };
+  }
+  const server = await preview({
+    root: ROOT,
+    preview: { port: 0, host: '127.0.0.1' },
+    logLevel: 'error',
+  });
+  const { port } = server.httpServer.address();
+  return { url: `http://127.0.0.1:${port}`, isMock: true, close: () => server.close() };
+}
+
+/** A fresh browser profile; console errors are kept to be asserted on. */
+export async function open({ scheme = 'light', viewport = DESK } = {}) {
+  const profile = mkdtempSync(join(tmpdir(), 'seawall-e2e-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    viewport,
+    colorScheme: scheme,
+    isMobile: viewport.width < 600,
+    hasTouch: viewport.width < 600,
+    reducedMotion: 'reduce',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+  const page = context.pages()[0] ?? (await context.newPage());
+  const faults = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text());
+  });
+  page.on('pageerror', (error) => faults.push(String(error)));
+  return {
+    page,
+    context,
+    faults,
+    close: async () => {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Everything axe objects to, one line each. */
+export async function axe(page) {
+  // The page's policy refuses strangers' scripts, ours included; the
+  // debugger's world is not the page's.
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    // biome-ignore lint/correctness/noUndeclaredVariables: axe was just put there
+    const result = await axe.run(document, { resultTypes: ['violations'] });
+    return result.violations.flatMap((violation) =>
+      violation.nodes.map(
+        (node) =>
+          `${violation.id}: ${node.html.slice(0, 140)} — ${(node.any[0]?.message ?? node.failureSummary ?? '').slice(0, 160)}`,
+      ),
+    );
+  });
+}

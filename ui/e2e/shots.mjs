@@ -1,0 +1,141 @@
+// Pictures of every page, light, dark and on a phone, for eyes to judge.
+// usage: node e2e/shots.mjs [folder] [name…]
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { axe, DESK, open, PHONE, ROOT, serve } from './browser.mjs';
+
+const [folder = join(ROOT, 'e2e/shots'), ...only] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true });
+
+const first = async (page, noun) => {
+  const answer = await page.request.get(`/api/v1/${noun}?environment=local&limit=1`);
+  return (await answer.json()).items[0]?.id;
+};
+
+/** name, scenario of the mock, path, what to do before the picture */
+const PAGES = [
+  ['overview', 'normal', '/'],
+  ['overview-demo', 'normal', '/?environment=demo'],
+  ['overview-starter', 'starter', '/'],
+  ['overview-empty', 'empty', '/'],
+  ['overview-first', 'first', '/'],
+  ['overview-error', 'error', '/'],
+  ['overview-slow', 'slow', '/'],
+  ['images', 'normal', '/images'],
+  ['images-filtered', 'normal', '/images?q=nothing-like-this'],
+  ['images-empty', 'empty', '/images'],
+  ['image', 'normal', '/images/:image'],
+  [
+    'image-pane',
+    'normal',
+    '/images/:image',
+    async (page) => {
+      await page
+        .locator('[role=row][data-opens], li[data-index]')
+        .first()
+        .click({ position: { x: 500, y: 8 } })
+        .catch(async () => page.locator('li[data-index]').first().click());
+      await page.getByRole('complementary').waitFor();
+    },
+  ],
+  ['image-packages', 'normal', '/images/:image?tab=packages'],
+  ['image-layers', 'normal', '/images/:image?tab=layers'],
+  ['image-history', 'normal', '/images/:image?tab=history'],
+  ['image-about', 'normal', '/images/:image?tab=about'],
+  ['image-clean', 'clean', '/images/:image'],
+  ['vulnerabilities', 'normal', '/vulnerabilities'],
+  ['vulnerability', 'normal', '/vulnerabilities/CVE-2021-44228'],
+  ['findings', 'normal', '/findings?fixable=true&severity=critical,high'],
+  ['scans', 'normal', '/scans'],
+  [
+    'scans-pane',
+    'normal',
+    '/scans?state=failed',
+    async (page) => {
+      await page.getByText('Failed').last().click();
+    },
+  ],
+  ['scan-dialog', 'normal', '/images?scan=new'],
+  ['database', 'normal', '/database'],
+  ['database-starter', 'starter', '/database'],
+  ['database-updating', 'updating', '/database'],
+  ['sign-in', 'signed-out', '/'],
+  ['sign-in-expired', 'signed-out', '/sign-in#token=old'],
+  [
+    'palette',
+    'normal',
+    '/',
+    async (page) => {
+      await page.keyboard.press('Control+k');
+      await page.keyboard.type('log4j');
+      await page.getByRole('option').filter({ hasText: 'CVE-2021-44228' }).waitFor();
+    },
+  ],
+  [
+    'shortcuts',
+    'normal',
+    '/',
+    async (page) => {
+      await page.keyboard.press('?');
+      await page.getByRole('dialog').waitFor();
+    },
+  ],
+  ['not-found', 'normal', '/nowhere'],
+  [
+    'menu',
+    'normal',
+    '/',
+    async (page) => {
+      const burger = page.getByLabel('Open navigation');
+      if (await burger.isVisible()) await burger.click();
+      else await page.getByLabel('Settings and account').click();
+    },
+  ],
+];
+
+const server = await serve();
+let objections = 0;
+for (const [look, scheme, viewport] of [
+  ['light', 'light', DESK],
+  ['dark', 'dark', DESK],
+  ['phone', 'light', PHONE],
+]) {
+  const browser = await open({ scheme, viewport });
+  const { page } = browser;
+  for (const [name, scenario, path, act] of PAGES) {
+    if (only.length > 0 && !only.some((each) => name === each || `${name}-${look}` === each))
+      continue;
+    try {
+      if (server.isMock)
+        await page.goto(`${server.url}/?mock=${scenario}`, { waitUntil: 'domcontentloaded' });
+      let target = path;
+      if (path.includes(':image')) {
+        const answer = await page.request.get(
+          `${server.url}/api/v1/images?environment=local&q=checkout&limit=1`,
+        );
+        target = path.replace(':image', (await answer.json()).items[0].id);
+      }
+      await page.goto(`${server.url}${target}`, { waitUntil: 'domcontentloaded' });
+      await page.locator('h1, h2').first().waitFor();
+      await page.waitForTimeout(scenario === 'error' ? 4500 : 700);
+      if (act) {
+        await act(page);
+        await page.waitForTimeout(350);
+      }
+      await page.screenshot({ path: join(folder, `${name}-${look}.png`) });
+      const found = await axe(page);
+      objections += found.length;
+      for (const line of new Set(found)) console.log(`axe ${name}-${look}: ${line}`);
+    } catch (error) {
+      objections += 1;
+      console.log(`FAULT ${name}-${look}: ${String(error).slice(0, 400)}`);
+    }
+  }
+  for (const fault of new Set(browser.faults))
+    console.log(`console (${look}): ${fault.slice(0, 300)}`);
+  await browser.close();
+}
+await server.close();
+console.log(`${objections} objections; pictures in ${folder}`);
+process.exit(objections > 0 ? 1 : 0);

@@ -1,0 +1,45 @@
+import { Link } from '@tanstack/react-router';
+import type { TopFix } from '../api/types';
+import { plural } from '../lib/format';
+import { totalOf } from '../lib/severity';
+import classes from './FixList.module.css';
+import { FixStep, KindMark } from './marks';
+import { SeverityStrip } from './Severity';
+
+/** What to do first: upgrades by what they close, each a link to it. */
+export function FixList({ fixes, image }: { fixes: TopFix[]; image?: string }) {
+  return (
+    <ol className={classes.list}>
+      {fixes.map((fix) => (
+        <li key={`${fix.kind} ${fix.package} ${fix.version}`}>
+          <Link
+            to={image ? '/images/$id' : '/findings'}
+            params={(image ? { id: image } : {}) as never}
+            search={
+              ((old: { environment?: string }) =>
+                image
+                  ? { environment: old.environment, q: fix.package, fixable: 'true' }
+                  : {
+                      environment: old.environment,
+                      package: fix.package,
+                      fixable: 'true',
+                    }) as never
+            }
+            className={classes.fix}
+          >
+            <span className={`${classes.step} truncate`}>
+              <FixStep fix={fix} /> <KindMark kind={fix.kind} />
+            </span>
+            <span className={classes.effect}>
+              {!image && <>in {plural(fix.images, 'image')} · </>}closes{' '}
+              <b>{totalOf(fix.closes)}</b>
+            </span>
+            <span className={classes.strip}>
+              <SeverityStrip counts={fix.closes} />
+            </span>
+          </Link>
+        </li>
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,144 @@
+import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import type { Page, Scan } from '../api/types';
+import { plural } from '../lib/format';
+import { duration } from '../lib/time';
+import type { Column } from '../ui/DataTable';
+import { Time } from '../ui/Time';
+import { List } from './List';
+import { PartialMark } from './marks';
+import { ImageLink, ImageText } from './Names';
+import { ScanStateMark } from './ScanStateMark';
+import classes from './ScanTable.module.css';
+import { SeverityStrip } from './Severity';
+import { useUrl } from './url';
+
+export const TRIGGER: Record<Scan['trigger'], string> = {
+  user: 'Asked for',
+  start: 'Found at start',
+  schedule: 'Due',
+  demo: 'Demonstration',
+};
+
+export function ScanName({ scan }: { scan: Scan }) {
+  if (scan.image) return <ImageLink image={scan.image} />;
+  return (
+    <span className={`${classes.name} truncate`} title={scan.target}>
+      <ImageText name={scan.name} />
+    </span>
+  );
+}
+
+/** "+3 −1": what a look found that the look before had not, and lost. */
+export function Movement({ scan }: { scan: Scan }) {
+  const { outcome } = scan;
+  if (!outcome) return <span>–</span>;
+  if (outcome.new === 0 && outcome.resolved === 0)
+    return <span className={classes.quiet}>no change</span>;
+  return (
+    <span
+      className="tabular"
+      title={`${plural(outcome.new, 'new finding')}, ${outcome.resolved} resolved`}
+    >
+      {outcome.new > 0 && <span className={classes.new}>+{outcome.new}</span>}{' '}
+      {outcome.resolved > 0 && <span className={classes.gone}>−{outcome.resolved}</span>}
+    </span>
+  );
+}
+
+const took = (scan: Scan) =>
+  scan.started && scan.finished ? duration(scan.started, scan.finished) : '–';
+
+const COLUMNS: Column<Scan>[] = [
+  {
+    id: 'state',
+    header: 'State',
+    width: '92px',
+    fixed: true,
+    cell: (row) => <ScanStateMark state={row.state} />,
+  },
+  {
+    id: 'name',
+    header: 'What',
+    width: 'minmax(200px, 2fr)',
+    cell: (row) => <ScanName scan={row} />,
+  },
+  {
+    id: 'findings',
+    header: 'Findings',
+    width: '194px',
+    cell: (row) =>
+      row.outcome ? (
+        <SeverityStrip counts={row.outcome.counts} />
+      ) : row.error ? (
+        <span className={classes.error} title={row.error.message}>
+          {row.error.message}
+        </span>
+      ) : (
+        '–'
+      ),
+  },
+  { id: 'change', header: 'Change', width: '92px', cell: (row) => <Movement scan={row} /> },
+  {
+    id: 'packages',
+    header: 'Packages',
+    width: '150px',
+    cell: (row) =>
+      row.outcome ? (
+        <>
+          {row.outcome.packages} <PartialMark warnings={row.outcome.warnings} />
+        </>
+      ) : (
+        '–'
+      ),
+  },
+  { id: 'trigger', header: 'Why', width: '106px', cell: (row) => TRIGGER[row.trigger] },
+  { id: 'took', header: 'Took', width: '74px', align: 'right', cell: took },
+  {
+    id: 'finished',
+    header: 'When',
+    width: '86px',
+    cell: (row) => <Time at={row.finished ?? row.created} />,
+  },
+];
+
+export function ScanTable({
+  query,
+  empty,
+  isOfOneImage = false,
+  onOpen,
+}: {
+  query: UseInfiniteQueryResult<InfiniteData<Page<Scan>>>;
+  empty: ReactNode;
+  isOfOneImage?: boolean;
+  onOpen?: (scan: Scan) => void;
+}) {
+  const [search, set] = useUrl();
+  return (
+    <List
+      label="Scans"
+      noun="scan"
+      query={query}
+      empty={empty}
+      columns={isOfOneImage ? COLUMNS.filter((column) => column.id !== 'name') : COLUMNS}
+      rowKey={(row) => row.id}
+      card={(row) => (
+        <div className={classes.card}>
+          <ScanName scan={row} />
+          <div className={classes.row}>
+            <ScanStateMark state={row.state} />
+            {row.outcome && <SeverityStrip counts={row.outcome.counts} />}
+          </div>
+          {row.error && <div className={classes.error}>{row.error.message}</div>}
+          <div className={classes.quiet}>
+            {TRIGGER[row.trigger]} · <Time at={row.finished ?? row.created} /> · took {took(row)}
+          </div>
+        </div>
+      )}
+      minWidth={isOfOneImage ? 700 : 940}
+      {...(onOpen
+        ? { selected: search.sel, onSelect: (sel: string | undefined) => set({ sel }), onOpen }
+        : {})}
+    />
+  );
+}
