@@ -18,6 +18,7 @@ mod mapped;
 mod matcher;
 mod names;
 mod osv;
+mod starter;
 pub mod version;
 pub mod vex;
 

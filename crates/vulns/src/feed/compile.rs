@@ -23,12 +23,12 @@ use crate::{
         write::{Added, SourceIndex},
     },
     mapped::Bytes,
+    starter,
 };
 
 /// Records between two words on progress.
 const STEP: u64 = 1000;
 const STARTER: &str = "starter";
-const STARTER_RECORDS: [&str; 0] = [];
 
 /// Compiles everything in the depot and makes it current.
 pub(crate) fn compile(
@@ -129,7 +129,7 @@ fn archives(
 
 fn add_starter<W: Write + Seek>(compiler: &mut Compiler<W>, sources: &mut Vec<SourceName>) {
     let index = SourceIndex::try_from(sources.len()).unwrap_or(SourceIndex::MAX);
-    for record in STARTER_RECORDS {
+    for record in starter::starter() {
         if let Err(error) = compiler.add(index, record.as_bytes()) {
             tracing::warn!(error = chain(&error), "an embedded advisory was left out");
         }
@@ -179,7 +179,12 @@ pub(crate) fn compile_starter() -> io::Result<Vec<u8>> {
     let mut sources = Vec::new();
     add_starter(&mut compiler, &mut sources);
     // A fixed time: the set is as old as the program, not as this run.
-    let (out, _) = compiler.finish(&sources, &Intel::default(), Timestamp::UNIX_EPOCH)?;
+    let kev = KevCatalogue::read(starter::KEV).map_err(io::Error::other)?;
+    let intel = Intel {
+        epss: None,
+        kev: Some(kev),
+    };
+    let (out, _) = compiler.finish(&sources, &intel, Timestamp::UNIX_EPOCH)?;
     Ok(out.into_inner())
 }
 
