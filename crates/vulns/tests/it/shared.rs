@@ -26,14 +26,12 @@ pub(crate) const NOW: &str = "2026-09-01T00:00:00Z";
 pub(crate) struct Fixed;
 
 impl Clock for Fixed {
-    #[expect(clippy::unwrap_used, reason = "a test's own input")]
     fn now(&self) -> jiff::Timestamp {
         NOW.parse().unwrap()
     }
 }
 
 /// A package of Debian 12.
-#[expect(clippy::unwrap_used, reason = "a test's own input")]
 pub(crate) fn deb(name: &str, source: &str, version: &str) -> Package {
     let purl = format!("pkg:deb/debian/{name}@{}", version.replace('+', "%2B"));
     Package {
