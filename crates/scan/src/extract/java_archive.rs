@@ -207,7 +207,7 @@ impl Walk {
         let is_known = |own: &Identity| {
             // Its parts' records are there, its own is not.
             poms.is_empty()
-                || java_names::known_group(&own.artifact).is_some()
+                || java_names::known_group(&own.artifact, &own.version).is_some()
                     && poms.iter().all(|pom| pom.artifact != own.artifact)
         };
         let own = own.filter(is_known);

@@ -7,87 +7,110 @@
 //! itself, as in `junit:junit`. A wrong group matches no advisory, so a
 //! guess can hide a finding but never invent one.
 
-/// Artifacts whose builds leave no `pom.properties`, and their group. A
-/// trailing `*` stands for any ending; the first match counts.
-const GROUPS: &[(&str, &str)] = &[
-    ("animal-sniffer-annotations", "org.codehaus.mojo"),
-    ("aspectjrt", "org.aspectj"),
-    ("aspectjweaver", "org.aspectj"),
-    ("bcmail-*", "org.bouncycastle"),
-    ("bcpg-*", "org.bouncycastle"),
-    ("bcpkix-*", "org.bouncycastle"),
-    ("bcprov-*", "org.bouncycastle"),
-    ("bctls-*", "org.bouncycastle"),
-    ("bcutil-*", "org.bouncycastle"),
-    ("brave-*", "io.zipkin.brave"),
-    ("catalina", "org.apache.tomcat"),
-    ("elasticsearch-rest-client*", "org.elasticsearch.client"),
-    ("elasticsearch*", "org.elasticsearch"),
-    ("groovy*", "org.codehaus.groovy"),
-    ("grpc-*", "io.grpc"),
-    ("hibernate-core", "org.hibernate"),
-    ("hsqldb", "org.hsqldb"),
-    ("javassist", "org.javassist"),
-    ("kafka-clients", "org.apache.kafka"),
-    ("kafka-streams", "org.apache.kafka"),
-    ("kafka_*", "org.apache.kafka"),
-    ("kotlin-*", "org.jetbrains.kotlin"),
-    ("kotlinx-coroutines-*", "org.jetbrains.kotlinx"),
-    ("kotlinx-serialization-*", "org.jetbrains.kotlinx"),
-    ("ktor-*", "io.ktor"),
-    ("log4j", "log4j"),
-    ("lucene-*", "org.apache.lucene"),
-    ("micrometer-*", "io.micrometer"),
-    ("mssql-jdbc", "com.microsoft.sqlserver"),
-    ("mysql-connector-j", "com.mysql"),
-    ("mysql-connector-java", "mysql"),
-    ("okhttp*", "com.squareup.okhttp3"),
-    ("okio*", "com.squareup.okio"),
-    ("opensearch*", "org.opensearch"),
-    ("opentelemetry-*", "io.opentelemetry"),
-    ("reactor-core", "io.projectreactor"),
-    ("reactor-netty*", "io.projectreactor.netty"),
-    ("retrofit", "com.squareup.retrofit2"),
-    ("rxjava", "io.reactivex.rxjava3"),
-    ("solr-*", "org.apache.solr"),
-    ("spring-amqp", "org.springframework.amqp"),
-    ("spring-batch-*", "org.springframework.batch"),
-    ("spring-boot*", "org.springframework.boot"),
-    ("spring-cloud-gateway-*", "org.springframework.cloud"),
-    ("spring-cloud-*", "org.springframework.cloud"),
-    ("spring-data-*", "org.springframework.data"),
-    ("spring-graphql*", "org.springframework.graphql"),
-    ("spring-hateoas", "org.springframework.hateoas"),
-    ("spring-integration-*", "org.springframework.integration"),
-    ("spring-kafka*", "org.springframework.kafka"),
-    ("spring-ldap-*", "org.springframework.ldap"),
-    ("spring-plugin-*", "org.springframework.plugin"),
-    ("spring-rabbit*", "org.springframework.amqp"),
-    ("spring-retry", "org.springframework.retry"),
+/// Artifacts whose builds leave no `pom.properties`, the first major
+/// version their group holds for, and that group. A trailing `*` stands
+/// for any ending; the first match counts.
+const GROUPS: &[(&str, u32, &str)] = &[
+    ("animal-sniffer-annotations", 0, "org.codehaus.mojo"),
+    ("aspectjrt", 0, "org.aspectj"),
+    ("aspectjweaver", 0, "org.aspectj"),
+    ("bcmail-*", 0, "org.bouncycastle"),
+    ("bcpg-*", 0, "org.bouncycastle"),
+    ("bcpkix-*", 0, "org.bouncycastle"),
+    ("bcprov-*", 0, "org.bouncycastle"),
+    ("bctls-*", 0, "org.bouncycastle"),
+    ("bcutil-*", 0, "org.bouncycastle"),
+    ("brave-*", 0, "io.zipkin.brave"),
+    ("catalina", 0, "org.apache.tomcat"),
+    ("dom4j", 2, "org.dom4j"),
+    ("dom4j", 0, "dom4j"),
+    ("elasticsearch-rest-*", 0, "org.elasticsearch.client"),
+    ("elasticsearch*", 0, "org.elasticsearch"),
+    ("groovy*", 4, "org.apache.groovy"),
+    ("groovy*", 0, "org.codehaus.groovy"),
+    ("grpc-*", 0, "io.grpc"),
+    ("h2", 0, "com.h2database"),
+    ("hibernate-core", 6, "org.hibernate.orm"),
+    ("hibernate-core", 0, "org.hibernate"),
+    ("hsqldb", 0, "org.hsqldb"),
+    ("javassist", 0, "org.javassist"),
+    ("jython*", 0, "org.python"),
+    ("kafka-clients", 0, "org.apache.kafka"),
+    ("kafka-streams", 0, "org.apache.kafka"),
+    ("kafka_*", 0, "org.apache.kafka"),
+    ("kotlin-*", 0, "org.jetbrains.kotlin"),
+    ("kotlinx-coroutines-*", 0, "org.jetbrains.kotlinx"),
+    ("kotlinx-serialization-*", 0, "org.jetbrains.kotlinx"),
+    ("ktor-*", 0, "io.ktor"),
+    ("libthrift", 0, "org.apache.thrift"),
+    ("log4j", 0, "log4j"),
+    ("lucene-*", 0, "org.apache.lucene"),
+    ("micrometer-*", 0, "io.micrometer"),
+    ("micronaut-*", 0, "io.micronaut"),
+    ("mongodb-driver-*", 0, "org.mongodb"),
+    ("mssql-jdbc", 0, "com.microsoft.sqlserver"),
+    ("mysql-connector-j", 0, "com.mysql"),
+    ("mysql-connector-java", 0, "mysql"),
+    ("ojdbc*", 0, "com.oracle.database.jdbc"),
+    ("okhttp*", 3, "com.squareup.okhttp3"),
+    ("okhttp*", 0, "com.squareup.okhttp"),
+    ("okio*", 0, "com.squareup.okio"),
+    ("opensearch*", 0, "org.opensearch"),
+    ("opentelemetry-*", 0, "io.opentelemetry"),
+    ("poi", 0, "org.apache.poi"),
+    ("poi-*", 0, "org.apache.poi"),
+    ("reactor-core", 0, "io.projectreactor"),
+    ("reactor-netty*", 0, "io.projectreactor.netty"),
+    ("retrofit", 0, "com.squareup.retrofit2"),
+    ("rxjava", 3, "io.reactivex.rxjava3"),
+    ("rxjava", 2, "io.reactivex.rxjava2"),
+    ("rxjava", 0, "io.reactivex"),
+    ("solr-*", 0, "org.apache.solr"),
+    ("spring-amqp", 0, "org.springframework.amqp"),
+    ("spring-batch-*", 0, "org.springframework.batch"),
+    ("spring-boot*", 0, "org.springframework.boot"),
+    ("spring-cloud-*", 0, "org.springframework.cloud"),
+    ("spring-data-*", 0, "org.springframework.data"),
+    ("spring-graphql*", 0, "org.springframework.graphql"),
+    ("spring-hateoas", 0, "org.springframework.hateoas"),
+    ("spring-integration-*", 0, "org.springframework.integration"),
+    ("spring-kafka*", 0, "org.springframework.kafka"),
+    ("spring-ldap-*", 0, "org.springframework.ldap"),
+    ("spring-plugin-*", 0, "org.springframework.plugin"),
+    ("spring-rabbit*", 0, "org.springframework.amqp"),
+    ("spring-retry", 0, "org.springframework.retry"),
     (
         "spring-security-oauth2",
+        0,
         "org.springframework.security.oauth",
     ),
-    ("spring-security-*", "org.springframework.security"),
-    ("spring-session-*", "org.springframework.session"),
-    ("spring-vault-*", "org.springframework.vault"),
-    ("spring-webflow", "org.springframework.webflow"),
-    ("spring-ws-*", "org.springframework.ws"),
-    ("spring-*", "org.springframework"),
-    ("tomcat-coyote", "org.apache.tomcat"),
-    ("tomcat-embed-*", "org.apache.tomcat.embed"),
-    ("tomcat-*", "org.apache.tomcat"),
+    ("spring-security-*", 0, "org.springframework.security"),
+    ("spring-session-*", 0, "org.springframework.session"),
+    ("spring-vault-*", 0, "org.springframework.vault"),
+    ("spring-webflow", 0, "org.springframework.webflow"),
+    ("spring-ws-*", 0, "org.springframework.ws"),
+    ("spring-*", 0, "org.springframework"),
+    ("tomcat-coyote", 0, "org.apache.tomcat"),
+    ("tomcat-embed-*", 0, "org.apache.tomcat.embed"),
+    ("tomcat-*", 0, "org.apache.tomcat"),
+    ("velocity", 0, "org.apache.velocity"),
+    ("xercesImpl", 0, "xerces"),
 ];
 
-/// The group of a well-known artifact.
-pub(super) fn known_group(artifact: &str) -> Option<&'static str> {
+/// The group of a well-known artifact in `version`.
+pub(super) fn known_group(artifact: &str, version: &str) -> Option<&'static str> {
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next();
+    let major = digits.and_then(|digits| digits.parse::<u32>().ok());
     GROUPS
         .iter()
-        .find(|(pattern, _)| match pattern.strip_suffix('*') {
-            Some(beginning) => artifact.starts_with(beginning),
-            None => artifact == *pattern,
+        .find(|(pattern, since, _)| {
+            let is_meant = match pattern.strip_suffix('*') {
+                Some(beginning) => artifact.starts_with(beginning),
+                None => artifact == *pattern,
+            };
+            is_meant && major.unwrap_or(u32::MAX) >= *since
         })
-        .map(|(_, group)| *group)
+        .map(|(_, _, group)| *group)
 }
 
 /// No file system holds longer names.
@@ -257,7 +280,7 @@ pub(super) fn identify(stem: &str, manifest: &Manifest) -> Option<Identity> {
         .implementation_title
         .as_deref()
         .filter(|title| is_coordinate(title));
-    let artifact = if version_of_name.is_empty() && known_group(from_name).is_none() {
+    let artifact = if version_of_name.is_empty() && known_group(from_name, version).is_none() {
         title.unwrap_or(from_name)
     } else {
         from_name
@@ -266,21 +289,21 @@ pub(super) fn identify(stem: &str, manifest: &Manifest) -> Option<Identity> {
         return None;
     }
     Some(Identity {
-        group: group(artifact, manifest),
+        group: group(artifact, version, manifest),
         artifact: artifact.to_owned(),
         version: version.to_owned(),
     })
 }
 
-fn group(artifact: &str, manifest: &Manifest) -> String {
-    if let Some(group) = known_group(artifact) {
+fn group(artifact: &str, version: &str, manifest: &Manifest) -> String {
+    if let Some(group) = known_group(artifact, version) {
         return group.to_owned();
     }
-    // Maven used to write the group there.
+    // Maven used to write the group there; some write the organisation.
     if let Some(vendor) = manifest
         .implementation_vendor_id
         .as_deref()
-        .filter(|vendor| vendor.contains('.') && is_coordinate(vendor))
+        .filter(|vendor| vendor.contains('.') && *vendor != "org.apache" && is_coordinate(vendor))
     {
         return vendor.to_owned();
     }
@@ -388,6 +411,8 @@ mod tests {
                 "Automatic-Module-Name: org.example.tide.table\n",
                 "org.example:tide-table:1.0",
             ),
+            ("rxjava-2.2.21", "", "io.reactivex.rxjava2:rxjava:2.2.21"),
+            ("rxjava-1.3.8", "", "io.reactivex:rxjava:1.3.8"),
             ("junit-3.8.1", "", "junit:junit:3.8.1"),
             (
                 "app",
