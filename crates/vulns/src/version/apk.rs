@@ -147,6 +147,9 @@ impl<'a> Tokens<'a> {
                 let known = SUFFIXES.iter().find(|(suffix, _)| *suffix == name);
                 known.map(|(_, place)| Token::Suffix(*place))
             }
+            // Not in apk-tools 3, but packages of earlier branches have it:
+            // `1.9.5p2-r0`.
+            (Token::Letter(_), b'0'..=b'9') => self.digits().map(Token::Number),
             (Token::Suffix(_), b'0'..=b'9') => self.digits().map(Token::SuffixNumber),
             (before, b'~') if !before.is_tail() => {
                 let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -215,6 +218,8 @@ mod tests {
         check("1.1.1w", Ordering::Greater, "1.1.1");
         check("1.1.1w", Ordering::Less, "1.1.1x");
         check("1.1a", Ordering::Less, "1.1.1");
+        check("1.9.5p1-r0", Ordering::Less, "1.9.5p2-r0");
+        check("1.9.5-r0", Ordering::Less, "1.9.5p2-r0");
     }
 
     #[test]
