@@ -74,7 +74,6 @@ export async function axe(page) {
   // debugger's world is not the page's.
   await page.evaluate(AXE);
   return page.evaluate(async () => {
-    // biome-ignore lint/correctness/noUndeclaredVariables: axe was just put there
     const result = await axe.run(document, { resultTypes: ['violations'] });
     return result.violations.flatMap((violation) =>
       violation.nodes.map(

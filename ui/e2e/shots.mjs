@@ -1,5 +1,5 @@
 // Pictures of every page, light, dark and on a phone, for eyes to judge.
-// usage: node e2e/shots.mjs [folder] [name…]
+// usage: [LOOKS=light,dark,phone] node e2e/shots.mjs [folder] [name…]
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,11 +7,6 @@ import { axe, DESK, open, PHONE, ROOT, serve } from './browser.mjs';
 
 const [folder = join(ROOT, 'e2e/shots'), ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
-
-const first = async (page, noun) => {
-  const answer = await page.request.get(`/api/v1/${noun}?environment=local&limit=1`);
-  return (await answer.json()).items[0]?.id;
-};
 
 /** name, scenario of the mock, path, what to do before the picture */
 const PAGES = [
@@ -96,11 +91,13 @@ const PAGES = [
 
 const server = await serve();
 let objections = 0;
+const looks = (process.env.LOOKS ?? 'light,dark,phone').split(',');
 for (const [look, scheme, viewport] of [
   ['light', 'light', DESK],
   ['dark', 'dark', DESK],
   ['phone', 'light', PHONE],
 ]) {
+  if (!looks.includes(look)) continue;
   const browser = await open({ scheme, viewport });
   const { page } = browser;
   for (const [name, scenario, path, act] of PAGES) {

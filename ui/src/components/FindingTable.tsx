@@ -155,7 +155,7 @@ export function FindingTable({
   const [search, set] = useUrl();
   const all = isEverywhere ? EVERYWHERE : IN_IMAGE;
   const columns = hasPane
-    ? all.filter((column) => !['title', 'first_seen', 'kind'].includes(column.id))
+    ? all.filter((column) => !['title', 'first_seen', 'kind', 'layer'].includes(column.id))
     : all;
   return (
     <List
@@ -172,7 +172,7 @@ export function FindingTable({
       onSelect={(sel) => set({ sel })}
       onOpen={(row) => set({ sel: row.id }, 'push')}
       isMuted={(row) => row.suppression !== undefined && row.suppression !== null}
-      minWidth={hasPane ? 640 : 900}
+      minWidth={hasPane ? 620 : 900}
     />
   );
 }

@@ -8,11 +8,11 @@ import classes from './Names.module.css';
 export function ImageText({ name }: { name: string }) {
   const { registry, rest, tag } = imageName(name);
   return (
-    <>
-      {registry && <span className={classes.quiet}>{registry}</span>}
-      {rest}
-      {tag && <span className={classes.quiet}>{tag}</span>}
-    </>
+    <span className={classes.parts}>
+      {registry && <span className={classes.registry}>{registry}</span>}
+      <span className={classes.rest}>{rest}</span>
+      {tag && <span className={classes.tag}>{tag}</span>}
+    </span>
   );
 }
 
@@ -22,7 +22,7 @@ export function ImageLink({ image }: { image: { id: string; name: string } }) {
       to="/images/$id"
       params={{ id: image.id }}
       search={keepEnvironment as never}
-      className={`${classes.name} truncate`}
+      className={classes.name}
       title={image.name}
     >
       <ImageText name={image.name} />

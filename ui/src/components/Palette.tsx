@@ -171,6 +171,8 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
           setAt(0);
         }}
         onKeyDown={steer}
+        // biome-ignore lint/a11y/noAutofocus: opened to be typed into; no letter may be lost
+        autoFocus
         data-autofocus
         autoComplete="off"
         spellCheck={false}

@@ -86,9 +86,8 @@ export function SeverityBar({
               flexGrow: counts[severity],
               flexBasis: `${String(counts[severity]).length * 8 + 22}px`,
             }}
-            aria-label={`${SEVERITY_NAME[severity]} ${count(counts[severity])}`}
           >
-            <span className={classes.partName}>{SEVERITY_NAME[severity]}</span>
+            <span className={classes.partName}>{SEVERITY_NAME[severity]}</span>{' '}
             <span className="tabular">{count(counts[severity])}</span>
           </Link>
         </Tooltip>

@@ -82,14 +82,10 @@ export function Shell() {
           <span className={classes.name}>Seawall</span>
         </Link>
         <EnvironmentPicker />
-        <UnstyledButton
-          className={classes.search}
-          onClick={() => setDialog('palette')}
-          aria-label="Search everything"
-        >
+        <UnstyledButton className={classes.search} onClick={() => setDialog('palette')}>
           <IconSearch size={14} aria-hidden />
           <span className={classes.searchText}>Search images, vulnerabilities, packages</span>
-          <Kbd size="xs" className={classes.searchKey}>
+          <Kbd size="xs" className={classes.searchKey} aria-hidden>
             Ctrl K
           </Kbd>
         </UnstyledButton>

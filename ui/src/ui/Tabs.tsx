@@ -22,6 +22,7 @@ export function Tabs({ tabs, current, label }: { tabs: Tab[]; current: string; l
               tab: index === 0 ? undefined : tab.id,
             }) as never
           }
+          activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
           className={classes.tab}
           aria-current={tab.id === current ? 'page' : undefined}
         >

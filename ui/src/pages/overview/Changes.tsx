@@ -31,7 +31,7 @@ export function Changes({ changes }: { changes: Change[] }) {
         <div className={classes.none}>Nothing has happened yet.</div>
       ) : (
         <ul className={classes.changes}>
-          {changes.slice(0, 10).map((change) => {
+          {changes.slice(0, 6).map((change) => {
             const { icon: Icon, word } = KIND[change.kind];
             const added = totalOf(change.new);
             return (

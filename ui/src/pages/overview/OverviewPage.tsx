@@ -148,9 +148,9 @@ function Content({ overview, environment }: { overview: Overview; environment: s
                 {overview.top_vulnerabilities.slice(0, 6).map((each) => (
                   <li key={each.id} className={classes.vulnerability}>
                     <SeverityMark severity={each.severity} />
-                    <span className="truncate" title={each.title}>
-                      <VulnerabilityLink id={each.id} />{' '}
-                      <span className={classes.quiet}>{each.title}</span>
+                    <VulnerabilityLink id={each.id} />
+                    <span className={`${classes.quiet} truncate`} title={each.title}>
+                      {each.title}
                     </span>
                     {each.kev ? <KevMark /> : <span />}
                     <EpssMark epss={each.epss} />
