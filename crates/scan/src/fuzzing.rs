@@ -2,7 +2,15 @@
 //! bytes go in as if they were one file of an image. Only with the
 //! feature `fuzzing`.
 
-use crate::extract::{self, Extraction, FileMeta, Input};
+use std::collections::HashMap;
+
+use model::Cancel;
+
+use crate::{
+    extract::{self, Extraction, FileMeta, Input},
+    layer::{Job, read_layer},
+    limits::Limits,
+};
 
 /// The most an extractor may make of a file: every package and warning
 /// has some bytes of its own to stand on.
@@ -49,6 +57,30 @@ pub fn sbom_document(bytes: &[u8]) {
         for package in &sbom.packages {
             assert!(!package.version.is_empty(), "a package without a version");
             package.purl.parts();
+        }
+    }
+}
+
+/// Reads `bytes` as a layer's blob, packed or not.
+pub fn layer(bytes: &[u8]) {
+    let limits = Limits::default();
+    let cancel = Cancel::default();
+    let outcome = read_layer(
+        bytes,
+        Job {
+            extractors: extract::all(),
+            limits: &limits,
+            cancel: &cancel,
+            aliases: &HashMap::new(),
+        },
+    );
+    assert!(
+        outcome.verified.is_some() || !outcome.facts.remarks.is_empty(),
+        "a layer read in part does not say so"
+    );
+    for own in outcome.facts.extractors.values() {
+        for file in &own.files {
+            check(&file.extraction, usize::MAX - 1);
         }
     }
 }

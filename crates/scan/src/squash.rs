@@ -1,7 +1,7 @@
 //! Laying layers over one another: what is left visible, since when,
 //! and who owns it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use model::{Layer, OperatingSystem, Package, Sbom, Warning};
 
@@ -133,7 +133,11 @@ pub(crate) fn squash(
         sbom.packages.truncate(limits.packages);
         sbom.warnings.push(Warning::new(message));
     }
-    find_owners(&mut sbom.packages, &view);
+    // Where nobody publishes advisories for the distribution, language
+    // packages are looked up by themselves, whoever brought them.
+    if os.as_ref().is_some_and(|os| os.ecosystem().is_some()) {
+        find_owners(&mut sbom.packages, &view);
+    }
     sbom.os = os;
     warnings(&mut sbom, &view, floors, is_skipped);
     sbom
@@ -192,8 +196,14 @@ fn find_owners(packages: &mut [Package], view: &View<'_>) {
     if wanted.is_empty() {
         return;
     }
+    let found = view.0.values().flat_map(|file| &file.extraction.packages);
+    let foreign: HashSet<&str> = found
+        .filter(|found| found.is_foreign)
+        .map(|found| found.name.as_str())
+        .collect();
     for visible in view.0.values() {
-        for owner in &visible.extraction.owned {
+        let owners = visible.extraction.owned.iter();
+        for owner in owners.filter(|owner| !foreign.contains(owner.package.as_str())) {
             for file in &owner.files {
                 for index in wanted.get(file).into_iter().flatten() {
                     packages[*index]

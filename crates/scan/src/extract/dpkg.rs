@@ -25,7 +25,7 @@ impl Extractor for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
@@ -66,6 +66,7 @@ struct Stanza<'a> {
     version: &'a [u8],
     source: &'a [u8],
     architecture: &'a [u8],
+    maintainer: &'a [u8],
 }
 
 fn read_status(bytes: &[u8], out: &mut Extraction) {
@@ -104,6 +105,7 @@ fn read_status(bytes: &[u8], out: &mut Extraction) {
             b"version" => stanza.version = value,
             b"source" => stanza.source = value,
             b"architecture" => stanza.architecture = value,
+            b"maintainer" => stanza.maintainer = value,
             _ => {}
         }
     }
@@ -124,8 +126,19 @@ fn finish(stanza: &Stanza<'_>, out: &mut Extraction, damage: &mut Damage) {
     out.packages.push(Found {
         source: Some(source(stanza.source, name, version)),
         architecture: word(stanza.architecture).map(str::to_owned),
+        is_foreign: is_foreign(stanza.maintainer),
         ..Found::new(PackageKind::Deb, name, version)
     });
+}
+
+/// Whether somebody else than Debian or Ubuntu built the package:
+/// vendors ship kubectl, Docker or Node.js as packages too, full of
+/// modules no distribution watches over. Only the maintainer tells, and
+/// language packages are maintained by the distributions' teams.
+fn is_foreign(maintainer: &[u8]) -> bool {
+    let maintainer = maintainer.to_ascii_lowercase();
+    let names = |word: &[u8]| maintainer.windows(word.len()).any(|window| window == word);
+    !maintainer.is_empty() && !names(b"debian") && !names(b"ubuntu") && !names(b"canonical")
 }
 
 /// Whether a package in this state has files on disk. The third word is
@@ -263,6 +276,23 @@ mod tests {
             ]
         );
         assert!(out.warnings.is_empty(), "{:?}", out.warnings);
+    }
+
+    #[test]
+    fn packages_of_other_vendors_are_told_apart() {
+        for (maintainer, foreign) in [
+            ("Debian Python Team <team+python@tracker.debian.org>", false),
+            ("Go Team <pkg-go@lists.alioth-lists.debian.net>", false),
+            ("Ubuntu Developers <devel@lists.ubuntu.com>", false),
+            ("A. Person <debian@person.example>", false),
+            ("Kubernetes Authors <dev@kubernetes.example>", true),
+            ("Docker <support@docker.example>", true),
+            ("", false),
+        ] {
+            let text = format!("Package: a\nVersion: 1\nMaintainer: {maintainer}\n");
+            let found = &read(STATUS, text.as_bytes()).packages[0];
+            assert_eq!(found.is_foreign, foreign, "{maintainer}");
+        }
     }
 
     #[test]

@@ -198,6 +198,10 @@ pub(crate) struct Found {
     /// `type`), beyond what the squash adds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub qualifiers: Vec<(String, String)>,
+    /// A package of the distribution's format that somebody else built:
+    /// the distribution's advisories do not speak for what is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_foreign: bool,
 }
 
 impl Found {
@@ -215,6 +219,7 @@ impl Found {
             licenses: Vec::new(),
             inner_path: None,
             qualifiers: Vec::new(),
+            is_foreign: false,
         }
     }
 }

@@ -283,3 +283,39 @@ fn programs_of_the_distribution_are_listed_as_its_own() {
     );
     insta::assert_snapshot!(render("Debian with Go programs", &sbom));
 }
+
+#[test]
+fn programs_in_other_vendors_packages_answer_for_themselves() {
+    let layer = |release: &str, maintainer: &str| {
+        Layer::new()
+            .file("etc/os-release", release)
+            .file(
+                "var/lib/dpkg/status",
+                format!(
+                    "Package: tool\nStatus: install ok installed\nVersion: 1\n\
+                     Maintainer: {maintainer}\n\n"
+                ),
+            )
+            .file("var/lib/dpkg/info/tool.list", "/usr/bin/tool\n")
+            .executable("usr/bin/tool", GO)
+    };
+    let is_owned = |layer| {
+        let sbom = scan(layer);
+        let mut programs = sbom
+            .packages
+            .iter()
+            .filter(|package| package.kind == model::PackageKind::Golang);
+        programs.any(|package| package.owned_by.is_some())
+    };
+    let debian = "ID=debian\nVERSION_ID=12\n";
+    let team = "Debian Go Team <team@tracker.debian.org>";
+    assert!(is_owned(layer(debian, team)));
+    assert!(!is_owned(layer(
+        debian,
+        "Tool Authors <tool@vendor.example>"
+    )));
+    assert!(
+        !is_owned(layer("ID=templeos\n", team)),
+        "no advisories speak for this distribution"
+    );
+}
