@@ -1,0 +1,124 @@
+//! Every number the server exports, by name, in the Prometheus text
+//! format. None has a label that grows with what is scanned.
+
+use std::{
+    fmt::Write as _,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Counters kept while running.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    pub(crate) requests: AtomicU64,
+    pub(crate) request_failures: AtomicU64,
+    pub(crate) scans_done: AtomicU64,
+    pub(crate) scans_failed: AtomicU64,
+    pub(crate) scan_milliseconds: AtomicU64,
+    pub(crate) database_updates: AtomicU64,
+    pub(crate) database_failures: AtomicU64,
+}
+
+/// Values read when asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Gauges {
+    pub(crate) images: u64,
+    pub(crate) findings_open: u64,
+    pub(crate) scans_active: u64,
+    pub(crate) advisories: u64,
+    pub(crate) event_listeners: u64,
+}
+
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Metrics {
+    pub(crate) fn text(&self, gauges: &Gauges) -> String {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = [
+            (
+                "seawall_http_requests_total",
+                "Requests answered.",
+                read(&self.requests),
+            ),
+            (
+                "seawall_http_failures_total",
+                "Requests answered with a fault of the server.",
+                read(&self.request_failures),
+            ),
+            (
+                "seawall_scans_done_total",
+                "Scans that gave a result.",
+                read(&self.scans_done),
+            ),
+            (
+                "seawall_scans_failed_total",
+                "Scans that gave none.",
+                read(&self.scans_failed),
+            ),
+            (
+                "seawall_scan_milliseconds_total",
+                "Time spent in scans that gave a result.",
+                read(&self.scan_milliseconds),
+            ),
+            (
+                "seawall_database_updates_total",
+                "Advisory updates and imports that succeeded.",
+                read(&self.database_updates),
+            ),
+            (
+                "seawall_database_failures_total",
+                "Advisory updates and imports that failed.",
+                read(&self.database_failures),
+            ),
+        ];
+        let gauges = [
+            ("seawall_images", "Targets known.", gauges.images),
+            (
+                "seawall_findings_open",
+                "Open findings.",
+                gauges.findings_open,
+            ),
+            (
+                "seawall_scans_active",
+                "Scans queued or running.",
+                gauges.scans_active,
+            ),
+            (
+                "seawall_advisories",
+                "Advisories in the database in use.",
+                gauges.advisories,
+            ),
+            (
+                "seawall_event_listeners",
+                "Open event streams.",
+                gauges.event_listeners,
+            ),
+        ];
+        let mut text = String::new();
+        let kinds = [("counter", &counters[..]), ("gauge", &gauges[..])];
+        for (kind, values) in kinds {
+            for (name, help, value) in values {
+                writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")
+                    .expect("invariant: writing to a string cannot fail");
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_of_the_golden_file() {
+        let text = Metrics::default().text(&Gauges::default());
+        let names: Vec<_> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        insta::assert_snapshot!(names.join("\n"));
+    }
+}

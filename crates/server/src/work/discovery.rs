@@ -1,0 +1,85 @@
+//! What is on this machine: its own root file system, and the images in
+//! its Docker Engine and containerd.
+
+use std::sync::Arc;
+
+use model::Warning;
+use store::{NewScan, ScanOrigin, StoreError};
+
+use super::{engine, queue};
+use crate::app::{App, LOCAL};
+
+/// Looks around at start and whenever it is due again.
+pub(crate) async fn run(app: Arc<App>) {
+    let mut origin = ScanOrigin::Start;
+    loop {
+        if let Err(error) = look_around(&app, origin).await {
+            tracing::error!(error = %model::error::chain(&error), "cannot queue local scans");
+        }
+        origin = ScanOrigin::Schedule;
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(app.config.scan.interval.0) => {}
+        }
+    }
+}
+
+async fn look_around(app: &Arc<App>, origin: ScanOrigin) -> Result<(), StoreError> {
+    let machine = app.config.scan.machine.then(|| found("dir:/", &app.host));
+    let mut images = Vec::new();
+    if app.config.scan.images {
+        let (local, warnings) = engine::blocking(engine::local_images).await;
+        for warning in &warnings {
+            tracing::info!(warning = %warning, "container engine not readable");
+        }
+        *app.unreachable
+            .lock()
+            .expect("invariant: no panic under the lock") = warnings;
+        images = local;
+    }
+    // Images are quick and cached by layer; the machine, which takes
+    // longest, must not keep the first result waiting behind it, nor
+    // wait behind them all: the first image goes first, then it.
+    let mut scans: Vec<Found> = images;
+    let second = scans.len().min(1);
+    if let Some(machine) = machine {
+        scans.insert(second, machine);
+    }
+    for scan in scans {
+        queue::ask(
+            app,
+            NewScan {
+                environment: LOCAL.to_owned(),
+                target: scan.target,
+                name: scan.name,
+                platform: None,
+                origin,
+                created: app.clock.now(),
+            },
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Something on this machine worth a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) target: String,
+    pub(crate) name: String,
+}
+
+fn found(target: &str, name: &str) -> Found {
+    Found {
+        target: target.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// Container engines that are here but did not answer.
+pub(crate) fn unreachable(app: &App) -> Vec<Warning> {
+    app.unreachable
+        .lock()
+        .expect("invariant: no panic under the lock")
+        .clone()
+}

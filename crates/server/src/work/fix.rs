@@ -1,0 +1,71 @@
+//! Which upgrades close a report's findings.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+};
+
+use model::{PackageKind, Report, VersionScheme};
+use store::{Counts, PackageFix};
+
+/// Orders two versions by an ecosystem's rules.
+pub(crate) type Compare = fn(VersionScheme, &str, &str) -> Option<Ordering>;
+
+/// One upgrade for each package that has any: to the lowest version that
+/// closes all its fixable findings. Distribution packages are named by
+/// their source, which is what gets upgraded together.
+pub(crate) fn fixes(report: &Report, compare: Compare) -> Vec<PackageFix> {
+    let installed: HashMap<_, _> = report
+        .sbom
+        .packages
+        .iter()
+        .map(|package| ((&package.purl, package.path.as_str()), package))
+        .collect();
+    let mut fixes: BTreeMap<(PackageKind, String), (PackageFix, Option<VersionScheme>)> =
+        BTreeMap::new();
+    for finding in &report.findings {
+        let Some(version) = finding.fix.version() else {
+            continue;
+        };
+        if finding.fix.state != model::AffectedState::Fixed {
+            continue;
+        }
+        let at = &finding.package;
+        let package = installed.get(&(&at.purl, at.path.as_str()));
+        let name = package
+            .and_then(|package| package.source.as_ref())
+            .filter(|_| at.kind.is_distribution())
+            .map_or(&at.name, |source| &source.name);
+        let scheme = package
+            .and_then(|package| package.ecosystem.as_ref())
+            .and_then(model::Ecosystem::scheme);
+        let (fix, scheme) = fixes
+            .entry((at.kind, name.clone()))
+            .or_insert_with(|| {
+                let fix = PackageFix {
+                    kind: at.kind,
+                    package: name.clone(),
+                    installed: Vec::new(),
+                    version: version.to_owned(),
+                    layer: at.layer,
+                    closes: Counts::default(),
+                };
+                (fix, scheme)
+            });
+        let is_higher = scheme
+            .and_then(|scheme| compare(scheme, version, &fix.version))
+            .map_or(version > fix.version.as_str(), Ordering::is_gt);
+        if is_higher {
+            version.clone_into(&mut fix.version);
+        }
+        if fix.layer != at.layer {
+            fix.layer = None;
+        }
+        if !fix.installed.contains(&at.version) {
+            fix.installed.push(at.version.clone());
+            fix.installed.sort();
+        }
+        *fix.closes.of(finding.severity) += 1;
+    }
+    fixes.into_values().map(|(fix, _)| fix).collect()
+}

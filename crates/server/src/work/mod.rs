@@ -1,0 +1,12 @@
+//! Work done in the background: scanning, keeping the advisory database
+//! fresh, looking around this machine.
+//!
+//! Every failure here is retried by the next round or shown to a person;
+//! none stops the server. Engines run on blocking threads.
+
+pub(crate) mod database;
+pub(crate) mod discovery;
+pub(crate) mod engine;
+pub(crate) mod fix;
+pub(crate) mod meter;
+pub(crate) mod queue;

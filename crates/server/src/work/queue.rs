@@ -1,0 +1,284 @@
+//! The scan queue: a few workers take scans off the store's table, so
+//! that a restart goes on where it stopped.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use api::{Event, scan::ScanPhase};
+use model::Cancel;
+use store::{Assessment, NewScan, Outcome, Scan, ScanEnd, ScanOutcome};
+use tokio::sync::Notify;
+
+use super::{
+    engine::{self, LookError, Target},
+    fix,
+    meter::Meter,
+};
+use crate::{app::App, http::scan::wire, metrics};
+
+/// How often a running scan's progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// What is running, and the bell that wakes workers.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    bell: Notify,
+    running: Mutex<HashMap<String, Running>>,
+}
+
+#[derive(Clone, Debug)]
+struct Running {
+    meter: Arc<Meter>,
+    cancel: Cancel,
+    /// Somebody asked for the end, rather than the server stopping.
+    cancelled: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Queue {
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<String, Running>> {
+        self.running.lock().expect("invariant: no panic under the lock")
+    }
+
+    /// How far a running scan is.
+    pub(crate) fn progress(&self, id: &str) -> Option<api::scan::ScanProgress> {
+        self.running().get(id).map(|running| running.meter.progress())
+    }
+
+    /// Asks a running scan to stop. `false`: it is not running.
+    pub(crate) fn cancel(&self, id: &str) -> bool {
+        let running = self.running();
+        let Some(running) = running.get(id) else {
+            return false;
+        };
+        running
+            .cancelled
+            .store(true, std::sync::atomic::Ordering::Relaxed);
+        running.cancel.cancel();
+        true
+    }
+
+    fn stop_all(&self) {
+        for running in self.running().values() {
+            running.cancel.cancel();
+        }
+    }
+}
+
+/// Queues a scan, wakes a worker and tells listeners.
+pub(crate) async fn ask(app: &App, scan: NewScan) -> Result<Scan, store::StoreError> {
+    let (scan, new) = app.store.queue_scan(scan).await?;
+    if new {
+        app.queue.bell.notify_one();
+        tell(app, &scan);
+    }
+    Ok(scan)
+}
+
+pub(crate) fn tell(app: &App, scan: &Scan) {
+    app.bus.publish(&Event::Scan {
+        scan: Box::new(wire(app, scan.clone())),
+    });
+}
+
+/// Starts the workers.
+pub(crate) fn start(app: &Arc<App>) {
+    for _ in 0..app.config.scan.concurrency {
+        let app = Arc::clone(app);
+        app.clone().tasks.spawn(async move { work(&app).await });
+    }
+}
+
+async fn work(app: &Arc<App>) {
+    loop {
+        let taken = match app.store.take_scan(app.clock.now()).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::error!(error = %model::error::chain(&error), "cannot take a scan");
+                None
+            }
+        };
+        let Some(scan) = taken else {
+            tokio::select! {
+                () = app.shutdown.cancelled() => return,
+                () = app.queue.bell.notified() => {}
+                // A bell rung between two looks is not lost; this is for
+                // rows another way than this process's put there.
+                () = tokio::time::sleep(Duration::from_secs(60)) => {}
+            }
+            continue;
+        };
+        // Others may be waiting behind this one.
+        app.queue.bell.notify_one();
+        run(app, scan).await;
+        if app.shutdown.is_cancelled() {
+            return;
+        }
+    }
+}
+
+#[tracing::instrument(skip_all, fields(scan.id = %scan.id, scan.target = %scan.target))]
+async fn run(app: &Arc<App>, scan: Scan) {
+    let started = app.clock.now();
+    let running = Running {
+        meter: Arc::default(),
+        cancel: Cancel::default(),
+        cancelled: Arc::default(),
+    };
+    app.queue.running().insert(scan.id.clone(), running.clone());
+    tell(app, &scan);
+    let outcome = tokio::select! {
+        outcome = look(app, &scan, &running) => outcome,
+        never = tell_progress(app, &scan, &running.meter) => match never {},
+    };
+    app.queue.running().remove(&scan.id);
+    let end = match outcome {
+        Ok(outcome) => {
+            metrics::count(&app.metrics.scans_done);
+            let elapsed = app.clock.now().duration_since(started);
+            let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(0);
+            app.metrics
+                .scan_milliseconds
+                .fetch_add(elapsed_ms, std::sync::atomic::Ordering::Relaxed);
+            tracing::info!(
+                elapsed_ms,
+                packages = outcome.packages,
+                findings = outcome.counts.total(),
+                "scanned"
+            );
+            done(app, &outcome)
+        }
+        Err(Failure::Look(LookError::Cancelled))
+            if !running.cancelled.load(std::sync::atomic::Ordering::Relaxed)
+                && app.shutdown.is_cancelled() =>
+        {
+            // The next start takes it up again.
+            return;
+        }
+        Err(Failure::Look(LookError::Cancelled)) => ScanEnd::Cancelled,
+        Err(failure) => {
+            metrics::count(&app.metrics.scans_failed);
+            let (error, advice) = failure.explain();
+            tracing::warn!(error = %error, "scan failed");
+            ScanEnd::Failed { error, advice }
+        }
+    };
+    end_scan(app, &scan.id, end).await;
+}
+
+fn done(app: &App, outcome: &Outcome) -> ScanEnd {
+    app.bus.publish(&Event::Image {
+        image: crate::http::image::reference(&outcome.image),
+    });
+    ScanEnd::Done {
+        image: outcome.image.id.clone(),
+        outcome: ScanOutcome {
+            packages: outcome.packages,
+            counts: outcome.counts,
+            new: outcome.new.total(),
+            resolved: outcome.resolved,
+            warnings: outcome.warnings,
+        },
+    }
+}
+
+/// Writes down and tells how a scan ended.
+pub(crate) async fn end_scan(app: &App, id: &str, end: ScanEnd) {
+    let ended = async {
+        if !app.store.end_scan(id, end, app.clock.now()).await? {
+            return Ok(());
+        }
+        let scope = app.store.scope(None).await?;
+        if let Some(scan) = app.store.scan(&scope, id).await? {
+            tell(app, &scan);
+        }
+        Ok::<_, store::StoreError>(())
+    };
+    if let Err(error) = ended.await {
+        tracing::error!(error = %model::error::chain(&error), "cannot end a scan");
+    }
+}
+
+async fn tell_progress(app: &App, scan: &Scan, meter: &Meter) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(TELL_EVERY).await;
+        if meter.take_change() {
+            tell(app, scan);
+        }
+    }
+}
+
+/// Why a scan gave no result.
+enum Failure {
+    Look(LookError),
+    Store(store::StoreError),
+    TimedOut(crate::config::Interval),
+}
+
+impl Failure {
+    fn explain(self) -> (String, Option<String>) {
+        match self {
+            Self::Look(error) => (model::error::chain(&error), error.advice()),
+            Self::Store(error) => (model::error::chain(&error), None),
+            Self::TimedOut(after) => (
+                format!("took longer than {after}"),
+                Some("raise scan.timeout, or scan a part of it".to_owned()),
+            ),
+        }
+    }
+}
+
+async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome, Failure> {
+    let target = Target::parse(&scan.target, &app.host).map_err(Failure::Look)?;
+    let options = engine::options(&app.config, scan.platform.as_deref());
+    let sbom = {
+        let (target, meter, cancel) = (target.clone(), running.meter.clone(), running.cancel.clone());
+        let reading = engine::blocking(move || engine::read(&target, &options, &meter, &cancel));
+        let timeout = app.config.scan.timeout;
+        tokio::select! {
+            sbom = reading => sbom.map_err(Failure::Look)?,
+            () = tokio::time::sleep(timeout.0) => {
+                running.cancel.cancel();
+                return Err(Failure::TimedOut(timeout));
+            }
+            () = app.shutdown.cancelled() => {
+                app.queue.stop_all();
+                return Err(Failure::Look(LookError::Cancelled));
+            }
+        }
+    };
+    running.meter.enter(ScanPhase::Matching);
+    let assessment = assess(app, target, scan.target.clone(), sbom, true).await;
+    if running.cancel.is_cancelled() {
+        return Err(Failure::Look(LookError::Cancelled));
+    }
+    running.meter.enter(ScanPhase::Storing);
+    app.store
+        .put_report(&scan.environment, assessment)
+        .await
+        .map_err(Failure::Store)
+}
+
+/// Matches a bill of materials against the advisories in use.
+pub(crate) async fn assess(
+    app: &App,
+    target: Target,
+    ask_again: String,
+    sbom: model::Sbom,
+    fresh: bool,
+) -> Assessment {
+    let advisories = app.database.advisories();
+    let now = app.clock.now();
+    engine::blocking(move || {
+        let report = advisories.assess(sbom, target.describe(), now);
+        Assessment {
+            fixes: fix::fixes(&report, engine::COMPARE),
+            report: Arc::new(report),
+            target: ask_again,
+            fresh,
+        }
+    })
+    .await
+}
