@@ -1,5 +1,58 @@
 //! What the running server holds, handed to every handler and job.
 
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use model::{Clock, Warning};
+use store::Store;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    bus::Bus,
+    config::Config,
+    http::session::Attempts,
+    metrics::Metrics,
+    work::{database::Keeper, queue::Queue},
+};
+
+/// The environment of what this server looks at itself.
+pub(crate) const LOCAL: &str = "local";
+/// The demonstration's.
+pub(crate) const DEMO: &str = "demo";
+
 /// The running server.
-#[derive(Debug)]
-pub(crate) struct App {}
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) started: Timestamp,
+    /// This machine's name.
+    pub(crate) host: String,
+    pub(crate) store: Store,
+    pub(crate) bus: Bus,
+    pub(crate) queue: Queue,
+    pub(crate) database: Keeper,
+    pub(crate) metrics: Metrics,
+    pub(crate) sign_in_attempts: Attempts,
+    /// Container engines that are here but did not answer.
+    pub(crate) unreachable: Mutex<Vec<Warning>>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Where advisory updates come from, for people to read.
+    pub(crate) fn update_from(&self) -> String {
+        let url = self.config.advisories.url.as_str();
+        if url.is_empty() {
+            crate::work::advisories::PUBLIC_URL.to_owned()
+        } else {
+            url.to_owned()
+        }
+    }
+}

@@ -53,7 +53,10 @@ impl Bus {
 
     pub(crate) fn publish(&self, event: &Event) {
         let data = serde_json::to_string(event).expect("invariant: events are plain data");
-        let mut past = self.past.lock().expect("invariant: no panic under the lock");
+        let mut past = self
+            .past
+            .lock()
+            .expect("invariant: no panic under the lock");
         past.last += 1;
         let numbered = Numbered {
             number: past.last,
@@ -76,7 +79,10 @@ impl Bus {
 
     /// Listens from now on; `last_seen` is the last `id` heard before.
     pub(crate) fn subscribe(&self, last_seen: Option<&str>) -> Subscription {
-        let past = self.past.lock().expect("invariant: no panic under the lock");
+        let past = self
+            .past
+            .lock()
+            .expect("invariant: no panic under the lock");
         let missed = match last_seen {
             None => Some(Vec::new()),
             Some(id) => self.after(&past, id),
@@ -94,7 +100,10 @@ impl Bus {
         if epoch.parse() != Ok(self.epoch) || number > past.last {
             return None;
         }
-        let oldest = past.events.front().map_or(past.last + 1, |event| event.number);
+        let oldest = past
+            .events
+            .front()
+            .map_or(past.last + 1, |event| event.number);
         if number + 1 < oldest {
             return None;
         }

@@ -218,12 +218,7 @@ fn overlay(base: &mut Value, over: Value) {
     }
 }
 
-fn set(
-    value: &mut Value,
-    path: &[String],
-    leaf: Value,
-    variable: &str,
-) -> Result<(), ConfigError> {
+fn set(value: &mut Value, path: &[String], leaf: Value, variable: &str) -> Result<(), ConfigError> {
     let Some((first, rest)) = path.split_first() else {
         *value = leaf;
         return Ok(());
@@ -276,17 +271,20 @@ impl fmt::Display for Interval {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
-const SIZE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const SIZE_UNITS: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
 
 impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        number_and_unit(text, &SIZE_UNITS)
-            .map(Self)
-            .ok_or_else(|| {
-                format!("'{text}' is no size (expected a number and B, KiB, MiB or GiB: 64MiB)")
-            })
+        number_and_unit(text, &SIZE_UNITS).map(Self).ok_or_else(|| {
+            format!("'{text}' is no size (expected a number and B, KiB, MiB or GiB: 64MiB)")
+        })
     }
 }
 
@@ -303,11 +301,7 @@ fn number_and_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.trim().parse::<u64>().ok()?.checked_mul(*scale)
 }
 
-fn print_with_unit(
-    f: &mut fmt::Formatter<'_>,
-    value: u64,
-    units: &[(&str, u64)],
-) -> fmt::Result {
+fn print_with_unit(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
     let (unit, scale) = units
         .iter()
         .find(|(_, scale)| value >= *scale && value.is_multiple_of(*scale))
@@ -373,7 +367,9 @@ mod tests {
     #[test]
     fn refusals_name_the_key_and_what_is_allowed() {
         let refusal = |yaml: &str, pairs: &[(&str, &str)]| {
-            Config::read(yaml, variables(pairs)).unwrap_err().to_string()
+            Config::read(yaml, variables(pairs))
+                .unwrap_err()
+                .to_string()
         };
         let cases = [
             refusal("scan:\n  machin: true", &[]),

@@ -5,4 +5,249 @@
 //! decides when those things happen, keeps what they say and shows it.
 
 mod app;
-pub mod http;
+mod bus;
+pub mod config;
+mod demo;
+mod http;
+mod metrics;
+mod secret;
+mod work;
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use api::database::DatabaseProblem;
+use axum::Router;
+use model::Clock;
+use store::{Store, StoreError};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use config::{Config, ConfigError};
+pub use http::openapi;
+
+use crate::{
+    app::{App, LOCAL},
+    work::{advisories::Advisories, database::Keeper, discovery, queue},
+};
+
+/// How long work under way may take to end once the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why the server could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("make the folder {}", path.display())]
+    MakeFolder {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("open the embedded advisories")]
+    Advisories(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("make a sign-in link")]
+    Random(#[source] getrandom::Error),
+    #[error("answer requests")]
+    Serve(#[source] std::io::Error),
+}
+
+/// A server that is ready to answer, and listening already.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// Starts a server and runs it until `shutdown` is cancelled. `ready` is
+/// told the one-time sign-in link once the server listens.
+pub async fn run(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+    ready: impl FnOnce(&str),
+) -> Result<(), ServeError> {
+    let server = Server::start(config, clock, shutdown).await?;
+    ready(&server.sign_in_link().await?);
+    server.run().await
+}
+
+impl Server {
+    /// Opens the store and the advisories and binds the address. Nothing
+    /// is answered and no job runs before [`Self::run`].
+    pub async fn start(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        shutdown: CancellationToken,
+    ) -> Result<Self, ServeError> {
+        config.check()?;
+        for path in [&config.data_dir, &config.cache_dir] {
+            make_private_folder(path)?;
+        }
+        let listener =
+            TcpListener::bind(config.listen)
+                .await
+                .map_err(|source| ServeError::Listen {
+                    address: config.listen,
+                    source,
+                })?;
+        let address = listener.local_addr().map_err(ServeError::Serve)?;
+        let store = Store::open(&config.data_dir.join("seawall.db")).await?;
+        let host = host_name();
+        store.ensure_environment(LOCAL, &host, false).await?;
+        let requeued = store.requeue_scans().await?;
+        if requeued > 0 {
+            tracing::info!(scans = requeued, "taking up scans a stop interrupted");
+        }
+        let (advisories, problem) = open_advisories(&config, clock.as_ref()).await?;
+        let started = clock.now();
+        Ok(Self {
+            app: Arc::new(App {
+                config,
+                clock,
+                started,
+                host,
+                store,
+                bus: bus::Bus::new(started),
+                queue: queue::Queue::default(),
+                database: Keeper::new(advisories, problem),
+                metrics: metrics::Metrics::default(),
+                sign_in_attempts: http::session::Attempts::default(),
+                unreachable: Mutex::default(),
+                tasks: TaskTracker::new(),
+                shutdown,
+            }),
+            listener,
+            address,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new link that signs one browser in, once.
+    pub async fn sign_in_link(&self) -> Result<String, ServeError> {
+        let token = secret::Token::new().map_err(ServeError::Random)?;
+        let now = self.app.clock.now();
+        let expires = now + self.app.config.session.link_lifetime.0;
+        self.app
+            .store
+            .put_sign_in_link(token.hash(), now, expires)
+            .await?;
+        // After '#', the token stays out of every log on the way.
+        Ok(format!(
+            "http://{}/sign-in#token={}",
+            self.address,
+            token.reveal()
+        ))
+    }
+
+    /// The routes alone, for callers that bring their own transport.
+    pub fn router(&self) -> Router {
+        http::router(Arc::clone(&self.app))
+    }
+
+    /// Starts the background jobs.
+    pub async fn start_jobs(&self) -> Result<(), ServeError> {
+        let app = &self.app;
+        queue::start(app);
+        app.tasks.spawn(work::database::run(Arc::clone(app)));
+        app.tasks.spawn(discovery::run(Arc::clone(app)));
+        if app.config.demo {
+            demo::add(app).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers requests and runs jobs until told to stop, then lets work
+    /// under way end.
+    pub async fn run(self) -> Result<(), ServeError> {
+        self.start_jobs().await?;
+        let router = self.router();
+        let app = self.app;
+        tracing::info!(address = %self.address, "listening");
+        let stopping = app.shutdown.clone();
+        let served =
+            axum::serve(self.listener, router).with_graceful_shutdown(stopping.cancelled_owned());
+        let deadline = async {
+            app.shutdown.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        let outcome = tokio::select! {
+            outcome = served.into_future() => outcome,
+            () = deadline => Ok(()),
+        };
+        // Whatever ended the listener ends the jobs too.
+        app.shutdown.cancel();
+        app.tasks.close();
+        if tokio::time::timeout(DRAIN, app.tasks.wait()).await.is_err() {
+            tracing::warn!("some jobs did not end in time");
+        }
+        app.store.close().await;
+        tracing::info!("stopped");
+        outcome.map_err(ServeError::Serve)
+    }
+}
+
+/// Advisories that cannot be opened must not keep the server down: the
+/// embedded ones stand in, and the dashboard says so.
+async fn open_advisories(
+    config: &Config,
+    clock: &dyn Clock,
+) -> Result<(Advisories, Option<DatabaseProblem>), ServeError> {
+    let dir = config.advisories_dir();
+    let opened = work::engine::blocking(move || Advisories::open(&dir)).await;
+    match opened {
+        Ok(advisories) => Ok((advisories, None)),
+        Err(error) => {
+            tracing::warn!(error = %model::error::chain(&error), "advisory database not usable");
+            let problem = DatabaseProblem {
+                message: model::error::chain(&error),
+                advice: "update or import again to replace it".to_owned(),
+                at: clock.now(),
+            };
+            let starter = work::engine::blocking(Advisories::starter)
+                .await
+                .map_err(|error| ServeError::Advisories(Box::new(error)))?;
+            Ok((starter, Some(problem)))
+        }
+    }
+}
+
+/// Only the server's own user may read what is found.
+fn make_private_folder(path: &std::path::Path) -> Result<(), ServeError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| ServeError::MakeFolder {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn host_name() -> String {
+    ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .into_iter()
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .map(|name| name.trim().to_owned())
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| "this machine".to_owned())
+}

@@ -99,8 +99,11 @@ impl Metrics {
         let kinds = [("counter", &counters[..]), ("gauge", &gauges[..])];
         for (kind, values) in kinds {
             for (name, help, value) in values {
-                writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")
-                    .expect("invariant: writing to a string cannot fail");
+                writeln!(
+                    text,
+                    "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
+                )
+                .expect("invariant: writing to a string cannot fail");
             }
         }
         text

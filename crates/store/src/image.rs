@@ -65,6 +65,8 @@ pub struct ImageFilter {
     pub kinds: Vec<TargetKind>,
     pub severities: Vec<Severity>,
     pub partial: Option<bool>,
+    /// Whether the last attempt to scan it failed.
+    pub failed: Option<bool>,
     pub fixable: Option<bool>,
     pub package: Option<String>,
     pub vulnerability: Option<String>,
@@ -170,6 +172,13 @@ impl ImageFilter {
                 " AND image.warnings > 0"
             } else {
                 " AND image.warnings = 0"
+            });
+        }
+        if let Some(failed) = self.failed {
+            query.push(if failed {
+                " AND image.last_error IS NOT NULL"
+            } else {
+                " AND image.last_error IS NULL"
             });
         }
         if let Some(fixable) = self.fixable {
@@ -363,6 +372,30 @@ impl Store {
             " GROUP BY {column} ORDER BY COUNT(*) DESC, {column}"
         ));
         tallies(&query.build().fetch_all(&self.readers).await?)
+    }
+
+    /// How many images have a finding of each severity, could not be read
+    /// whole, and have something an upgrade would close.
+    pub async fn image_flags(&self, scope: &Scope) -> Result<(Counts, u64, u64), StoreError> {
+        let sums = COUNT_COLUMNS
+            .split(", ")
+            .map(|column| {
+                format!("COALESCE(SUM(CASE WHEN {column} > 0 THEN 1 ELSE 0 END), 0) AS {column}")
+            })
+            .collect::<Vec<_>>()
+            .join(", ");
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT COALESCE(SUM(CASE WHEN warnings > 0 THEN 1 ELSE 0 END), 0) AS partly,
+                    COALESCE(SUM(CASE WHEN fixable > 0 THEN 1 ELSE 0 END), 0) AS mendable, ",
+        );
+        query.push(sums).push(" FROM image WHERE ");
+        scope.constrain(&mut query, "environment_id");
+        let row = query.build().fetch_one(&self.readers).await?;
+        Ok((
+            Counts::read(&row)?,
+            row.count("partly")?,
+            row.count("mendable")?,
+        ))
     }
 
     /// The configuration digests known in an environment: images that

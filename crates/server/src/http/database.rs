@@ -2,22 +2,36 @@
 
 use api::Database;
 use axum::{Json, body::Body, extract::State, http::StatusCode};
+use tokio::io::AsyncWriteExt as _;
+use tokio_stream::StreamExt as _;
 
 use super::{Shared, error::ApiError};
+use crate::work::{
+    database::{self, Busy, Errand},
+    engine,
+};
+
+fn busy(_: Busy) -> ApiError {
+    ApiError::conflict(
+        "database_busy",
+        "an update or import is running; wait for it to end",
+    )
+}
 
 /// What the advisory database knows and what is being done to it.
 #[utoipa::path(get, path = "/database", tag = "database",
     responses((status = 200, body = Database)))]
-pub(crate) async fn read(State(_app): Shared) -> Result<Json<Database>, ApiError> {
-    Err(ApiError::not_found("x"))
+pub(crate) async fn read(State(app): Shared) -> Result<Json<Database>, ApiError> {
+    Ok(Json(app.database.describe(&app)))
 }
 
 /// Bring it up to date from its source, in the background.
 #[utoipa::path(post, path = "/database/update", tag = "database",
     responses((status = 202, body = Database, description = "started"),
         (status = 409, description = "an update or import is running")))]
-pub(crate) async fn update(State(_app): Shared) -> Result<(StatusCode, Json<Database>), ApiError> {
-    Err(ApiError::not_found("x"))
+pub(crate) async fn update(State(app): Shared) -> Result<(StatusCode, Json<Database>), ApiError> {
+    database::start(&app, Errand::Update).map_err(busy)?;
+    Ok((StatusCode::ACCEPTED, Json(app.database.describe(&app))))
 }
 
 /// Import a file: a zip of OSV records or a bundle made by
@@ -28,8 +42,40 @@ pub(crate) async fn update(State(_app): Shared) -> Result<(StatusCode, Json<Data
         (status = 409, description = "an update or import is running"),
         (status = 413, description = "the file is too large")))]
 pub(crate) async fn import(
-    State(_app): Shared,
-    _body: Body,
+    State(app): Shared,
+    body: Body,
 ) -> Result<(StatusCode, Json<Database>), ApiError> {
-    Err(ApiError::not_found("x"))
+    let folder = app.config.data_dir.clone();
+    let internal = |error: std::io::Error| ApiError::internal(&error);
+    let file = engine::blocking(move || {
+        tempfile::Builder::new()
+            .prefix("import-")
+            .tempfile_in(folder)
+    })
+    .await
+    .map_err(internal)?;
+    let limit = app.config.advisories.max_upload;
+    let mut out = tokio::fs::File::from_std(file.reopen().map_err(internal)?);
+    let mut received = 0_u64;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk
+            .map_err(|_cut| ApiError::invalid("body", "the upload was cut off before its end"))?;
+        received += chunk.len() as u64;
+        if received > limit.0 {
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("the file is larger than {limit} (advisories.max_upload)"),
+            ));
+        }
+        out.write_all(&chunk).await.map_err(internal)?;
+    }
+    if received == 0 {
+        return Err(ApiError::invalid("body", "the file is empty"));
+    }
+    out.flush().await.map_err(internal)?;
+    drop(out);
+    database::start(&app, Errand::Import(file)).map_err(busy)?;
+    Ok((StatusCode::ACCEPTED, Json(app.database.describe(&app))))
 }

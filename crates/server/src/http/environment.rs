@@ -3,13 +3,26 @@
 use api::{Environment, environment::DemoStarted};
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{Shared, error::ApiError};
+use super::{Shared, error::ApiError, severity};
+use crate::{app::DEMO, demo};
 
 /// All environments.
 #[utoipa::path(get, path = "/environments", tag = "environments",
     responses((status = 200, body = Vec<Environment>)))]
-pub(crate) async fn list(State(_app): Shared) -> Result<Json<Vec<Environment>>, ApiError> {
-    Err(ApiError::not_found("x"))
+pub(crate) async fn list(State(app): Shared) -> Result<Json<Vec<Environment>>, ApiError> {
+    let environments = app.store.environments().await?;
+    Ok(Json(
+        environments
+            .into_iter()
+            .map(|environment| Environment {
+                id: environment.name,
+                name: environment.title,
+                demo: environment.demo,
+                images: environment.images,
+                counts: severity::counts(environment.counts),
+            })
+            .collect(),
+    ))
 }
 
 /// Add the demonstration environment: made-up images, really built and
@@ -17,14 +30,25 @@ pub(crate) async fn list(State(_app): Shared) -> Result<Json<Vec<Environment>>, 
 #[utoipa::path(post, path = "/demo", tag = "environments",
     responses((status = 202, body = DemoStarted, description = "started")))]
 pub(crate) async fn add_demo(
-    State(_app): Shared,
+    State(app): Shared,
 ) -> Result<(StatusCode, Json<DemoStarted>), ApiError> {
-    Err(ApiError::not_found("x"))
+    let scans = demo::add(&app)
+        .await
+        .map_err(|error| ApiError::internal(&error))?;
+    let started = DemoStarted {
+        environment: DEMO.to_owned(),
+        scans,
+    };
+    Ok((StatusCode::ACCEPTED, Json(started)))
 }
 
 /// Remove the demonstration environment and every row of it.
 #[utoipa::path(delete, path = "/demo", tag = "environments",
     responses((status = 204, description = "removed")))]
-pub(crate) async fn remove_demo(State(_app): Shared) -> Result<(), ApiError> {
-    Err(ApiError::not_found("x"))
+pub(crate) async fn remove_demo(State(app): Shared) -> Result<StatusCode, ApiError> {
+    demo::remove(&app)
+        .await
+        .map_err(|error| ApiError::internal(&error))?;
+    app.bus.publish(&api::Event::Resync);
+    Ok(StatusCode::NO_CONTENT)
 }

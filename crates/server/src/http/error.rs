@@ -107,6 +107,15 @@ impl IntoResponse for ApiError {
     }
 }
 
+impl From<store::StoreError> for ApiError {
+    fn from(error: store::StoreError) -> Self {
+        match error {
+            store::StoreError::Cursor(error) => Self::invalid("cursor", error.to_string()),
+            error => Self::internal(&error),
+        }
+    }
+}
+
 /// The body of a refused request.
 pub(crate) fn problem(
     status: StatusCode,

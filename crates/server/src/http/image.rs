@@ -1,38 +1,146 @@
 //! Images and what is in them.
 
 use api::{
-    Facets, Finding, Image, ImageDetail, Layers, Package, Page, Scan,
+    Facets, Finding, Image, ImageDetail, ImageRef, Layers, Package, Page, Scan,
     finding::FindingQuery,
-    image::{ImagePackageQuery, ImageQuery, ReportQuery},
+    image::{ImagePackageQuery, ImageQuery, ImageSort, ReportFormat, ReportQuery},
+    layer::LayerTotals,
     overview::OverviewQuery,
     scan::ScanQuery,
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
-    response::Response,
+    extract::{Path, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use store::{FindingColumn, ImageColumn, ImageFilter, ImageKey, PackageFilter, ScanFilter, Scope};
+
+use super::{
+    Shared,
+    error::ApiError,
+    finding, overview,
+    query::{self, Query},
+    scan, severity,
+};
+use crate::{
+    app::App,
+    work::{engine, queue},
 };
 
-use super::{Shared, error::ApiError};
+/// The most upgrades shown beside one image.
+const FIXES: u32 = 10;
+
+pub(crate) fn reference(key: &ImageKey) -> ImageRef {
+    ImageRef {
+        id: key.id.clone(),
+        environment: key.environment.clone(),
+        kind: key.kind.into(),
+        name: key.name.clone(),
+    }
+}
+
+pub(crate) fn wire(image: store::Image) -> Image {
+    Image {
+        id: image.key.id,
+        environment: image.key.environment,
+        kind: image.key.kind.into(),
+        name: image.key.name,
+        digest: image.digest,
+        config_digest: image.config_digest,
+        tags: image.tags,
+        platform: image.platform,
+        os: image.os.map(Into::into),
+        layers: image.layers,
+        size_bytes: image.size_bytes,
+        packages: image.packages,
+        counts: severity::counts(image.counts),
+        fixable: image.fixable,
+        kev: image.kev,
+        suppressed: image.suppressed,
+        partial: image.warnings > 0,
+        warnings: image.warnings,
+        starter_only: image.starter_only,
+        first_scanned: image.first_scanned,
+        last_scanned: image.last_scanned,
+        assessed: image.assessed,
+        scanning: image.scanning,
+        last_error: image.last_error,
+    }
+}
+
+pub(super) async fn everywhere(app: &App) -> Result<Scope, ApiError> {
+    Ok(app.store.scope(None).await?)
+}
+
+async fn find(app: &App, scope: &Scope, id: &str) -> Result<store::Image, ApiError> {
+    app.store
+        .image(scope, id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("image"))
+}
 
 /// Every scanned target.
 #[utoipa::path(get, path = "/images", tag = "images", params(ImageQuery),
     responses((status = 200, body = Page<Image>)))]
 pub(crate) async fn list(
-    State(_app): Shared,
-    Query(_query): Query<ImageQuery>,
+    State(app): Shared,
+    Query(query): Query<ImageQuery>,
 ) -> Result<Json<Page<Image>>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let request = query::page(query.cursor, query.limit)?;
+    let filter = ImageFilter {
+        text: query::text(query.q),
+        kinds: query::list("kind", query.kind.as_deref(), |word| match word {
+            "image" => Ok(model::TargetKind::Image),
+            "rootfs" => Ok(model::TargetKind::Rootfs),
+            "sbom" => Ok(model::TargetKind::Sbom),
+            _ => Err(format!(
+                "unknown kind '{word}' (expected image, rootfs or sbom)"
+            )),
+        })?,
+        severities: query::words("severity", query.severity.as_deref())?,
+        partial: query.partial,
+        failed: None,
+        fixable: query.fixable,
+        package: query.package,
+        vulnerability: query.vulnerability,
+    };
+    let sort = match query.sort.unwrap_or_default() {
+        ImageSort::Severity => store::ImageSort::Severity,
+        ImageSort::Name => store::ImageSort::Name,
+        ImageSort::NameDescending => store::ImageSort::NameDescending,
+        ImageSort::Newest => store::ImageSort::Newest,
+        ImageSort::Oldest => store::ImageSort::Oldest,
+        ImageSort::Packages => store::ImageSort::Packages,
+    };
+    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let page = app.store.images(&scope, &filter, sort, &request).await?;
+    Ok(Json(query::wire(page, wire)))
 }
 
 /// What the list of images can be narrowed to.
 #[utoipa::path(get, path = "/images/facets", tag = "images", params(OverviewQuery),
     responses((status = 200, body = Facets)))]
 pub(crate) async fn facets(
-    State(_app): Shared,
-    Query(_query): Query<OverviewQuery>,
+    State(app): Shared,
+    Query(query): Query<OverviewQuery>,
 ) -> Result<Json<Facets>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let kinds = app.store.image_tallies(&scope, ImageColumn::Kind).await?;
+    let environments = app
+        .store
+        .image_tallies(&scope, ImageColumn::Environment)
+        .await?;
+    let (severities, partial, fixable) = app.store.image_flags(&scope).await?;
+    Ok(Json(Facets {
+        facets: vec![
+            severity::facet(severities),
+            severity::tallied("kind", kinds),
+            severity::flag("fixable", fixable),
+            severity::flag("partial", partial),
+            severity::tallied("environment", environments),
+        ],
+    }))
 }
 
 /// One image.
@@ -40,18 +148,42 @@ pub(crate) async fn facets(
     params(("id" = String, Path, description = "the image's id")),
     responses((status = 200, body = ImageDetail)))]
 pub(crate) async fn read(
-    State(_app): Shared,
-    Path(_id): Path<String>,
+    State(app): Shared,
+    Path(id): Path<String>,
 ) -> Result<Json<ImageDetail>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let scope = everywhere(&app).await?;
+    let image = find(&app, &scope, &id).await?;
+    let document = app
+        .store
+        .image_document(&scope, &id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("image"))?;
+    let fixes = app.store.top_fixes(&scope, Some(&id), FIXES).await?;
+    Ok(Json(ImageDetail {
+        target: image.target.clone(),
+        generation: image.generation.clone(),
+        image: wire(image),
+        config: document.config.map(Into::into),
+        warnings: document.warnings.into_iter().map(Into::into).collect(),
+        top_fixes: fixes.into_iter().map(overview::top_fix).collect(),
+    }))
 }
 
 /// Forget an image and all that is known of it.
 #[utoipa::path(delete, path = "/images/{id}", tag = "images",
     params(("id" = String, Path, description = "the image's id")),
     responses((status = 204, description = "forgotten")))]
-pub(crate) async fn delete(State(_app): Shared, Path(_id): Path<String>) -> Result<(), ApiError> {
-    Err(ApiError::not_found("x"))
+pub(crate) async fn delete(
+    State(app): Shared,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let scope = everywhere(&app).await?;
+    app.store
+        .delete_image(&scope, &id, app.clock.now())
+        .await?
+        .ok_or_else(|| ApiError::not_found("image"))?;
+    app.bus.publish(&api::Event::ImageRemoved { id });
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// An image's findings.
@@ -59,11 +191,18 @@ pub(crate) async fn delete(State(_app): Shared, Path(_id): Path<String>) -> Resu
     params(("id" = String, Path, description = "the image's id"), FindingQuery),
     responses((status = 200, body = Page<Finding>)))]
 pub(crate) async fn findings(
-    State(_app): Shared,
-    Path(_id): Path<String>,
-    Query(_query): Query<FindingQuery>,
+    State(app): Shared,
+    Path(id): Path<String>,
+    Query(query): Query<FindingQuery>,
 ) -> Result<Json<Page<Finding>>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let scope = everywhere(&app).await?;
+    find(&app, &scope, &id).await?;
+    let query = FindingQuery {
+        environment: None,
+        image: Some(id),
+        ..query
+    };
+    finding::page(&app, query).await
 }
 
 /// What an image's findings can be narrowed to.
@@ -71,10 +210,24 @@ pub(crate) async fn findings(
     params(("id" = String, Path, description = "the image's id")),
     responses((status = 200, body = Facets)))]
 pub(crate) async fn finding_facets(
-    State(_app): Shared,
-    Path(_id): Path<String>,
+    State(app): Shared,
+    Path(id): Path<String>,
 ) -> Result<Json<Facets>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let scope = everywhere(&app).await?;
+    let image = find(&app, &scope, &id).await?;
+    let mut facets = Vec::new();
+    for (field, column) in [
+        ("severity", FindingColumn::Severity),
+        ("kind", FindingColumn::Kind),
+        ("fixable", FindingColumn::Fixable),
+        ("layer", FindingColumn::Layer),
+    ] {
+        let tallies = app.store.finding_tallies(&scope, &id, column).await?;
+        facets.push(severity::tallied(field, tallies));
+    }
+    facets.push(severity::flag("kev", image.kev));
+    facets.push(severity::flag("suppressed", image.suppressed));
+    Ok(Json(Facets { facets }))
 }
 
 /// An image's packages, by kind and name.
@@ -82,11 +235,40 @@ pub(crate) async fn finding_facets(
     params(("id" = String, Path, description = "the image's id"), ImagePackageQuery),
     responses((status = 200, body = Page<Package>)))]
 pub(crate) async fn packages(
-    State(_app): Shared,
-    Path(_id): Path<String>,
-    Query(_query): Query<ImagePackageQuery>,
+    State(app): Shared,
+    Path(id): Path<String>,
+    Query(query): Query<ImagePackageQuery>,
 ) -> Result<Json<Page<Package>>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let request = query::page(query.cursor, query.limit)?;
+    let scope = everywhere(&app).await?;
+    find(&app, &scope, &id).await?;
+    let filter = PackageFilter {
+        text: query::text(query.q),
+        kinds: query::package_kinds(query.kind.as_deref())?,
+        layer: query.layer,
+    };
+    let page = app
+        .store
+        .image_packages(&scope, &id, &filter, &request)
+        .await?;
+    Ok(Json(query::wire(page, package)))
+}
+
+fn package(package: store::InstalledPackage) -> Package {
+    Package {
+        kind: package.kind.into(),
+        name: package.name,
+        version: package.version,
+        purl: package.purl,
+        ecosystem: package.ecosystem,
+        source: package.source,
+        architecture: package.architecture,
+        licenses: package.licenses,
+        path: package.path,
+        layer: package.layer,
+        owned_by: package.owned_by,
+        counts: severity::counts(package.counts),
+    }
 }
 
 /// An image's layers, lowest first, with what each brought.
@@ -94,10 +276,39 @@ pub(crate) async fn packages(
     params(("id" = String, Path, description = "the image's id")),
     responses((status = 200, body = Layers)))]
 pub(crate) async fn layers(
-    State(_app): Shared,
-    Path(_id): Path<String>,
+    State(app): Shared,
+    Path(id): Path<String>,
 ) -> Result<Json<Layers>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let scope = everywhere(&app).await?;
+    let (layers, unlayered) = app
+        .store
+        .layers(&scope, &id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("image"))?;
+    Ok(Json(Layers {
+        items: layers
+            .into_iter()
+            .map(|layer| api::Layer {
+                index: layer.index,
+                diff_id: layer.diff_id,
+                digest: layer.digest,
+                size_bytes: layer.size_bytes,
+                created_by: layer.created_by,
+                created: layer.created,
+                shared_with: layer.shared_with,
+                totals: totals(layer.totals),
+            })
+            .collect(),
+        unlayered: totals(unlayered),
+    }))
+}
+
+fn totals(totals: store::LayerTotals) -> LayerTotals {
+    LayerTotals {
+        packages: totals.packages,
+        counts: severity::counts(totals.counts),
+        fixable: totals.fixable,
+    }
 }
 
 /// When an image was looked at, newest first.
@@ -105,11 +316,19 @@ pub(crate) async fn layers(
     params(("id" = String, Path, description = "the image's id"), ScanQuery),
     responses((status = 200, body = Page<Scan>)))]
 pub(crate) async fn scans(
-    State(_app): Shared,
-    Path(_id): Path<String>,
-    Query(_query): Query<ScanQuery>,
+    State(app): Shared,
+    Path(id): Path<String>,
+    Query(query): Query<ScanQuery>,
 ) -> Result<Json<Page<Scan>>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let request = query::page(query.cursor, query.limit)?;
+    let scope = everywhere(&app).await?;
+    find(&app, &scope, &id).await?;
+    let filter = ScanFilter {
+        states: scan::states(query.state.as_deref())?,
+        image: Some(id),
+    };
+    let page = app.store.scans(&scope, &filter, &request).await?;
+    Ok(Json(query::wire(page, |item| scan::wire(&app, item))))
 }
 
 /// An image's whole report as a file.
@@ -118,9 +337,70 @@ pub(crate) async fn scans(
     responses((status = 200, description = "the report, as an attachment",
         content((String = "application/json"), (String = "text/csv")))))]
 pub(crate) async fn report(
-    State(_app): Shared,
-    Path(_id): Path<String>,
-    Query(_query): Query<ReportQuery>,
+    State(app): Shared,
+    Path(id): Path<String>,
+    Query(query): Query<ReportQuery>,
 ) -> Result<Response, ApiError> {
-    Err(ApiError::not_found("x"))
+    let scope = everywhere(&app).await?;
+    let image = find(&app, &scope, &id).await?;
+    let stored = app
+        .store
+        .sbom(&id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("image"))?;
+    let target = model::scan::Target {
+        kind: stored.image.kind,
+        name: stored.image.name,
+    };
+    let assessed = queue::assess(&app, target, stored.target, stored.sbom, false).await;
+    let (format, mime, extension) = match query.format.unwrap_or_default() {
+        ReportFormat::Json => (report::Format::Json, "application/json", "json"),
+        ReportFormat::Sarif => (report::Format::Sarif, "application/sarif+json", "sarif"),
+        ReportFormat::Cyclonedx => (
+            report::Format::Cyclonedx,
+            "application/vnd.cyclonedx+json",
+            "cdx.json",
+        ),
+        ReportFormat::Spdx => (report::Format::Spdx, "application/spdx+json", "spdx.json"),
+        ReportFormat::Csv => (report::Format::Csv, "text/csv; charset=utf-8", "csv"),
+    };
+    let mut report = (*assessed.report).clone();
+    report.scanned = image.last_scanned;
+    let options = report::WriteOptions {
+        width: None,
+        color: false,
+        hyperlinks: false,
+        show_suppressed: true,
+        list_packages: true,
+        now: app.clock.now(),
+        compare_versions: engine::COMPARE,
+    };
+    let bytes = engine::blocking(move || {
+        let mut bytes = Vec::new();
+        report::write(format, &report, &options, &mut bytes).map(|()| bytes)
+    })
+    .await
+    .map_err(|error| ApiError::internal(&error))?;
+    let disposition = format!(
+        "attachment; filename=\"{}.{extension}\"",
+        file_name(&image.key.name)
+    );
+    let mut response = ([(header::CONTENT_TYPE, mime)], bytes).into_response();
+    if let Ok(value) = HeaderValue::from_str(&disposition) {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}
+
+/// A name made of what every file system and header takes.
+fn file_name(name: &str) -> String {
+    name.chars()
+        .take(80)
+        .map(|character| match character {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' => character,
+            _ => '_',
+        })
+        .collect()
 }

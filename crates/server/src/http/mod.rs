@@ -5,7 +5,14 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::State};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    http::header,
+    middleware::{from_fn, from_fn_with_state},
+    response::IntoResponse,
+    routing::get,
+};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -17,16 +24,22 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::app::App;
 
+pub(crate) mod dashboard;
 pub(crate) mod database;
+pub(crate) mod envelope;
 pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod finding;
+pub(crate) mod guard;
+pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod overview;
+pub(crate) mod query;
 pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod session;
+pub(crate) mod severity;
 pub(crate) mod vulnerability;
 
 /// What every handler is given.
@@ -34,6 +47,9 @@ pub(crate) type Shared = State<Arc<App>>;
 
 /// Where the contract's paths begin.
 pub(crate) const API_PREFIX: &str = "/api/v1";
+
+/// The largest JSON body that is read.
+const MAX_BODY: usize = 64 * 1024;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -64,37 +80,41 @@ impl Modify for Contract {
     }
 }
 
+/// What anybody may ask. Everything else needs a session.
+fn open_operations() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(session::sign_in))
+}
+
 fn operations() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(ApiDocument::openapi()).nest(
-        API_PREFIX,
-        OpenApiRouter::new()
-            .routes(routes!(session::read, session::sign_in, session::sign_out))
-            .routes(routes!(overview::read))
-            .routes(routes!(overview::changes))
-            .routes(routes!(image::list))
-            .routes(routes!(image::facets))
-            .routes(routes!(image::read, image::delete))
-            .routes(routes!(image::findings))
-            .routes(routes!(image::finding_facets))
-            .routes(routes!(image::packages))
-            .routes(routes!(image::layers))
-            .routes(routes!(image::scans))
-            .routes(routes!(image::report))
-            .routes(routes!(finding::list))
-            .routes(routes!(finding::facets))
-            .routes(routes!(vulnerability::list))
-            .routes(routes!(vulnerability::facets))
-            .routes(routes!(vulnerability::read))
-            .routes(routes!(scan::list, scan::create))
-            .routes(routes!(scan::read, scan::cancel))
-            .routes(routes!(event::stream))
-            .routes(routes!(database::read))
-            .routes(routes!(database::update))
-            .routes(routes!(database::import))
-            .routes(routes!(environment::list))
-            .routes(routes!(environment::add_demo, environment::remove_demo))
-            .routes(routes!(search::search)),
-    )
+    OpenApiRouter::new()
+        .routes(routes!(session::read, session::sign_out))
+        .routes(routes!(overview::read))
+        .routes(routes!(overview::changes))
+        .routes(routes!(image::list))
+        .routes(routes!(image::facets))
+        .routes(routes!(image::read, image::delete))
+        .routes(routes!(image::findings))
+        .routes(routes!(image::finding_facets))
+        .routes(routes!(image::packages))
+        .routes(routes!(image::layers))
+        .routes(routes!(image::scans))
+        .routes(routes!(image::report))
+        .routes(routes!(finding::list))
+        .routes(routes!(finding::facets))
+        .routes(routes!(vulnerability::list))
+        .routes(routes!(vulnerability::facets))
+        .routes(routes!(vulnerability::read))
+        .routes(routes!(scan::list, scan::create))
+        .routes(routes!(scan::read, scan::cancel))
+        .routes(routes!(event::stream))
+        .routes(routes!(database::read))
+        .routes(routes!(database::update))
+        .routes(routes!(environment::list))
+        .routes(routes!(environment::add_demo, environment::remove_demo))
+        .routes(routes!(search::search))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        // Its body is a file, bounded by the handler as it streams.
+        .routes(routes!(database::import))
 }
 
 /// `get_images_id_findings`: unique because method and path are.
@@ -112,7 +132,9 @@ fn operation_id(method: &str, path: &str) -> String {
 
 /// The contract, as JSON text.
 pub fn openapi() -> String {
-    let (_, mut document) = operations().split_for_parts();
+    let all = OpenApiRouter::<Arc<App>>::with_openapi(ApiDocument::openapi())
+        .nest(API_PREFIX, operations().merge(open_operations()));
+    let (_, mut document) = all.split_for_parts();
     let problem = ResponseBuilder::new()
         .description("what went wrong")
         .content(
@@ -144,6 +166,29 @@ pub fn openapi() -> String {
 }
 
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let (router, _) = operations().split_for_parts();
-    router.with_state(app)
+    let (guarded, _) = operations().split_for_parts();
+    let (open, _) = open_operations().split_for_parts();
+    let signed_in = from_fn_with_state(Arc::clone(&app), guard::signed_in);
+    let guarded = Router::new()
+        .nest(API_PREFIX, guarded)
+        .route("/api/v1/openapi.json", get(contract))
+        .route("/metrics", get(health::metrics))
+        .route_layer(signed_in);
+    let open = Router::new()
+        .nest(API_PREFIX, open.layer(DefaultBodyLimit::max(MAX_BODY)))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .fallback(dashboard::serve);
+    open.merge(guarded)
+        .layer(from_fn(guard::same_site))
+        .layer(from_fn(guard::known_host))
+        .layer(from_fn_with_state(Arc::clone(&app), envelope::wrap))
+        .with_state(app)
+}
+
+async fn contract() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        api::OPENAPI_JSON,
+    )
 }

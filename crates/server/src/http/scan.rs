@@ -1,25 +1,112 @@
 //! Scans: asking for one, watching it, stopping it.
 
+use std::str::FromStr as _;
+
 use api::{
-    Page, Scan,
-    scan::{NewScan, ScanQuery},
+    Page, Scan, ScanState,
+    scan::{NewScan, ScanError, ScanOutcome, ScanQuery, ScanTrigger},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
 };
+use store::{PageRequest, ScanEnd, ScanFilter, ScanOrigin, Scope};
 
-use super::{Shared, error::ApiError};
+use super::{
+    Shared,
+    error::ApiError,
+    image,
+    query::{self, Body, Query},
+    severity,
+};
+use crate::{
+    app::{App, LOCAL},
+    work::{engine::Target, queue},
+};
+
+/// The longest target that is read.
+const MAX_TARGET: usize = 1024;
+/// Active scans shown at once.
+const ACTIVE: u32 = 20;
+
+pub(crate) fn wire(app: &App, scan: store::Scan) -> Scan {
+    Scan {
+        progress: app.queue.progress(&scan.id),
+        id: scan.id,
+        environment: scan.environment,
+        target: scan.target,
+        name: scan.name,
+        platform: scan.platform,
+        trigger: match scan.origin {
+            ScanOrigin::User => ScanTrigger::User,
+            ScanOrigin::Start => ScanTrigger::Start,
+            ScanOrigin::Schedule => ScanTrigger::Schedule,
+            ScanOrigin::Demo => ScanTrigger::Demo,
+        },
+        state: match scan.state {
+            store::ScanState::Queued => ScanState::Queued,
+            store::ScanState::Running => ScanState::Running,
+            store::ScanState::Done => ScanState::Done,
+            store::ScanState::Failed => ScanState::Failed,
+            store::ScanState::Cancelled => ScanState::Cancelled,
+        },
+        error: scan.error.map(|message| ScanError {
+            message,
+            advice: scan.advice,
+        }),
+        created: scan.created,
+        started: scan.started,
+        finished: scan.finished,
+        image: scan.image.as_ref().map(image::reference),
+        outcome: scan.outcome.map(|outcome| ScanOutcome {
+            packages: outcome.packages,
+            counts: severity::counts(outcome.counts),
+            new: outcome.new,
+            resolved: outcome.resolved,
+            warnings: outcome.warnings,
+        }),
+    }
+}
+
+pub(crate) fn states(text: Option<&str>) -> Result<Vec<store::ScanState>, ApiError> {
+    query::list("state", text, |word| {
+        store::ScanState::parse(word).ok_or_else(|| {
+            format!("unknown state '{word}' (expected queued, running, done, failed or cancelled)")
+        })
+    })
+}
+
+/// Scans queued or running, running ones first.
+pub(crate) async fn active(app: &App, scope: &Scope) -> Result<store::Page<store::Scan>, ApiError> {
+    let filter = ScanFilter {
+        states: vec![store::ScanState::Queued, store::ScanState::Running],
+        image: None,
+    };
+    let mut page = app
+        .store
+        .scans(scope, &filter, &PageRequest::first(ACTIVE))
+        .await?;
+    page.items
+        .sort_by_key(|scan| scan.state != store::ScanState::Running);
+    Ok(page)
+}
 
 /// Scans, newest first.
 #[utoipa::path(get, path = "/scans", tag = "scans", params(ScanQuery),
     responses((status = 200, body = Page<Scan>)))]
 pub(crate) async fn list(
-    State(_app): Shared,
-    Query(_query): Query<ScanQuery>,
+    State(app): Shared,
+    Query(query): Query<ScanQuery>,
 ) -> Result<Json<Page<Scan>>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let request = query::page(query.cursor, query.limit)?;
+    let filter = ScanFilter {
+        states: states(query.state.as_deref())?,
+        image: None,
+    };
+    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let page = app.store.scans(&scope, &filter, &request).await?;
+    Ok(Json(query::wire(page, |scan| wire(&app, scan))))
 }
 
 /// Ask for a scan. One that is already waiting for the same target is
@@ -27,10 +114,47 @@ pub(crate) async fn list(
 #[utoipa::path(post, path = "/scans", tag = "scans", request_body = NewScan,
     responses((status = 202, body = Scan, description = "queued")))]
 pub(crate) async fn create(
-    State(_app): Shared,
-    Json(_body): Json<NewScan>,
+    State(app): Shared,
+    Body(body): Body<NewScan>,
 ) -> Result<(StatusCode, Json<Scan>), ApiError> {
-    Err(ApiError::not_found("x"))
+    let text = body.target.trim();
+    if text.is_empty() || text.len() > MAX_TARGET {
+        return Err(ApiError::invalid(
+            "/target",
+            format!("expected 1 to {MAX_TARGET} bytes"),
+        ));
+    }
+    let target = Target::parse(text, &app.host)
+        .map_err(|error| ApiError::invalid("/target", model::error::chain(&error)))?;
+    if target.is_local_path() && !app.config.scan.local_paths {
+        return Err(ApiError::forbidden(
+            "local_paths_not_allowed",
+            "this server does not scan files and folders of its machine; its operator can allow \
+             it with scan.local_paths",
+        ));
+    }
+    if let Some(platform) = &body.platform {
+        model::Platform::from_str(platform)
+            .map_err(|error| ApiError::invalid("/platform", error.to_string()))?;
+    }
+    let scan = store::NewScan {
+        environment: LOCAL.to_owned(),
+        target: target.canonical(),
+        name: target.name.clone(),
+        platform: body.platform,
+        origin: ScanOrigin::User,
+        created: app.clock.now(),
+    };
+    let scan = queue::ask(&app, scan).await?;
+    Ok((StatusCode::ACCEPTED, Json(wire(&app, scan))))
+}
+
+async fn find(app: &App, id: &str) -> Result<store::Scan, ApiError> {
+    let scope = image::everywhere(app).await?;
+    app.store
+        .scan(&scope, id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("scan"))
 }
 
 /// One scan.
@@ -38,10 +162,11 @@ pub(crate) async fn create(
     params(("id" = String, Path, description = "the scan's id")),
     responses((status = 200, body = Scan)))]
 pub(crate) async fn read(
-    State(_app): Shared,
-    Path(_id): Path<String>,
+    State(app): Shared,
+    Path(id): Path<String>,
 ) -> Result<Json<Scan>, ApiError> {
-    Err(ApiError::not_found("x"))
+    let scan = find(&app, &id).await?;
+    Ok(Json(wire(&app, scan)))
 }
 
 /// Stop a scan that is queued or running.
@@ -50,8 +175,23 @@ pub(crate) async fn read(
     responses((status = 202, body = Scan, description = "stopping"),
         (status = 409, description = "it has already ended")))]
 pub(crate) async fn cancel(
-    State(_app): Shared,
-    Path(_id): Path<String>,
+    State(app): Shared,
+    Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Scan>), ApiError> {
-    Err(ApiError::not_found("x"))
+    let scan = find(&app, &id).await?;
+    match scan.state {
+        // A running scan's worker writes down the end when it gets there.
+        store::ScanState::Running if app.queue.cancel(&id) => {}
+        store::ScanState::Queued | store::ScanState::Running => {
+            queue::end_scan(&app, &id, ScanEnd::Cancelled).await;
+        }
+        store::ScanState::Done | store::ScanState::Failed | store::ScanState::Cancelled => {
+            return Err(ApiError::conflict(
+                "scan_ended",
+                "this scan has already ended",
+            ));
+        }
+    }
+    let scan = find(&app, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(wire(&app, scan))))
 }

@@ -1,13 +1,198 @@
 //! The one place where the server calls the scanning and matching
 //! engines.
 
-use std::{cmp::Ordering, path::PathBuf, sync::Arc};
+use std::{
+    cmp::Ordering,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+};
 
-use jiff::Timestamp;
-use model::{Cancel, Report, Sbom, TargetKind, VersionScheme, Warning, db::DatabaseStatus};
+use model::{Cancel, Sbom, TargetKind, VersionScheme, Warning};
+use scan::{ProgressEvent, ScanError, Source};
 
 use super::{discovery::Found, meter::Meter};
 use crate::config::Config;
 
 pub(crate) const COMPARE: fn(VersionScheme, &str, &str) -> Option<Ordering> =
     vulns::version::compare;
+
+/// How this server signs its reports.
+pub(crate) const TOOL: &str = concat!("seawall ", env!("CARGO_PKG_VERSION"));
+
+/// Runs blocking work off the async threads.
+pub(crate) async fn blocking<T, F>(work: F) -> T
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        // The work panicked; so does whoever waits for it. It cannot
+        // have been cancelled: blocking work is never aborted.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// A target that was understood.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    source: Source,
+    pub(crate) kind: TargetKind,
+    /// What it is called on the screen.
+    pub(crate) name: String,
+}
+
+/// Why a target gave no result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LookError {
+    #[error("cancelled")]
+    Cancelled,
+    #[error(transparent)]
+    Target(#[from] scan::DetectError),
+    #[error(transparent)]
+    Scan(ScanError),
+}
+
+impl LookError {
+    /// What to do about it, in one sentence, where that is known.
+    pub(crate) fn advice(&self) -> Option<String> {
+        match self {
+            Self::Scan(ScanError::Registry(_)) => Some(
+                "check the name, and that this machine reaches the registry and is signed in \
+                 (docker login)"
+                    .to_owned(),
+            ),
+            Self::Scan(ScanError::Engine(_)) => Some(
+                "check that the engine runs and that the server may open its socket".to_owned(),
+            ),
+            Self::Scan(ScanError::Open { .. }) => {
+                Some("check that the path exists and that the server may read it".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Target {
+    /// Reads what was asked for. The machine's own root goes by the
+    /// machine's name.
+    pub(crate) fn parse(text: &str, host: &str) -> Result<Self, LookError> {
+        let source = Source::detect(text)?;
+        let kind = match &source {
+            Source::Rootfs(_) => TargetKind::Rootfs,
+            Source::Sbom(_) => TargetKind::Sbom,
+            _ => TargetKind::Image,
+        };
+        let name = match &source {
+            Source::Rootfs(path) if path == Path::new("/") => host.to_owned(),
+            Source::Rootfs(path)
+            | Source::Sbom(path)
+            | Source::Archive(path)
+            | Source::Layout(path) => path.display().to_string(),
+            _ => text
+                .strip_prefix("registry:")
+                .or_else(|| text.strip_prefix("docker:"))
+                .or_else(|| text.strip_prefix("containerd:"))
+                .unwrap_or(text)
+                .to_owned(),
+        };
+        Ok(Self { source, kind, name })
+    }
+
+    /// Text that is read back as the same target, however it was asked
+    /// for.
+    pub(crate) fn canonical(&self) -> String {
+        self.source.to_string()
+    }
+
+    /// Whether it is a file or folder of this machine.
+    pub(crate) fn is_local_path(&self) -> bool {
+        matches!(
+            self.source,
+            Source::Archive(_) | Source::Layout(_) | Source::Rootfs(_) | Source::Sbom(_)
+        )
+    }
+
+    /// Whether it is this machine's own root file system.
+    fn is_machine(&self) -> bool {
+        matches!(&self.source, Source::Rootfs(path) if path == Path::new("/"))
+    }
+
+    pub(crate) fn describe(&self) -> model::scan::Target {
+        model::scan::Target {
+            kind: self.kind,
+            name: self.name.clone(),
+        }
+    }
+}
+
+pub(crate) fn options(config: &Config, target: &Target, platform: Option<&str>) -> scan::Options {
+    let mut options = scan::Options {
+        platform: platform.and_then(|text| model::Platform::from_str(text).ok()),
+        cache: Some(config.cache_dir.clone()),
+        ..scan::Options::default()
+    };
+    options
+        .registry
+        .insecure
+        .clone_from(&config.scan.insecure_registries);
+    options.registry.docker_config = docker_config();
+    options.skip.extend(config.scan.skip.iter().cloned());
+    if target.is_machine() {
+        // Our own files, and other engines' layers, are no part of the
+        // machine that holds them.
+        let own = [&config.data_dir, &config.cache_dir];
+        let own = own.into_iter().filter_map(|path| path.canonicalize().ok());
+        let engines = [
+            "/var/lib/docker",
+            "/var/lib/containerd",
+            "/var/lib/containers",
+        ];
+        options.skip.extend(
+            own.chain(engines.map(PathBuf::from))
+                .map(|path| path.to_string_lossy().into_owned()),
+        );
+    }
+    options
+}
+
+/// Docker's own configuration, where registry credentials are.
+fn docker_config() -> Option<PathBuf> {
+    let home = std::env::home_dir()?;
+    let path = home.join(".docker/config.json");
+    path.is_file().then_some(path)
+}
+
+/// Reads a target whole.
+pub(crate) fn read(
+    target: &Target,
+    options: &scan::Options,
+    meter: &Meter,
+    cancel: &Cancel,
+) -> Result<Sbom, LookError> {
+    scan::scan(&target.source, options, &Ear(meter), cancel).map_err(|error| match error {
+        ScanError::Cancelled => LookError::Cancelled,
+        error => LookError::Scan(error),
+    })
+}
+
+/// Hands the engine's progress to the meter.
+struct Ear<'a>(&'a Meter);
+
+impl scan::Progress for Ear<'_> {
+    fn report(&self, event: ProgressEvent<'_>) {
+        match event {
+            ProgressEvent::Resolved { layers, bytes } => self.0.resolved(layers, bytes),
+            ProgressEvent::LayerAdvanced { bytes, .. } => self.0.read(bytes),
+            ProgressEvent::LayerDone { cached, .. } => self.0.layer_done(cached),
+            ProgressEvent::FilesWalked { files } => self.0.walked(files),
+            ProgressEvent::LayerStarted { .. } | ProgressEvent::Note(_) => {}
+        }
+    }
+}
+
+/// Every image in this machine's container engines, and which engines
+/// would not say.
+pub(crate) fn local_images() -> (Vec<Found>, Vec<Warning>) {
+    (Vec::new(), Vec::new())
+}

@@ -38,20 +38,18 @@ pub(crate) fn fixes(report: &Report, compare: Compare) -> Vec<PackageFix> {
             .map_or(&at.name, |source| &source.name);
         let scheme = package
             .and_then(|package| package.ecosystem.as_ref())
-            .and_then(model::Ecosystem::scheme);
-        let (fix, scheme) = fixes
-            .entry((at.kind, name.clone()))
-            .or_insert_with(|| {
-                let fix = PackageFix {
-                    kind: at.kind,
-                    package: name.clone(),
-                    installed: Vec::new(),
-                    version: version.to_owned(),
-                    layer: at.layer,
-                    closes: Counts::default(),
-                };
-                (fix, scheme)
-            });
+            .and_then(model::Ecosystem::version_scheme);
+        let (fix, scheme) = fixes.entry((at.kind, name.clone())).or_insert_with(|| {
+            let fix = PackageFix {
+                kind: at.kind,
+                package: name.clone(),
+                installed: Vec::new(),
+                version: version.to_owned(),
+                layer: at.layer,
+                closes: Counts::default(),
+            };
+            (fix, scheme)
+        });
         let is_higher = scheme
             .and_then(|scheme| compare(scheme, version, &fix.version))
             .map_or(version > fix.version.as_str(), Ordering::is_gt);

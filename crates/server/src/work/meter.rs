@@ -33,7 +33,8 @@ impl Meter {
     pub(crate) fn resolved(&self, layers: usize, bytes: Option<u64>) {
         let layers = u32::try_from(layers).unwrap_or(u32::MAX);
         self.layers_total.store(layers, Ordering::Relaxed);
-        self.bytes_total.store(bytes.unwrap_or(0), Ordering::Relaxed);
+        self.bytes_total
+            .store(bytes.unwrap_or(0), Ordering::Relaxed);
         self.enter(ScanPhase::Reading);
     }
 

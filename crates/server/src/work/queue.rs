@@ -39,12 +39,16 @@ struct Running {
 
 impl Queue {
     fn running(&self) -> std::sync::MutexGuard<'_, HashMap<String, Running>> {
-        self.running.lock().expect("invariant: no panic under the lock")
+        self.running
+            .lock()
+            .expect("invariant: no panic under the lock")
     }
 
     /// How far a running scan is.
     pub(crate) fn progress(&self, id: &str) -> Option<api::scan::ScanProgress> {
-        self.running().get(id).map(|running| running.meter.progress())
+        self.running()
+            .get(id)
+            .map(|running| running.meter.progress())
     }
 
     /// Asks a running scan to stop. `false`: it is not running.
@@ -232,9 +236,13 @@ impl Failure {
 
 async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome, Failure> {
     let target = Target::parse(&scan.target, &app.host).map_err(Failure::Look)?;
-    let options = engine::options(&app.config, scan.platform.as_deref());
+    let options = engine::options(&app.config, &target, scan.platform.as_deref());
     let sbom = {
-        let (target, meter, cancel) = (target.clone(), running.meter.clone(), running.cancel.clone());
+        let (target, meter, cancel) = (
+            target.clone(),
+            running.meter.clone(),
+            running.cancel.clone(),
+        );
         let reading = engine::blocking(move || engine::read(&target, &options, &meter, &cancel));
         let timeout = app.config.scan.timeout;
         tokio::select! {
@@ -250,7 +258,7 @@ async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome,
         }
     };
     running.meter.enter(ScanPhase::Matching);
-    let assessment = assess(app, target, scan.target.clone(), sbom, true).await;
+    let assessment = assess(app, target.describe(), scan.target.clone(), sbom, true).await;
     if running.cancel.is_cancelled() {
         return Err(Failure::Look(LookError::Cancelled));
     }
@@ -264,7 +272,7 @@ async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome,
 /// Matches a bill of materials against the advisories in use.
 pub(crate) async fn assess(
     app: &App,
-    target: Target,
+    target: model::scan::Target,
     ask_again: String,
     sbom: model::Sbom,
     fresh: bool,
@@ -272,7 +280,7 @@ pub(crate) async fn assess(
     let advisories = app.database.advisories();
     let now = app.clock.now();
     engine::blocking(move || {
-        let report = advisories.assess(sbom, target.describe(), now);
+        let report = advisories.assess(sbom, target, now);
         Assessment {
             fixes: fix::fixes(&report, engine::COMPARE),
             report: Arc::new(report),

@@ -61,7 +61,7 @@ pub(super) async fn put(
         resolved: 0,
         touched: BTreeSet::new(),
     };
-    let mut moved = moved(known, &before);
+    let mut moved = moved(&before);
     let mut fresh = Vec::new();
     for finding in report.findings.iter().chain(&report.suppressed) {
         let Some(&vulnerability_id) = vulnerabilities.get(&finding.vulnerability) else {
@@ -139,12 +139,10 @@ fn place(vulnerability_id: i64, kind: &str, name: &str, path: &str) -> Place {
     )
 }
 
-/// A rebuilt image's findings have new fingerprints. Those still in the
-/// same place are the same findings, and keep their history.
-fn moved(known: &Known, before: &HashMap<String, Row>) -> HashMap<Place, String> {
-    if !known.rebuilt {
-        return HashMap::new();
-    }
+/// A rebuilt or renamed image's findings have new fingerprints. Those
+/// still in the same place are the same findings, and keep their
+/// history.
+fn moved(before: &HashMap<String, Row>) -> HashMap<Place, String> {
     before
         .iter()
         .filter(|(_, row)| row.open)

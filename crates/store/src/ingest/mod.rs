@@ -22,9 +22,6 @@ struct Known {
     id: i64,
     uid: String,
     name: String,
-    /// It goes by another digest than before: its findings carry on
-    /// under new fingerprints.
-    rebuilt: bool,
     assessed: i64,
     added: bool,
 }
@@ -129,12 +126,13 @@ async fn know(
     let kind = report.target.kind.as_str();
     let identity = identity(report);
     let tags = tags(report);
-    let name = if tags.contains(&report.target.name) {
-        report.target.name.clone()
-    } else {
-        tags.first()
-            .cloned()
-            .unwrap_or_else(|| report.target.name.clone())
+    let name = match tags.first() {
+        Some(tag)
+            if report.target.kind == TargetKind::Image && !tags.contains(&report.target.name) =>
+        {
+            tag.clone()
+        }
+        _ => report.target.name.clone(),
     };
     let now = report.scanned.as_microsecond();
 
@@ -183,7 +181,6 @@ async fn know(
             id,
             uid: row.try_get("uid")?,
             name: row.try_get("name")?,
-            rebuilt,
             assessed: row.try_get("assessed")?,
             added: false,
         });
@@ -214,7 +211,6 @@ async fn know(
         id,
         uid,
         name,
-        rebuilt: false,
         assessed: now,
         added: true,
     })

@@ -1,0 +1,394 @@
+//! Keeping the advisory database: updates, imports, and matching what is
+//! known again when it changes.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, RwLock},
+    time::Duration,
+};
+
+use api::{
+    Event,
+    database::{
+        Database, DatabaseActivity, DatabaseActivityKind, DatabaseProblem, DatabaseState,
+        ProgressUnit,
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use model::Cancel;
+use store::{ChangeKind, Counts, NewChange};
+
+use super::{
+    advisories::{Advisories, FeedProblem},
+    engine, queue,
+};
+use crate::{app::App, http, metrics};
+
+/// Older than this, a database is called stale.
+const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24 * 7);
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+const UPDATED: &str = "database.updated";
+
+/// The advisories in use and what is being done to them.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    current: RwLock<Advisories>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    activity: Option<DatabaseActivity>,
+    changed: bool,
+    problem: Option<DatabaseProblem>,
+    updated: Option<Timestamp>,
+    next_update: Option<Timestamp>,
+}
+
+/// Somebody else is at it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Busy;
+
+/// What to bring in.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    Update,
+    /// A file; it is deleted with the handle.
+    Import(tempfile::NamedTempFile),
+}
+
+impl Keeper {
+    pub(crate) fn new(advisories: Advisories, problem: Option<DatabaseProblem>) -> Self {
+        Self {
+            current: RwLock::new(advisories),
+            state: Mutex::new(State {
+                problem,
+                ..State::default()
+            }),
+        }
+    }
+
+    pub(crate) fn advisories(&self) -> Advisories {
+        self.current
+            .read()
+            .expect("invariant: no panic under the lock")
+            .clone()
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .expect("invariant: no panic under the lock")
+    }
+
+    fn begin(
+        &self,
+        kind: DatabaseActivityKind,
+        unit: ProgressUnit,
+        now: Timestamp,
+    ) -> Result<(), Busy> {
+        let mut state = self.state();
+        if state.activity.is_some() {
+            return Err(Busy);
+        }
+        state.activity = Some(DatabaseActivity {
+            kind,
+            started: now,
+            step: "starting".to_owned(),
+            done: 0,
+            total: None,
+            unit,
+        });
+        state.changed = true;
+        Ok(())
+    }
+
+    /// Moves the activity on; called often.
+    pub(crate) fn progress(&self, step: &str, done: u64, total: Option<u64>, unit: ProgressUnit) {
+        let mut state = self.state();
+        state.changed = true;
+        if let Some(activity) = &mut state.activity {
+            if activity.step != step {
+                step.clone_into(&mut activity.step);
+            }
+            activity.done = done;
+            activity.total = total;
+            activity.unit = unit;
+        }
+    }
+
+    /// As the wire shows it.
+    pub(crate) fn describe(&self, app: &App) -> Database {
+        let advisories = self.advisories();
+        let status = advisories.status();
+        let state = self.state();
+        let newest = status
+            .sources
+            .iter()
+            .filter_map(|source| source.newest)
+            .max();
+        let as_of = state.updated.max(newest).unwrap_or(status.compiled);
+        Database {
+            state: if status.starter_only {
+                DatabaseState::Starter
+            } else if app.clock.now().duration_since(as_of) > STALE_AFTER {
+                DatabaseState::Stale
+            } else {
+                DatabaseState::Ready
+            },
+            generation: status.generation.clone(),
+            compiled: status.compiled,
+            advisories: status.advisories,
+            sources: status.sources.iter().cloned().map(Into::into).collect(),
+            epss: status.epss,
+            kev: status.kev,
+            update_from: app.update_from(),
+            activity: state.activity.clone(),
+            problem: state.problem.clone(),
+            updated: state.updated,
+            next_update: state.next_update.filter(|_| app.config.advisories.update),
+        }
+    }
+}
+
+pub(crate) fn tell(app: &App) {
+    app.bus.publish(&Event::Database {
+        database: Box::new(app.database.describe(app)),
+    });
+}
+
+/// Keeps the database fresh until the server stops.
+pub(crate) async fn run(app: Arc<App>) {
+    if let Ok(Some(text)) = app.store.setting(UPDATED).await {
+        app.database.state().updated = text.parse().ok();
+    }
+    reassess(&app).await;
+    if !app.config.advisories.update {
+        return;
+    }
+    loop {
+        let interval = app.config.advisories.interval.0;
+        let due = match app.database.state().updated {
+            Some(updated) => updated + interval,
+            None => app.clock.now(),
+        };
+        let wait = due.duration_since(app.clock.now());
+        let wait = wait.try_into().unwrap_or(Duration::ZERO);
+        app.database.state().next_update = Some(due);
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        if begin(&app, &Errand::Update).is_ok() {
+            perform(&app, Errand::Update).await;
+        }
+        if app
+            .database
+            .state()
+            .updated
+            .is_none_or(|updated| updated < due)
+        {
+            // It failed, or somebody is importing: try again, not at once.
+            let retry = interval.min(Duration::from_secs(3600));
+            app.database.state().next_update = Some(app.clock.now() + retry);
+            tokio::select! {
+                () = app.shutdown.cancelled() => return,
+                () = tokio::time::sleep(retry) => {}
+            }
+        }
+    }
+}
+
+/// Starts an errand in the background.
+pub(crate) fn start(app: &Arc<App>, errand: Errand) -> Result<(), Busy> {
+    begin(app, &errand)?;
+    let app = Arc::clone(app);
+    app.clone()
+        .tasks
+        .spawn(async move { perform(&app, errand).await });
+    Ok(())
+}
+
+fn begin(app: &App, errand: &Errand) -> Result<(), Busy> {
+    let kind = match errand {
+        Errand::Update => DatabaseActivityKind::Update,
+        Errand::Import(_) => DatabaseActivityKind::Import,
+    };
+    app.database
+        .begin(kind, ProgressUnit::Bytes, app.clock.now())?;
+    tell(app);
+    Ok(())
+}
+
+async fn perform(app: &Arc<App>, errand: Errand) {
+    let cancel = Cancel::default();
+    let work = {
+        let (app, cancel) = (Arc::clone(app), cancel.clone());
+        engine::blocking(move || fetch(&app, &errand, &cancel))
+    };
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        never = tell_progress(app) => match never {},
+        () = app.shutdown.cancelled() => {
+            cancel.cancel();
+            return;
+        }
+    };
+    let now = app.clock.now();
+    let change = match &outcome {
+        Ok(advisories) => {
+            metrics::count(&app.metrics.database_updates);
+            let status = advisories.status().clone();
+            let changed = {
+                let mut current = app
+                    .database
+                    .current
+                    .write()
+                    .expect("invariant: no panic under the lock");
+                let changed = current.status().generation != status.generation;
+                *current = advisories.clone();
+                changed
+            };
+            let mut state = app.database.state();
+            state.problem = None;
+            state.updated = Some(now);
+            drop(state);
+            tracing::info!(
+                advisories = status.advisories,
+                database.generation = %status.generation,
+                "advisory database brought up to date"
+            );
+            changed.then(|| {
+                let summary = format!("advisory database: {} advisories", status.advisories);
+                (ChangeKind::DatabaseUpdated, summary)
+            })
+        }
+        Err(problem) => {
+            metrics::count(&app.metrics.database_failures);
+            tracing::warn!(error = %problem.message, "advisory database not brought up to date");
+            let had_one = app.database.state().problem.replace(DatabaseProblem {
+                message: problem.message.clone(),
+                advice: problem.advice.clone(),
+                at: now,
+            });
+            // The same failure every hour is one entry.
+            had_one.is_none().then(|| {
+                let summary = format!("advisory database: {}", problem.message);
+                (ChangeKind::DatabaseFailed, summary)
+            })
+        }
+    };
+    app.database.state().activity = None;
+    tell(app);
+    let written = async {
+        if let Some((kind, summary)) = change {
+            let entry = NewChange {
+                time: now,
+                kind,
+                summary,
+                new: Counts::default(),
+                resolved: 0,
+            };
+            app.store.put_change(None, entry).await?;
+        }
+        if outcome.is_ok() {
+            app.store.put_setting(UPDATED, &now.to_string()).await?;
+        }
+        Ok::<_, store::StoreError>(())
+    };
+    if let Err(error) = written.await {
+        tracing::error!(error = %model::error::chain(&error), "cannot note the update");
+    }
+    if outcome.is_ok() {
+        reassess(app).await;
+    }
+}
+
+fn fetch(app: &App, errand: &Errand, cancel: &Cancel) -> Result<Advisories, FeedProblem> {
+    let dir = app.config.advisories_dir();
+    let clock = app.clock.as_ref();
+    match errand {
+        Errand::Update => {
+            let url = app.config.advisories.url.as_str();
+            Advisories::update(&dir, url, clock, &app.database, cancel)
+        }
+        Errand::Import(file) => {
+            let path = PathBuf::from(file.path());
+            Advisories::import(&dir, &path, clock, &app.database, cancel)
+        }
+    }
+}
+
+async fn tell_progress(app: &App) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(TELL_EVERY).await;
+        if std::mem::take(&mut app.database.state().changed) {
+            tell(app);
+        }
+    }
+}
+
+/// Matches every known bill of materials that was matched against
+/// another generation. Nothing is read or pulled again.
+async fn reassess(app: &Arc<App>) {
+    let generation = app.database.advisories().status().generation.clone();
+    let images = match app.store.outdated(&generation).await {
+        Ok(images) => images,
+        Err(error) => {
+            tracing::error!(error = %model::error::chain(&error), "cannot list outdated images");
+            return;
+        }
+    };
+    if images.is_empty() {
+        return;
+    }
+    let total = images.len() as u64;
+    let started = app.database.begin(
+        DatabaseActivityKind::Reassess,
+        ProgressUnit::Images,
+        app.clock.now(),
+    );
+    for (done, image) in (0..).zip(images) {
+        if app.shutdown.is_cancelled() {
+            break;
+        }
+        if started.is_ok() {
+            app.database
+                .progress("matching", done, Some(total), ProgressUnit::Images);
+            tell(app);
+        }
+        if let Err(error) = reassess_one(app, &image).await {
+            tracing::error!(
+                error = %model::error::chain(&error),
+                image.id = %image,
+                "cannot match an image again"
+            );
+        }
+    }
+    if started.is_ok() {
+        app.database.state().activity = None;
+        tell(app);
+    }
+}
+
+async fn reassess_one(app: &Arc<App>, image: &str) -> Result<(), store::StoreError> {
+    let Some(stored) = app.store.sbom(image).await? else {
+        return Ok(());
+    };
+    let target = model::scan::Target {
+        kind: stored.image.kind,
+        name: stored.image.name,
+    };
+    let assessment = queue::assess(app, target, stored.target, stored.sbom, false).await;
+    let outcome = app
+        .store
+        .put_report(&stored.image.environment, assessment)
+        .await?;
+    if outcome.new.total() > 0 || outcome.resolved > 0 {
+        app.bus.publish(&Event::Image {
+            image: http::image::reference(&outcome.image),
+        });
+    }
+    Ok(())
+}
