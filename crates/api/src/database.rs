@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -104,4 +104,14 @@ pub struct DatabaseProblem {
     /// What to do, in one sentence.
     pub advice: String,
     pub at: Timestamp,
+}
+
+/// What is known of an uploaded file.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ImportQuery {
+    /// The file's own name, which says what it holds: `Debian.zip`,
+    /// `kev.json`.
+    pub name: Option<String>,
 }

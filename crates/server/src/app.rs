@@ -50,7 +50,7 @@ impl App {
     pub(crate) fn update_from(&self) -> String {
         let url = self.config.advisories.url.as_str();
         if url.is_empty() {
-            crate::work::advisories::PUBLIC_URL.to_owned()
+            crate::work::advisories::public_url()
         } else {
             url.to_owned()
         }

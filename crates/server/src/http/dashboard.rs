@@ -44,8 +44,7 @@ pub(crate) async fn serve(request: Request) -> Response {
     if path.starts_with("api/") {
         return ApiError::not_found("operation").into_response();
     }
-    let is_page =
-        path.is_empty() || path == "index.html" || path.ends_with(".br") || path.ends_with(".gz");
+    let is_page = path.is_empty() || path == "index.html";
     if !is_page && let Some(file) = Files::get(path) {
         return asset(path, file, request.headers());
     }

@@ -1,13 +1,13 @@
 //! The advisory database.
 
-use api::Database;
+use api::{Database, database::ImportQuery};
 use axum::{Json, body::Body, extract::State, http::StatusCode};
 use tokio::io::AsyncWriteExt as _;
 use tokio_stream::StreamExt as _;
 
-use super::{Shared, error::ApiError};
+use super::{Shared, error::ApiError, query::Query};
 use crate::work::{
-    database::{self, Busy, Errand},
+    database::{self, Busy, Errand, Upload},
     engine,
 };
 
@@ -36,26 +36,30 @@ pub(crate) async fn update(State(app): Shared) -> Result<(StatusCode, Json<Datab
 
 /// Import a file: a zip of OSV records or a bundle made by
 /// `seawall db export`. The body is the file itself.
-#[utoipa::path(post, path = "/database/import", tag = "database",
+#[utoipa::path(post, path = "/database/import", tag = "database", params(ImportQuery),
     request_body(content_type = "application/octet-stream", description = "the file"),
     responses((status = 202, body = Database, description = "received; importing"),
         (status = 409, description = "an update or import is running"),
         (status = 413, description = "the file is too large")))]
 pub(crate) async fn import(
     State(app): Shared,
+    Query(query): Query<ImportQuery>,
     body: Body,
 ) -> Result<(StatusCode, Json<Database>), ApiError> {
-    let folder = app.config.data_dir.clone();
     let internal = |error: std::io::Error| ApiError::internal(&error);
-    let file = engine::blocking(move || {
+    let parent = app.config.data_dir.clone();
+    let folder = engine::blocking(move || {
         tempfile::Builder::new()
             .prefix("import-")
-            .tempfile_in(folder)
+            .tempdir_in(parent)
     })
     .await
     .map_err(internal)?;
+    let upload = Upload::new(folder, &upload_name(query.name.as_deref()));
     let limit = app.config.advisories.max_upload;
-    let mut out = tokio::fs::File::from_std(file.reopen().map_err(internal)?);
+    let mut out = tokio::fs::File::create_new(upload.path())
+        .await
+        .map_err(internal)?;
     let mut received = 0_u64;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
@@ -76,6 +80,45 @@ pub(crate) async fn import(
     }
     out.flush().await.map_err(internal)?;
     drop(out);
-    database::start(&app, Errand::Import(file)).map_err(busy)?;
+    database::start(&app, Errand::Import(upload)).map_err(busy)?;
     Ok((StatusCode::ACCEPTED, Json(app.database.describe(&app))))
+}
+
+/// The upload's own name, which says what it holds (`Debian.zip`,
+/// `kev.json`), reduced to what cannot leave its folder.
+fn upload_name(name: Option<&str>) -> String {
+    let name: String = name
+        .and_then(|name| name.rsplit(['/', '\\']).next())
+        .unwrap_or_default()
+        .chars()
+        .filter(|character| character.is_ascii_alphanumeric() || " ._-".contains(*character))
+        .take(100)
+        .collect();
+    let name = name.trim_matches(['.', ' ']);
+    if name.is_empty() {
+        "upload".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_uploads_name_cannot_leave_its_folder() {
+        let cases = [
+            ("Debian.zip", "Debian.zip"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\temp\\kev.json", "kev.json"),
+            ("..", "upload"),
+            ("", "upload"),
+            ("a\0b\nc.zip", "abc.zip"),
+        ];
+        for (given, kept) in cases {
+            assert_eq!(upload_name(Some(given)), kept, "{given}");
+        }
+        assert_eq!(upload_name(None), "upload");
+    }
 }

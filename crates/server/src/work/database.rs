@@ -2,7 +2,7 @@
 //! known again when it changes.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, RwLock},
     time::Duration,
 };
@@ -54,8 +54,27 @@ pub(crate) struct Busy;
 #[derive(Debug)]
 pub(crate) enum Errand {
     Update,
-    /// A file; it is deleted with the handle.
-    Import(tempfile::NamedTempFile),
+    Import(Upload),
+}
+
+/// A file, in a folder that goes when this does.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    file: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Upload {
+    pub(crate) fn new(folder: tempfile::TempDir, name: &str) -> Self {
+        Self {
+            file: folder.path().join(name),
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.file
+    }
 }
 
 impl Keeper {
@@ -190,7 +209,7 @@ pub(crate) async fn run(app: Arc<App>) {
             .is_none_or(|updated| updated < due)
         {
             // It failed, or somebody is importing: try again, not at once.
-            let retry = interval.min(Duration::from_secs(3600));
+            let retry = interval.min(Duration::from_hours(1));
             app.database.state().next_update = Some(app.clock.now() + retry);
             tokio::select! {
                 () = app.shutdown.cancelled() => return,
@@ -313,9 +332,8 @@ fn fetch(app: &App, errand: &Errand, cancel: &Cancel) -> Result<Advisories, Feed
             let url = app.config.advisories.url.as_str();
             Advisories::update(&dir, url, clock, &app.database, cancel)
         }
-        Errand::Import(file) => {
-            let path = PathBuf::from(file.path());
-            Advisories::import(&dir, &path, clock, &app.database, cancel)
+        Errand::Import(upload) => {
+            Advisories::import(&dir, upload.path(), clock, &app.database, cancel)
         }
     }
 }

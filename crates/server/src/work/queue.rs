@@ -110,7 +110,7 @@ async fn work(app: &Arc<App>) {
                 () = app.queue.bell.notified() => {}
                 // A bell rung between two looks is not lost; this is for
                 // rows another way than this process's put there.
-                () = tokio::time::sleep(Duration::from_secs(60)) => {}
+                () = tokio::time::sleep(Duration::from_mins(1)) => {}
             }
             continue;
         };
