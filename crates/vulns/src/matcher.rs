@@ -198,6 +198,7 @@ impl<'g> Question<'g, '_> {
             }
         }
         advisories.sort_unstable();
+        advisories.dedup();
         let is_step_up = |fix: &str| {
             version::compare(self.scheme, fix, self.version).is_some_and(std::cmp::Ordering::is_gt)
         };

@@ -77,7 +77,10 @@ pub(crate) fn compile(
     }
     drop(archives);
     add_starter(&mut compiler, &mut sources);
-    let intel = read_intel(depot, warnings, progress);
+    let mut intel = read_intel(depot, warnings, progress);
+    if intel.kev.is_none() {
+        intel.kev = KevCatalogue::read(starter::KEV).ok();
+    }
     let (out, status) = compiler
         .finish(&sources, &intel, now)
         .map_err(FeedError::Compile)?;
@@ -130,7 +133,7 @@ fn archives(
 fn add_starter<W: Write + Seek>(compiler: &mut Compiler<W>, sources: &mut Vec<SourceName>) {
     let index = SourceIndex::try_from(sources.len()).unwrap_or(SourceIndex::MAX);
     for record in starter::starter() {
-        if let Err(error) = compiler.add(index, record.as_bytes()) {
+        if let Err(error) = compiler.add_starter(index, record.as_bytes()) {
             tracing::warn!(error = chain(&error), "an embedded advisory was left out");
         }
     }
@@ -195,7 +198,12 @@ pub(crate) fn compile_records(sources: &[(&str, &[&str])], now: Timestamp) -> io
     for (index, (name, records)) in sources.iter().enumerate() {
         for record in *records {
             let index = SourceIndex::try_from(index).unwrap_or(SourceIndex::MAX);
-            if let Err(error) = compiler.add(index, record.as_bytes()) {
+            let added = if *name == STARTER {
+                compiler.add_starter(index, record.as_bytes())
+            } else {
+                compiler.add(index, record.as_bytes())
+            };
+            if let Err(error) = added {
                 return Err(io::Error::other(chain(&error)));
             }
         }

@@ -190,7 +190,7 @@ impl Naming {
         let mut order: Vec<usize> = (0..drafts.records.len())
             .filter(|&index| drafts.records[index].is_alive)
             .collect();
-        order.sort_by_key(|&index| strings.get(drafts.records[index].id));
+        order.sort_by_key(|&index| (strings.get(drafts.records[index].id), index));
         let mut aliases = Aliases::default();
         for index in order {
             let record = &drafts.records[index];

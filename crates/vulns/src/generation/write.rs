@@ -109,20 +109,41 @@ impl<W: Write + Seek> Compiler<W> {
     /// Takes in one record. Of two with the same id the newer stays, and
     /// of two equally new the first.
     pub(crate) fn add(&mut self, source: SourceIndex, bytes: &[u8]) -> Result<Added, RecordError> {
+        self.take_in(source, bytes, true)
+    }
+
+    /// Takes in a record that neither displaces one of the same id nor
+    /// is displaced: the linker decides between the two, rule by rule.
+    pub(crate) fn add_starter(
+        &mut self,
+        source: SourceIndex,
+        bytes: &[u8],
+    ) -> Result<Added, RecordError> {
+        self.take_in(source, bytes, false)
+    }
+
+    fn take_in(
+        &mut self,
+        source: SourceIndex,
+        bytes: &[u8],
+        is_unique: bool,
+    ) -> Result<Added, RecordError> {
         let record = Record::parse(bytes).map_err(RecordError::Parse)?;
         check(&record)?;
         let modified =
             osv::timestamp(record.modified.as_ref()).map_or(0, jiff::Timestamp::as_microsecond);
         let id = self.drafts.strings.intern(&record.id);
         let index = u32::try_from(self.drafts.records.len()).unwrap_or(layout::NONE);
-        if let Some(&earlier) = self.by_id.get(&id) {
-            let earlier = &mut self.drafts.records[earlier as usize];
-            if modified <= earlier.modified {
-                return Ok(Added::Superseded);
+        if is_unique {
+            if let Some(&earlier) = self.by_id.get(&id) {
+                let earlier = &mut self.drafts.records[earlier as usize];
+                if modified <= earlier.modified {
+                    return Ok(Added::Superseded);
+                }
+                earlier.is_alive = false;
             }
-            earlier.is_alive = false;
+            self.by_id.insert(id, index);
         }
-        self.by_id.insert(id, index);
 
         let standing = Standing::of(&record);
         let is_alive = record.withdrawn.is_none() && standing != Standing::Unrelated;

@@ -397,6 +397,18 @@ fn the_starter_set_yields_to_a_feed_that_speaks_of_the_same() {
     let both = database(&[("feed", &[&feed]), ("starter", &[&starter])]);
     assert!(!both.status().starter_only);
     assert_eq!(report(&both, package()).findings.len(), 0);
+
+    // Of one id both are kept, whichever is newer: a feed's record says
+    // nothing of ecosystems it does not name.
+    let range = r#"{"introduced":"0"}"#;
+    let starter = record("CVE-2026-1", "", "npm", "x", range).replace("2026-01", "2026-09");
+    let feed = record("CVE-2026-1", "", "PyPI", "x", range);
+    let both = database(&[("feed", &[&feed]), ("starter", &[&starter])]);
+    let packages = vec![
+        language(PackageKind::Npm, "x", "1.0.0"),
+        language(PackageKind::Pypi, "x", "1.0.0"),
+    ];
+    assert_eq!(report(&both, packages).findings.len(), 2);
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod import;
 mod server;
 mod shared;
 mod update;
+mod vex;
