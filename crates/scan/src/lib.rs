@@ -71,7 +71,9 @@ pub fn scan(
         Source::Rootfs(path) => rootfs::scan(path, &reader),
         Source::Registry(reference) => registry::scan(reference, &reader),
         Source::Engine(image) => engine::scan_docker(&options.engines.docker, image, &reader),
-        Source::Containerd { .. } => Err(ScanError::NothingReadable("not supported".to_owned())),
+        Source::Containerd { namespace, image } => {
+            engine::scan_containerd(&options.engines.containerd, namespace, image, &reader)
+        }
         Source::Sbom(path) => sbom_document::open(path),
     }
 }

@@ -1,6 +1,8 @@
 //! Images in container engines on this machine.
 
+mod containerd;
 mod docker;
+mod grpc;
 
 use std::{io, path::PathBuf};
 
@@ -9,6 +11,7 @@ use model::{Digest, Warning, error::chain};
 
 use crate::Source;
 
+pub(crate) use containerd::scan as scan_containerd;
 pub(crate) use docker::scan as scan_docker;
 
 /// Where the engines of this machine listen.
@@ -71,6 +74,12 @@ pub fn local_images(engines: &Engines) -> (Vec<LocalImage>, Vec<Warning>) {
     let mut warnings = Vec::new();
     if engines.docker.exists() {
         match docker::list(&engines.docker) {
+            Ok(found) => images.extend(found),
+            Err(error) => warnings.push(warning(&error)),
+        }
+    }
+    if engines.containerd.exists() {
+        match containerd::list(&engines.containerd) {
             Ok(found) => images.extend(found),
             Err(error) => warnings.push(warning(&error)),
         }

@@ -67,7 +67,7 @@ impl Documents for Folder<'_> {
 }
 
 /// Reads a document no larger than the bound.
-pub(super) fn bounded(reader: impl Read, name: &str, limit: u64) -> Result<Vec<u8>, DocumentError> {
+pub(crate) fn bounded(reader: impl Read, name: &str, limit: u64) -> Result<Vec<u8>, DocumentError> {
     let mut bytes = Vec::new();
     let read = reader.take(limit + 1).read_to_end(&mut bytes);
     read.map_err(|source| DocumentError::Read {

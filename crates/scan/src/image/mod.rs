@@ -7,5 +7,7 @@ mod plan;
 mod stored;
 pub(crate) mod stream;
 
+pub(crate) use folder::bounded;
 pub(crate) use layers::{BlobError, Blobs, Reader};
 pub(crate) use plan::{LayerPlan, Place, Plan};
+pub(crate) use stored::{Choice, DocumentError, Documents, resolve};

@@ -87,3 +87,49 @@ fn an_image_in_docker_engine_is_the_same_as_in_its_archive() {
     let error = try_scan(&Source::Engine("no/such:1".to_owned()), &options).unwrap_err();
     assert!(error.to_string().contains("no/such:1"), "{error}");
 }
+
+#[test]
+fn an_image_in_containerd_is_the_same_as_in_its_archive() {
+    let Some(containerd) = testkit::service::Containerd::start().unwrap() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tar");
+    Image::example().write_layout_tar(&path);
+    let imported = Command::new("ctr")
+        .arg("--address")
+        .arg(&containerd.socket)
+        .args(["--namespace", "k8s.io", "images", "import", "--no-unpack"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(imported.status.success(), "{imported:?}");
+    let engines = Engines {
+        docker: folder.path().join("none"),
+        containerd: containerd.socket.clone(),
+    };
+    let (images, complaints) = scan::local_images(&engines);
+    assert!(complaints.is_empty(), "{complaints:?}");
+    let sources: Vec<_> = images
+        .iter()
+        .map(|image| image.source.to_string())
+        .collect();
+    assert_eq!(sources, ["containerd:k8s.io/example.org/shop:1"]);
+
+    let cache = tempfile::tempdir().unwrap();
+    let options = Options {
+        cache: Some(cache.path().to_owned()),
+        ..with_engines(engines)
+    };
+    let sbom = scan_with(&images[0].source, &options);
+    let stored = scan_with(&Source::Archive(path), &Options::default());
+    assert_eq!(sbom.packages, stored.packages);
+    assert_eq!(sbom.layers, stored.layers);
+    assert_eq!(sbom.config, stored.config);
+    assert_eq!(warnings(&sbom), [""; 0]);
+    assert_eq!(scan_with(&images[0].source, &options), sbom);
+
+    let missing = Source::detect("containerd:k8s.io/no/such:1").unwrap();
+    let error = try_scan(&missing, &options).unwrap_err();
+    assert!(error.to_string().contains("no/such:1"), "{error}");
+}

@@ -73,7 +73,6 @@ fn every_stored_form_gives_the_same_result() {
         "old.tar.gz",
         "new.tar.zst",
     ] {
-        println!("{name}");
         check_image(&scan_path(&at(name)));
     }
     image.write_rootfs(&at("rootfs"));

@@ -1,0 +1,139 @@
+//! What scanning a large image costs: CPU seconds, private memory, and
+//! the time of a second scan.
+//!
+//! Run by hand, because it needs an image of realistic size:
+//! `SEAWALL_BENCH_TARGET=oci:path/to/layout cargo bench -p scan`.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a benchmark's result is what it prints"
+)]
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use model::{Cancel, Sbom};
+use scan::{Options, Silent, Source};
+
+const TARGET: &str = "SEAWALL_BENCH_TARGET";
+const WARM_RUNS: u32 = 20;
+
+fn main() {
+    let Ok(target) = std::env::var(TARGET) else {
+        println!("skipped: set {TARGET} to an image, as for `seawall scan`");
+        return;
+    };
+    let source = match Source::detect(&target) {
+        Ok(source) => source,
+        Err(error) => {
+            println!("failed to read {TARGET}: {error}");
+            return;
+        }
+    };
+    let cache = tempfile::tempdir().expect("invariant: there is room for a temporary folder");
+    let mut options = Options {
+        cache: Some(cache.path().to_owned()),
+        ..Options::default()
+    };
+    if let Some(workers) = number("SEAWALL_BENCH_WORKERS") {
+        options.workers = workers;
+    }
+
+    let peak = Peak::watch();
+    let (started, cpu) = (Instant::now(), cpu_seconds());
+    let sbom = scan(&source, &options);
+    let (wall, cpu) = (started.elapsed(), cpu_seconds() - cpu);
+    println!(
+        "first scan: {wall:.2?} wall, {cpu:.2} CPU s, {} MiB private memory at most, \
+         {} layers, {} packages, {} warnings",
+        peak.stop() >> 10,
+        sbom.layers.len(),
+        sbom.packages.len(),
+        sbom.warnings.len(),
+    );
+    for warning in sbom.warnings.iter().take(5) {
+        println!("  {warning}");
+    }
+
+    let mut times: Vec<Duration> = Vec::new();
+    for _ in 0..WARM_RUNS {
+        let started = Instant::now();
+        let again = scan(&source, &options);
+        times.push(started.elapsed());
+        assert_eq!(again, sbom, "the cache must not change the result");
+    }
+    times.sort();
+    println!(
+        "second scan: {:.2?} at best, {:.2?} median, {:.2?} at worst of {WARM_RUNS}",
+        times[0],
+        times[times.len() / 2],
+        times[times.len() - 1],
+    );
+}
+
+fn scan(source: &Source, options: &Options) -> Sbom {
+    match scan::scan(source, options, &Silent, &Cancel::default()) {
+        Ok(sbom) => sbom,
+        Err(error) => panic!("failed to {}", model::error::chain(&error)),
+    }
+}
+
+fn number(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// User and system time of this process, all threads (proc(5), stat).
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok());
+    // Linux counts in hundredths whatever its own tick is.
+    (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / 100.0
+}
+
+/// The largest private memory (`RssAnon`) seen, in KiB.
+struct Peak {
+    is_over: Arc<AtomicBool>,
+    watcher: std::thread::JoinHandle<u64>,
+}
+
+impl Peak {
+    fn watch() -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        let watcher = std::thread::spawn(move || {
+            let mut most = 0;
+            while !over.load(Ordering::Relaxed) {
+                most = most.max(private_kib());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            most
+        });
+        Self { is_over, watcher }
+    }
+
+    fn stop(self) -> u64 {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.watcher.join().unwrap_or(0)
+    }
+}
+
+fn private_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
