@@ -319,3 +319,38 @@ fn programs_in_other_vendors_packages_answer_for_themselves() {
         "no advisories speak for this distribution"
     );
 }
+
+#[test]
+fn a_real_alpine_layer_holds_what_apk_lists() {
+    let Some(archive) = testkit::data("conformance/alpine-310-metadata-layer.tar.xz") else {
+        return;
+    };
+    let root = tempfile::tempdir().unwrap();
+    let unpacked = std::process::Command::new("tar")
+        .arg("-xJf")
+        .arg(&archive)
+        .arg("-C")
+        .arg(root.path())
+        .status();
+    if !unpacked.is_ok_and(|status| status.success()) {
+        return testkit::skipped("tar cannot unpack the Alpine layer");
+    }
+    let sbom = subject::scan_path(root.path());
+    let names: Vec<&str> = sbom
+        .packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    assert_eq!(names.len(), 14, "{names:?}");
+    let musl = sbom
+        .packages
+        .iter()
+        .find(|package| package.name == "musl")
+        .unwrap();
+    assert_eq!(musl.version, "1.1.22-r3");
+    assert_eq!(
+        musl.ecosystem.as_ref().map(ToString::to_string).as_deref(),
+        Some("Alpine:v3.10")
+    );
+    assert!(sbom.warnings.is_empty(), "{:?}", sbom.warnings);
+}
