@@ -33,7 +33,8 @@ impl Extractor for CargoLock {
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
         (file.name() == "Cargo.lock"
             && !file.path.contains("registry/src/")
-            && !file.path.contains("git/checkouts/"))
+            && !file.path.contains("git/checkouts/")
+            && !super::is_foreign(file.path))
         .then_some(Want::Whole {
             limit: super::LOCK_FILE_LIMIT,
         })

@@ -33,11 +33,9 @@ impl Extractor for ComposerLock {
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
-        (file.name() == "composer.lock" && !super::inside(file.path, "vendor")).then_some(
-            Want::Whole {
-                limit: super::LOCK_FILE_LIMIT,
-            },
-        )
+        (file.name() == "composer.lock" && !super::is_foreign(file.path)).then_some(Want::Whole {
+            limit: super::LOCK_FILE_LIMIT,
+        })
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {

@@ -27,11 +27,12 @@ impl Extractor for GemfileLock {
         // Gems are unpacked into `gems/<name>-<version>`, some with the
         // lock file of their own development.
         let is_in_a_gem = file.path.contains("/gems/") && file.path.contains("ruby");
-        (matches!(file.name(), "Gemfile.lock" | "gems.locked") && !is_in_a_gem).then_some(
-            Want::Whole {
-                limit: super::LOCK_FILE_LIMIT,
-            },
-        )
+        (matches!(file.name(), "Gemfile.lock" | "gems.locked")
+            && !is_in_a_gem
+            && !super::is_foreign(file.path))
+        .then_some(Want::Whole {
+            limit: super::LOCK_FILE_LIMIT,
+        })
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {

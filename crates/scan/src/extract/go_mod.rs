@@ -5,8 +5,8 @@
 //! Limits: since Go 1.17 the file names all modules the build needs;
 //! before, only the direct ones. Modules replaced by a local folder are
 //! left out, and so is the toolchain, which the file only bounds from
-//! below. Files in the module cache, `vendor` and `testdata` are not
-//! read. Programs that carry their own list speak instead of the file
+//! below. Go's own library, the module cache and code from elsewhere
+//! (`vendor`, `testdata`) are not read. Programs that carry their own list speak instead of the file
 //! (`lock_files`).
 //!
 //! References: Go Modules Reference, "go.mod files".
@@ -31,8 +31,9 @@ impl Extractor for GoMod {
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
         (file.name() == "go.mod"
             && !file.path.contains("pkg/mod/")
-            && !super::inside(file.path, "vendor")
-            && !super::inside(file.path, "testdata"))
+            && !super::is_foreign(file.path)
+            // Go itself passes over folders that begin so.
+            && !file.path.contains("/_"))
         .then_some(Want::Whole {
             limit: super::LOCK_FILE_LIMIT,
         })
@@ -66,6 +67,10 @@ impl Extractor for GoMod {
                 module.damaged
             ));
         }
+        // What Go's own library needs comes with the toolchain.
+        if matches!(module.name, "std" | "cmd") {
+            return;
+        }
         let mut listing = Listing::default();
         for (path, version) in &module.required {
             let (path, version) = module.replacement(path, version);
@@ -83,6 +88,7 @@ type Target<'a> = (&'a str, Option<&'a str>);
 
 #[derive(Default)]
 struct Module<'a> {
+    name: &'a str,
     required: Vec<(&'a str, &'a str)>,
     /// What stands for a path, in one version or in all.
     replaced: BTreeMap<Target<'a>, Target<'a>>,
@@ -93,6 +99,7 @@ impl<'a> Module<'a> {
     fn read(&mut self, verb: &str, line: &'a str) {
         let mut words = line.split_whitespace().map(super::lines::unquoted);
         match verb {
+            "module" => self.name = words.next().unwrap_or_default(),
             "require" => match (words.next(), words.next()) {
                 (Some(path), Some(version)) => self.required.push((path, version)),
                 _ => self.damaged += 1,
@@ -138,10 +145,18 @@ mod tests {
             "root/go/pkg/mod/golang.org/x/net@v0.7.0/go.mod",
             "app/vendor/a/go.mod",
             "app/testdata/go.mod",
+            "usr/local/go/src/crypto/md5/_asm/go.mod",
             "app/go.sum",
         ] {
             assert!(!check::wants(&GoMod, path), "{path}");
         }
+    }
+
+    #[test]
+    fn gos_own_library_is_not_listed() {
+        let text = b"module std\nrequire golang.org/x/net v0.1.0\n";
+        let out = check::extract(&GoMod, "usr/local/go/src/go.mod", text);
+        assert_eq!(out, Extraction::default());
     }
 
     #[test]

@@ -255,9 +255,23 @@ fn inside(path: &str, folder: &str) -> bool {
     path.split('/').rev().skip(1).any(|part| part == folder)
 }
 
-/// Whether `path` lies among installed Python distributions.
-fn inside_python_packages(path: &str) -> bool {
-    inside(path, "site-packages") || inside(path, "dist-packages")
+/// Folders for code that came from elsewhere. A lock file in one of them
+/// served its own developers and says nothing about this target.
+const FOREIGN_FOLDERS: [&str; 9] = [
+    "__fixtures__",
+    "dist-packages",
+    "fixtures",
+    "node_modules",
+    "site-packages",
+    "testdata",
+    "third_party",
+    "vendor",
+    "vendored",
+];
+
+/// Whether the lock file at `path` belongs to somebody else's code.
+fn is_foreign(path: &str) -> bool {
+    FOREIGN_FOLDERS.iter().any(|folder| inside(path, folder))
 }
 
 /// Every extractor, in the order their results are listed.

@@ -52,7 +52,10 @@ impl Extractor for NodeModule {
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
         let folder = file.path.strip_suffix("/package.json")?;
-        is_module_folder(folder).then_some(Want::Whole { limit: LIMIT })
+        // Yarn's cache holds modules in such folders too, and no program
+        // loads them from there.
+        (is_module_folder(folder) && !file.path.contains(".cache/yarn/"))
+            .then_some(Want::Whole { limit: LIMIT })
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {
@@ -159,6 +162,7 @@ mod tests {
             "app/node_modules/resolve/test/node_modules/a/package.json",
             "app/node_modules/x/lib/fixtures/y/node_modules/a/package.json",
             "app/my_node_modules/debug/package.json",
+            "usr/local/share/.cache/yarn/v6/npm-ms-2.0.0/node_modules/ms/package.json",
         ] {
             assert!(!check::wants(&NodeModule, path), "{path}");
         }

@@ -40,7 +40,7 @@ impl Extractor for NpmLock {
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
         let is_lock = matches!(file.name(), "package-lock.json" | "npm-shrinkwrap.json");
-        (is_lock && !super::inside(file.path, "node_modules")).then_some(Want::Whole {
+        (is_lock && !super::is_foreign(file.path)).then_some(Want::Whole {
             limit: super::LOCK_FILE_LIMIT,
         })
     }

@@ -33,9 +33,11 @@ impl Extractor for NugetLock {
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
-        (file.name() == "packages.lock.json").then_some(Want::Whole {
-            limit: super::LOCK_FILE_LIMIT,
-        })
+        (file.name() == "packages.lock.json" && !super::is_foreign(file.path)).then_some(
+            Want::Whole {
+                limit: super::LOCK_FILE_LIMIT,
+            },
+        )
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {

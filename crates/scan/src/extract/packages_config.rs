@@ -28,11 +28,10 @@ impl Extractor for PackagesConfig {
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
-        file.name()
-            .eq_ignore_ascii_case("packages.config")
-            .then_some(Want::Whole {
-                limit: super::LOCK_FILE_LIMIT,
-            })
+        let is_list = file.name().eq_ignore_ascii_case("packages.config");
+        (is_list && !super::is_foreign(file.path)).then_some(Want::Whole {
+            limit: super::LOCK_FILE_LIMIT,
+        })
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {

@@ -35,11 +35,9 @@ impl Extractor for PnpmLock {
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
-        (file.name() == "pnpm-lock.yaml" && !super::inside(file.path, "node_modules")).then_some(
-            Want::Whole {
-                limit: super::LOCK_FILE_LIMIT,
-            },
-        )
+        (file.name() == "pnpm-lock.yaml" && !super::is_foreign(file.path)).then_some(Want::Whole {
+            limit: super::LOCK_FILE_LIMIT,
+        })
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {

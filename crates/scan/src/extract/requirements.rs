@@ -19,8 +19,9 @@ use crate::naming;
 pub(crate) struct Requirements;
 
 /// Words in a file's name that say what it is not for.
-const NOT_FOR_PRODUCTION: [&str; 14] = [
+const NOT_FOR_PRODUCTION: [&str; 17] = [
     "bench",
+    "build",
     "ci",
     "dev",
     "develop",
@@ -31,9 +32,11 @@ const NOT_FOR_PRODUCTION: [&str; 14] = [
     "examples",
     "lint",
     "local",
+    "mypy",
     "test",
     "testing",
     "tests",
+    "typing",
 ];
 
 impl Extractor for Requirements {
@@ -54,10 +57,11 @@ impl Extractor for Requirements {
         let is_for_production = !stem
             .split(['-', '_', '.'])
             .any(|word| NOT_FOR_PRODUCTION.contains(&word));
-        (is_requirements && is_for_production && !super::inside_python_packages(file.path))
-            .then_some(Want::Whole {
+        (is_requirements && is_for_production && !super::is_foreign(file.path)).then_some(
+            Want::Whole {
                 limit: super::LOCK_FILE_LIMIT,
-            })
+            },
+        )
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {
@@ -126,6 +130,7 @@ mod tests {
         for path in [
             "app/requirements-dev.txt",
             "app/test-requirements.txt",
+            "lib/third_party/urllib3/requirements.txt",
             "app/requirements/docs.txt",
             "app/requirements.in",
             "app/notes.txt",

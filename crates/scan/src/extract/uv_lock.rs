@@ -37,11 +37,9 @@ impl Extractor for UvLock {
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
-        (file.name() == "uv.lock" && !super::inside_python_packages(file.path)).then_some(
-            Want::Whole {
-                limit: super::LOCK_FILE_LIMIT,
-            },
-        )
+        (file.name() == "uv.lock" && !super::is_foreign(file.path)).then_some(Want::Whole {
+            limit: super::LOCK_FILE_LIMIT,
+        })
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {

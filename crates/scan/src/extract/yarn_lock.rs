@@ -31,11 +31,9 @@ impl Extractor for YarnLock {
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
-        (file.name() == "yarn.lock" && !super::inside(file.path, "node_modules")).then_some(
-            Want::Whole {
-                limit: super::LOCK_FILE_LIMIT,
-            },
-        )
+        (file.name() == "yarn.lock" && !super::is_foreign(file.path)).then_some(Want::Whole {
+            limit: super::LOCK_FILE_LIMIT,
+        })
     }
 
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction) {
