@@ -10,6 +10,7 @@ use crate::{
     extract::{self, Extraction, FileMeta, Input},
     layer::{Job, read_layer},
     limits::Limits,
+    manifest,
 };
 
 /// The most an extractor may make of a file: every package and warning
@@ -83,4 +84,25 @@ pub fn layer(bytes: &[u8]) {
             check(&file.extraction, usize::MAX - 1);
         }
     }
+}
+
+/// Reads `bytes` as each document that describes an image.
+pub fn manifest(bytes: &[u8]) {
+    let platform = model::Platform {
+        os: "linux".to_owned(),
+        architecture: "amd64".to_owned(),
+        variant: None,
+    };
+    if let Ok(document) = manifest::parse::<manifest::Document>("it", bytes) {
+        drop(document.image());
+        let entries = document.manifests.unwrap_or_default();
+        drop(manifest::choose(&entries, &platform, true));
+    }
+    if let Ok(config) = manifest::parse::<manifest::Config>("it", bytes) {
+        drop(config.diff_ids());
+        drop(config.check_platform(Some(&platform)));
+        assert!(config.steps().len() <= bytes.len());
+        config.facts();
+    }
+    drop(manifest::parse::<Vec<manifest::Saved>>("it", bytes));
 }

@@ -255,3 +255,172 @@ fn warnings(
     sbom.warnings.sort();
     sbom.warnings.dedup();
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{Digest, PackageKind};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::layer::{ExtractorFacts, FileFacts, hash};
+
+    const EXTRACTOR: &str = "node-module";
+
+    /// What one layer does, in terms of a file system.
+    #[derive(Clone, Debug)]
+    enum Act {
+        /// Writes a file that names this version.
+        Write(&'static str, u8),
+        /// Writes a file nobody wants.
+        Cover(&'static str),
+        Remove(&'static str),
+        Empty(&'static str),
+    }
+
+    const PATHS: [&str; 6] = ["a/b/c", "a/b/d", "a/b", "a/e", "a", "f"];
+
+    fn act() -> impl Strategy<Value = Act> {
+        let path = || proptest::sample::select(&PATHS[..]);
+        prop_oneof![
+            3 => (path(), 1_u8..4).prop_map(|(path, version)| Act::Write(path, version)),
+            1 => path().prop_map(Act::Cover),
+            1 => path().prop_map(Act::Remove),
+            1 => path().prop_map(Act::Empty),
+        ]
+    }
+
+    /// Layers whose acts do not contradict each other: in one layer no
+    /// path is both a file and a folder.
+    fn layers() -> impl Strategy<Value = Vec<Vec<Act>>> {
+        let is_consistent = |acts: &Vec<Act>| {
+            let written = |act: &Act| match act {
+                Act::Write(path, _) | Act::Cover(path) => Some(*path),
+                Act::Remove(_) | Act::Empty(_) => None,
+            };
+            let files: Vec<&str> = acts.iter().filter_map(written).collect();
+            files.iter().enumerate().all(|(at, one)| {
+                files[at + 1..].iter().all(|other| {
+                    let is_under = |path: &str, folder: &str| {
+                        path.strip_prefix(folder)
+                            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                    };
+                    !is_under(one, other) && !is_under(other, one)
+                })
+            })
+        };
+        let layer =
+            proptest::collection::vec(act(), 0..4).prop_filter("contradicts", is_consistent);
+        proptest::collection::vec(layer, 1..6)
+    }
+
+    fn is_in(path: &str, folder: &str) -> bool {
+        path.strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    fn facts(acts: &[Act]) -> LayerFacts {
+        let mut facts = LayerFacts::default();
+        let mut files = Vec::new();
+        for act in acts {
+            match act {
+                Act::Write(path, version) => {
+                    let version = format!("{version}.0.0");
+                    let extraction = Extraction {
+                        packages: vec![Found::new(PackageKind::Npm, "x", version)],
+                        ..Extraction::default()
+                    };
+                    files.push(FileFacts {
+                        path: (*path).to_owned(),
+                        extraction,
+                    });
+                    facts.files.push(hash(path));
+                }
+                Act::Cover(path) => facts.files.push(hash(path)),
+                Act::Remove(path) => facts.whiteouts.push(hash(path)),
+                Act::Empty(path) => facts.opaques.push(hash(path)),
+            }
+        }
+        let own = ExtractorFacts {
+            files,
+            ..ExtractorFacts::default()
+        };
+        facts.extractors.insert(EXTRACTOR.to_owned(), own);
+        facts.seal();
+        facts
+    }
+
+    /// The same, done to a file system layer by layer: path to version
+    /// and the layer it has been there since.
+    fn apply(layers: &[Vec<Act>]) -> BTreeMap<&'static str, (u8, u32)> {
+        let mut tree: BTreeMap<&str, (u8, u32)> = BTreeMap::new();
+        for (index, acts) in (0..).zip(layers) {
+            let before = tree.clone();
+            for act in acts {
+                tree.retain(|path, _| match act {
+                    Act::Empty(gone) => !is_in(path, gone),
+                    Act::Write(gone, _) | Act::Cover(gone) | Act::Remove(gone) => {
+                        path != gone && !is_in(path, gone)
+                    }
+                });
+            }
+            for act in acts {
+                if let Act::Write(path, version) = act {
+                    let since = match before.get(path) {
+                        Some((old, since)) if old == version => *since,
+                        _ => index,
+                    };
+                    tree.insert(path, (*version, since));
+                }
+            }
+        }
+        tree
+    }
+
+    fn squashed(layers: &[LayerFacts]) -> BTreeMap<String, (String, u32)> {
+        let floors: Vec<Floor<'_>> = layers
+            .iter()
+            .map(|facts| Floor {
+                layer: Some(Layer {
+                    diff_id: Digest::of(b"any"),
+                    digest: None,
+                    size: None,
+                    created_by: None,
+                    created: None,
+                }),
+                facts,
+            })
+            .collect();
+        let sbom = squash(&floors, &Limits::default(), &|_| false);
+        let entry = |package: Package| (package.path, (package.version, package.layer.unwrap()));
+        sbom.packages.into_iter().map(entry).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn squashing_is_what_a_file_system_would_show(layers in layers()) {
+            let expected: BTreeMap<String, (String, u32)> = apply(&layers)
+                .into_iter()
+                .map(|(path, (version, since))| (path.to_owned(), (format!("{version}.0.0"), since)))
+                .collect();
+            let layers: Vec<LayerFacts> = layers.iter().map(|acts| facts(acts)).collect();
+            prop_assert_eq!(squashed(&layers), expected);
+        }
+
+        #[test]
+        fn whiteouts_commute_with_squashing(layers in layers()) {
+            // Squashing all but the top layer first, into one layer with
+            // what is then visible, changes no visible path or version.
+            let visible = |found: BTreeMap<String, (String, u32)>| -> Vec<(String, String)> {
+                found.into_iter().map(|(path, (version, _))| (path, version)).collect()
+            };
+            let all: Vec<LayerFacts> = layers.iter().map(|acts| facts(acts)).collect();
+            let (top, below) = layers.split_last().unwrap();
+            let merged: Vec<Act> = apply(below)
+                .into_iter()
+                .map(|(path, (version, _))| Act::Write(path, version))
+                .collect();
+            let two = [facts(&merged), facts(top)];
+            prop_assert_eq!(visible(squashed(&all)), visible(squashed(&two)));
+        }
+    }
+}

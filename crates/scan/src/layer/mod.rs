@@ -2,6 +2,7 @@
 //! layers below, and what could not be read.
 
 mod facts;
+mod header;
 mod path;
 mod sparse;
 mod tar;
@@ -9,6 +10,8 @@ mod unpack;
 mod walk;
 
 pub(crate) use facts::{ExtractorFacts, FileFacts, LayerFacts, Remark};
+#[cfg(test)]
+pub(crate) use path::hash;
 pub(crate) use path::normalise;
 pub(crate) use tar::{Kind, Tar, TarError};
 pub(crate) use unpack::Unpack;

@@ -1,7 +1,7 @@
 //! Sparse tar entries: which stretches of a file are stored, the rest
 //! being zeros (GNU tar manual, "Storing Sparse Files").
 
-use super::tar::{decimal, number};
+use super::header::{decimal, number};
 
 /// More stretches than this is an attack, not a file.
 const MOST_SEGMENTS: usize = 100_000;
