@@ -84,7 +84,7 @@ const IMAGE: Column<Finding> = {
   id: 'image',
   header: 'Image',
   width: 'minmax(150px, 1.5fr)',
-  cell: (row) => <ImageLink image={row.image} />,
+  cell: (row) => <ImageLink image={row.image} isShort />,
 };
 const SEEN: Column<Finding> = {
   id: 'first_seen',

@@ -5,18 +5,25 @@ import { imageName, shortDigest } from '../lib/format';
 import { Copy } from '../ui/Copy';
 import classes from './Names.module.css';
 
-export function ImageText({ name }: { name: string }) {
+export function ImageText({ name, isShort = false }: { name: string; isShort?: boolean }) {
   const { registry, rest, tag } = imageName(name);
   return (
     <span className={classes.parts}>
-      {registry && <span className={classes.registry}>{registry}</span>}
+      {registry && !isShort && <span className={classes.registry}>{registry}</span>}
       <span className={classes.rest}>{rest}</span>
       {tag && <span className={classes.tag}>{tag}</span>}
     </span>
   );
 }
 
-export function ImageLink({ image }: { image: { id: string; name: string } }) {
+/** `isShort` leaves the registry to the tooltip, where room is dear. */
+export function ImageLink({
+  image,
+  isShort = false,
+}: {
+  image: { id: string; name: string };
+  isShort?: boolean;
+}) {
   return (
     <Link
       to="/images/$id"
@@ -25,7 +32,7 @@ export function ImageLink({ image }: { image: { id: string; name: string } }) {
       className={classes.name}
       title={image.name}
     >
-      <ImageText name={image.name} />
+      <ImageText name={image.name} isShort={isShort} />
     </Link>
   );
 }

@@ -171,7 +171,7 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
           setAt(0);
         }}
         onKeyDown={steer}
-        // biome-ignore lint/a11y/noAutofocus: opened to be typed into; no letter may be lost
+        // Opened to be typed into: not a letter may be lost.
         autoFocus
         data-autofocus
         autoComplete="off"

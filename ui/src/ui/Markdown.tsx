@@ -61,7 +61,7 @@ type Block =
   | { kind: 'quote'; text: string }
   | { kind: 'paragraph'; text: string };
 
-const MAX_CHARACTERS = 60_000;
+const MAX_CHARACTERS = 20_000;
 
 export function blocks(source: string): Block[] {
   const out: Block[] = [];

@@ -39,7 +39,7 @@ export function Changes({ changes }: { changes: Change[] }) {
                 <Icon size={14} aria-hidden className={classes.gapIcon} />
                 <div className={classes.change}>
                   {change.image && change.kind !== 'image_removed' ? (
-                    <ImageLink image={change.image} />
+                    <ImageLink image={change.image} isShort />
                   ) : (
                     <span>{change.summary}</span>
                   )}

@@ -65,7 +65,7 @@ function GapRow({ gap }: { gap: Gap }) {
     <li>
       <Icon size={15} aria-hidden className={classes.gapIcon} />
       <div>
-        {gap.image && <ImageLink image={gap.image} />}
+        {gap.image && <ImageLink image={gap.image} isShort />}
         <div>{gap.message}</div>
         <div className={classes.quiet}>
           {gap.kind === 'database' ? (

@@ -126,7 +126,7 @@ function Content({ overview, environment }: { overview: Overview; environment: s
               <ul className={classes.rows}>
                 {overview.top_images.slice(0, 6).map((image) => (
                   <li key={image.id}>
-                    <ImageLink image={image} />
+                    <ImageLink image={image} isShort />
                     <SeverityStrip counts={image.counts} />
                   </li>
                 ))}
