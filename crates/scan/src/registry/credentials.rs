@@ -169,9 +169,13 @@ fn ask(name: &str, registry: &str) -> Result<Option<Login>, String> {
     if name.is_empty() || !name.chars().all(is_plain) {
         return Err("a credential helper's name has characters it should not".to_owned());
     }
-    let program = format!("docker-credential-{name}");
-    let in_words = |error: std::io::Error| format!("cannot run {program}: {error}");
-    let mut child = Command::new(&program)
+    run(Path::new(&format!("docker-credential-{name}")), registry)
+}
+
+fn run(program: &Path, registry: &str) -> Result<Option<Login>, String> {
+    let name = program.display();
+    let in_words = |error: std::io::Error| format!("cannot run {name}: {error}");
+    let mut child = Command::new(program)
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -201,23 +205,23 @@ fn ask(name: &str, registry: &str) -> Result<Option<Login>, String> {
                 drop(child.kill());
                 drop(child.wait());
                 let seconds = HELPER_TIME.as_secs();
-                return Err(format!("{program} gave no answer within {seconds} s"));
+                return Err(format!("{name} gave no answer within {seconds} s"));
             }
             None => std::thread::sleep(HELPER_STEP),
         }
     };
     let Ok((answer, true)) = reading.join() else {
-        return Err(format!("{program}'s answer cannot be read"));
+        return Err(format!("{name}'s answer cannot be read"));
     };
     if !status.success() {
         let text = String::from_utf8_lossy(&answer);
         if text.contains("credentials not found") {
             return Ok(None);
         }
-        return Err(format!("{program} ended with {status}"));
+        return Err(format!("{name} ended with {status}"));
     }
     let answer: Answer = serde_json::from_slice(&answer)
-        .map_err(|_secret| format!("{program}'s answer makes no sense"))?;
+        .map_err(|_secret| format!("{name}'s answer makes no sense"))?;
     Ok(Some(if answer.username == TOKEN_USER {
         Login::Identity(answer.secret)
     } else {
@@ -293,6 +297,29 @@ mod tests {
                 .contains("docker-credential-no-such-helper")
         );
         assert!(ask("../evil", "quay.io").is_err());
+    }
+
+    #[test]
+    fn a_helper_is_asked_as_docker_asks_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("helper");
+        let answer = |script: &str| {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+            run(&program, "docker.io")
+        };
+        let echo = r#"read -r server; printf '{"Username":"%s","Secret":"s"}' "$1 $server""#;
+        let Ok(Some(Login::Password(found))) = answer(echo) else {
+            panic!()
+        };
+        assert_eq!(found.username, "get https://index.docker.io/v1/");
+        let token = r#"cat > /dev/null; echo '{"Username":"<token>","Secret":"abc"}'"#;
+        assert!(answer(token) == Ok(Some(Login::Identity("abc".to_owned()))));
+        let none = "echo 'credentials not found in native keychain'; exit 1";
+        assert!(answer(none) == Ok(None));
+        assert!(answer("echo 's3cret'").is_err_and(|reason| !reason.contains("s3cret")));
+        assert!(answer("exit 3").is_err_and(|reason| reason.contains('3')));
     }
 
     #[test]
