@@ -7,7 +7,7 @@
 mod app;
 mod bus;
 pub mod config;
-mod demo;
+pub mod demo;
 mod http;
 mod metrics;
 mod secret;
@@ -59,6 +59,8 @@ pub enum ServeError {
     Store(#[from] StoreError),
     #[error("open the embedded advisories")]
     Advisories(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("add the demonstration")]
+    Demo(#[from] demo::DemoError),
     #[error("make a sign-in link")]
     Random(#[source] getrandom::Error),
     #[error("answer requests")]
