@@ -179,7 +179,16 @@ impl Config {
             let parts: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
             set(&mut value, &parts, text, &name)?;
         }
-        let config: Self = serde_norway::from_value(value).map_err(refuse)?;
+        let config: Self = match serde_norway::from_value(value.clone()) {
+            Ok(config) => config,
+            Err(error) => {
+                let base = serde_norway::to_value(self).map_err(refuse)?;
+                return Err(match culprit(&value, &base) {
+                    Some(key) => ConfigError::Parse(format!("{key}: {error}")),
+                    None => refuse(error),
+                });
+            }
+        };
         config.check()?;
         Ok(config)
     }
@@ -198,6 +207,32 @@ impl Config {
     /// Where the advisory database lives.
     pub fn advisories_dir(&self) -> PathBuf {
         self.data_dir.join("advisories")
+    }
+}
+
+/// The key whose value is refused: the one that is not when put back to
+/// what it was. `None` where a key is not known, which serde names.
+fn culprit(value: &Value, base: &Value) -> Option<String> {
+    let mut keys = Vec::new();
+    leaves(base, &mut Vec::new(), &mut keys);
+    keys.into_iter().find_map(|(path, leaf)| {
+        let mut mended = value.clone();
+        set(&mut mended, &path, leaf, "").ok()?;
+        let is_mended = serde_norway::from_value::<Config>(mended).is_ok();
+        is_mended.then(|| path.join("."))
+    })
+}
+
+fn leaves(value: &Value, path: &mut Vec<String>, out: &mut Vec<(Vec<String>, Value)>) {
+    match value {
+        Value::Mapping(section) => {
+            for (key, value) in section {
+                path.extend(key.as_str().map(str::to_owned));
+                leaves(value, path, out);
+                path.pop();
+            }
+        }
+        leaf => out.push((path.clone(), leaf.clone())),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../content/demo"]
+#[folder = "../../content/demo"]
 struct Definitions;
 
 /// The demonstration could not be made or removed.

@@ -194,5 +194,13 @@ impl scan::Progress for Ear<'_> {
 /// Every image in this machine's container engines, and which engines
 /// would not say.
 pub(crate) fn local_images() -> (Vec<Found>, Vec<Warning>) {
-    (Vec::new(), Vec::new())
+    let (images, warnings) = scan::local_images(&scan::Engines::default());
+    let found = images
+        .into_iter()
+        .map(|image| Found {
+            target: image.source.to_string(),
+            name: image.name,
+        })
+        .collect();
+    (found, warnings)
 }

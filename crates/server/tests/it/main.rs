@@ -1,3 +1,14 @@
 //! The server, spoken to as its users do.
 
+#![cfg(test)]
+
+mod authorization;
 mod contract;
+mod dashboard;
+mod demonstration;
+mod events;
+mod guards;
+mod refusals;
+mod scans;
+mod session;
+mod test_server;
