@@ -67,34 +67,8 @@ impl<'a> Offer<'a> {
         facts: &mut LayerFacts,
     ) -> io::Result<()> {
         let mut magic = [0; LONGEST_MAGIC];
-        let mut known: &[u8] = &[];
-        if self
-            .wanted
-            .iter()
-            .any(|(_, want)| matches!(want, Want::SeekableIf { .. }))
-        {
-            let length = read_up_to(content, &mut magic)?;
-            known = &magic[..length];
-        }
-        self.wanted.retain(|(_, want)| match want {
-            Want::SeekableIf { magic, .. } => known.starts_with(magic),
-            _ => true,
-        });
-        let mut largest = 0;
-        let extractors = self.extractors;
-        self.wanted.retain(|(index, want)| {
-            let (Want::Whole { limit }
-            | Want::Seekable { limit }
-            | Want::SeekableIf { limit, .. }) = *want;
-            if meta.size > limit {
-                let name = extractors[*index].name();
-                let message = format!("larger than the {limit} bytes read by {name}");
-                push_remark(facts, name, meta.path, message);
-                return false;
-            }
-            largest = largest.max(limit);
-            true
-        });
+        let known = self.magic(content, &mut magic)?;
+        let largest = self.narrow(meta, known, facts);
         if self.wanted.is_empty() {
             return Ok(());
         }
@@ -126,7 +100,7 @@ impl<'a> Offer<'a> {
                 Err(error) => {
                     for (index, _) in &self.wanted {
                         let message = format!("could not be kept in a temporary file: {error}");
-                        push_remark(facts, extractors[*index].name(), meta.path, message);
+                        push_remark(facts, self.extractors[*index].name(), meta.path, message);
                     }
                     return Ok(());
                 }
@@ -138,6 +112,71 @@ impl<'a> Offer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A file that can be sought in where it lies: of large programs,
+    /// archives and databases only what extractors look at is read.
+    pub(crate) fn take_file(
+        &mut self,
+        meta: &FileMeta<'_>,
+        file: &mut File,
+        facts: &mut LayerFacts,
+    ) -> io::Result<()> {
+        let needs_whole = self
+            .wanted
+            .iter()
+            .any(|(_, want)| matches!(want, Want::Whole { .. }));
+        if needs_whole || meta.size <= SPOOL_BUFFER as u64 {
+            return self.take(meta, file, facts);
+        }
+        let mut magic = [0; LONGEST_MAGIC];
+        let known = self.magic(file, &mut magic)?;
+        self.narrow(meta, known, facts);
+        for (index, _) in &self.wanted {
+            file.seek(SeekFrom::Start(0))?;
+            let input = Input::spooled(meta.path, meta.size, file);
+            run(self.extractors[*index], input, facts);
+        }
+        Ok(())
+    }
+
+    /// The file's first bytes, if anyone asks for them.
+    fn magic<'m>(&self, content: &mut dyn Read, magic: &'m mut [u8]) -> io::Result<&'m [u8]> {
+        let is_asked = self
+            .wanted
+            .iter()
+            .any(|(_, want)| matches!(want, Want::SeekableIf { .. }));
+        if !is_asked {
+            return Ok(&[]);
+        }
+        let length = read_up_to(content, magic)?;
+        Ok(&magic[..length])
+    }
+
+    /// Leaves only those who want a file that begins so and is so large.
+    /// Returns the largest size any of them reads.
+    fn narrow(&mut self, meta: &FileMeta<'_>, known: &[u8], facts: &mut LayerFacts) -> u64 {
+        let mut largest = 0;
+        let extractors = self.extractors;
+        self.wanted.retain(|(index, want)| {
+            if let Want::SeekableIf { magic, .. } = want
+                && !known.starts_with(magic)
+            {
+                return false;
+            }
+            let (Want::Whole { limit }
+            | Want::Seekable { limit }
+            | Want::SeekableIf { limit, .. }) = *want;
+            if meta.size > limit {
+                let name = extractors[*index].name();
+                let message = format!("larger than the {limit} bytes read by {name}");
+                push_remark(facts, name, meta.path, message);
+                return false;
+            }
+            largest = largest.max(limit);
+            true
+        });
+        largest
     }
 }
 

@@ -223,7 +223,7 @@ impl Walk<'_> {
             return;
         }
         let result = open_file(folder, name).and_then(|file| match file {
-            Some(mut file) => self.offer.take(&meta, &mut file, &mut self.facts),
+            Some(mut file) => self.offer.take_file(&meta, &mut file, &mut self.facts),
             None => Ok(()),
         });
         if let Err(error) = result {

@@ -269,6 +269,24 @@ fn an_image_from_scratch_has_programs_but_no_system() {
 }
 
 #[test]
+fn a_large_program_reads_the_same_in_a_folder_and_in_a_layer() {
+    let mut program = GO.to_vec();
+    program.resize(5 << 20, 0);
+    let from_layer = scan(Layer::new().executable("server", &program));
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("server");
+    std::fs::write(&path, &program).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&path, mode).unwrap();
+    let from_folder = subject::scan_path(root.path());
+    assert_eq!(
+        render("scratch", &from_layer),
+        render("scratch", &from_folder)
+    );
+    assert_eq!(from_folder.packages.len(), 4);
+}
+
+#[test]
 fn programs_of_the_distribution_are_listed_as_its_own() {
     let sbom = scan(
         Layer::new()
