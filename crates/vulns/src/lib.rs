@@ -12,6 +12,8 @@ pub mod assess;
 pub mod cvss;
 mod database;
 pub mod feed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod generation;
 pub mod ignore;
 mod mapped;

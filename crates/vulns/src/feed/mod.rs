@@ -9,7 +9,7 @@
 
 mod archive;
 mod bucket;
-mod bundle;
+pub(crate) mod bundle;
 mod compile;
 mod depot;
 mod error;

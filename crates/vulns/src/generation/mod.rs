@@ -9,6 +9,8 @@
 //! Invariant: a file is written whole, then named in `current` by one
 //! rename. A reader that opened the old one keeps it.
 
+#[cfg(test)]
+mod laws;
 pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod prose;
