@@ -24,11 +24,10 @@ impl Extractor for GemfileLock {
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
-        // Gems are unpacked into `gems/<name>-<version>`, some with the
-        // lock file of their own development.
-        let is_in_a_gem = file.path.contains("/gems/") && file.path.contains("ruby");
         (matches!(file.name(), "Gemfile.lock" | "gems.locked")
-            && !is_in_a_gem
+            // Gems are unpacked into `gems/<name>-<version>`, some with
+            // the lock file of their own development.
+            && !(file.path.contains("/gems/") && file.path.contains("ruby"))
             && !super::is_foreign(file.path))
         .then_some(Want::Whole {
             limit: super::LOCK_FILE_LIMIT,

@@ -11,21 +11,21 @@ use serde::de::{
 };
 
 /// What to do with each field of an object.
-pub(super) trait Fields {
+pub(crate) trait Fields {
     /// Reads the value of `key` from `map`; whoever does not care reads
     /// an [`IgnoredAny`].
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
 /// Hands each field of the object in `bytes` to `fields`.
-pub(super) fn read(bytes: &[u8], fields: &mut impl Fields) -> Result<(), serde_json::Error> {
+pub(crate) fn read(bytes: &[u8], fields: &mut impl Fields) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(without_mark(bytes));
     Object(fields).deserialize(&mut deserializer)?;
     deserializer.end()
 }
 
 /// Hands each element of the list in `bytes` to `each`.
-pub(super) fn read_list<'de, T: Deserialize<'de>>(
+pub(crate) fn read_list<'de, T: Deserialize<'de>>(
     bytes: &'de [u8],
     each: impl FnMut(T),
 ) -> Result<(), serde_json::Error> {
@@ -35,12 +35,12 @@ pub(super) fn read_list<'de, T: Deserialize<'de>>(
 }
 
 /// Windows tools put a byte-order mark before JSON.
-pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// An object whose fields are read one by one.
-pub(super) struct Object<'f, F>(pub(super) &'f mut F);
+pub(crate) struct Object<'f, F>(pub(crate) &'f mut F);
 
 impl<'de, F: Fields> DeserializeSeed<'de> for Object<'_, F> {
     type Value = ();
@@ -67,10 +67,10 @@ impl<'de, F: Fields> Visitor<'de> for Object<'_, F> {
 
 /// An object of like entries, each handed to a closure as it is read.
 /// Anything else than an object is passed over.
-pub(super) struct Entries<T, F>(F, PhantomData<T>);
+pub(crate) struct Entries<T, F>(F, PhantomData<T>);
 
 impl<T, F: FnMut(String, T)> Entries<T, F> {
-    pub(super) fn new(each: F) -> Self {
+    pub(crate) fn new(each: F) -> Self {
         Self(each, PhantomData)
     }
 }
@@ -109,10 +109,10 @@ impl<'de, T: Deserialize<'de>, F: FnMut(String, T)> Visitor<'de> for Entries<T, 
 }
 
 /// A list of like elements, each handed to a closure as it is read.
-pub(super) struct Elements<T, F>(F, PhantomData<T>);
+pub(crate) struct Elements<T, F>(F, PhantomData<T>);
 
 impl<T, F: FnMut(T)> Elements<T, F> {
-    pub(super) fn new(each: F) -> Self {
+    pub(crate) fn new(each: F) -> Self {
         Self(each, PhantomData)
     }
 }
@@ -162,7 +162,7 @@ impl<'de> Deserialize<'de> for Text {
 
 /// A field that ought to be `true` or `false`; anything else is `false`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Flag(pub(super) bool);
+pub(crate) struct Flag(pub(crate) bool);
 
 impl<'de> Deserialize<'de> for Flag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -174,7 +174,7 @@ impl<'de> Deserialize<'de> for Flag {
 /// Licences as package files state them: a string, a list of strings,
 /// or objects with a `type`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Licenses(pub(super) Vec<String>);
+pub(crate) struct Licenses(pub(crate) Vec<String>);
 
 impl<'de> Deserialize<'de> for Licenses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -248,7 +248,7 @@ pub(crate) fn path_key(path: &str) -> u64 {
 }
 
 /// No lock file in use comes near this size.
-const LOCK_FILE_LIMIT: u64 = 32 << 20;
+const LOCK_FILE_LIMIT: u64 = 16 << 20;
 
 /// Whether `path` lies inside a folder called `folder`.
 fn inside(path: &str, folder: &str) -> bool {

@@ -13,8 +13,6 @@
 //!
 //! References: npm documentation, "package-lock.json".
 
-use std::collections::BTreeMap;
-
 use model::PackageKind;
 use serde::{
     Deserialize,
@@ -23,7 +21,7 @@ use serde::{
 
 use super::{
     Extraction, Extractor, FileMeta, Found, Input, Want,
-    json::{self, Entries, Fields, Flag, Licenses, Text},
+    json::{self, Entries, Fields, Flag, Licenses, Object, Text},
     listing::Listing,
 };
 
@@ -77,10 +75,7 @@ impl Fields for Lock {
                 }))
             }
             "dependencies" if !self.has_packages => {
-                let listing = &mut self.legacy;
-                map.next_value_seed(Entries::new(|name: String, entry: Dependency| {
-                    dependency(name, entry, listing);
-                }))
+                map.next_value_seed(Object(&mut Dependencies(&mut self.legacy)))
             }
             _ => map.next_value::<IgnoredAny>().map(drop),
         }
@@ -112,37 +107,56 @@ fn module(folder: &str, module: Module) -> Option<Found> {
     Some(found)
 }
 
-/// An entry of `dependencies`, in version 1.
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Dependency {
-    version: Text,
-    dev: Flag,
-    dependencies: BTreeMap<String, Self>,
+/// The entries of `dependencies`, in version 1.
+struct Dependencies<'l>(&'l mut Listing);
+
+impl Fields for Dependencies<'_> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        let mut dependency = Dependency {
+            listing: self.0,
+            version: None,
+            is_dev: false,
+        };
+        map.next_value_seed(Object(&mut dependency))?;
+        let Dependency {
+            version, is_dev, ..
+        } = dependency;
+        self.0.add_all(
+            version
+                .filter(|_| !is_dev)
+                .and_then(|version| legacy(name, &version)),
+        );
+        Ok(())
+    }
 }
 
-fn dependency(name: String, dependency: Dependency, listing: &mut Listing) {
-    for (name, nested) in dependency.dependencies {
-        self::dependency(name, nested, listing);
+struct Dependency<'l> {
+    listing: &'l mut Listing,
+    version: Option<String>,
+    is_dev: bool,
+}
+
+impl Fields for Dependency<'_> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "version" => self.version = map.next_value::<Text>()?.0,
+            "dev" => self.is_dev = map.next_value::<Flag>()?.0,
+            "dependencies" => map.next_value_seed(Object(&mut Dependencies(self.listing)))?,
+            _ => map.next_value::<IgnoredAny>().map(drop)?,
+        }
+        Ok(())
     }
-    if dependency.dev.0 {
-        return;
-    }
-    let Some(version) = dependency.version.0 else {
-        return;
-    };
+}
+
+fn legacy(name: &str, version: &str) -> Option<Found> {
     // An alias: `npm:minimist@1.2.5`.
-    let (name, version) = match version
+    let alias = version
         .strip_prefix("npm:")
-        .and_then(|alias| alias.rsplit_once('@'))
-    {
-        Some((real, version)) => (real.to_owned(), version.to_owned()),
-        None => (name, version),
-    };
-    if version.starts_with(|first: char| first.is_ascii_digit()) {
-        listing.add(Found::new(PackageKind::Npm, name, version));
-    }
+        .and_then(|alias| alias.rsplit_once('@'));
+    let (name, version) = alias.unwrap_or((name, version));
+    version
+        .starts_with(|first: char| first.is_ascii_digit())
+        .then(|| Found::new(PackageKind::Npm, name, version))
 }
 
 #[cfg(test)]

@@ -7,8 +7,6 @@
 //!
 //! References: NuGet documentation, "Locking dependencies".
 
-use std::collections::BTreeMap;
-
 use model::PackageKind;
 use serde::{
     Deserialize,
@@ -17,7 +15,7 @@ use serde::{
 
 use super::{
     Extraction, Extractor, FileMeta, Found, Input, Want,
-    json::{self, Entries, Fields, Text},
+    json::{self, Entries, Fields, Object, Text},
     listing::Listing,
 };
 
@@ -56,14 +54,17 @@ impl Fields for Lock {
         if key != "dependencies" {
             return map.next_value::<IgnoredAny>().map(drop);
         }
-        let listing = &mut self.0;
-        map.next_value_seed(Entries::new(
-            |_framework: String, packages: BTreeMap<String, Package>| {
-                for (name, package) in packages {
-                    listing.add_all(package.found(name));
-                }
-            },
-        ))
+        map.next_value_seed(Object(&mut Frameworks(&mut self.0)))
+    }
+}
+
+struct Frameworks<'l>(&'l mut Listing);
+
+impl Fields for Frameworks<'_> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
+        map.next_value_seed(Entries::new(|name: String, package: Package| {
+            self.0.add_all(package.found(name));
+        }))
     }
 }
 

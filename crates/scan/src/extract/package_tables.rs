@@ -7,6 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::Extraction;
 
+/// A table with the checksums of several hundred files stays below a
+/// tenth of this. Reading one takes many times its size in memory.
+const TABLE_LIMIT: usize = 1 << 20;
+
 /// Hands each `[[package]]` table of the lock file to `each`. What
 /// cannot be read is counted in one warning that calls the file `what`.
 pub(super) fn read<T: DeserializeOwned>(
@@ -19,6 +23,11 @@ pub(super) fn read<T: DeserializeOwned>(
     let mut damaged = 0_usize;
     let mut first_error = None;
     for table in tables(&text) {
+        if table.len() > TABLE_LIMIT {
+            damaged += 1;
+            first_error.get_or_insert_with(|| format!("larger than {TABLE_LIMIT} bytes"));
+            continue;
+        }
         match toml::from_str::<Packages<T>>(table) {
             Ok(packages) => packages.package.into_iter().for_each(&mut each),
             Err(error) => {
@@ -100,6 +109,17 @@ mod tests {
         );
         assert_eq!(names, ["a", "b"]);
         assert!(out.warnings.is_empty(), "{:?}", out.warnings);
+    }
+
+    #[test]
+    fn an_endless_table_costs_itself_alone() {
+        let text = format!(
+            "[[package]]\nname = \"a\"\nfiles = [{}]\n[[package]]\nname = \"b\"\n",
+            "1,".repeat(TABLE_LIMIT)
+        );
+        let (names, out) = names(&text);
+        assert_eq!(names, ["b"]);
+        assert_eq!(out.warnings.len(), 1);
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub(super) struct Component {
     pub description: Option<String>,
     pub purl: Option<String>,
     pub licenses: Vec<String>,
-    /// Files it was found in, as the format's own field says.
-    pub locations: Vec<String>,
+    /// The first file it was found in, as the format's own field says.
+    pub location: Option<String>,
     /// Named properties, ours (`seawall:path`) and other tools'.
     pub facts: Vec<(String, String)>,
 }
@@ -252,7 +252,7 @@ fn path(component: &Component) -> String {
     component
         .fact("seawall:path")
         .or_else(|| foreign::path(component))
-        .or_else(|| component.locations.first().map(String::as_str))
+        .or(component.location.as_deref())
         .unwrap_or_default()
         .trim_start_matches('/')
         .to_owned()

@@ -1,33 +1,23 @@
-//! CycloneDX JSON, 1.2 to 1.7 (ECMA-424).
+//! CycloneDX JSON, 1.2 to 1.7 (ECMA-424), read component by component.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
 use super::{
     MAX_COMPONENTS, SbomError,
     component::{Component, Document, Role},
 };
+use crate::extract::json::{self, Elements, Fields, Object, Text};
 
 pub(super) fn read(bytes: &[u8]) -> Result<Document, SbomError> {
-    let bom: Bom = serde_json::from_slice(bytes).map_err(SbomError::ReadCyclonedx)?;
-    check_version(bom.spec_version.as_deref().unwrap_or_default())?;
-    let mut document = Document::default();
-    let mut waiting: Vec<BomComponent> = Vec::new();
-    if let Some(mut subject) = bom.metadata.and_then(|metadata| metadata.component) {
-        // Some tools list the contents inside the subject.
-        waiting.extend(subject.components.take().unwrap_or_default());
-        document.subject = Some(subject.into());
-    }
-    waiting.extend(bom.components.unwrap_or_default());
-    while let Some(mut component) = waiting.pop() {
-        if document.components.len() > MAX_COMPONENTS {
-            return Err(SbomError::TooManyComponents(MAX_COMPONENTS));
-        }
-        waiting.extend(component.components.take().unwrap_or_default());
-        document.components.push(component.into());
-    }
-    // Popping turned the order around.
-    document.components.reverse();
-    Ok(document)
+    let mut bom = Bom::default();
+    json::read(bytes, &mut bom).map_err(SbomError::ReadCyclonedx)?;
+    check_version(bom.version.as_deref().unwrap_or_default())?;
+    Ok(bom.document)
 }
 
 /// Every version since the first with JSON, up to the newest known.
@@ -50,91 +40,174 @@ pub(super) fn role(kind: &str) -> Role {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 struct Bom {
-    spec_version: Option<String>,
-    metadata: Option<Metadata>,
-    components: Option<Vec<BomComponent>>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    component: Option<BomComponent>,
-}
-
-#[derive(Deserialize)]
-struct BomComponent {
-    r#type: Option<String>,
-    group: Option<String>,
-    name: Option<String>,
     version: Option<String>,
-    description: Option<String>,
-    purl: Option<String>,
-    licenses: Option<Vec<LicenseChoice>>,
-    properties: Option<Vec<Property>>,
-    evidence: Option<Evidence>,
-    components: Option<Vec<Self>>,
+    document: Document,
+}
+
+impl Fields for Bom {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "specVersion" => self.version = map.next_value::<Text>()?.0,
+            "metadata" => map.next_value_seed(Object(&mut Metadata(&mut self.document)))?,
+            "components" => map.next_value_seed(List(&mut self.document.components))?,
+            _ => map.next_value::<IgnoredAny>().map(drop)?,
+        }
+        Ok(())
+    }
+}
+
+struct Metadata<'d>(&'d mut Document);
+
+impl Fields for Metadata<'_> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        if key != "component" {
+            return map.next_value::<IgnoredAny>().map(drop);
+        }
+        let mut subject = Building::new(&mut self.0.components);
+        // Some tools list the contents inside the subject.
+        map.next_value_seed(Object(&mut subject))?;
+        self.0.subject = Some(subject.component);
+        Ok(())
+    }
+}
+
+/// A list of components, each added to the others when it is read.
+struct List<'d>(&'d mut Vec<Component>);
+
+impl<'de> DeserializeSeed<'de> for List<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of components")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        loop {
+            let mut building = Building::new(&mut *self.0);
+            if elements.next_element_seed(Object(&mut building))?.is_none() {
+                return Ok(());
+            }
+            let component = building.component;
+            if self.0.len() >= MAX_COMPONENTS {
+                return Err(A::Error::custom(format!(
+                    "more than {MAX_COMPONENTS} components"
+                )));
+            }
+            self.0.push(component);
+        }
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+struct Building<'d> {
+    component: Component,
+    /// Where the components inside this one go.
+    others: &'d mut Vec<Component>,
+}
+
+impl<'d> Building<'d> {
+    fn new(others: &'d mut Vec<Component>) -> Self {
+        Self {
+            component: Component::default(),
+            others,
+        }
+    }
+}
+
+impl Fields for Building<'_> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let component = &mut self.component;
+        let mut text = || Ok(map.next_value::<Text>()?.0.filter(|text| !text.is_empty()));
+        match key {
+            "type" => component.role = role(&text()?.unwrap_or_default()),
+            "group" => component.group = text()?,
+            "name" => component.name = text()?.unwrap_or_default(),
+            "version" => component.version = text()?,
+            "description" => component.description = text()?,
+            "purl" => component.purl = text()?,
+            "licenses" => {
+                map.next_value_seed(Elements::new(|choice: LicenseChoice| {
+                    component.licenses.extend(choice.text());
+                }))?;
+            }
+            "properties" => {
+                map.next_value_seed(Elements::new(|property: Property| {
+                    if let (Some(name), Some(value)) = (property.name.0, property.value.0) {
+                        component.facts.push((name, value));
+                    }
+                }))?;
+            }
+            "evidence" => map.next_value_seed(Object(&mut Evidence(component)))?,
+            "components" => map.next_value_seed(List(self.others))?,
+            _ => map.next_value::<IgnoredAny>().map(drop)?,
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
 struct LicenseChoice {
     license: Option<License>,
-    expression: Option<String>,
+    #[serde(default)]
+    expression: Text,
 }
 
 #[derive(Deserialize)]
 struct License {
-    id: Option<String>,
-    name: Option<String>,
+    #[serde(default)]
+    id: Text,
+    #[serde(default)]
+    name: Text,
+}
+
+impl LicenseChoice {
+    fn text(self) -> Option<String> {
+        let license = self
+            .license
+            .and_then(|license| license.id.0.or(license.name.0));
+        self.expression.0.or(license)
+    }
 }
 
 #[derive(Deserialize)]
 struct Property {
-    name: Option<String>,
-    value: Option<String>,
+    #[serde(default)]
+    name: Text,
+    #[serde(default)]
+    value: Text,
 }
 
-#[derive(Deserialize)]
-struct Evidence {
-    occurrences: Option<Vec<Occurrence>>,
+struct Evidence<'c>(&'c mut Component);
+
+impl Fields for Evidence<'_> {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        if key != "occurrences" {
+            return map.next_value::<IgnoredAny>().map(drop);
+        }
+        let location = &mut self.0.location;
+        map.next_value_seed(Elements::new(|occurrence: Occurrence| {
+            if location.is_none() {
+                *location = occurrence.location.0;
+            }
+        }))
+    }
 }
 
 #[derive(Deserialize)]
 struct Occurrence {
-    location: Option<String>,
-}
-
-impl From<BomComponent> for Component {
-    fn from(component: BomComponent) -> Self {
-        let licenses = component.licenses.into_iter().flatten();
-        let properties = component.properties.into_iter().flatten();
-        let occurrences = component
-            .evidence
-            .and_then(|evidence| evidence.occurrences)
-            .into_iter()
-            .flatten();
-        Self {
-            role: role(component.r#type.as_deref().unwrap_or_default()),
-            group: component.group.filter(|group| !group.is_empty()),
-            name: component.name.unwrap_or_default(),
-            version: component.version.filter(|version| !version.is_empty()),
-            description: component.description,
-            purl: component.purl,
-            licenses: licenses
-                .filter_map(|choice| {
-                    let license = choice
-                        .license
-                        .and_then(|license| license.id.or(license.name));
-                    choice.expression.or(license)
-                })
-                .collect(),
-            locations: occurrences
-                .filter_map(|occurrence| occurrence.location)
-                .collect(),
-            facts: properties
-                .filter_map(|property| Some((property.name?, property.value?)))
-                .collect(),
-        }
-    }
+    #[serde(default)]
+    location: Text,
 }

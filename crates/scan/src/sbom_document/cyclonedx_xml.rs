@@ -153,7 +153,9 @@ impl Building {
                 ("id" | "name", Some("license")) | ("expression", Some("licenses")) => {
                     component.licenses.push(text);
                 }
-                ("location", Some("occurrence")) => component.locations.push(text),
+                ("location", Some("occurrence")) => {
+                    component.location.get_or_insert(text);
+                }
                 ("property", Some("properties")) if depth == component_depth + 2 => {
                     if let Some(name) = self.property.take() {
                         component.facts.push((name, text));

@@ -48,7 +48,7 @@ pub(crate) enum SbomError {
 const MAX_COMPONENTS: usize = 500_000;
 
 /// Larger documents are refused unread.
-const LARGEST: u64 = 512 << 20;
+const LARGEST: u64 = 256 << 20;
 
 /// Reads the document in a file.
 pub(crate) fn open(path: &Path) -> Result<Sbom, ScanError> {
@@ -84,9 +84,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Sbom, SbomError> {
         }
         _ => return Err(SbomError::Recognise),
     };
-    if document.components.len() > MAX_COMPONENTS {
-        return Err(SbomError::TooManyComponents(MAX_COMPONENTS));
-    }
     Ok(document.into_sbom())
 }
 

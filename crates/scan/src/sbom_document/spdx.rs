@@ -1,160 +1,219 @@
-//! SPDX 2.2 and 2.3 JSON.
+//! SPDX 2.2 and 2.3 JSON, read package by package.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use serde::Deserialize;
-
-use super::{
-    SbomError,
-    component::{Component, Document, Role},
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+use super::{
+    MAX_COMPONENTS, SbomError,
+    component::{Component, Document, Role},
+};
+use crate::extract::json::{self, Elements, Fields, Object, Text};
+
 pub(super) fn read(bytes: &[u8]) -> Result<Document, SbomError> {
-    let spdx: Spdx = serde_json::from_slice(bytes).map_err(SbomError::ReadSpdx)?;
+    let mut spdx = Spdx::default();
+    json::read(bytes, &mut spdx).map_err(SbomError::ReadSpdx)?;
     if !matches!(spdx.version.as_str(), "SPDX-2.2" | "SPDX-2.3") {
         let shown = spdx.version.chars().take(20).collect();
         return Err(SbomError::SpdxVersion(shown));
     }
-    let described = spdx.described();
     let mut document = Document::default();
-    for package in spdx.packages.into_iter().flatten() {
-        let is_subject = match described.len() {
-            1 => package
-                .spdx_id
-                .as_deref()
-                .is_some_and(|id| described.contains(id)),
-            _ => package.primary_package_purpose.as_deref() == Some("CONTAINER"),
+    for package in spdx.packages {
+        let is_subject = match spdx.described.len() {
+            1 => spdx.described.contains(&package.id),
+            _ => package.component.role == Role::Container,
         };
         if is_subject && document.subject.is_none() {
-            document.subject = Some(package.into());
+            document.subject = Some(package.component);
         } else {
-            document.components.push(package.into());
+            document.components.push(package.component);
         }
     }
     Ok(document)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 struct Spdx {
-    #[serde(rename = "spdxVersion")]
     version: String,
-    document_describes: Option<Vec<String>>,
-    packages: Option<Vec<SpdxPackage>>,
-    relationships: Option<Vec<Relationship>>,
+    /// What the document says it is about.
+    described: BTreeSet<String>,
+    packages: Vec<SpdxPackage>,
 }
 
-impl Spdx {
-    /// What the document says it is about.
-    fn described(&self) -> BTreeSet<String> {
-        let relationships = self.relationships.iter().flatten();
-        let related = relationships.filter_map(|relationship| {
-            (relationship.relationship_type.as_deref() == Some("DESCRIBES"))
-                .then(|| relationship.related_spdx_element.clone())
-                .flatten()
-        });
-        let listed = self.document_describes.iter().flatten().cloned();
-        related.chain(listed).collect()
+impl Fields for Spdx {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let described = &mut self.described;
+        match key {
+            "spdxVersion" => self.version = map.next_value::<Text>()?.0.unwrap_or_default(),
+            "documentDescribes" => {
+                map.next_value_seed(Elements::new(|id: Text| described.extend(id.0)))?;
+            }
+            "relationships" => {
+                map.next_value_seed(Elements::new(|relationship: Relationship| {
+                    if relationship.kind.0.as_deref() == Some("DESCRIBES") {
+                        described.extend(relationship.related.0);
+                    }
+                }))?;
+            }
+            "packages" => map.next_value_seed(List(&mut self.packages))?,
+            _ => map.next_value::<IgnoredAny>().map(drop)?,
+        }
+        Ok(())
     }
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Relationship {
-    relationship_type: Option<String>,
-    related_spdx_element: Option<String>,
+    #[serde(default, rename = "relationshipType")]
+    kind: Text,
+    #[serde(default, rename = "relatedSpdxElement")]
+    related: Text,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+struct List<'d>(&'d mut Vec<SpdxPackage>);
+
+impl<'de> DeserializeSeed<'de> for List<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of packages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        let mut package = SpdxPackage::default();
+        while elements.next_element_seed(Object(&mut package))?.is_some() {
+            if self.0.len() >= MAX_COMPONENTS {
+                return Err(A::Error::custom(format!(
+                    "more than {MAX_COMPONENTS} packages"
+                )));
+            }
+            package.finish();
+            self.0.push(std::mem::take(&mut package));
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[derive(Default)]
 struct SpdxPackage {
-    #[serde(rename = "SPDXID")]
-    spdx_id: Option<String>,
-    name: Option<String>,
-    version_info: Option<String>,
-    description: Option<String>,
-    primary_package_purpose: Option<String>,
-    license_declared: Option<String>,
-    license_concluded: Option<String>,
-    source_info: Option<String>,
-    external_refs: Option<Vec<ExternalReference>>,
-    annotations: Option<Vec<Annotation>>,
+    id: String,
+    component: Component,
+    declared: Option<String>,
+    concluded: Option<String>,
+    origin: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ExternalReference {
-    reference_type: Option<String>,
-    reference_locator: Option<String>,
+impl Fields for SpdxPackage {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let component = &mut self.component;
+        let mut text = || Ok(map.next_value::<Text>()?.0.filter(|text| !text.is_empty()));
+        match key {
+            "SPDXID" => self.id = text()?.unwrap_or_default(),
+            "name" => component.name = text()?.unwrap_or_default(),
+            "versionInfo" => component.version = text()?,
+            "description" => component.description = text()?,
+            "primaryPackagePurpose" => component.role = role(&text()?.unwrap_or_default()),
+            "licenseDeclared" => self.declared = text()?,
+            "licenseConcluded" => self.concluded = text()?,
+            "sourceInfo" => self.origin = text()?,
+            "externalRefs" => {
+                map.next_value_seed(Elements::new(|reference: ExternalReference| {
+                    if reference.kind.0.as_deref() == Some("purl") && component.purl.is_none() {
+                        component.purl = reference.locator.0;
+                    }
+                }))?;
+            }
+            "annotations" => {
+                map.next_value_seed(Elements::new(|annotation: Annotation| {
+                    component.facts.extend(annotation.fact());
+                }))?;
+            }
+            _ => map.next_value::<IgnoredAny>().map(drop)?,
+        }
+        Ok(())
+    }
 }
 
-#[derive(Deserialize)]
-struct Annotation {
-    comment: Option<String>,
+fn role(purpose: &str) -> Role {
+    match purpose {
+        "OPERATING-SYSTEM" | "OPERATING_SYSTEM" => Role::OperatingSystem,
+        "CONTAINER" => Role::Container,
+        "FILE" | "DEVICE" | "FIRMWARE" => Role::Other,
+        _ => Role::Package,
+    }
 }
 
-impl From<SpdxPackage> for Component {
-    fn from(package: SpdxPackage) -> Self {
-        let mut facts: Vec<(String, String)> = package
-            .annotations
-            .into_iter()
-            .flatten()
-            .filter_map(|annotation| annotation.comment)
-            .filter_map(|comment| {
-                let (name, value) = comment.split_once('=')?;
-                name.starts_with("seawall:")
-                    .then(|| (name.to_owned(), value.to_owned()))
-            })
-            .collect();
-        let mut locations = Vec::new();
-        if let Some(origin) = &package.source_info {
+impl SpdxPackage {
+    /// Works out what several fields say together.
+    fn finish(&mut self) {
+        let component = &mut self.component;
+        if let Some(origin) = self.origin.take() {
             // Trivy: `built package from: openssl 3.0.11-1`.
             if let Some((name, version)) = origin
                 .strip_prefix("built package from: ")
                 .and_then(|source| source.split_once(' '))
             {
                 for (fact, value) in [("SrcName", name), ("SrcVersion", version)] {
-                    facts.push((format!("aquasecurity:trivy:{fact}"), value.to_owned()));
+                    let fact = format!("aquasecurity:trivy:{fact}");
+                    component.facts.push((fact, value.to_owned()));
                 }
             }
             // Syft: `acquired package info from DPKG DB: /var/…, /var/…`.
             if let Some((_, paths)) = origin.split_once(": /") {
-                locations.extend(paths.split(", ").next().map(str::to_owned));
+                component.location = paths.split(", ").next().map(str::to_owned);
             }
         }
-        let mut licenses: Vec<String> = facts
-            .iter()
-            .filter(|(name, _)| name == "seawall:license")
-            .map(|(_, value)| value.clone())
+        let own: Vec<String> = component
+            .facts("seawall:license")
+            .map(str::to_owned)
             .collect();
-        if licenses.is_empty() {
-            licenses.extend(
-                [package.license_declared, package.license_concluded]
+        component.licenses = own;
+        if component.licenses.is_empty() {
+            component.licenses.extend(
+                [self.declared.take(), self.concluded.take()]
                     .into_iter()
                     .flatten()
-                    .find(|license| !matches!(license.as_str(), "" | "NOASSERTION" | "NONE")),
+                    .find(|license| !matches!(license.as_str(), "NOASSERTION" | "NONE")),
             );
         }
-        Self {
-            role: match package.primary_package_purpose.as_deref() {
-                Some("OPERATING-SYSTEM" | "OPERATING_SYSTEM") => Role::OperatingSystem,
-                Some("CONTAINER") => Role::Container,
-                Some("FILE" | "DEVICE" | "FIRMWARE") => Role::Other,
-                _ => Role::Package,
-            },
-            group: None,
-            name: package.name.unwrap_or_default(),
-            version: package.version_info.filter(|version| !version.is_empty()),
-            description: package.description,
-            purl: package
-                .external_refs
-                .into_iter()
-                .flatten()
-                .find(|reference| reference.reference_type.as_deref() == Some("purl"))
-                .and_then(|reference| reference.reference_locator),
-            licenses,
-            locations,
-            facts,
-        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ExternalReference {
+    #[serde(default, rename = "referenceType")]
+    kind: Text,
+    #[serde(default, rename = "referenceLocator")]
+    locator: Text,
+}
+
+#[derive(Deserialize)]
+struct Annotation {
+    #[serde(default)]
+    comment: Text,
+}
+
+impl Annotation {
+    /// Ours: `seawall:path=usr/bin/tide`.
+    fn fact(self) -> Option<(String, String)> {
+        let comment = self.comment.0?;
+        let (name, value) = comment.split_once('=')?;
+        name.starts_with("seawall:")
+            .then(|| (name.to_owned(), value.to_owned()))
     }
 }

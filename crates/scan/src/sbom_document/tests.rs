@@ -170,7 +170,7 @@ fn what_is_no_sbom_is_refused_in_words() {
     failed to recognise the SBOM: it is neither CycloneDX (JSON or XML) nor SPDX (JSON)
     failed to recognise the SBOM: it is neither CycloneDX (JSON or XML) nor SPDX (JSON)
     failed to read CycloneDX version '9.9' (1.2 to 1.7 can be read)
-    failed to read the CycloneDX document: invalid type: map, expected a sequence at line 1 column 63
+    failed to read the CycloneDX document: invalid type: map, expected a list of components at line 1 column 65
     failed to read the SBOM as JSON: EOF while parsing a value at line 1 column 27
     failed to read SPDX version 'SPDX-1.0' (SPDX-2.2 and SPDX-2.3 can be read, as JSON)
     failed to read SPDX version 'SPDX-3' (SPDX-2.2 and SPDX-2.3 can be read, as JSON)
