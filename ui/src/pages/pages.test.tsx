@@ -1,7 +1,8 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
-import { renderApp } from '../testing';
+import { createMock } from '../../mock-api/handlers';
+import { NOW, renderApp } from '../testing';
 
 const find = { timeout: 10_000 };
 
@@ -85,12 +86,9 @@ describe('lists', () => {
 
 describe('an image', () => {
   const open = async (path = '', scenario?: Parameters<typeof renderApp>[1]) => {
-    const { mock } = renderApp('/scans', scenario);
-    const answer = await mock.handle(
-      new Request('http://x/api/v1/images?environment=local&q=checkout'),
-    );
+    const query = 'http://mock/api/v1/images?environment=local&q=checkout';
+    const answer = await createMock(scenario, NOW).handle(new Request(query));
     const { items } = (await answer.json()) as { items: { id: string }[] };
-    document.body.innerHTML = '';
     return renderApp(`/images/${items[0]?.id}${path}`, scenario);
   };
   it('says what to do, where it is and why it matters', async () => {
