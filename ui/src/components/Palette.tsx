@@ -61,7 +61,8 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
   const [asked] = useDebouncedValue(text.trim(), 120);
-  const { data, isFetching } = useQuery(queries.search(asked, useEnvironment()));
+  const { data, isFetching, isPlaceholderData } = useQuery(queries.search(asked, useEnvironment()));
+  const isOld = isPlaceholderData || asked !== text.trim();
   const navigate = useNavigate();
   const to =
     (path: string, params?: Record<string, string>, search?: Record<string, string>) => () => {
@@ -75,8 +76,11 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
 
   const wanted = text.trim().toLowerCase();
   const choices: Choice[] = [];
+  // Answers to what was typed a moment ago stay only while they still fit:
+  // Enter must never open something else than what is typed.
+  const fits = (...words: string[]) => words.join(' ').toLowerCase().includes(wanted);
   if (wanted.length > 1 && data) {
-    for (const image of data.images) {
+    for (const image of data.images.filter((each) => !isOld || fits(each.name))) {
       choices.push({
         key: `image ${image.id}`,
         group: 'Images',
@@ -86,7 +90,9 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
         go: to('/images/$id', { id: image.id }),
       });
     }
-    for (const vulnerability of data.vulnerabilities) {
+    for (const vulnerability of data.vulnerabilities.filter(
+      (each) => !isOld || fits(each.id, each.title),
+    )) {
       choices.push({
         key: `vulnerability ${vulnerability.id}`,
         group: 'Vulnerabilities',
@@ -100,7 +106,7 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
         go: to('/vulnerabilities/$id', { id: vulnerability.id }),
       });
     }
-    for (const each of data.packages) {
+    for (const each of data.packages.filter((found) => !isOld || fits(found.name))) {
       choices.push({
         key: `package ${each.kind} ${each.name} ${each.version}`,
         group: 'Packages',

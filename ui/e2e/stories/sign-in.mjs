@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+
+export const title = 'a link signs in once, leads back, and is not left in the address';
+export const needsMock = true;
+export const expectsFaults = true;
+
+export default async function story({ page, url }) {
+  await page.goto(`${url}/?mock=signed-out`);
+  await page.goto(`${url}/sign-in#token=spent`);
+  await page.getByText('This link no longer works').waitFor();
+  await page.goto(`${url}/sign-in?next=%2Fimages%3Fq%3Dshop#token=mock`);
+  await page.reload();
+  await page.getByRole('table', { name: 'Images' }).waitFor();
+  assert.equal(new URL(page.url()).pathname + new URL(page.url()).search, '/images?q=shop');
+  assert.equal(new URL(page.url()).hash, '');
+
+  await page.getByRole('button', { name: 'Settings and account' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByText('Seawall has no password').waitFor();
+}
