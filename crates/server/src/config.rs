@@ -417,6 +417,27 @@ mod tests {
         insta::assert_snapshot!(cases.join("\n"));
     }
 
+    /// The reference names every key with its default, and no other.
+    #[test]
+    fn the_reference_page_lists_every_key() {
+        let page = include_str!("../../../docs/reference/config.md");
+        let documented: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+            .map(|(key, _)| key)
+            .collect();
+        let mut keys = Vec::new();
+        let defaults = serde_norway::to_value(Config::default()).unwrap();
+        leaves(&defaults, &mut Vec::new(), &mut keys);
+        let known: Vec<String> = keys.iter().map(|(path, _)| path.join(".")).collect();
+        assert_eq!(documented, known);
+        for (path, value) in keys {
+            let value = serde_norway::to_string(&value).unwrap();
+            let row = format!("| `{}` | `{}` |", path.join("."), value.trim());
+            assert!(page.contains(&row), "docs/reference/config.md lacks: {row}");
+        }
+    }
+
     #[test]
     fn lengths_of_time_and_sizes_print_as_they_are_written() {
         for text in ["30s", "15m", "24h", "7d", "90s"] {

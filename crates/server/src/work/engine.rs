@@ -156,6 +156,26 @@ pub(crate) fn options(config: &Config, target: &Target, platform: Option<&str>) 
     options
 }
 
+/// Options for a first, quick look at a machine nobody has looked at
+/// yet: only where its package manager installs things. Most of a
+/// machine's files are elsewhere, and somebody is waiting for the first
+/// result. `None`: the target is no machine.
+pub(crate) fn first_look(target: &Target, options: &scan::Options) -> Option<scan::Options> {
+    const SYSTEM: [&str; 8] = ["bin", "etc", "lib", "lib32", "lib64", "sbin", "usr", "var"];
+    const BULKY: [&str; 5] = ["usr/local", "usr/share", "usr/src", "var/tmp", "var/cache"];
+    if !target.is_machine() {
+        return None;
+    }
+    let mut options = options.clone();
+    let others = std::fs::read_dir("/").ok()?.filter_map(|entry| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        (!SYSTEM.contains(&name.as_str())).then_some(name)
+    });
+    options.skip.extend(others);
+    options.skip.extend(BULKY.map(str::to_owned));
+    Some(options)
+}
+
 /// Docker's own configuration, where registry credentials are.
 fn docker_config() -> Option<PathBuf> {
     let home = std::env::home_dir()?;

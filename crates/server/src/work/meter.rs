@@ -53,7 +53,7 @@ impl Meter {
 
     pub(crate) fn walked(&self, files: u64) {
         self.files.store(files, Ordering::Relaxed);
-        self.touch();
+        self.enter(ScanPhase::Reading);
     }
 
     fn touch(&self) {

@@ -237,6 +237,32 @@ impl Failure {
 async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome, Failure> {
     let target = Target::parse(&scan.target, &app.host).map_err(Failure::Look)?;
     let options = engine::options(&app.config, &target, scan.platform.as_deref());
+    let quick = engine::first_look(&target, &options).filter(|_| scan.image.is_none());
+    let first = match quick {
+        Some(options) => {
+            let first = look_once(app, scan, running, &target, options).await?;
+            app.bus.publish(&Event::Image {
+                image: crate::http::image::reference(&first.image),
+            });
+            Some(first)
+        }
+        None => None,
+    };
+    let mut outcome = look_once(app, scan, running, &target, options).await?;
+    if let Some(first) = first {
+        outcome.added = first.added;
+        outcome.new = outcome.counts;
+    }
+    Ok(outcome)
+}
+
+async fn look_once(
+    app: &Arc<App>,
+    scan: &Scan,
+    running: &Running,
+    target: &Target,
+    options: scan::Options,
+) -> Result<Outcome, Failure> {
     let sbom = {
         let (target, meter, cancel) = (
             target.clone(),
