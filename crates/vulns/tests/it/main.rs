@@ -9,5 +9,6 @@ mod debian;
 mod import;
 mod server;
 mod shared;
+mod starter;
 mod update;
 mod vex;
