@@ -51,13 +51,21 @@ pub fn assess(
     let mut found = one_per_fingerprint(found);
     let ignore = judgements.ignore.as_ref();
     let ignore = ignore.map(|file| file.in_force(now, &mut sbom.warnings));
-    let scene = vex::Scene::of(&target, &sbom);
+    let has_documents = !judgements.vex.is_empty();
+    let scene = has_documents.then(|| vex::Scene::of(&target, &sbom));
     let spoken = vex::Spoken::of(&judgements.vex, |name| canonical(db, name));
     for (finding, package) in &mut found {
         let Some(package) = sbom.packages.get(*package) else {
             continue;
         };
-        judge(finding, package, &scene, &spoken, ignore.as_ref(), db);
+        judge(
+            finding,
+            package,
+            scene.as_ref(),
+            &spoken,
+            ignore.as_ref(),
+            db,
+        );
     }
     let vulnerabilities = db.details(vulnerabilities);
     let mut findings: Vec<Finding> = found.into_iter().map(|(finding, _)| finding).collect();
@@ -203,12 +211,13 @@ fn one_per_fingerprint(found: Vec<(Finding, usize)>) -> Vec<(Finding, usize)> {
 fn judge(
     finding: &mut Finding,
     package: &Package,
-    scene: &vex::Scene<'_>,
+    scene: Option<&vex::Scene<'_>>,
     spoken: &vex::Spoken<'_>,
     ignore: Option<&ignore::InForce<'_>>,
     db: &Database,
 ) {
-    if let Some((document, statement)) = spoken.about(&finding.vulnerability, package, scene) {
+    let spoken = scene.and_then(|scene| spoken.about(&finding.vulnerability, package, scene));
+    if let Some((document, statement)) = spoken {
         match statement.status {
             vex::Status::NotAffected | vex::Status::Fixed => {
                 finding.suppression = Some(Suppression {

@@ -192,11 +192,17 @@ pub(crate) fn queries<'a>(package: &'a Package, ecosystem: &'a str) -> Vec<Query
     };
     let source = package.source.as_ref();
     match package.kind {
-        // Debian, Ubuntu, Alpine and Wolfi publish against source names.
-        PackageKind::Deb | PackageKind::Apk => match source {
-            Some(source) => ask(&source.name, &source.version),
-            None => ask(&package.name, &package.version),
-        },
+        // Debian, Ubuntu and Alpine publish against source names, the
+        // rolling distributions against either.
+        PackageKind::Deb | PackageKind::Apk => {
+            let is_rolling = matches!(base, "Wolfi" | "Chainguard" | "MinimOS");
+            if let Some(source) = source {
+                ask(&source.name, &source.version);
+            }
+            if source.is_none_or(|source| is_rolling && source.name != package.name) {
+                ask(&package.name, &package.version);
+            }
+        }
         PackageKind::Rpm => {
             ask(&package.name, &package.version);
             // These two list every binary package by name; of the

@@ -10,12 +10,17 @@ use std::{
 };
 
 use super::FeedError;
-use crate::{mapped::Bytes, osv::MAX_RECORD_BYTES};
+use crate::{
+    mapped::Bytes,
+    osv::{MAX_RECORD_BYTES, Record},
+};
 
 /// The largest ecosystem has near 300,000 records.
 const MAX_ENTRIES: usize = 4_000_000;
 /// JSON packs at most some 30 to 1 over a whole ecosystem.
 const MAX_RATIO: u64 = 200;
+/// Looked at to tell what an archive is.
+const PROBED_ENTRIES: usize = 64;
 const FREE_BYTES: u64 = 64 << 20;
 
 /// An open archive.
@@ -57,6 +62,18 @@ impl Archive {
     /// How many entries there are, records or not.
     pub(crate) fn len(&self) -> usize {
         self.zip.len()
+    }
+
+    /// Whether there is a record among the first entries: an archive of
+    /// something else is refused whole, not entry by entry.
+    pub(crate) fn holds_records(&mut self) -> bool {
+        (0..self.zip.len().min(PROBED_ENTRIES)).any(|index| {
+            let mut bytes = Vec::new();
+            self.zip.by_index(index).is_ok_and(|file| {
+                let mut file = file.take(MAX_RECORD_BYTES);
+                file.read_to_end(&mut bytes).is_ok() && Record::parse(&bytes).is_ok()
+            })
+        })
     }
 
     pub(crate) fn by_name(&mut self, name: &str) -> Option<impl Read + '_> {

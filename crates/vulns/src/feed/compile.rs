@@ -223,8 +223,10 @@ pub(crate) fn adopt(
     from: &Path,
     progress: &dyn Progress,
 ) -> Result<(), FeedError> {
-    // Opened first: what is no archive must not displace one.
-    Archive::open(from)?;
+    // Looked at first: what is no archive must not displace one.
+    if !Archive::open(from)?.holds_records() {
+        return Err(FeedError::NothingFound(from.to_owned()));
+    }
     let length = fs::metadata(from).map_err(FeedError::read(from))?.len();
     progress.report(Event::Started {
         source: name,

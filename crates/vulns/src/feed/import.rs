@@ -18,7 +18,7 @@ use super::{
     depot::Depot,
     key::TrustedKey,
 };
-use crate::osv::MAX_RECORD_BYTES;
+use crate::osv::{MAX_RECORD_BYTES, Record};
 
 const MAX_DEPTH: usize = 16;
 const MAX_FILES: usize = 2_000_000;
@@ -82,23 +82,34 @@ pub fn import(
         bundle.warn(&mut warnings, progress);
         unpack(&depot, bundle, progress, cancel)?;
     }
+    let mut taken = found.bundles.len();
+    let mut first_error = None;
     for (name, path) in &found.archives {
         if cancel.is_cancelled() {
             return Err(FeedError::Cancelled);
         }
-        if let Err(error) = adopt(&depot, name, path, progress) {
-            let warning = Warning::new(format!("left out: {}", chain(&error)));
-            warnings.push(warning.at(path.to_string_lossy()), progress);
+        match adopt(&depot, name, path, progress) {
+            Ok(()) => taken += 1,
+            Err(error) => {
+                let warning = Warning::new(format!("left out: failed to {}", chain(&error)));
+                warnings.push(warning.at(path.to_string_lossy()), progress);
+                first_error.get_or_insert(error);
+            }
         }
     }
     for (name, files) in &found.records {
-        pack(&depot, name, files, &mut warnings, progress)?;
+        taken += pack(&depot, name, files, &mut warnings, progress)?;
     }
     for (path, name) in [(&found.epss, "epss"), (&found.kev, "kev")] {
         if let Some(path) = path {
             let bytes = read_bounded(path, MAX_INTEL_BYTES)?;
             depot.write(&depot.intel(name), &bytes)?;
+            taken += 1;
         }
+    }
+    if taken == 0 {
+        let nothing = || FeedError::NothingFound(paths.first().cloned().unwrap_or_default());
+        return Err(first_error.unwrap_or_else(nothing));
     }
     let status = compile(&depot, clock.now(), &mut warnings, progress, cancel)?;
     Ok(Outcome {
@@ -127,7 +138,14 @@ impl Found {
     }
 
     fn look_at(&mut self, path: &Path, depth: usize) -> Result<(), FeedError> {
-        let metadata = fs::metadata(path).map_err(FeedError::read(path))?;
+        // A link that was named is followed; one that lies about may lead
+        // in circles.
+        let metadata = if depth == 0 {
+            fs::metadata(path)
+        } else {
+            fs::symlink_metadata(path)
+        };
+        let metadata = metadata.map_err(FeedError::read(path))?;
         if metadata.is_dir() {
             return self.look_into(path, depth);
         }
@@ -215,14 +233,15 @@ fn kind_of(path: &Path) -> Result<Kind, FeedError> {
 }
 
 /// Packs single records into a source's archive, beside those that are
-/// there; a record of the same file name is replaced.
+/// there; a record of the same file name is replaced. How many there
+/// were.
 fn pack(
     depot: &Depot,
     name: &str,
     files: &[PathBuf],
     warnings: &mut Warnings,
     progress: &dyn Progress,
-) -> Result<(), FeedError> {
+) -> Result<usize, FeedError> {
     let path = depot.source(name).join("all.zip");
     progress.report(Event::Started {
         source: name,
@@ -233,20 +252,24 @@ fn pack(
     let mut taken = std::collections::HashSet::new();
     for file in files {
         let entry = file.file_name().unwrap_or_default().to_string_lossy();
-        if !taken.insert(entry.to_string()) {
+        if taken.contains(&*entry) {
             continue;
         }
-        let bytes = match read_bounded(file, MAX_RECORD_BYTES) {
+        let bytes = match read_record(file) {
             Ok(bytes) => bytes,
-            Err(error) => {
-                let warning = Warning::new(format!("left out: {}", chain(&error)));
+            Err(reason) => {
+                let warning = Warning::new(format!("left out: {reason}"));
                 warnings.push(warning.at(file.to_string_lossy()), progress);
                 continue;
             }
         };
+        taken.insert(entry.to_string());
         writer
             .add(&entry, &bytes)
             .map_err(FeedError::write(&path))?;
+    }
+    if taken.is_empty() {
+        return Ok(0);
     }
     if path.is_file()
         && let Ok(mut earlier) = Archive::open(&path)
@@ -265,7 +288,16 @@ fn pack(
         source: name,
         changed: true,
     });
-    Ok(())
+    Ok(taken.len())
+}
+
+/// A file that is an OSV record, or why it is none.
+fn read_record(file: &Path) -> Result<Vec<u8>, String> {
+    let bytes = read_bounded(file, MAX_RECORD_BYTES).map_err(|error| chain(&error))?;
+    match Record::parse(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(format!("it is no OSV record ({error})")),
+    }
 }
 
 /// Writes an archive of records; the same records give the same bytes.

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 
 use fetch::{Client, Settings, Url};
-use model::Cancel;
+use model::{Cancel, VulnerabilityId};
 use vulns::{
     Database,
     feed::{self, FeedError, Outcome, Silent, UpdateOptions},
@@ -77,14 +77,22 @@ impl Site {
         feed::update(self.dir.path(), options, &client, &Fixed, &Silent, &cancel)
     }
 
+    /// The titles of the bucket's own vulnerabilities.
     fn titles(&self) -> Vec<String> {
         let db = Database::open(self.dir.path()).unwrap();
-        let ids: Vec<_> = db.entries().map(|entry| entry.id.to_owned()).collect();
-        ids.iter()
-            .map(|id| db.vulnerability(&model::VulnerabilityId::new(id)).unwrap())
+        (1..4)
+            .map(|number| VulnerabilityId::new(format!("CVE-2026-{number}")))
+            .filter_map(|id| db.vulnerability(&id))
             .map(|vulnerability| vulnerability.title)
             .collect()
     }
+}
+
+/// How many advisories came from the bucket.
+fn from_npm(outcome: &Outcome) -> u64 {
+    let mut sources = outcome.status.sources.iter();
+    let npm = sources.find(|source| source.ecosystem == "npm").unwrap();
+    npm.advisories
 }
 
 #[test]
@@ -92,7 +100,7 @@ fn the_first_time_all_comes_and_then_nothing_that_is_here() {
     let site = Site::new();
     let outcome = site.update().unwrap();
     assert!(outcome.changed);
-    assert_eq!(outcome.status.advisories, 3);
+    assert_eq!(from_npm(&outcome), 3);
     assert_eq!(outcome.warnings, []);
     site.mirror.log();
     let again = site.update().unwrap();
@@ -123,7 +131,7 @@ fn of_a_few_changes_only_the_changed_records_come() {
     site.mirror.log();
     let outcome = site.update().unwrap();
     assert!(outcome.changed);
-    assert_eq!(outcome.status.advisories, 3);
+    assert_eq!(from_npm(&outcome), 3);
     assert_eq!(site.titles(), ["Number 1", "Number two", "Number 3"]);
     let log = site.mirror.log();
     assert!(
@@ -138,7 +146,7 @@ fn a_download_cut_off_goes_on_where_it_stopped() {
     let site = Site::new();
     site.mirror.hang_up_after(100);
     let outcome = site.update().unwrap();
-    assert_eq!(outcome.status.advisories, 3);
+    assert_eq!(from_npm(&outcome), 3);
     let log = site.mirror.log();
     assert!(
         log.contains(&"/osv/npm/all.zip 206 100".to_owned()),
@@ -167,7 +175,7 @@ fn intelligence_that_cannot_be_had_is_a_warning() {
     let site = Site::new();
     site.mirror.put("epss.csv", "<html>sign in</html>");
     let outcome = site.update().unwrap();
-    assert_eq!(outcome.status.advisories, 3);
+    assert_eq!(from_npm(&outcome), 3);
     assert_eq!(outcome.status.epss, None);
     assert_eq!(outcome.warnings.len(), 1);
     assert_eq!(outcome.warnings[0].path.as_deref(), Some("epss"));
