@@ -22,7 +22,7 @@ use super::{
     Extraction, Extractor, FileMeta, Found, Input, ReadSeek, Want,
     java_names::{self, Identity, Manifest},
     listing::Listing,
-    zip_directory::{self, Budget, Entry, Window, ZipError},
+    zip_directory::{self, Budget, Entry, MOST_ENTRIES, Window, ZipError},
 };
 
 pub(crate) struct JavaArchive;
@@ -127,6 +127,12 @@ impl Walk {
                 return;
             }
         };
+        if entries.len() >= MOST_ENTRIES {
+            self.warn(
+                inner,
+                &format!("has more than {MOST_ENTRIES} parts; the rest was left out"),
+            );
+        }
         self.packages(archive, name, inner, &entries);
         for entry in entries.iter().filter(|entry| is_archive(&entry.name)) {
             let path = match inner {

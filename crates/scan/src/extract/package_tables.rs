@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use super::Extraction;
 
 /// A table with the checksums of several hundred files stays below a
-/// tenth of this. Reading one takes many times its size in memory.
-const TABLE_LIMIT: usize = 1 << 20;
+/// fifth of this. Reading one takes many times its size in memory.
+const TABLE_LIMIT: usize = 512 << 10;
 
 /// Hands each `[[package]]` table of the lock file to `each`. What
 /// cannot be read is counted in one warning that calls the file `what`.

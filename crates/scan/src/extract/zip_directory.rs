@@ -18,7 +18,7 @@ use super::ReadSeek;
 const DIRECTORY_LIMIT: u64 = 64 << 20;
 
 /// More wanted entries than any real archive has.
-const MOST_ENTRIES: usize = 20_000;
+pub(super) const MOST_ENTRIES: usize = 20_000;
 
 /// The end record and the longest comment behind it.
 const END_LIMIT: u64 = 22 + 0xffff;
@@ -96,13 +96,18 @@ pub(super) fn entries(
     let mut reader = BufReader::new(archive.take(directory.size));
     let mut found = Vec::new();
     let mut name = Vec::new();
+    let mut is_first = true;
     while found.len() < MOST_ENTRIES && !reader.fill_buf()?.is_empty() {
         let mut header = [0; 46];
         reader.read_exact(&mut header).map_err(damaged)?;
         if !header.starts_with(ENTRY) {
+            if is_first {
+                return Err(ZipError::Damaged("directory"));
+            }
             // Signatures may follow the last entry.
             break;
         }
+        is_first = false;
         name.resize(usize::from(short(&header, 28)), 0);
         reader.read_exact(&mut name).map_err(damaged)?;
         let mut extra = vec![0; usize::from(short(&header, 30))];
@@ -201,16 +206,17 @@ impl Directory {
         let mut size = u64::from(long(record, 12));
         let mut offset = u64::from(long(record, 16));
         let mut end = tail_start + at as u64;
-        if size == 0xffff_ffff || offset == 0xffff_ffff {
-            let locator = at
-                .checked_sub(20)
-                .and_then(|start| tail.get(start..at))
-                .filter(|locator| locator.starts_with(END_64_LOCATOR))
-                .ok_or(ZipError::Damaged("directory"))?;
+        // Written where a number does not fit the record above, which
+        // may be the count of entries alone.
+        let locator = at
+            .checked_sub(20)
+            .and_then(|start| tail.get(start..at))
+            .filter(|locator| locator.starts_with(END_64_LOCATOR));
+        if let Some(locator) = locator {
             // Bytes before the archive shift the record, so look for it
             // right before its locator first.
-            let record_start = (end - 20)
-                .checked_sub(56)
+            let record_start = end
+                .checked_sub(20 + 56)
                 .ok_or(ZipError::Damaged("directory"))?;
             let mut record = [0; 56];
             for start in [record_start, wide(locator, 8)] {
@@ -391,6 +397,29 @@ mod tests {
             .collect();
         assert!(matches!(outcomes[0], Err(ZipError::EntryTooLarge { .. })));
         assert!(matches!(outcomes[11], Err(ZipError::TooMuchWork)));
+    }
+
+    #[test]
+    fn more_entries_than_sixteen_bits_count_are_read() {
+        let names: Vec<String> = (0..66_000).map(|number| number.to_string()).collect();
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for name in &names {
+            writer
+                .start_file(name.as_str(), SimpleFileOptions::default())
+                .unwrap();
+        }
+        let mut archive = writer.finish().unwrap();
+        let mut budget = Budget(100 << 20);
+        let entries = entries(&mut archive, &mut budget, |name| name == "65999").unwrap();
+        assert_eq!(entries.len(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_where_it_should_be_is_told() {
+        let mut bytes = archive(&[("a", b"alpha", CompressionMethod::Deflated)]);
+        let entry = bytes.windows(4).rposition(|four| four == ENTRY).unwrap();
+        bytes[entry] = b'X';
+        assert!(matches!(contents(&bytes), Err(ZipError::Damaged(_))));
     }
 
     #[test]
