@@ -8,7 +8,7 @@ mod upgrade;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SpanRound, Timestamp, Unit};
-use model::{Finding, Report, Severity};
+use model::{Ecosystem, Finding, Report, Severity};
 use serde::Serialize;
 
 pub use base::BaseAdvice;
@@ -129,22 +129,22 @@ pub(crate) fn is_exploited(report: &Report, finding: &Finding) -> bool {
 /// A clean result means nothing for packages the database knows no
 /// advisories for, so they are counted by name.
 fn unchecked(report: &Report) -> BTreeMap<String, usize> {
-    // Sources are named with or without the release (`Debian:12`,
-    // `Debian`); either covers it.
-    let covered: BTreeSet<&str> = report
+    let listed: BTreeSet<&str> = report
         .database
         .sources
         .iter()
         .filter(|source| source.advisories > 0)
-        .flat_map(|source| {
-            let name = source.ecosystem.split(':').next().unwrap_or_default();
-            [source.ecosystem.as_str(), name]
-        })
+        .map(|source| source.ecosystem.as_str())
         .collect();
+    // Some distributions are listed by release, so that one whose
+    // support has ended is not taken for one without vulnerabilities.
+    let is_covered = |ecosystem: &Ecosystem| {
+        listed.contains(ecosystem.name.as_str()) || listed.contains(&*ecosystem.to_string())
+    };
     let mut unchecked = BTreeMap::new();
     for package in &report.sbom.packages {
         let name = match &package.ecosystem {
-            Some(ecosystem) if covered.contains(ecosystem.name.as_str()) => continue,
+            Some(ecosystem) if is_covered(ecosystem) => continue,
             Some(ecosystem) => ecosystem.to_string(),
             None => match &report.sbom.os {
                 Some(os) if package.kind.is_distribution() => os.to_string(),

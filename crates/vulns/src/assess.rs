@@ -50,7 +50,7 @@ pub fn assess(
     }
     let mut found = one_per_fingerprint(found);
     let ignore = judgements.ignore.as_ref();
-    let ignore = ignore.map(|file| file.in_force(now, &mut sbom.warnings));
+    let ignore = ignore.map(|file| file.in_force(now));
     let has_documents = !judgements.vex.is_empty();
     let scene = has_documents.then(|| vex::Scene::of(&target, &sbom));
     let spoken = vex::Spoken::of(&judgements.vex, |name| canonical(db, name));

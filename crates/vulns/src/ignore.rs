@@ -221,26 +221,27 @@ pub(crate) struct InForce<'f> {
 }
 
 impl File {
-    /// Leaves out the expired, naming each. An entry holds through the
-    /// day it names.
-    pub(crate) fn in_force(&self, now: Timestamp, warnings: &mut Vec<Warning>) -> InForce<'_> {
+    /// A warning for each entry that no longer holds.
+    pub fn expired(&self, now: Timestamp) -> Vec<Warning> {
         let today = now.to_zoned(TimeZone::UTC).date();
-        let mut entries = Vec::new();
-        for entry in &self.entries {
-            match entry.expires {
-                Some(date) if date < today => warnings.push(
-                    Warning::new(format!(
-                        "the ignore entry for {} expired on {date}",
-                        entry.id
-                    ))
-                    .at(&*self.source),
-                ),
-                _ => entries.push(entry),
-            }
-        }
+        let expired = |entry: &Entry| entry.expires.filter(|date| *date < today);
+        self.entries
+            .iter()
+            .filter_map(|entry| {
+                let date = expired(entry)?;
+                let words = format!("the ignore entry for {} expired on {date}", entry.id);
+                Some(Warning::new(words).at(&*self.source))
+            })
+            .collect()
+    }
+
+    /// Leaves out the expired. An entry holds through the day it names.
+    pub(crate) fn in_force(&self, now: Timestamp) -> InForce<'_> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let holds = |entry: &&Entry| entry.expires.is_none_or(|date| date >= today);
         InForce {
             file: self,
-            entries,
+            entries: self.entries.iter().filter(holds).collect(),
         }
     }
 }
@@ -359,13 +360,13 @@ mod tests {
     #[test]
     fn an_entry_holds_through_its_day_and_then_warns() {
         let file = yaml("ignore: [{id: X, reason: y, expires: 2026-03-01}]").unwrap();
-        let mut warnings = Vec::new();
         let on_the_day = "2026-03-01T23:00:00Z".parse().unwrap();
-        assert_eq!(file.in_force(on_the_day, &mut warnings).entries.len(), 1);
+        assert_eq!(file.in_force(on_the_day).entries.len(), 1);
+        assert_eq!(file.expired(on_the_day), []);
         let later = "2026-03-02T00:00:00Z".parse().unwrap();
-        assert_eq!(file.in_force(later, &mut warnings).entries.len(), 0);
+        assert_eq!(file.in_force(later).entries.len(), 0);
         assert_eq!(
-            warnings[0].message,
+            file.expired(later)[0].message,
             "the ignore entry for X expired on 2026-03-01"
         );
     }

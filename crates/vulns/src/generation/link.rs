@@ -5,7 +5,7 @@
 //! and time give the same bytes.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     io::{self, Seek, SeekFrom, Write},
 };
 
@@ -17,7 +17,7 @@ use super::{
     layout::{self, BlockRow, KeySlot, NameRow, RecordRow, Row, Section, VulnerabilityRow},
     rating::Rating,
     strings::Strings,
-    write::{Compiler, DraftRule, Drafts},
+    write::{Compiler, DraftRule, Drafts, SourceIndex},
 };
 use crate::{alias::Aliases, feed::intel::Intel};
 
@@ -38,8 +38,8 @@ impl<W: Write + Seek> Compiler<W> {
         compiled: Timestamp,
     ) -> io::Result<(W, DatabaseStatus)> {
         let (mut drafts, prose) = self.into_parts();
-        let linked = Linked::of(&mut drafts, sources, intel);
         let mut status = status(&drafts, sources, intel, compiled);
+        let linked = Linked::of(&mut drafts, sources, intel);
         let (out, prose_bytes, blocks) = prose.finish()?;
         let mut file = FileWriter {
             out,
@@ -69,33 +69,73 @@ fn status(
     intel: &Intel,
     compiled: Timestamp,
 ) -> DatabaseStatus {
-    let mut counts: Vec<(u64, i64)> = vec![(0, 0); sources.len()];
-    for record in drafts.records.iter().filter(|record| record.is_alive) {
-        if let Some((count, newest)) = counts.get_mut(usize::from(record.source)) {
-            *count += 1;
-            *newest = record.modified.max(*newest);
-        }
-    }
-    let mut statuses: Vec<SourceStatus> = sources
-        .iter()
-        .zip(&counts)
-        .map(|(source, (advisories, newest))| SourceStatus {
-            ecosystem: source.name.clone(),
-            advisories: *advisories,
-            newest: Timestamp::from_microsecond(*newest)
-                .ok()
-                .filter(|_| *newest > 0),
-        })
-        .collect();
-    statuses.sort_by(|a, b| a.ecosystem.cmp(&b.ecosystem));
+    let alive = drafts.records.iter().filter(|record| record.is_alive);
     DatabaseStatus {
         generation: String::new(),
         compiled,
-        advisories: counts.iter().map(|(count, _)| count).sum(),
-        sources: statuses,
+        advisories: alive.count() as u64,
+        sources: ecosystems(drafts, sources),
         epss: intel.epss.as_ref().and_then(|epss| epss.date),
         kev: intel.kev.as_ref().and_then(|kev| kev.released),
         starter_only: sources.iter().all(|source| source.is_starter),
+    }
+}
+
+/// What one ecosystem's rules add up to.
+#[derive(Default)]
+struct Tally {
+    /// The record counted last.
+    last: Option<u32>,
+    advisories: u64,
+    newest: i64,
+}
+
+/// Which ecosystems the rules speak of: a scan tells by this list what it
+/// could not check. Beside feeds the starter set does not count: a few
+/// vulnerabilities of an ecosystem are no knowledge of it.
+fn ecosystems(drafts: &Drafts, sources: &[SourceName]) -> Vec<SourceStatus> {
+    let starter_only = sources.iter().all(|source| source.is_starter);
+    let counts = |source: SourceIndex| {
+        starter_only
+            || sources
+                .get(usize::from(source))
+                .is_some_and(|source| !source.is_starter)
+    };
+    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+    // The rules of one record follow each other, so remembering the last
+    // is enough to count each record once.
+    for draft in &drafts.rules {
+        let record = &drafts.records[draft.rule.record as usize];
+        if !record.is_alive || !counts(record.source) {
+            continue;
+        }
+        let key = drafts.strings.get(draft.key);
+        let ecosystem = key.split('\0').next().unwrap_or_default();
+        let tally = tallies.entry(listed(ecosystem)).or_default();
+        tally.newest = tally.newest.max(record.modified);
+        if tally.last.replace(draft.rule.record) != Some(draft.rule.record) {
+            tally.advisories += 1;
+        }
+    }
+    tallies
+        .into_iter()
+        .map(|(ecosystem, tally)| SourceStatus {
+            ecosystem: ecosystem.to_owned(),
+            advisories: tally.advisories,
+            newest: Timestamp::from_microsecond(tally.newest)
+                .ok()
+                .filter(|_| tally.newest > 0),
+        })
+        .collect()
+}
+
+/// Distributions whose releases end are listed by release; others would
+/// only fill the list with their repositories' names.
+fn listed(ecosystem: &str) -> &str {
+    let name = ecosystem.split(':').next().unwrap_or_default();
+    match name {
+        "AlmaLinux" | "Alpine" | "Debian" | "Rocky Linux" => ecosystem,
+        _ => name,
     }
 }
 
