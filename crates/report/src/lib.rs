@@ -33,6 +33,7 @@ use model::{Purl, Report, VersionScheme, purl::PurlParts};
 
 pub use format::{Format, ParseFormatError};
 pub use summary::Summary;
+pub use terminal::plain;
 
 /// Orders two versions by an ecosystem's own rules; `None` where either
 /// is no version of that scheme. Handed in, because this room knows no

@@ -135,13 +135,18 @@ impl Table<'_> {
             writeln!(out, "{}", self.heading())?;
             self.write_findings(out)?;
             self.write_layers(out)?;
-            writeln!(out)?;
         }
         if self.options.show_suppressed && !self.report.suppressed.is_empty() {
             self.write_suppressed(out)?;
         }
         if self.options.list_packages {
             self.write_packages(out)?;
+        }
+        let has_blocks = !self.report.findings.is_empty()
+            || self.options.list_packages && !self.report.sbom.packages.is_empty()
+            || self.options.show_suppressed && !self.report.suppressed.is_empty();
+        if has_blocks {
+            writeln!(out)?;
         }
         summary::write(self.report, &self.summary, self.options, out)
     }
@@ -411,8 +416,7 @@ impl Table<'_> {
             })
             .collect();
         let title = format!("Suppressed: {}", count(rows.len(), "finding"));
-        self.write_table(Some(&title), SUPPRESSED, &rows, out)?;
-        writeln!(out)
+        self.write_table(Some(&title), SUPPRESSED, &rows, out)
     }
 
     fn write_packages(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -434,8 +438,7 @@ impl Table<'_> {
             })
             .collect();
         let title = count(rows.len(), "package");
-        self.write_table(Some(&title), PACKAGES, &rows, out)?;
-        writeln!(out)
+        self.write_table(Some(&title), PACKAGES, &rows, out)
     }
 
     fn write_table(

@@ -40,6 +40,10 @@ pub(crate) fn count(value: usize, noun: &str) -> String {
 /// The one line that says a target is clean.
 pub(crate) fn clean_line(report: &Report, summary: &Summary, options: &WriteOptions) -> String {
     let painter = painter(options);
+    if summary.packages == 0 {
+        let nothing = painter.paint(CAUTION, "no packages found, so nothing was checked");
+        return format!("{}: {nothing}", plain(&report.target.name));
+    }
     format!(
         "{}: {} in {} ({})",
         plain(&report.target.name),
@@ -287,10 +291,13 @@ fn write_caveats(
         line(out, &painter.paint(CAUTION, &text))?;
     }
     if summary.unreadable > 0 {
-        let text = format!(
-            "Not read: {}; what they hold is missing from this result",
-            count(summary.unreadable, "place")
-        );
+        let text = match summary.unreadable {
+            1 => "Not read: 1 place; what it holds is missing from this result".to_owned(),
+            places => format!(
+                "Not read: {} places; what they hold is missing from this result",
+                number(places)
+            ),
+        };
         line(out, &painter.paint(CAUTION, &text))?;
         for warning in report.sbom.warnings.iter().take(QUOTED_WARNINGS) {
             let text = warning.to_string();
