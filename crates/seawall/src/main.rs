@@ -1,1 +1,41 @@
-fn main() {}
+//! The `seawall` command: the command line and the wiring, nothing else.
+//!
+//! Each command is one file in [`cmd`], the only place that writes to
+//! standard output; progress, logs and errors go to standard error. What
+//! commands do is done by the other rooms. Exit codes are one type,
+//! [`exit::Exit`].
+
+mod args;
+mod cancel;
+mod cmd;
+mod env;
+mod exit;
+mod gate;
+mod logging;
+mod progress;
+#[cfg(test)]
+mod reference;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let exit = match args::Cli::try_parse() {
+        Ok(cli) => cmd::run(cli, env::Env::of_process()),
+        Err(refusal) => {
+            // Help and version are no errors, and go to standard output.
+            let exit = if refusal.use_stderr() {
+                exit::Exit::Usage
+            } else {
+                exit::Exit::Clean
+            };
+            match refusal.print() {
+                Ok(()) => exit,
+                Err(_) => exit::Exit::Failed,
+            }
+        }
+    };
+    exit.into()
+}

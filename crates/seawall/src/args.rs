@@ -1,0 +1,173 @@
+//! The command line: every flag, its words of help and its examples.
+
+pub(crate) mod db;
+pub(crate) mod scan;
+pub(crate) mod server;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Container security in one program: what is vulnerable in your images
+/// and on your machines, and what to do first.
+#[derive(Debug, Parser)]
+#[command(
+    name = "seawall",
+    version,
+    propagate_version = false,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = EXAMPLES,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  seawall scan debian:12                     an image from its registry
+  seawall scan /                             the system in front of you
+  seawall scan shop.tar --fail-on high       an archive, failing a pipeline on high or worse
+  seawall db update                          fetch the advisory database
+  seawall server                             the dashboard, on loopback
+
+Exit codes: 0 clean, 1 --fail-on was reached, 2 the command line or a file on it makes no
+sense, 3 the job could not be done, 4 only partly done (unless --allow-partial).";
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Say more on standard error; twice for more still
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Print results and errors only
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Global options"
+    )]
+    pub quiet: bool,
+    /// When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        help_heading = "Global options"
+    )]
+    pub color: ColorChoice,
+    /// Show no progress bars
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_progress: bool,
+    /// How log lines are written
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        help_heading = "Global options"
+    )]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Where things are kept.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DatabaseDir {
+    /// Folder of the advisory database
+    ///
+    /// Default: `advisories` in `$SEAWALL_DATA_DIR`, else in
+    /// /var/lib/seawall for root and ~/.local/share/seawall for others.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub db_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Scan(Box<scan::Scan>),
+    #[command(subcommand)]
+    Db(db::Db),
+    Server(server::Server),
+    Completion(Completion),
+    Man(Man),
+    Version(Version),
+}
+
+/// Print a completion script for your shell
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall completion bash > /etc/bash_completion.d/seawall
+  seawall completion zsh > \"${fpath[1]}/_seawall\"
+  seawall completion fish > ~/.config/fish/completions/seawall.fish")]
+pub(crate) struct Completion {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Print the manual page, or write one for each command
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall man | man -l -
+  seawall man --out /usr/local/share/man/man1")]
+pub(crate) struct Man {
+    /// Write seawall.1, seawall-scan.1, … into this folder
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+/// Print the version, and what else a bug report should say
+#[derive(Args, Debug)]
+pub(crate) struct Version {
+    #[command(flatten)]
+    pub database: DatabaseDir,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_is_for() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                let is_named = argument.get_help().is_some() || argument.is_positional();
+                assert!(is_named, "{} {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,46 @@
+//! `seawall server`
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+
+/// Serve the dashboard and keep scanning in the background
+///
+/// Prints a one-time link that signs a browser in. In the background the advisory
+/// database is kept fresh, and this machine's root file system and the images in its
+/// Docker Engine and containerd are scanned.
+///
+/// Settings come from the configuration file, over it the environment
+/// (`SEAWALL__SECTION__KEY`), over that these flags.
+#[derive(Args, Debug)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  seawall server
+  seawall server --listen 127.0.0.1:9000 --data-dir ./data
+  seawall server --demo                      with a removable demonstration environment
+  SEAWALL__SCAN__MACHINE=false seawall server --offline"
+)]
+pub(crate) struct Server {
+    /// Configuration file; default: seawall.yaml if it is there
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Address and port to listen on: loopback only, there is no TLS [default: 127.0.0.1:8470]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Folder for all state; default: `$SEAWALL_DATA_DIR`, else /var/lib/seawall or
+    /// ~/.local/share/seawall
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub data_dir: Option<PathBuf>,
+    /// Folder for what was learned of layers; default: `$SEAWALL_CACHE_DIR`,
+    /// else /var/cache/seawall or ~/.cache/seawall
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub cache_dir: Option<PathBuf>,
+    /// Add the demonstration environment
+    #[arg(long)]
+    pub demo: bool,
+    /// Fetch no advisories
+    #[arg(long)]
+    pub offline: bool,
+}

@@ -1,0 +1,6 @@
+//! The command as a whole: what it prints, where, and how it ends.
+
+mod db;
+mod harness;
+mod scan;
+mod surface;

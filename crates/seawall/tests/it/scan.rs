@@ -1,0 +1,245 @@
+//! `seawall scan`
+
+use model::Report;
+use testkit::{Image, Layer};
+
+use crate::harness::Place;
+
+fn place_with_image() -> Place {
+    let place = Place::with_advisories();
+    Image::example().write_docker_archive(&place.path("shop.tar"));
+    place
+}
+
+#[test]
+fn a_terminal_wide_table_says_what_to_do_first() {
+    let place = place_with_image();
+    insta::assert_snapshot!(place.run(&["scan", "shop.tar", "--width", "120"]));
+}
+
+#[test]
+fn a_pipe_gets_lines_and_the_summary_goes_beside() {
+    let place = place_with_image();
+    insta::assert_snapshot!(place.run(&["scan", "shop.tar"]));
+}
+
+#[test]
+fn quiet_prints_the_result_alone() {
+    let place = place_with_image();
+    let said = place.run(&["scan", "-q", "shop.tar"]);
+    assert!(said.ends_with("----- stderr -----"), "{said}");
+}
+
+#[test]
+fn a_reached_gate_ends_with_one() {
+    let place = place_with_image();
+    for (gate, code) in [
+        ("critical", 1),
+        ("critical,fixable", 1),
+        ("critical,kev", 0),
+        ("low,epss>0.1", 0),
+        ("unknown", 1),
+    ] {
+        let said = place.run(&["scan", "-q", "shop.tar", "--fail-on", gate]);
+        assert!(
+            said.starts_with(&format!("exit: {code}\n")),
+            "{gate}: {said}"
+        );
+    }
+    let filtered = [
+        "scan",
+        "shop.tar",
+        "--severity",
+        "low",
+        "--fail-on",
+        "high",
+        "--format",
+        "csv",
+    ];
+    insta::assert_snapshot!(place.run(&filtered));
+}
+
+#[test]
+fn what_cannot_be_read_ends_with_four_unless_allowed() {
+    let place = Place::with_advisories();
+    Image::new()
+        .layer(
+            "COPY app /app",
+            Layer::new().file("app/broken.jar", "PK\u{3}\u{4} and no more"),
+        )
+        .write_docker_archive(&place.path("broken.tar"));
+    let said = place.run(&["scan", "broken.tar", "--width", "100"]);
+    insta::assert_snapshot!(said);
+    let allowed = place.run(&["scan", "broken.tar", "--width", "100", "--allow-partial"]);
+    assert_eq!(allowed, said.replacen("exit: 4", "exit: 0", 1));
+}
+
+#[test]
+fn nonsense_on_the_command_line_ends_with_two() {
+    let place = place_with_image();
+    place.write("empty.yaml", "ignore:\n  - id: CVE-2024-90001\n");
+    place.write("no.vex.json", "{}");
+    let cases: [&[&str]; 11] = [
+        &["scan"],
+        &["scan", "missing.tar"],
+        &["scan", "shop.tar", "--format", "pdf"],
+        &["scan", "shop.tar", "--fail-on", "high,patched"],
+        &["scan", "shop.tar", "--severity", "severe"],
+        &["scan", "shop.tar", "--platform", "linux"],
+        &["scan", "shop.tar", "--limit", "files=3"],
+        &["scan", "shop.tar", "shop.tar", "--format", "spdx"],
+        &["scan", "shop.tar", "--ignorefile", "empty.yaml"],
+        &["scan", "shop.tar", "--vex", "no.vex.json"],
+        &["scan", "debian:12", "--offline"],
+    ];
+    let said: Vec<String> = cases
+        .iter()
+        .map(|arguments| {
+            format!(
+                "$ seawall {}\n{}",
+                arguments.join(" "),
+                place.run(arguments)
+            )
+        })
+        .collect();
+    for (case, text) in cases.iter().zip(&said) {
+        assert!(text.contains("\nexit: 2\n"), "{case:?}: {text}");
+    }
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn a_target_that_is_no_image_ends_with_three_and_spares_the_others() {
+    let place = place_with_image();
+    place.write("noise.tar", "this is no archive at all");
+    let both = ["scan", "noise.tar", "shop.tar", "--width", "100"];
+    insta::assert_snapshot!(place.run(&both));
+}
+
+#[test]
+fn a_damaged_database_is_named_and_not_used() {
+    let place = place_with_image();
+    let generations = place.path("data/advisories/generations");
+    for file in std::fs::read_dir(generations).unwrap() {
+        std::fs::write(file.unwrap().path(), "torn").unwrap();
+    }
+    let said = place.run(&["scan", "shop.tar"]);
+    assert!(said.starts_with("exit: 3\n"), "{said}");
+    assert!(said.contains("help: `seawall db update`"), "{said}");
+}
+
+#[test]
+fn several_formats_go_where_they_are_sent() {
+    let place = place_with_image();
+    let said = place.run(&[
+        "scan",
+        "shop.tar",
+        "--format",
+        "table",
+        "--format",
+        "json=r.json",
+        "--format",
+        "sarif=r.sarif",
+        "--format",
+        "cyclonedx=r.cdx.json",
+        "--format",
+        "spdx=r.spdx.json",
+        "--format",
+        "csv=r.csv",
+        "--output",
+        "table.txt",
+        "--width",
+        "100",
+    ]);
+    assert!(
+        said.contains("exit: 0\n----- stdout -----\n----- stderr"),
+        "{said}"
+    );
+    let report: Report = serde_json::from_slice(&place.read("r.json")).unwrap();
+    assert_eq!(report.findings.len(), 5);
+    assert!(place.read("table.txt").starts_with(b"shop.tar"));
+    testkit::validator::sarif(&place.path("r.sarif")).unwrap();
+    testkit::validator::cyclonedx(&place.path("r.cdx.json")).unwrap();
+    testkit::validator::spdx(&place.path("r.spdx.json")).unwrap();
+}
+
+#[test]
+fn our_own_bills_of_materials_give_the_same_findings_as_the_image() {
+    let place = place_with_image();
+    let findings = |target: &str| {
+        let command = place
+            .command(&["scan", "-q", "--format", "json", target])
+            .output()
+            .unwrap();
+        let report: Report = serde_json::from_slice(&command.stdout).unwrap();
+        (report.findings, report.suppressed)
+    };
+    let image = findings("shop.tar");
+    place.run(&[
+        "scan",
+        "shop.tar",
+        "-f",
+        "cyclonedx=a.cdx.json",
+        "-f",
+        "spdx=a.spdx.json",
+    ]);
+    assert_eq!(findings("a.cdx.json"), image);
+    assert_eq!(findings("a.spdx.json"), image);
+}
+
+#[test]
+fn judgements_suppress_with_their_reason() {
+    let place = place_with_image();
+    place.write(
+        ".seawallignore.yaml",
+        "ignore:\n\
+         - id: CVE-2024-90003\n  reason: never padded by users\n  expires: 2099-01-01\n\
+         - id: CVE-2024-90001\n  reason: was mended elsewhere\n  expires: 2024-01-01\n",
+    );
+    place.write(
+        "shop.openvex.json",
+        r#"{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.org/vex/1",
+            "author": "the team", "timestamp": "2024-03-01T00:00:00Z", "version": 1,
+            "statements": [{"vulnerability": {"name": "CVE-2024-90002"},
+                "products": [{"@id": "pkg:deb/debian/openssl"}, {"@id": "pkg:deb/debian/libssl3"}],
+                "status": "not_affected",
+                "justification": "vulnerable_code_not_in_execute_path"}]}"#,
+    );
+    let arguments = [
+        "scan",
+        "shop.tar",
+        "--vex",
+        "shop.openvex.json",
+        "--show-suppressed",
+        "--width",
+        "120",
+    ];
+    insta::assert_snapshot!(place.run(&arguments));
+}
+
+#[test]
+fn without_a_database_results_say_that_they_are_incomplete() {
+    let place = Place::new();
+    Image::example().write_docker_archive(&place.path("shop.tar"));
+    let said = place.run(&[
+        "scan",
+        "shop.tar",
+        "--width",
+        "100",
+        "--severity",
+        "critical",
+    ]);
+    assert!(said.contains("These results are incomplete"), "{said}");
+    assert!(said.contains("seawall db import"), "{said}");
+}
+
+#[test]
+fn a_second_scan_reads_layers_from_the_cache() {
+    let place = place_with_image();
+    let first = place.run(&["scan", "shop.tar"]);
+    assert!(place.path("cache").exists());
+    assert_eq!(place.run(&["scan", "shop.tar"]), first);
+    let fresh = place_with_image();
+    assert_eq!(fresh.run(&["scan", "--no-cache", "shop.tar"]), first);
+    assert!(!fresh.path("cache").exists());
+}
