@@ -154,17 +154,20 @@ impl Reader<'_> {
             Some(facts) => facts.missing(self.extractors),
             None => self.extractors.to_vec(),
         };
-        if let Some(facts) = known.as_ref().filter(|_| missing.is_empty()) {
-            self.progress.report(ProgressEvent::LayerDone {
-                layer: index,
-                cached: true,
-            });
-            return Reading {
-                facts: facts.clone(),
-                is_cached: true,
-                ..Reading::default()
-            };
-        }
+        let known = match known {
+            Some(facts) if missing.is_empty() => {
+                self.progress.report(ProgressEvent::LayerDone {
+                    layer: index,
+                    cached: true,
+                });
+                return Reading {
+                    facts,
+                    is_cached: true,
+                    ..Reading::default()
+                };
+            }
+            known => known,
+        };
         self.progress.report(ProgressEvent::LayerStarted {
             layer: index,
             diff_id: &layer.diff_id,

@@ -10,4 +10,5 @@ mod engine;
 mod forms;
 mod hostile;
 mod registry;
+mod rootfs;
 mod subject;
