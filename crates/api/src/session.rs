@@ -25,9 +25,16 @@ pub struct ServerFacts {
 }
 
 /// Exchange the token of a one-time sign-in link for a session cookie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// The part of the sign-in link after `token=`.
     pub token: String,
+}
+
+/// The token is a secret: it is printed nowhere.
+impl std::fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignIn").finish_non_exhaustive()
+    }
 }

@@ -58,7 +58,7 @@ pub struct ScanConfig {
     pub interval: Interval,
     /// Allow the dashboard to ask for files and folders of this machine.
     pub local_paths: bool,
-    /// Scans at once.
+    /// Scans at once; one more is kept free for what somebody waits for.
     pub concurrency: usize,
     /// A scan that takes longer is stopped.
     pub timeout: Interval,

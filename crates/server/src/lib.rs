@@ -168,12 +168,12 @@ impl Server {
     /// Starts the background jobs.
     pub async fn start_jobs(&self) -> Result<(), ServeError> {
         let app = &self.app;
-        queue::start(app);
-        app.tasks.spawn(work::database::run(Arc::clone(app)));
-        app.tasks.spawn(discovery::run(Arc::clone(app)));
         if app.config.demo {
             demo::add(app).await?;
         }
+        queue::start(app);
+        app.tasks.spawn(work::database::run(Arc::clone(app)));
+        app.tasks.spawn(discovery::run(Arc::clone(app)));
         Ok(())
     }
 

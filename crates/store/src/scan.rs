@@ -212,19 +212,30 @@ impl Store {
         Ok((scan.ok_or(StoreError::Closed)?, new))
     }
 
-    /// Takes the next scan off the queue and marks it running.
-    pub async fn take_scan(&self, now: Timestamp) -> Result<Option<Scan>, StoreError> {
+    /// Takes the next scan off the queue and marks it running; with
+    /// `awaited`, only one that somebody waits for.
+    pub async fn take_scan(
+        &self,
+        now: Timestamp,
+        awaited: bool,
+    ) -> Result<Option<Scan>, StoreError> {
+        let last = if awaited {
+            ScanOrigin::Demo
+        } else {
+            ScanOrigin::Schedule
+        };
         let uid: Option<String> = self
             .writer
             .write(move |connection| {
                 Box::pin(async move {
                     Ok(sqlx::query_scalar(
                         "UPDATE scan SET state = 'running', started = ?
-                         WHERE id = (SELECT id FROM scan WHERE state = 'queued'
+                         WHERE id = (SELECT id FROM scan WHERE state = 'queued' AND priority <= ?
                                      ORDER BY priority, id LIMIT 1)
                          RETURNING uid",
                     )
                     .bind(now.as_microsecond())
+                    .bind(last.priority())
                     .fetch_optional(connection)
                     .await?)
                 })
@@ -237,6 +248,24 @@ impl Store {
             }
             None => Ok(None),
         }
+    }
+
+    /// When `target` was last read whole in an environment.
+    pub async fn last_scanned(
+        &self,
+        environment: &str,
+        target: &str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let micros: Option<i64> = sqlx::query_scalar(
+            "SELECT MAX(image.last_scanned) FROM image
+             JOIN environment ON environment.id = image.environment_id
+             WHERE environment.name = ? AND image.target = ?",
+        )
+        .bind(environment)
+        .bind(target)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
     }
 
     /// Puts back what a stopped server left running.

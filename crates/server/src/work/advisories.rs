@@ -143,7 +143,7 @@ fn explain(error: &FeedError) -> FeedProblem {
         _ => "see the server's log, then try again",
     };
     FeedProblem {
-        message: model::error::chain(error),
+        message: format!("failed to {}", model::error::chain(error)),
         advice: advice.to_owned(),
     }
 }

@@ -29,6 +29,7 @@ const STALE_AFTER: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 const UPDATED: &str = "database.updated";
+const FAILING: &str = "database.failing";
 
 /// The advisories in use and what is being done to them.
 #[derive(Debug)]
@@ -157,7 +158,12 @@ impl Keeper {
                 DatabaseState::Ready
             },
             generation: status.generation.clone(),
-            compiled: status.compiled,
+            // The embedded set is compiled at start, by no clock.
+            compiled: if status.starter_only {
+                newest.unwrap_or(status.compiled)
+            } else {
+                status.compiled
+            },
             advisories: status.advisories,
             sources: status.sources.iter().cloned().map(Into::into).collect(),
             epss: status.epss,
@@ -286,22 +292,25 @@ async fn perform(app: &Arc<App>, errand: Errand) {
         Err(problem) => {
             metrics::count(&app.metrics.database_failures);
             tracing::warn!(error = %problem.message, "advisory database not brought up to date");
-            let had_one = app.database.state().problem.replace(DatabaseProblem {
+            app.database.state().problem = Some(DatabaseProblem {
                 message: problem.message.clone(),
                 advice: problem.advice.clone(),
                 at: now,
             });
-            // The same failure every hour is one entry.
-            had_one.is_none().then(|| {
-                let summary = format!("advisory database: {}", problem.message);
-                (ChangeKind::DatabaseFailed, summary)
-            })
+            let summary = "advisory database: could not be brought up to date".to_owned();
+            Some((ChangeKind::DatabaseFailed, summary))
         }
     };
     app.database.state().activity = None;
     tell(app);
     let written = async {
-        if let Some((kind, summary)) = change {
+        // A machine without network fails every hour: that is one entry.
+        let failing = app.store.setting(FAILING).await?.as_deref() == Some("true");
+        let told = failing && outcome.is_err();
+        app.store
+            .put_setting(FAILING, &outcome.is_err().to_string())
+            .await?;
+        if let Some((kind, summary)) = change.filter(|_| !told) {
             let entry = NewChange {
                 time: now,
                 kind,

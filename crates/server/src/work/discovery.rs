@@ -9,6 +9,9 @@ use store::{NewScan, ScanOrigin, StoreError};
 use super::{engine, queue};
 use crate::app::{App, LOCAL};
 
+/// This machine's own root file system.
+const MACHINE: &str = "dir:/";
+
 /// Looks around at start and whenever it is due again.
 pub(crate) async fn run(app: Arc<App>) {
     let mut origin = ScanOrigin::Start;
@@ -25,7 +28,10 @@ pub(crate) async fn run(app: Arc<App>) {
 }
 
 async fn look_around(app: &Arc<App>, origin: ScanOrigin) -> Result<(), StoreError> {
-    let machine = app.config.scan.machine.then(|| found("dir:/", &app.host));
+    let machine = match app.config.scan.machine {
+        true if is_due(app, MACHINE).await? => Some(found(MACHINE, &app.host)),
+        _ => None,
+    };
     let mut images = Vec::new();
     if app.config.scan.images {
         let (local, warnings) = engine::blocking(engine::local_images).await;
@@ -60,6 +66,14 @@ async fn look_around(app: &Arc<App>, origin: ScanOrigin) -> Result<(), StoreErro
         .await?;
     }
     Ok(())
+}
+
+/// A restart alone is no reason to read the whole machine again. Images
+/// need no such care: their layers are known.
+async fn is_due(app: &App, target: &str) -> Result<bool, StoreError> {
+    let last = app.store.last_scanned(LOCAL, target).await?;
+    let interval = app.config.scan.interval.0;
+    Ok(last.is_none_or(|last| last + interval <= app.clock.now()))
 }
 
 /// Something on this machine worth a look.

@@ -54,6 +54,15 @@ pub(crate) enum LookError {
 }
 
 impl LookError {
+    /// The whole story in one line.
+    pub(crate) fn explain(&self) -> String {
+        let chain = model::error::chain(self);
+        match self {
+            Self::Scan(_) => format!("failed to {chain}"),
+            Self::Cancelled | Self::Target(_) => chain,
+        }
+    }
+
     /// What to do about it, in one sentence, where that is known.
     pub(crate) fn advice(&self) -> Option<String> {
         match self {

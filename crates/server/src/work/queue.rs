@@ -75,7 +75,7 @@ impl Queue {
 pub(crate) async fn ask(app: &App, scan: NewScan) -> Result<Scan, store::StoreError> {
     let (scan, new) = app.store.queue_scan(scan).await?;
     if new {
-        app.queue.bell.notify_one();
+        app.queue.bell.notify_waiters();
         tell(app, &scan);
     }
     Ok(scan)
@@ -87,17 +87,24 @@ pub(crate) fn tell(app: &App, scan: &Scan) {
     });
 }
 
-/// Starts the workers.
+/// Starts the workers: so many for everything, and one more for what
+/// somebody waits for, so that a long scan of this machine never keeps a
+/// person waiting.
 pub(crate) fn start(app: &Arc<App>) {
-    for _ in 0..app.config.scan.concurrency {
+    let lanes = std::iter::repeat_n(false, app.config.scan.concurrency).chain([true]);
+    for awaited in lanes {
         let app = Arc::clone(app);
-        app.clone().tasks.spawn(async move { work(&app).await });
+        app.clone()
+            .tasks
+            .spawn(async move { work(&app, awaited).await });
     }
 }
 
-async fn work(app: &Arc<App>) {
+async fn work(app: &Arc<App>, awaited: bool) {
     loop {
-        let taken = match app.store.take_scan(app.clock.now()).await {
+        // Listening before looking: a bell rung in between is heard.
+        let rung = app.queue.bell.notified();
+        let taken = match app.store.take_scan(app.clock.now(), awaited).await {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::error!(error = %model::error::chain(&error), "cannot take a scan");
@@ -107,15 +114,12 @@ async fn work(app: &Arc<App>) {
         let Some(scan) = taken else {
             tokio::select! {
                 () = app.shutdown.cancelled() => return,
-                () = app.queue.bell.notified() => {}
-                // A bell rung between two looks is not lost; this is for
-                // rows another way than this process's put there.
+                () = rung => {}
+                // For rows another way than this process's put there.
                 () = tokio::time::sleep(Duration::from_mins(1)) => {}
             }
             continue;
         };
-        // Others may be waiting behind this one.
-        app.queue.bell.notify_one();
         run(app, scan).await;
         if app.shutdown.is_cancelled() {
             return;
@@ -224,8 +228,8 @@ enum Failure {
 impl Failure {
     fn explain(self) -> (String, Option<String>) {
         match self {
-            Self::Look(error) => (model::error::chain(&error), error.advice()),
-            Self::Store(error) => (model::error::chain(&error), None),
+            Self::Look(error) => (error.explain(), error.advice()),
+            Self::Store(error) => (format!("failed to {}", model::error::chain(&error)), None),
             Self::TimedOut(after) => (
                 format!("took longer than {after}"),
                 Some("raise scan.timeout, or scan a part of it".to_owned()),

@@ -1,6 +1,9 @@
 //! From asking for a scan to seeing what it found.
 
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Method, StatusCode},
+};
 use serde_json::{Value, json};
 
 use crate::test_server::{Person, TestServer, start, start_with};
@@ -193,4 +196,57 @@ async fn an_update_that_cannot_be_says_how_to_go_on() {
     assert_eq!(database["state"], "starter");
     let advice = database["problem"]["advice"].as_str().unwrap();
     assert!(advice.contains("seawall db export"), "{advice}");
+}
+
+#[tokio::test]
+async fn news_reaches_what_is_known_without_reading_it_again() {
+    let server = start().await;
+    server.server.start_jobs().await.unwrap();
+    let person = server.signed_in().await;
+    let folder = vulnerable_folder(&server);
+    scan(&person, &format!("dir:{folder}")).await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    let about_quiet = "/api/v1/findings?package=quiet";
+    assert_eq!(person.get(about_quiet).await.json()["total"], 0);
+
+    let advisory = json!({
+        "id": "GHSA-quie-tpac-kage",
+        "modified": "2026-01-01T00:00:00Z",
+        "summary": "quiet is not quiet",
+        "affected": [{
+            "package": { "ecosystem": "npm", "name": "quiet" },
+            "ranges": [{
+                "type": "SEMVER",
+                "events": [{ "introduced": "0" }, { "fixed": "2.0.0" }],
+            }],
+        }],
+    });
+    let mut events = person.events().await;
+    let answer = person
+        .ask(
+            Method::POST,
+            "/api/v1/database/import?name=GHSA-quie-tpac-kage.json",
+            Body::from(advisory.to_string()),
+            &[],
+        )
+        .await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    loop {
+        let event = events.next().await;
+        assert!(event.data["database"]["problem"].is_null(), "{event:?}");
+        if event.name == "image" {
+            break;
+        }
+    }
+    let findings = person.get(about_quiet).await.json();
+    assert_eq!(findings["items"][0]["vulnerability"], "GHSA-quie-tpac-kage");
+    assert_eq!(findings["items"][0]["fix"]["versions"], json!(["2.0.0"]));
+    let changes = person.get("/api/v1/changes").await.json();
+    let kinds: Vec<_> = changes["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["image_changed", "database_updated", "image_added"]);
 }

@@ -228,12 +228,14 @@ async fn who_waits_goes_first_and_nothing_is_queued_twice() {
         .unwrap();
     assert_eq!((again.id.as_str(), new), (asked.id.as_str(), false));
 
-    let taken = store.take_scan(time(1)).await.unwrap().unwrap();
+    let taken = store.take_scan(time(1), true).await.unwrap().unwrap();
     assert_eq!(taken.target, "docker:web");
     assert_eq!(taken.state, ScanState::Running);
+    // Nobody waits for the other one.
+    assert_eq!(store.take_scan(time(1), true).await.unwrap(), None);
     // The server stops here and starts again.
     assert_eq!(store.requeue_scans().await.unwrap(), 1);
-    let taken = store.take_scan(time(2)).await.unwrap().unwrap();
+    let taken = store.take_scan(time(2), false).await.unwrap().unwrap();
     assert_eq!(taken.target, "docker:web");
     let failed = ScanEnd::Failed {
         error: "no such image".to_owned(),
