@@ -381,6 +381,7 @@ impl<R: BufRead> Read for Tar<R> {
 #[cfg(test)]
 mod tests {
     use ::tar::{EntryType, Header};
+    use proptest::prelude::*;
     use testkit::Layer;
 
     use super::*;
@@ -543,6 +544,39 @@ mod tests {
             tar.read_to_end(&mut content).unwrap();
             assert_eq!(content, b"\0\0abc\0\0\0");
             assert!(tar.next().unwrap().is_none());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_makes_it_panic_or_run_on(
+            flips in proptest::collection::vec((0_usize..5000, any::<u8>()), 1..8),
+        ) {
+            let mut bytes = Layer::new()
+                .pax(&[("GNU.sparse.map", "2,3"), ("GNU.sparse.size", "8")])
+                .file("sparse", "abc")
+                .hard_link("link", "sparse")
+                .file(&"long/".repeat(40), "x")
+                .tar();
+            for (at, value) in flips {
+                let at = at % bytes.len();
+                bytes[at] = value;
+                // A header whose checksum fails would end it at once.
+                let start = at - at % BLOCK;
+                let mut header = Header::from_byte_slice(&bytes[start..start + BLOCK]).clone();
+                header.set_cksum();
+                bytes[start..start + BLOCK].copy_from_slice(header.as_bytes());
+            }
+            let mut tar = Tar::new(bytes.as_slice());
+            let mut entries = 0;
+            while let Ok(Some(_)) = tar.next() {
+                entries += 1;
+                let read = io::copy(&mut (&mut tar).take(1 << 20), &mut io::sink());
+                prop_assert!(entries <= bytes.len() / BLOCK);
+                if read.is_err() {
+                    break;
+                }
+            }
         }
     }
 }

@@ -68,7 +68,7 @@ fn what_cannot_be_read_is_told_and_the_rest_reported() {
     let root = folder.path();
     put_package(root, "a", "kept");
     put_package(root, "b", "closed");
-    fs::set_permissions(root.join("b"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(root.join("b"), fs::Permissions::from_mode(0o000)).unwrap();
     let is_allmighty = fs::read_dir(root.join("b")).is_ok();
     let (names, complaints) = names(root, &Options::default());
     fs::set_permissions(root.join("b"), fs::Permissions::from_mode(0o755)).unwrap();
