@@ -26,8 +26,10 @@ fuzz_target!(|texts: (&str, &str, &str)| {
     for scheme in SCHEMES {
         let order = compare(scheme, a, b);
         assert_eq!(order.map(|order| order.reverse()), compare(scheme, b, a));
+        // Maven's own rules are not transitive in their corners.
         if let (Some(first), Some(second)) = (order, compare(scheme, b, c))
             && first == second
+            && scheme != VersionScheme::Maven
         {
             assert_eq!(compare(scheme, a, c), Some(first));
         }

@@ -208,7 +208,7 @@ impl<'g> Question<'g, '_> {
             !rules.any(|rule| self.holds(rule, fix))
         };
         fixes.retain(|fix| is_step_up(fix) && mends(fix));
-        fixes.sort_by(|a, b| {
+        fixes = version::sort_by(fixes, |a, b| {
             version::compare(self.scheme, a, b)
                 .unwrap_or(std::cmp::Ordering::Equal)
                 .then_with(|| a.cmp(b))

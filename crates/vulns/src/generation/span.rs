@@ -74,7 +74,7 @@ pub(super) fn spans<'r>(
         let mut events: Vec<_> = range.events.iter().filter_map(bound_of).collect();
         // The schema lets events come in any order.
         if events.len() > 2 {
-            events.sort_by(|(a_bound, a), (b_bound, b)| {
+            events = version::sort_by(events, |(a_bound, a), (b_bound, b)| {
                 let from_zero = (*b == "0").cmp(&(*a == "0"));
                 from_zero
                     .then_with(|| version::compare(scheme, a, b).unwrap_or(Ordering::Equal))

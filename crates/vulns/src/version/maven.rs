@@ -5,6 +5,9 @@
 //! letters opening a nested list.
 //! Why: Maven Central; Gradle and sbt publish there too.
 //! Limits: ASCII only. Nesting is flattened, so depth costs no stack.
+//! Maven's rules are not transitive where qualifiers follow qualifiers,
+//! or where a number follows one that means the release: `1` is `1-ga`,
+//! but they stand differently to `1-ga1`. Neither is ours.
 //! References: Maven POM reference, "Version Order Specification".
 
 use std::{cmp::Ordering, mem};

@@ -3,7 +3,7 @@
 //! One file holds one ecosystem's rules, written from its specification.
 //! Knows nothing of advisories or packages. Invariants: a comparison
 //! costs time linear in its inputs, never panics, and over the versions
-//! a scheme accepts is a total order.
+//! a scheme accepts is a total order, but for corners of Maven's.
 
 use std::cmp::Ordering;
 
@@ -47,6 +47,39 @@ pub fn compare(scheme: VersionScheme, a: &str, b: &str) -> Option<Ordering> {
         VersionScheme::NuGet => nuget::compare(a, b),
         VersionScheme::Composer => composer::compare(a, b),
     }
+}
+
+/// Sorts stably by `order`, which need be none.
+///
+/// The standard library's sorts may panic when an order contradicts
+/// itself. Ours can: Maven's is not transitive in odd corners, and
+/// callers take what is no version for equal to everything.
+pub fn sort_by<T>(items: Vec<T>, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    let mut runs: Vec<Vec<T>> = items.into_iter().map(|item| vec![item]).collect();
+    while runs.len() > 1 {
+        let mut merged = Vec::with_capacity(runs.len().div_ceil(2));
+        let mut unmerged = runs.into_iter();
+        while let Some(first) = unmerged.next() {
+            let second = unmerged.next().unwrap_or_default();
+            merged.push(merge(first, second, &order));
+        }
+        runs = merged;
+    }
+    runs.pop().unwrap_or_default()
+}
+
+fn merge<T>(a: Vec<T>, b: Vec<T>, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    let mut merged = Vec::with_capacity(a.len() + b.len());
+    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    while let (Some(one), Some(two)) = (a.peek(), b.peek()) {
+        merged.extend(if order(one, two).is_gt() {
+            b.next()
+        } else {
+            a.next()
+        });
+    }
+    merged.extend(a.chain(b));
+    merged
 }
 
 /// Whether `version` is one by the rules of `scheme`.
