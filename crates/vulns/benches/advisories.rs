@@ -98,7 +98,7 @@ fn image(db: &Database) -> Vec<Package> {
 
 fn package(kind: PackageKind, name: &str, version: &str, number: usize) -> Package {
     let is_debian = kind == PackageKind::Deb;
-    let purl = format!("pkg:{kind}/x/{}@{version}", name.replace(':', "/"));
+    let purl = format!("pkg:generic/{}@{version}", name.replace([':', '@'], "/"));
     Package {
         kind,
         name: if is_debian {
