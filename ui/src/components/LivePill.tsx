@@ -41,7 +41,7 @@ export function Activity() {
           className={classes.activity}
           aria-label={`${plural(scans.length, 'scan')} under way`}
         >
-          <Loader size={13} aria-hidden />
+          <Loader size={13} color="var(--sw-accent)" aria-hidden />
           <span className={classes.word}>{plural(scans.length, 'scan')}</span>
         </UnstyledButton>
       </Popover.Target>

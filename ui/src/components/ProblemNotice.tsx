@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { IconCloudOff, IconServerOff } from '@tabler/icons-react';
 import { Problem } from '../api/problem';
 import { Blank } from '../ui/Blank';
+import { Inline } from '../ui/Markdown';
 import { Notice } from '../ui/Notice';
 
 /** A failed request, beside what asked for it. */
@@ -10,7 +11,11 @@ export function ProblemNotice({ problem, title }: { problem: Error; title: strin
   return (
     <Notice tone="bad" title={title}>
       {problem.message}
-      {help && <div>{help}</div>}
+      {help && (
+        <div>
+          <Inline>{help}</Inline>
+        </div>
+      )}
     </Notice>
   );
 }
@@ -31,7 +36,11 @@ export function ProblemBlank({ problem, onRetry }: { problem: Error; onRetry?: (
         )
       }
     >
-      {isProblem && problem.help && <p>{problem.help}</p>}
+      {isProblem && problem.help && (
+        <p>
+          <Inline>{problem.help}</Inline>
+        </p>
+      )}
       {isProblem && problem.requestId && (
         <p>
           The server’s log has the cause under <code>{problem.requestId}</code>.

@@ -106,21 +106,25 @@ export function ScanTable({
   query,
   empty,
   isOfOneImage = false,
+  hasPane = false,
   onOpen,
 }: {
   query: UseInfiniteQueryResult<InfiniteData<Page<Scan>>>;
   empty: ReactNode;
   isOfOneImage?: boolean;
+  /** The pane is open, and says the rest. */
+  hasPane?: boolean;
   onOpen?: (scan: Scan) => void;
 }) {
   const [search, set] = useUrl();
+  const left = isOfOneImage ? ['name'] : hasPane ? ['change', 'packages', 'trigger', 'took'] : [];
   return (
     <List
       label="Scans"
       noun="scan"
       query={query}
       empty={empty}
-      columns={isOfOneImage ? COLUMNS.filter((column) => column.id !== 'name') : COLUMNS}
+      columns={COLUMNS.filter((column) => !left.includes(column.id))}
       rowKey={(row) => row.id}
       card={(row) => (
         <div className={classes.card}>
@@ -135,7 +139,7 @@ export function ScanTable({
           </div>
         </div>
       )}
-      minWidth={isOfOneImage ? 700 : 940}
+      minWidth={hasPane ? 560 : isOfOneImage ? 700 : 940}
       {...(onOpen
         ? { selected: search.sel, onSelect: (sel: string | undefined) => set({ sel }), onOpen }
         : {})}

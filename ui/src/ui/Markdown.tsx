@@ -130,6 +130,11 @@ function Rendered({ block }: { block: Block }) {
   return <p>{inline(block.text)}</p>;
 }
 
+/** One line of text: code, emphasis and links, no blocks. */
+export function Inline({ children }: { children: string }) {
+  return <span className={classes.markdown}>{inline(children.slice(0, MAX_CHARACTERS))}</span>;
+}
+
 export function Markdown({ children }: { children: string }) {
   return (
     <div className={classes.markdown}>

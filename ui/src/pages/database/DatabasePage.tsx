@@ -10,6 +10,7 @@ import { Page } from '../../components/Page';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
 import { count } from '../../lib/format';
 import { Command } from '../../ui/Copy';
+import { Inline } from '../../ui/Markdown';
 import { Notice } from '../../ui/Notice';
 import { Fact, Facts, Panel } from '../../ui/Panel';
 import { Day, Time } from '../../ui/Time';
@@ -86,7 +87,7 @@ function Content({ database }: { database: Database }) {
           tone={database.state === 'ready' ? 'warn' : 'bad'}
           title={`The last update failed: ${database.problem.message}`}
         >
-          {database.problem.advice} <Time at={database.problem.at} />.
+          <Inline>{database.problem.advice}</Inline> <Time at={database.problem.at} />.
         </Notice>
       )}
       {database.state === 'starter' && (

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { Gap, Overview } from '../../api/types';
 import { ImageLink, keepEnvironment } from '../../components/Names';
 import { count } from '../../lib/format';
+import { Inline } from '../../ui/Markdown';
 import { Panel } from '../../ui/Panel';
 import classes from './overview.module.css';
 
@@ -73,7 +74,7 @@ function GapRow({ gap }: { gap: Gap }) {
               {gap.advice}
             </Link>
           ) : (
-            gap.advice
+            <Inline>{gap.advice}</Inline>
           )}
         </div>
       </div>

@@ -18,6 +18,7 @@ import { duration } from '../../lib/time';
 import { list, toggle } from '../../lib/url-state';
 import { Command } from '../../ui/Copy';
 import { Chip, Chips } from '../../ui/Filters';
+import { Inline } from '../../ui/Markdown';
 import { Notice } from '../../ui/Notice';
 import { Pane, PaneSection } from '../../ui/Pane';
 import { Fact, Facts, Panel } from '../../ui/Panel';
@@ -72,6 +73,7 @@ export function ScansPage() {
       </Toolbar>
       <ScanTable
         query={query}
+        hasPane={chosen !== undefined}
         onOpen={(scan) => set({ sel: scan.id }, 'push')}
         empty={
           states.length > 0 ? (
@@ -143,7 +145,7 @@ function ScanPane({ scan, onClose }: { scan: Scan; onClose: () => void }) {
       {scan.error && (
         <PaneSection title="What went wrong">
           <Notice tone="bad" title={scan.error.message}>
-            {scan.error.advice}
+            {scan.error.advice && <Inline>{scan.error.advice}</Inline>}
           </Notice>
         </PaneSection>
       )}
