@@ -121,10 +121,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Live events as server-sent events. `id` is a sequence number; send
-         *     the last one seen as `Last-Event-ID` to get what was missed, or a
-         *     `resync` event where that is no longer known. A comment is sent
-         *     every 15 seconds.
+         * Live events as server-sent events. `id` is opaque and grows; send the
+         *     last one seen as `Last-Event-ID` to get what was missed, or a
+         *     `resync` event where that is no longer known. A comment is sent every
+         *     15 seconds.
          */
         get: operations["get_events"];
         put?: never;
@@ -1595,14 +1595,10 @@ export interface components {
             message: string;
             path?: string | null;
         };
-        /** @enum {string} */
-        FindingSort: "severity" | "-first_seen" | "-epss" | "package";
-        /** @enum {string} */
-        ImageSort: "severity" | "name" | "-name" | "-last_scanned" | "last_scanned" | "-packages";
-        /** @enum {string} */
-        VulnerabilitySort: "severity" | "-epss" | "-images" | "-first_seen";
-        /** @enum {string} */
-        ReportFormat: "json" | "sarif" | "cyclonedx" | "spdx" | "csv";
+        FindingSort: unknown;
+        ImageSort: unknown;
+        ReportFormat: unknown;
+        VulnerabilitySort: unknown;
     };
     responses: never;
     parameters: never;
@@ -1675,7 +1671,13 @@ export interface operations {
     };
     post_database_import: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The file's own name, which says what it holds: `Debian.zip`,
+                 *     `kev.json`.
+                 */
+                name?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -29,7 +29,6 @@ export type Overview = Schemas['Overview'];
 export type OperatingSystem = Schemas['OperatingSystem'];
 export type Package = Schemas['Package'];
 export type PackageKind = Schemas['PackageKind'];
-export type ReportFormat = Schemas['ReportFormat'];
 export type Scan = Schemas['Scan'];
 export type ScanState = Schemas['ScanState'];
 export type SearchResults = Schemas['SearchResults'];

@@ -21,7 +21,7 @@ export function Day({ at }: { at: string | null | undefined }) {
   if (!at) return <span>–</span>;
   return (
     <Tooltip label={relative(at, now)}>
-      <time dateTime={at} className="nowrap tabular">
+      <time dateTime={at} className="nowrap">
         {day(at)}
       </time>
     </Tooltip>

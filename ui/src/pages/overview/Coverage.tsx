@@ -23,9 +23,13 @@ export function Coverage({ overview }: { overview: Overview }) {
   return (
     <Panel title="Coverage" aside={`${count(coverage.complete)} of ${count(total)} read whole`}>
       <div className={classes.coverage} aria-hidden>
-        <span data-part="complete" style={{ flexGrow: coverage.complete }} />
-        <span data-part="partial" style={{ flexGrow: coverage.partial }} />
-        <span data-part="failed" style={{ flexGrow: coverage.failed }} />
+        {coverage.complete > 0 && (
+          <span data-part="complete" style={{ flexGrow: coverage.complete }} />
+        )}
+        {coverage.partial > 0 && (
+          <span data-part="partial" style={{ flexGrow: coverage.partial }} />
+        )}
+        {coverage.failed > 0 && <span data-part="failed" style={{ flexGrow: coverage.failed }} />}
       </div>
       <div className={classes.legend}>
         <span>{count(coverage.complete)} complete</span>

@@ -106,7 +106,7 @@ const COLUMNS: Column<Vulnerability>[] = [
   {
     id: 'published',
     header: 'Published',
-    width: '82px',
+    width: '88px',
     cell: (row) => <Day at={row.published} />,
   },
 ];
