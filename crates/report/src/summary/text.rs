@@ -336,6 +336,13 @@ fn write_caveats(
 }
 
 fn database(summary: &Summary, now: Timestamp) -> String {
+    // The starter set is as old as the program; an age would flatter it.
+    if summary.database.starter_only {
+        return format!(
+            "starter set of {} advisories",
+            number(summary.database.advisories)
+        );
+    }
     let age = match summary.database.age_days(now) {
         0 => "newest from today".to_owned(),
         1 => "newest from yesterday".to_owned(),
