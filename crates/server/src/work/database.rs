@@ -399,7 +399,8 @@ async fn reassess(app: &Arc<App>) {
     }
 }
 
-async fn reassess_one(app: &Arc<App>, image: &str) -> Result<(), store::StoreError> {
+/// Matches one image's stored bill of materials again.
+pub(crate) async fn reassess_one(app: &Arc<App>, image: &str) -> Result<(), store::StoreError> {
     let Some(stored) = app.store.sbom(image).await? else {
         return Ok(());
     };

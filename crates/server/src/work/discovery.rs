@@ -28,10 +28,8 @@ pub(crate) async fn run(app: Arc<App>) {
 }
 
 async fn look_around(app: &Arc<App>, origin: ScanOrigin) -> Result<(), StoreError> {
-    let machine = match app.config.scan.machine {
-        true if is_due(app, MACHINE).await? => Some(found(MACHINE, &app.host)),
-        _ => None,
-    };
+    let is_wanted = app.config.scan.machine && is_due(app, MACHINE).await?;
+    let machine = is_wanted.then(|| found(MACHINE, &app.host));
     let mut images = Vec::new();
     if app.config.scan.images {
         let (local, warnings) = engine::blocking(engine::local_images).await;

@@ -13,6 +13,7 @@ use store::{Assessment, NewScan, Outcome, Scan, ScanEnd, ScanOutcome};
 use tokio::sync::Notify;
 
 use super::{
+    database,
     engine::{self, LookError, Target},
     fix,
     meter::Meter,
@@ -293,10 +294,20 @@ async fn look_once(
         return Err(Failure::Look(LookError::Cancelled));
     }
     running.meter.enter(ScanPhase::Storing);
-    app.store
+    let generation = assessment.report.database.generation.clone();
+    let outcome = app
+        .store
         .put_report(&scan.environment, assessment)
         .await
-        .map_err(Failure::Store)
+        .map_err(Failure::Store)?;
+    // Advisories that came while this was matched and stored have passed
+    // it by.
+    if app.database.advisories().status().generation != generation {
+        database::reassess_one(app, &outcome.image.id)
+            .await
+            .map_err(Failure::Store)?;
+    }
+    Ok(outcome)
 }
 
 /// Matches a bill of materials against the advisories in use.
