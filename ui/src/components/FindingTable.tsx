@@ -155,7 +155,16 @@ export function FindingTable({
   const [search, set] = useUrl();
   const all = isEverywhere ? EVERYWHERE : IN_IMAGE;
   const columns = hasPane
-    ? all.filter((column) => !['title', 'first_seen', 'kind', 'layer'].includes(column.id))
+    ? all.filter(
+        (column) =>
+          ![
+            'title',
+            'first_seen',
+            'kind',
+            'layer',
+            ...(isEverywhere ? ['epss', 'installed'] : []),
+          ].includes(column.id),
+      )
     : all;
   return (
     <List

@@ -110,7 +110,11 @@ function Content({ database }: { database: Database }) {
           <Panel title="State">
             <Facts>
               <Fact term="Compiled">
-                <Time at={database.compiled} />
+                {database.state === 'starter' ? (
+                  'built into the server'
+                ) : (
+                  <Time at={database.compiled} />
+                )}
               </Fact>
               <Fact term="Last update">
                 <Time at={database.updated} fallback="never" />

@@ -41,7 +41,9 @@ export function Changes({ changes }: { changes: Change[] }) {
                   {change.image && change.kind !== 'image_removed' ? (
                     <ImageLink image={change.image} isShort />
                   ) : (
-                    <span>{change.summary}</span>
+                    <span className={classes.summary} title={change.summary}>
+                      {change.summary}
+                    </span>
                   )}
                   <div className={classes.quiet}>
                     {change.image && word}

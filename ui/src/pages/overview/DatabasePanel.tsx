@@ -31,7 +31,13 @@ export function DatabasePanel({ database: first }: { database: Database }) {
         </span>
       </div>
       <div className={classes.quiet}>
-        compiled <Time at={data.compiled} />
+        {data.state === 'starter' ? (
+          'built into the server'
+        ) : (
+          <>
+            compiled <Time at={data.compiled} />
+          </>
+        )}
         {data.next_update && (
           <>
             , next update <Time at={data.next_update} />

@@ -82,7 +82,6 @@ function Content({ overview, environment }: { overview: Overview; environment: s
           }
         >
           What is shown is true, but most of what there is to find is missing.
-          {database.problem && ` ${database.problem.message}.`}
         </Notice>
       )}
       <div className={classes.grid}>
