@@ -28,7 +28,7 @@ build: ui/dist/index.html ## build the dashboard and the release binary
 	cargo build --release --locked --package seawall
 
 ui/dist/index.html: $(shell find ui -name node_modules -prune -o -name dist -prune -o -type f -print 2>/dev/null)
-	cd ui && npm install --no-save && npm run build
+	cd ui && npm ci && npm run build
 
 .PHONY: setup
 setup:
