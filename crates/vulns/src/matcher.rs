@@ -5,7 +5,7 @@
 //! compared by its ecosystem's own rules; what cannot be compared is
 //! said, never guessed.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Ordering};
 
 use model::{AffectedState, Package, Severity, VersionScheme, Warning};
 
@@ -69,12 +69,7 @@ pub(crate) fn find<'g>(
                 warnings.push(not_a_version(package, &query));
                 break;
             }
-            let question = Question {
-                generation,
-                scheme,
-                version: query.version,
-                rules: &rules,
-            };
+            let question = Question::new(generation, scheme, query.version, &rules);
             question.ask(index, &settled, &mut hits);
             if query.overrides {
                 settled.extend(question.vulnerabilities());
@@ -133,14 +128,39 @@ struct Question<'g, 'q> {
     version: &'q str,
     /// Sorted by record.
     rules: &'q [Rule],
+    /// Which of them hold for this version.
+    held: Vec<bool>,
 }
 
-impl<'g> Question<'g, '_> {
+impl<'g, 'q> Question<'g, 'q> {
+    fn new(
+        generation: &'g Generation,
+        scheme: VersionScheme,
+        version: &'q str,
+        rules: &'q [Rule],
+    ) -> Self {
+        let mut question = Self {
+            generation,
+            scheme,
+            version,
+            rules,
+            held: Vec::new(),
+        };
+        question.held = rules
+            .iter()
+            .map(|rule| question.holds(rule, version))
+            .collect();
+        question
+    }
+
     fn ask(&self, package: usize, settled: &[u32], hits: &mut Vec<Hit<'g>>) {
         // (vulnerability, record) of every rule that holds.
         let mut found: Vec<(u32, u32)> = Vec::new();
+        let mut start = 0;
         for rules in self.rules.chunk_by(|a, b| a.record == b.record) {
-            if !rules.iter().any(|rule| self.holds(rule, self.version)) {
+            let held = self.held.get(start..start + rules.len());
+            start += rules.len();
+            if !held.unwrap_or_default().contains(&true) {
                 continue;
             }
             let record = rules[0].record;
@@ -170,11 +190,11 @@ impl<'g> Question<'g, '_> {
             .flat_map(move |row| generation.list(row.start, row.count))
     }
 
-    fn rules_of(&self, record: u32) -> &[Rule] {
+    /// The rules of a record, each with whether it holds.
+    fn rules_of(&self, record: u32) -> impl Iterator<Item = (&Rule, bool)> {
         let start = self.rules.partition_point(|rule| rule.record < record);
-        let rest = self.rules.get(start..).unwrap_or_default();
-        let end = rest.partition_point(|rule| rule.record == record);
-        rest.get(..end).unwrap_or_default()
+        let rules = self.rules.iter().zip(self.held.iter().copied()).skip(start);
+        rules.take_while(move |(rule, _)| rule.record == record)
     }
 
     fn hit(&self, package: usize, group: &[(u32, u32)]) -> Hit<'g> {
@@ -183,15 +203,17 @@ impl<'g> Question<'g, '_> {
         let mut state = AffectedState::Unfixed;
         let mut fixes: Vec<&'g str> = Vec::new();
         let mut advisories: Vec<&'g str> = Vec::new();
+        let mut rules = 0;
         for &(_, record) in group {
             if let Some(row) = self.generation.record(record) {
                 advisories.push(self.generation.string(row.id));
             }
-            for rule in self.rules_of(record) {
+            for (rule, is_held) in self.rules_of(record) {
+                rules += 1;
                 if rule.flags.bound == Bound::Fixed {
                     fixes.push(self.generation.string(rule.upper));
                 }
-                if self.holds(rule, self.version) {
+                if is_held {
                     severity = severity.max(rule.flags.severity);
                     state = graver(state, rule.flags.state);
                 }
@@ -199,21 +221,10 @@ impl<'g> Question<'g, '_> {
         }
         advisories.sort_unstable();
         advisories.dedup();
-        let is_step_up = |fix: &str| {
-            version::compare(self.scheme, fix, self.version).is_some_and(std::cmp::Ordering::is_gt)
-        };
-        // A version one advisory calls mended may be affected by another.
-        let mends = |fix: &str| {
-            let mut rules = group.iter().flat_map(|&(_, record)| self.rules_of(record));
-            !rules.any(|rule| self.holds(rule, fix))
-        };
-        fixes.retain(|fix| is_step_up(fix) && mends(fix));
-        fixes = version::sort_by(fixes, |a, b| {
-            version::compare(self.scheme, a, b)
-                .unwrap_or(std::cmp::Ordering::Equal)
-                .then_with(|| a.cmp(b))
-        });
-        fixes.dedup();
+        // A single rule that holds is mended by its own upper end.
+        if rules > 1 {
+            self.keep_what_mends(group, &mut fixes);
+        }
         if !fixes.is_empty() {
             state = AffectedState::Fixed;
         }
@@ -228,6 +239,23 @@ impl<'g> Question<'g, '_> {
             fixes,
             advisories,
         }
+    }
+
+    /// Leaves the versions that are a step up and that no advisory of
+    /// the group calls affected, smallest first.
+    fn keep_what_mends(&self, group: &[(u32, u32)], fixes: &mut Vec<&'g str>) {
+        fixes.sort_unstable();
+        fixes.dedup();
+        fixes.retain(|fix| {
+            let order = version::compare(self.scheme, fix, self.version);
+            let mut rules = group.iter().flat_map(|&(_, record)| self.rules_of(record));
+            order.is_some_and(Ordering::is_gt) && !rules.any(|(rule, _)| self.holds(rule, fix))
+        });
+        fixes.sort_by(|a, b| {
+            version::compare(self.scheme, a, b)
+                .unwrap_or(Ordering::Equal)
+                .then_with(|| a.cmp(b))
+        });
     }
 
     /// Whether a rule says that `version` is affected.
@@ -249,20 +277,16 @@ impl<'g> Question<'g, '_> {
                 .any(|listed| {
                     listed == version
                         || version::compare(self.scheme, version, listed)
-                            .is_some_and(std::cmp::Ordering::is_eq)
+                            .is_some_and(Ordering::is_eq)
                 });
         }
         let is_below = match rule.flags.bound {
             Bound::Open => true,
-            Bound::Fixed | Bound::Limit => {
-                compare(rule.upper).is_some_and(std::cmp::Ordering::is_lt)
-            }
-            Bound::LastAffected => compare(rule.upper).is_some_and(std::cmp::Ordering::is_le),
+            Bound::Fixed | Bound::Limit => compare(rule.upper).is_some_and(Ordering::is_lt),
+            Bound::LastAffected => compare(rule.upper).is_some_and(Ordering::is_le),
             Bound::Versions => false,
         };
-        is_below
-            && (rule.introduced == 0
-                || compare(rule.introduced).is_some_and(std::cmp::Ordering::is_ge))
+        is_below && (rule.introduced == 0 || compare(rule.introduced).is_some_and(Ordering::is_ge))
     }
 }
 
