@@ -40,8 +40,9 @@ pub(crate) fn find<'g>(
     let mut hits = Vec::new();
     let mut warnings = Vec::new();
     let mut key = String::new();
+    let distribution_speaks = distribution_speaks(generation, packages);
     for (index, package) in packages.iter().enumerate() {
-        if package.owned_by.is_some() {
+        if package.owned_by.is_some() && distribution_speaks {
             continue;
         }
         let Some(ecosystem) = package
@@ -79,6 +80,24 @@ pub(crate) fn find<'g>(
         merge(&mut hits, start);
     }
     (hits, warnings)
+}
+
+/// Whether these advisories cover the distribution at all. Only then may
+/// it answer for the language packages it owns; where nobody speaks for
+/// the distribution, the language's own advisories are all there is.
+fn distribution_speaks(generation: &Generation, packages: &[Package]) -> bool {
+    let distribution = packages
+        .iter()
+        .filter(|package| package.kind.is_distribution())
+        .find_map(|package| package.ecosystem.as_ref());
+    distribution.is_some_and(|ecosystem| {
+        let text = ecosystem.to_string();
+        let canonical = names::ecosystem(&text);
+        generation.status().sources.iter().any(|source| {
+            let known = names::ecosystem(&source.ecosystem);
+            known == canonical || known == ecosystem.name
+        })
+    })
 }
 
 fn not_a_version(package: &Package, query: &Query<'_>) -> Warning {

@@ -734,6 +734,11 @@ export interface components {
             version: string;
         };
         /**
+         * @description The order of findings. `severity`: worst first, the default.
+         * @enum {string}
+         */
+        FindingSort: "severity" | "-first_seen" | "-epss" | "package";
+        /**
          * @description `resolved`: a later look no longer saw it.
          * @enum {string}
          */
@@ -851,6 +856,11 @@ export interface components {
             kind: components["schemas"]["TargetKind"];
             name: string;
         };
+        /**
+         * @description The order of images. `severity`: worst first, the default.
+         * @enum {string}
+         */
+        ImageSort: "severity" | "name" | "-name" | "-last_scanned" | "last_scanned" | "-packages";
         Kev: {
             /** Format: date */
             added: string;
@@ -1304,6 +1314,8 @@ export interface components {
         };
         /** @enum {string} */
         ProgressUnit: "bytes" | "records" | "images";
+        /** @enum {string} */
+        ReportFormat: "json" | "sarif" | "cyclonedx" | "spdx" | "csv";
         /** @description One scan and how far it is. */
         Scan: {
             /** Format: date-time */
@@ -1589,16 +1601,17 @@ export interface components {
             /** @description The smallest version that mends it; absent where there is none. */
             version?: string | null;
         };
+        /**
+         * @description The order of vulnerabilities. `severity`: worst first, the default.
+         * @enum {string}
+         */
+        VulnerabilitySort: "severity" | "-epss" | "-images" | "-first_seen";
         /** @description A gap in coverage: what could not be read, and where. */
         Warning: {
             layer?: string | null;
             message: string;
             path?: string | null;
         };
-        FindingSort: unknown;
-        ImageSort: unknown;
-        ReportFormat: unknown;
-        VulnerabilitySort: unknown;
     };
     responses: never;
     parameters: never;

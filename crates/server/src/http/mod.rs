@@ -59,7 +59,13 @@ const MAX_BODY: usize = 64 * 1024;
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(),
     ),
-    components(schemas(api::Problem)),
+    components(schemas(
+        api::Problem,
+        api::finding::FindingSort,
+        api::image::ImageSort,
+        api::image::ReportFormat,
+        api::vulnerability::VulnerabilitySort
+    )),
     security(("session" = [])),
     modifiers(&Contract),
 )]

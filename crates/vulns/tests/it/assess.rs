@@ -501,3 +501,24 @@ fn a_whole_report_reads_as_ever() {
     report.database.generation = "changes with the layout".to_owned();
     insta::assert_json_snapshot!(report);
 }
+
+const JINJA: &str = r#"{"id":"GHSA-0000-0000-0001","modified":"2024-01-01T00:00:00Z",
+ "affected":[{"package":{"ecosystem":"PyPI","name":"jinja2"},
+ "ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"3.0"}]}]}]}"#;
+
+const ZLIB: &str = r#"{"id":"DEBIAN-CVE-2022-37434","modified":"2024-01-01T00:00:00Z",
+ "affected":[{"package":{"ecosystem":"Debian:12","name":"zlib"},
+ "ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1:1.2.13"}]}]}]}"#;
+
+#[test]
+fn a_distribution_answers_for_what_it_owns_only_where_it_has_advisories() {
+    let system = || {
+        let mut python = language(PackageKind::Pypi, "jinja2", "2.11");
+        python.owned_by = Some("python3-jinja2".to_owned());
+        vec![deb("zlib1g", "zlib", "1:1.2.13"), python]
+    };
+    let heard = report(&feed(&[JINJA, ZLIB]), system());
+    assert!(heard.findings.is_empty(), "{:?}", heard.findings);
+    let unheard = report(&feed(&[JINJA]), system());
+    assert_eq!(unheard.findings.len(), 1, "nobody else speaks for it");
+}
