@@ -68,6 +68,18 @@ export async function open({ scheme = 'light', viewport = DESK } = {}) {
   };
 }
 
+/** The session the one-time link (SEAWALL_LINK) buys, as cookies to be
+ * carried from browser to browser; none over the mock. */
+export async function signIn(server) {
+  if (server.isMock || !process.env.SEAWALL_LINK) return [];
+  const browser = await open();
+  await browser.page.goto(process.env.SEAWALL_LINK);
+  await browser.page.getByRole('navigation', { name: 'Main' }).waitFor();
+  const cookies = await browser.context.cookies();
+  await browser.close();
+  return cookies;
+}
+
 /** Everything axe objects to, one line each. */
 export async function axe(page) {
   // The page's policy refuses strangers' scripts, ours included; the

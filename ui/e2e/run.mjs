@@ -4,7 +4,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { axe, open, PHONE, ROOT, serve } from './browser.mjs';
+import { axe, open, PHONE, ROOT, serve, signIn } from './browser.mjs';
 
 const only = process.argv.slice(2);
 const stories = readdirSync(join(ROOT, 'e2e/stories'))
@@ -13,15 +13,7 @@ const stories = readdirSync(join(ROOT, 'e2e/stories'))
 const server = await serve();
 let failures = 0;
 
-/** The session, once spent a link for, is carried from browser to browser. */
-let cookies = [];
-if (!server.isMock && process.env.SEAWALL_LINK) {
-  const browser = await open();
-  await browser.page.goto(process.env.SEAWALL_LINK);
-  await browser.page.getByRole('navigation', { name: 'Main' }).waitFor();
-  cookies = await browser.context.cookies();
-  await browser.close();
-}
+const cookies = await signIn(server);
 
 for (const file of stories) {
   const {

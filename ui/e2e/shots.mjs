@@ -3,7 +3,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { axe, DESK, open, PHONE, ROOT, serve } from './browser.mjs';
+import { axe, DESK, open, PHONE, ROOT, serve, signIn } from './browser.mjs';
 
 const [folder = join(ROOT, 'e2e/shots'), ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
@@ -90,6 +90,15 @@ const PAGES = [
 ];
 
 const server = await serve();
+const cookies = await signIn(server);
+// The demonstration is the same on every machine; SEAWALL_ENVIRONMENT
+// names another.
+const environment = server.isMock ? '' : (process.env.SEAWALL_ENVIRONMENT ?? 'demo');
+/** Where the picture is taken, in the environment that is photographed. */
+const inEnvironment = (path) =>
+  environment && !path.includes('environment=')
+    ? `${path}${path.includes('?') ? '&' : '?'}environment=${environment}`
+    : path;
 let objections = 0;
 const looks = (process.env.LOOKS ?? 'light,dark,phone').split(',');
 for (const [look, scheme, viewport] of [
@@ -99,21 +108,25 @@ for (const [look, scheme, viewport] of [
 ]) {
   if (!looks.includes(look)) continue;
   const browser = await open({ scheme, viewport });
+  await browser.context.addCookies(cookies);
   const { page } = browser;
   for (const [name, scenario, path, act] of PAGES) {
     if (only.length > 0 && !only.some((each) => name === each || `${name}-${look}` === each))
       continue;
+    if (!server.isMock && scenario !== 'normal') continue;
     try {
       if (server.isMock)
         await page.goto(`${server.url}/?mock=${scenario}`, { waitUntil: 'domcontentloaded' });
       let target = path;
       if (path.includes(':image')) {
         const answer = await page.request.get(
-          `${server.url}/api/v1/images?environment=local&q=checkout&limit=1`,
+          server.isMock
+            ? `${server.url}/api/v1/images?environment=local&q=checkout&limit=1`
+            : `${server.url}/api/v1/images?environment=${environment}&sort=severity&limit=1`,
         );
         target = path.replace(':image', (await answer.json()).items[0].id);
       }
-      await page.goto(`${server.url}${target}`, { waitUntil: 'domcontentloaded' });
+      await page.goto(`${server.url}${inEnvironment(target)}`, { waitUntil: 'domcontentloaded' });
       await page.locator('h1, h2').first().waitFor();
       await page.waitForTimeout(scenario === 'error' ? 4500 : 700);
       if (act) {

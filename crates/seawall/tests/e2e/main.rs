@@ -2,6 +2,7 @@
 //! Debian systems, a real registry, real container engines, other
 //! people's validators.
 
+#![cfg(test)]
 #![expect(
     clippy::print_stdout,
     reason = "what a door was seen to give belongs in the summary"

@@ -1,5 +1,7 @@
 //! The command as a whole: what it prints, where, and how it ends.
 
+#![cfg(test)]
+
 mod db;
 mod harness;
 mod scan;
