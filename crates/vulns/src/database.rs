@@ -17,7 +17,7 @@ use model::{
 use crate::{
     cvss, feed,
     generation::{
-        Generation,
+        Generation, is_distribution_bulletin,
         layout::VulnerabilityRow,
         read::{self, GenerationError},
     },
@@ -205,9 +205,13 @@ impl Database {
             .filter_map(|record| generation.record(record))
             .collect();
         records.sort_by_key(|record| {
+            let id = generation.string(record.id);
+            // A bulletin names the package that was updated, not the
+            // vulnerability, even where it mends only one.
             (
+                is_distribution_bulletin(id),
                 record.count,
-                !generation.string(record.id).starts_with("GHSA-"),
+                !id.starts_with("GHSA-"),
             )
         });
         // Hundreds of bundles may cover one vulnerability; a few tell all.

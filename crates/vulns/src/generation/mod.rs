@@ -22,4 +22,5 @@ pub(crate) mod strings;
 pub(crate) mod write;
 
 pub(crate) use read::Generation;
+pub(crate) use standing::is_distribution_bulletin;
 pub(crate) use write::Compiler;

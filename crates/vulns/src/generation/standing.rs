@@ -47,7 +47,7 @@ fn is_cve(name: &str) -> bool {
 }
 
 /// Advisories of distributions bundle what one package update mends.
-pub(super) fn is_distribution_bulletin(id: &str) -> bool {
+pub(crate) fn is_distribution_bulletin(id: &str) -> bool {
     let prefix = id.split('-').next().unwrap_or_default();
     matches!(
         prefix,
