@@ -14,6 +14,25 @@ use flate2::read::GzDecoder;
 /// CVE ids by source package.
 pub type Fixed = BTreeMap<String, BTreeSet<String>>;
 
+/// The (source package, CVE) pairs an OSV zip of Debian advisories knows.
+/// What a changelog fixed after those were gathered cannot be among them.
+pub fn advised(advisories: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(advisories)?)?;
+    let mut pairs = BTreeSet::new();
+    for index in 0..archive.len() {
+        let record: serde_json::Value = serde_json::from_reader(archive.by_index(index)?)?;
+        let ids = record["upstream"].as_array().into_iter().flatten();
+        for id in ids.filter_map(serde_json::Value::as_str) {
+            for affected in record["affected"].as_array().into_iter().flatten() {
+                if let Some(source) = affected["package"]["name"].as_str() {
+                    pairs.insert((source.to_owned(), id.to_owned()));
+                }
+            }
+        }
+    }
+    Ok(pairs)
+}
+
 struct Installed {
     binary: String,
     source: String,

@@ -157,6 +157,11 @@ fn u16_of(length: usize) -> u16 {
     u16::try_from(length).expect("invariant: fixtures are small")
 }
 
+/// One layer with a Java application, made here byte by byte.
+pub fn java() -> Layer {
+    Layer::new().dir("srv").file("srv/shop.war", war())
+}
+
 /// The layers an application image puts on its base: one for each
 /// language, and one that removes what the first had brought.
 pub fn layers(folder: &Path) -> Vec<(&'static str, Layer)> {

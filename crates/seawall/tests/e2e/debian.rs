@@ -42,6 +42,11 @@ fn security_updates_close_exactly_what_their_changelogs_say() {
         .into_iter()
         .flat_map(|(source, cves)| cves.into_iter().map(move |cve| (source.clone(), cve)))
         .collect();
+    // The archive moves on; what it fixed since the advisories were
+    // gathered is in no advisory.
+    let advised = changelog::advised(&advisories.join("all.zip")).expect("advisories are read");
+    let (pairs, since): (BTreeSet<_>, BTreeSet<_>) =
+        pairs.into_iter().partition(|pair| advised.contains(pair));
     assert!(!pairs.is_empty(), "the security suite fixes something");
 
     let seawall = Seawall::new();
@@ -52,8 +57,9 @@ fn security_updates_close_exactly_what_their_changelogs_say() {
     let missed: Vec<_> = pairs.difference(&old).collect();
     let left: Vec<_> = pairs.intersection(&updated).collect();
     println!(
-        "{} fixed pairs, {} reported before, {} after",
+        "{} fixed pairs ({} newer than the advisories left out), {} reported before, {} after",
         pairs.len(),
+        since.len(),
         pairs.len() - missed.len(),
         left.len()
     );
