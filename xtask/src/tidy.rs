@@ -14,9 +14,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("store", &["model"]),
     ("api", &["model"]),
+    ("export", &["model", "fetch"]),
     (
         "server",
-        &["model", "fetch", "scan", "vulns", "report", "store", "api"],
+        &[
+            "model", "fetch", "scan", "vulns", "report", "store", "api", "export",
+        ],
     ),
     (
         "seawall",
@@ -34,6 +37,9 @@ const KEPT_TO: &[(&str, &[&str])] = &[
     ("axum", &["server"]),
     ("tower-http", &["server"]),
     ("ureq", &["fetch"]),
+    ("lettre", &["export"]),
+    ("object_store", &["export"]),
+    ("rskafka", &["export"]),
     ("clap", &["seawall"]),
     ("indicatif", &["seawall"]),
     ("memmap2", &["vulns"]),

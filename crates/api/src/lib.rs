@@ -9,6 +9,7 @@
 
 pub mod change;
 pub mod database;
+pub mod delivery;
 pub mod environment;
 pub mod event;
 pub mod facet;
@@ -19,14 +20,17 @@ pub mod overview;
 pub mod package;
 pub mod page;
 pub mod problem;
+pub mod route;
 pub mod scan;
 pub mod search;
 pub mod session;
 pub mod severity;
+pub mod sink;
 pub mod vulnerability;
 
 pub use change::{Change, ChangeKind};
 pub use database::{Database, DatabaseState};
+pub use delivery::{Delivery, DeliveryState};
 pub use environment::Environment;
 pub use event::Event;
 pub use facet::{Facet, FacetValue, Facets};
@@ -37,10 +41,12 @@ pub use overview::{Overview, TopFix};
 pub use package::{Package, PackageKind};
 pub use page::Page;
 pub use problem::Problem;
+pub use route::{NewRoute, Route};
 pub use scan::{Scan, ScanState};
 pub use search::SearchResults;
 pub use session::Session;
 pub use severity::{Severity, SeverityCounts};
+pub use sink::{NewSink, Sink, SinkKind};
 pub use vulnerability::{Vulnerability, VulnerabilityDetail};
 
 /// The contract as generated from this version's routes and types.
