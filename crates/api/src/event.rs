@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Database, ImageRef, Scan};
+use crate::{Database, FindingKind, ImageRef, Scan};
 
 /// One live event. The server-sent event's `event` field equals `type`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -17,6 +17,15 @@ pub enum Event {
     ImageRemoved { id: String },
     /// The database changed or is being worked on.
     Database { database: Box<Database> },
+    /// Findings of a kind came, went or were worked on: counts moved.
+    Findings {
+        environment: String,
+        kind: FindingKind,
+        /// Findings that came.
+        new: u64,
+    },
+    /// The score or a recommendation changed.
+    Score { environment: String },
     /// Events were lost: read everything again.
     Resync,
 }
@@ -29,6 +38,8 @@ impl Event {
             Self::Image { .. } => "image",
             Self::ImageRemoved { .. } => "image_removed",
             Self::Database { .. } => "database",
+            Self::Findings { .. } => "findings",
+            Self::Score { .. } => "score",
             Self::Resync => "resync",
         }
     }

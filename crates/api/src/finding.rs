@@ -1,25 +1,54 @@
-//! Findings: one vulnerability in one installed package of one image.
+//! Findings: everything the product has to say about an asset, and what
+//! people decided about it.
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{ImageRef, PackageKind, Severity};
+use crate::{AssetRef, ImageRef, PackageKind, Severity, SeverityCounts};
 
 /// The sorts of findings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
+    /// A weakness of an installed package.
     Vulnerability,
+    /// A setting or a state that should be otherwise: what
+    /// recommendations gather.
+    Misconfiguration,
+    /// Something that happened.
+    Alert,
+    /// A credential where it should not be.
+    Secret,
+    Malware,
 }
 
-/// `resolved`: a later look no longer saw it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Where a finding is in its life. Only `open` ones weigh; all are
+/// counted and can be listed.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingState {
     #[default]
     Open,
+    /// By evidence: a later look no longer saw it.
     Resolved,
+    /// By a person, with a reason.
+    Dismissed,
+    /// By an exemption, until that ends.
+    Exempted,
+}
+
+/// What is being done about an open finding.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    #[default]
+    New,
+    InProgress,
 }
 
 /// The publisher's word on a fix.
@@ -62,36 +91,172 @@ impl From<model::Fix> for Fix {
     }
 }
 
-/// One finding.
+/// One finding, as lists show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
-    /// Its fingerprint: the same weakness in the same place keeps it.
     pub id: String,
+    /// The same weakness in the same place keeps it.
+    pub fingerprint: String,
     pub kind: FindingKind,
     pub state: FindingState,
     pub severity: Severity,
-    pub vulnerability: String,
-    /// One line; empty where no advisory has one.
+    /// What says so: the vulnerability's id, else the rule's.
+    pub rule: String,
+    /// One line about the rule; empty where no advisory has one.
     pub title: String,
-    /// Highest CVSS base score.
+    /// One line about this occurrence, where the title does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// What it is about.
+    pub asset: AssetRef,
+    /// The image, where the asset is one or runs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageRef>,
+    /// Vulnerabilities only: highest CVSS base score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cvss: Option<f64>,
-    /// Probability of exploitation within 30 days.
+    /// Vulnerabilities only: probability of exploitation within 30 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epss: Option<f64>,
-    /// Known to be exploited.
+    /// Vulnerabilities only: known to be exploited.
+    #[serde(default)]
     pub kev: bool,
-    pub image: ImageRef,
-    pub package: FindingPackage,
-    pub fix: Fix,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<FindingPackage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
     /// The advisories it rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advisories: Vec<String>,
+    /// ATT&CK tactics, by their short names (`execution`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tactics: Vec<String>,
+    /// ATT&CK techniques (`T1059.004`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<String>,
+    /// How often it was seen; 1 for what is a state, not an event.
+    pub occurrences: u64,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<Timestamp>,
+    #[serde(default)]
+    pub progress: Progress,
+    /// The name of who takes care of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Date>,
+    #[serde(default)]
+    pub comments: u64,
+    /// Why it is dismissed or exempted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// Somebody else's word (VEX) that it needs no attention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppression: Option<Suppression>,
+}
+
+/// Who accepted a finding, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    pub reason: Reason,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Who decided.
+    pub by: String,
+    pub at: Timestamp,
+    /// The exemption, unless it was dismissed alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exemption: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// Why a finding needs no work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    FalsePositive,
+    /// Known and lived with.
+    AcceptedRisk,
+    /// Something else prevents the harm.
+    Mitigated,
+    /// Expected behaviour.
+    Benign,
+    /// A test or an exercise.
+    Test,
+    Other,
+}
+
+/// Everything about one finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FindingDetail {
+    pub finding: Finding,
+    /// What it is. Markdown, perhaps from outside: untrusted.
+    pub description: String,
+    /// Why it matters, in a few sentences; empty where nothing is known.
+    pub why: String,
+    /// Steps that mend it, in order.
+    pub remediation: Vec<Step>,
+    /// How it came to be here: what was looked at, what matched, by
+    /// which rule or advisory, one sentence each.
+    pub because: Vec<String>,
+    /// What was seen, as it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub evidence: Option<serde_json::Value>,
+    pub references: Vec<String>,
+    /// From the environment down to the asset.
+    pub chain: Vec<AssetRef>,
+    /// What happened to it, newest first, at most 200.
+    pub history: Vec<FindingEvent>,
+    /// Other open findings of the same rule.
+    pub same_rule: u64,
+    /// Other open findings of the same asset.
+    pub same_asset: u64,
+}
+
+/// One step of a fix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Step {
+    pub text: String,
+    /// Something to copy: a command, a patch, a Dockerfile line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// `shell`, `yaml`, `dockerfile`, `diff`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+/// One entry of a finding's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindingEvent {
+    pub id: u64,
+    pub time: Timestamp,
+    /// Who; absent: the product itself, by evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    pub what: FindingEventKind,
+    /// One line for people.
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingEventKind {
+    Opened,
+    Resolved,
+    Reopened,
+    Dismissed,
+    Exempted,
+    ExemptionEnded,
+    Assigned,
+    Progressed,
+    DueChanged,
+    SeverityChanged,
+    Commented,
+    Undone,
 }
 
 /// The installed package a finding is about.
@@ -151,6 +316,11 @@ impl From<model::Suppression> for Suppression {
 
 /// Which findings to list. In `/images/{id}/findings` the image is given
 /// by the path and `environment` and `image` are ignored.
+///
+/// `q` speaks the query grammar (`/query/fields` lists its fields):
+/// `severity:>=high kind:alert ns:shop -is:kev "reverse shell"`. The
+/// other parameters narrow further. Where `q` says nothing of `state`,
+/// open findings are meant.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -159,11 +329,12 @@ pub struct FindingQuery {
     pub environment: Option<String>,
     /// One image's id.
     pub image: Option<String>,
-    /// Text in the vulnerability's id or title or the package's name.
+    /// A query.
     pub q: Option<String>,
     /// Several separated by commas.
     pub severity: Option<String>,
-    /// `open` (the default), `resolved` or `all`.
+    /// `open` (the default), `resolved`, `dismissed`, `exempted` or
+    /// `all`; several separated by commas.
     pub state: Option<String>,
     /// Only findings an upgrade would close, or only those it would not.
     pub fixable: Option<bool>,
@@ -197,4 +368,113 @@ pub enum FindingSort {
     Epss,
     #[serde(rename = "package")]
     Package,
+    #[serde(rename = "-last_seen")]
+    LastSeen,
+}
+
+/// What a list of findings can be gathered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupBy {
+    Rule,
+    Asset,
+    Workload,
+    Namespace,
+    Image,
+    Package,
+}
+
+/// Which groups of findings to list, worst first.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FindingGroupQuery {
+    pub by: GroupBy,
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// A query, as for `/findings`.
+    #[serde(default)]
+    pub q: Option<String>,
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// Rows in a page, 1 to 1000; 100 when absent.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Findings that have something in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindingGroup {
+    /// Its members: add this to the query.
+    pub q: String,
+    pub label: String,
+    pub severity: Severity,
+    pub counts: SeverityCounts,
+    pub last_seen: Timestamp,
+}
+
+/// Which findings to act on: these, or all that a query means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Selection {
+    Ids(Vec<String>),
+    Query {
+        q: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        environment: Option<String>,
+    },
+}
+
+/// What to do with the findings selected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    Dismiss {
+        reason: Reason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// Undoes a dismissal; an exempted finding is reopened by ending its
+    /// exemption.
+    Reopen {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// Absent: nobody.
+    Assign {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+    },
+    Progress {
+        progress: Progress,
+    },
+    /// Absent: no date.
+    Due {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        date: Option<Date>,
+    },
+    Comment {
+        text: String,
+    },
+}
+
+/// An action on many findings at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAction {
+    pub select: Selection,
+    pub action: Action,
+}
+
+/// What an action did, and until when it can be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActionDone {
+    /// For `/actions/{id}/undo`.
+    pub id: String,
+    pub changed: u64,
+    /// Selected, but already so or not allowed.
+    pub skipped: u64,
+    /// One line for people: "12 findings dismissed".
+    pub summary: String,
+    pub undo_until: Timestamp,
 }

@@ -83,6 +83,8 @@ pub struct Image {
     /// When its packages were last matched against advisories, which
     /// also happens without reading the image again.
     pub assessed: Timestamp,
+    /// Containers that run it now.
+    pub running: u64,
     /// A scan of it is queued or running.
     pub scanning: bool,
     /// The last attempt to scan it failed, with this message.

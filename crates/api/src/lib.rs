@@ -7,11 +7,15 @@
 //! beside `src` is generated from these types and the server's routes
 //! and is the contract in one file.
 
+pub mod asset;
+pub mod attack;
 pub mod change;
+pub mod compliance;
 pub mod database;
 pub mod delivery;
 pub mod environment;
 pub mod event;
+pub mod exemption;
 pub mod facet;
 pub mod finding;
 pub mod image;
@@ -21,20 +25,27 @@ pub mod package;
 pub mod page;
 pub mod problem;
 pub mod route;
+pub mod query;
+pub mod recommendation;
 pub mod scan;
 pub mod search;
 pub mod session;
 pub mod severity;
 pub mod sink;
+pub mod view;
 pub mod vulnerability;
 
+pub use asset::{Asset, AssetDetail, AssetKind, AssetRef};
+pub use attack::AttackMatrix;
 pub use change::{Change, ChangeKind};
+pub use compliance::Compliance;
 pub use database::{Database, DatabaseState};
 pub use delivery::{Delivery, DeliveryState};
 pub use environment::Environment;
 pub use event::Event;
+pub use exemption::Exemption;
 pub use facet::{Facet, FacetValue, Facets};
-pub use finding::{Finding, FindingState, Fix, FixState, Suppression};
+pub use finding::{Finding, FindingDetail, FindingKind, FindingState, Fix, FixState, Suppression};
 pub use image::{Image, ImageDetail, ImageRef, TargetKind};
 pub use layer::{Layer, Layers};
 pub use overview::{Overview, TopFix};
@@ -42,11 +53,13 @@ pub use package::{Package, PackageKind};
 pub use page::Page;
 pub use problem::Problem;
 pub use route::{NewRoute, Route};
+pub use recommendation::{Recommendation, Score};
 pub use scan::{Scan, ScanState};
 pub use search::SearchResults;
 pub use session::Session;
 pub use severity::{Severity, SeverityCounts};
 pub use sink::{NewSink, Sink, SinkKind};
+pub use view::View;
 pub use vulnerability::{Vulnerability, VulnerabilityDetail};
 
 /// The contract as generated from this version's routes and types.

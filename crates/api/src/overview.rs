@@ -1,9 +1,13 @@
 //! The overview: how things stand, and what to do first.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Change, Database, Image, ImageRef, PackageKind, Scan, SeverityCounts, Vulnerability};
+use crate::{
+    Change, Database, Finding, FindingKind, Image, ImageRef, PackageKind, Recommendation, Scan,
+    Score, SeverityCounts, Vulnerability,
+};
 
 /// How things stand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -20,6 +24,58 @@ pub struct Overview {
     /// Scans running or queued, running first; at most 20.
     pub scans: Vec<Scan>,
     pub changes: Vec<Change>,
+    pub score: Score,
+    /// The recommendations worth most.
+    pub top_recommendations: Vec<Recommendation>,
+    /// The worst open alerts, newest first within a severity.
+    pub top_alerts: Vec<Finding>,
+    /// What changed within the last 24 hours.
+    pub day: Day,
+    /// Open findings of each kind, worst first.
+    pub kinds: Vec<KindCounts>,
+    /// Open alerts by ATT&CK tactic, in the matrix's order.
+    pub tactics: Vec<TacticCount>,
+}
+
+/// A day's changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Day {
+    /// Findings first seen.
+    pub new: SeverityCounts,
+    pub resolved: u64,
+    pub dismissed: u64,
+    pub exempted: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KindCounts {
+    pub kind: FindingKind,
+    pub open: SeverityCounts,
+    pub dismissed: u64,
+    pub exempted: u64,
+    /// First seen within the last 24 hours.
+    pub new: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TacticCount {
+    pub slug: String,
+    pub name: String,
+    pub alerts: u64,
+}
+
+/// Open findings at the end of each day, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Trend {
+    pub days: Vec<TrendDay>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrendDay {
+    pub date: Date,
+    pub open: SeverityCounts,
+    pub new: u64,
+    pub resolved: u64,
 }
 
 /// Counts over everything in scope.
