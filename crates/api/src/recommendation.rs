@@ -84,7 +84,7 @@ pub struct RecommendationQuery {
 }
 
 /// The secure score: points earned of points possible.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Score {
     /// 0 to 100; absent where nothing was assessed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,8 @@
 //! Findings, across images.
 
 use api::{
-    Facets, Finding, FindingState, Page,
-    finding::{FindingKind, FindingPackage, FindingQuery, FindingSort},
+    AssetKind, AssetRef, Facets, Finding, FindingKind, FindingState, Page,
+    finding::{FindingPackage, FindingQuery, FindingSort, Progress},
     overview::OverviewQuery,
 };
 use axum::{Json, extract::State};
@@ -18,8 +18,10 @@ use super::{
 use crate::app::App;
 
 pub(crate) fn wire(finding: store::Finding) -> Finding {
+    let image = image::reference(&finding.image);
     Finding {
-        id: finding.fingerprint,
+        id: finding.fingerprint.clone(),
+        fingerprint: finding.fingerprint,
         kind: FindingKind::Vulnerability,
         state: if finding.open {
             FindingState::Open
@@ -27,25 +29,43 @@ pub(crate) fn wire(finding: store::Finding) -> Finding {
             FindingState::Resolved
         },
         severity: finding.severity.into(),
-        vulnerability: finding.vulnerability,
+        rule: finding.vulnerability,
         title: finding.title,
+        summary: None,
+        asset: AssetRef {
+            id: image.id.clone(),
+            kind: AssetKind::Image,
+            name: image.name.clone(),
+            environment: image.environment.clone(),
+            cluster: None,
+            namespace: None,
+            workload: None,
+        },
+        image: Some(image),
         cvss: finding.cvss,
         epss: finding.epss,
         kev: finding.kev,
-        image: image::reference(&finding.image),
-        package: FindingPackage {
+        package: Some(FindingPackage {
             kind: finding.package_kind.into(),
             name: finding.package,
             version: finding.version,
             purl: finding.purl,
             path: finding.path,
             layer: finding.layer,
-        },
-        fix: finding.fix.into(),
+        }),
+        fix: Some(finding.fix.into()),
         advisories: finding.advisories,
+        tactics: Vec::new(),
+        techniques: Vec::new(),
+        occurrences: 1,
         first_seen: finding.first_seen,
         last_seen: finding.last_seen,
         resolved: finding.resolved,
+        progress: Progress::New,
+        assignee: None,
+        due: None,
+        comments: 0,
+        decision: None,
         suppression: finding.suppression.map(Into::into),
     }
 }
@@ -87,7 +107,7 @@ pub(crate) async fn page(app: &App, query: FindingQuery) -> Result<Json<Page<Fin
     };
     let sort = match query.sort.unwrap_or_default() {
         FindingSort::Severity => store::FindingSort::Severity,
-        FindingSort::Newest => store::FindingSort::Newest,
+        FindingSort::Newest | FindingSort::LastSeen => store::FindingSort::Newest,
         FindingSort::Epss => store::FindingSort::Epss,
         FindingSort::Package => store::FindingSort::Package,
     };

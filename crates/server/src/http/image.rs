@@ -64,6 +64,7 @@ pub(crate) fn wire(image: store::Image) -> Image {
         first_scanned: image.first_scanned,
         last_scanned: image.last_scanned,
         assessed: image.assessed,
+        running: 0,
         scanning: image.scanning,
         last_error: image.last_error,
     }

@@ -91,6 +91,12 @@ pub(crate) async fn read(
             .map(|scan| scan::wire(&app, scan))
             .collect(),
         changes: changes.items.into_iter().map(change).collect(),
+        score: api::Score::default(),
+        top_recommendations: Vec::new(),
+        top_alerts: Vec::new(),
+        day: api::overview::Day::default(),
+        kinds: Vec::new(),
+        tactics: Vec::new(),
     }))
 }
 
