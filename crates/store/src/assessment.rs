@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use model::{Report, Sbom};
-use sqlx::Row as _;
-
 use crate::{
     Counts, ImageKey, PackageFix, Store, StoreError,
+    db::sql,
     image::key_of,
     ingest::{self, sbom},
-    row::Columns,
 };
+use model::{Report, Sbom};
 
 /// One report, with what the record keeps beside it.
 #[derive(Clone, Debug)]
@@ -72,17 +70,16 @@ impl Store {
 
     /// Images matched against another database than `generation`.
     pub async fn outdated(&self, generation: &str) -> Result<Vec<String>, StoreError> {
-        Ok(
-            sqlx::query_scalar("SELECT uid FROM image WHERE generation <> ? ORDER BY risk DESC")
-                .bind(generation)
-                .fetch_all(&self.readers)
-                .await?,
-        )
+        sql("SELECT uid FROM image WHERE generation <> ? ORDER BY risk DESC")
+            .bind(generation)
+            .scalar()
+            .fetch_all(&self.readers)
+            .await
     }
 
     /// The stored bill of materials of one image.
     pub async fn sbom(&self, image: &str) -> Result<Option<StoredSbom>, StoreError> {
-        let row = sqlx::query(
+        let row = sql(
             "SELECT image.uid, image.kind, image.name, image.target, image.generation,
                     environment.name AS environment, image_document.sbom AS document
              FROM image
@@ -94,7 +91,7 @@ impl Store {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let document: Vec<u8> = row.try_get("document")?;
+        let document = row.blob("document")?;
         Ok(Some(StoredSbom {
             image: key_of(&row)?,
             target: row.text("target")?,

@@ -1,13 +1,14 @@
 //! The change feed.
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::{
-    Counts, ImageKey, Outcome, Page, PageRequest, Scope, Store, StoreError, environment,
+    Counts, ImageKey, Outcome, Page, PageRequest, Scope, Store, StoreError,
+    db::{Connection, sql},
+    environment,
     image::maybe_key_of,
     page::{Key, Order, Total},
-    row::{Columns, json, number},
+    row::{json, number},
 };
 
 /// What happened.
@@ -96,7 +97,7 @@ impl Store {
         scope: &Scope,
         request: &PageRequest,
     ) -> Result<Page<Change>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(
+        let mut query = sql(
             "SELECT change.*, environment.name AS environment, image.uid, image.kind AS image_kind,
                     image.name AS image_name
              FROM change
@@ -107,7 +108,7 @@ impl Store {
         scope.constrain(&mut query, "change.environment_id");
         query.push(")");
         NEWEST.page(&mut query, request)?;
-        let rows = query.build().fetch_all(&self.readers).await?;
+        let rows = query.fetch_all(&self.readers).await?;
         let items = rows
             .iter()
             .map(|row| {
@@ -130,13 +131,12 @@ impl Store {
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
         let total = Total(
-            sqlx::query_scalar::<_, i64>(
-                "SELECT COUNT(*) FROM (SELECT 1 FROM change LIMIT 10001) AS counted",
-            )
-            .fetch_one(&self.readers)
-            .await?
-            .try_into()
-            .unwrap_or(0),
+            sql("SELECT COUNT(*) FROM (SELECT 1 FROM change LIMIT 10001) AS counted")
+                .scalar::<i64>()
+                .fetch_one(&self.readers)
+                .await?
+                .try_into()
+                .unwrap_or(0),
         );
         Ok(NEWEST.cut(items, request, total, |change| {
             (Key::Int(change.entry.time.as_microsecond()), change.id)
@@ -176,14 +176,14 @@ pub(crate) fn of_outcome(outcome: &Outcome, time: Timestamp) -> NewChange {
 const KEPT: i64 = 10_000;
 
 pub(crate) async fn append(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     change: NewChange,
     environment_id: Option<i64>,
     image_id: Option<i64>,
 ) -> Result<(), StoreError> {
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO change (id, time, environment_id, image_id, kind, summary, new, resolved)
-         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM change), ?, ?, ?, ?, ?, ?, ?)
+    let id: i64 = sql(
+        "INSERT INTO change (time, environment_id, image_id, kind, summary, new, resolved)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
          RETURNING id",
     )
     .bind(change.time.as_microsecond())
@@ -195,9 +195,10 @@ pub(crate) async fn append(
     .bind(number(
         usize::try_from(change.resolved).unwrap_or(usize::MAX),
     ))
+    .scalar()
     .fetch_one(&mut *connection)
     .await?;
-    sqlx::query("DELETE FROM change WHERE id <= ?")
+    sql("DELETE FROM change WHERE id <= ?")
         .bind(id - KEPT)
         .execute(connection)
         .await?;

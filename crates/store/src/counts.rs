@@ -2,7 +2,8 @@
 
 use model::Severity;
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, sqlite::SqliteRow};
+
+use crate::{StoreError, db::Row};
 
 /// How many findings have each severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,18 +43,14 @@ impl Counts {
         part(self.critical) << 39 | part(self.high) << 26 | part(self.medium) << 13 | part(self.low)
     }
 
-    pub(crate) fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let count = |column: &str| {
-            let value: i64 = row.try_get(column)?;
-            Ok::<_, sqlx::Error>(value.try_into().unwrap_or(0))
-        };
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            critical: count("critical")?,
-            high: count("high")?,
-            medium: count("medium")?,
-            low: count("low")?,
-            info: count("info")?,
-            unknown: count("unknown")?,
+            critical: row.count("critical")?,
+            high: row.count("high")?,
+            medium: row.count("medium")?,
+            low: row.count("low")?,
+            info: row.count("info")?,
+            unknown: row.count("unknown")?,
         })
     }
 

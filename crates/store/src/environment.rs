@@ -1,8 +1,10 @@
 //! Environments: the top of the asset tree.
 
-use sqlx::SqliteConnection;
-
-use crate::{Counts, Store, StoreError, counts::COUNT_COLUMNS, row::Columns};
+use crate::{
+    Counts, Store, StoreError,
+    counts::COUNT_COLUMNS,
+    db::{Connection, sql},
+};
 
 /// One environment, with its totals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ impl Store {
             .map(|column| format!("COALESCE(SUM(image.{column}), 0) AS {column}"))
             .collect::<Vec<_>>()
             .join(", ");
-        let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new(
+        let mut query = sql(
             "SELECT environment.name, environment.title, environment.demo,
                     COUNT(image.id) AS images, ",
         );
@@ -31,7 +33,6 @@ impl Store {
              ORDER BY environment.demo, environment.name",
         );
         query
-            .build()
             .fetch_all(&self.readers)
             .await?
             .iter()
@@ -58,9 +59,8 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    sqlx::query(
-                        "INSERT INTO environment (id, name, title, demo)
-                         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM environment), ?, ?, ?)
+                    sql(
+                        "INSERT INTO environment (name, title, demo) VALUES (?, ?, ?)
                          ON CONFLICT (name) DO UPDATE SET title = excluded.title",
                     )
                     .bind(name)
@@ -80,11 +80,10 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let removed = sqlx::query("DELETE FROM environment WHERE name = ?")
+                    let removed = sql("DELETE FROM environment WHERE name = ?")
                         .bind(name)
                         .execute(connection)
-                        .await?
-                        .rows_affected();
+                        .await?;
                     Ok(removed > 0)
                 })
             })
@@ -92,9 +91,10 @@ impl Store {
     }
 }
 
-pub(crate) async fn id(connection: &mut SqliteConnection, name: &str) -> Result<i64, StoreError> {
-    sqlx::query_scalar("SELECT id FROM environment WHERE name = ?")
+pub(crate) async fn id(connection: &mut Connection, name: &str) -> Result<i64, StoreError> {
+    sql("SELECT id FROM environment WHERE name = ?")
         .bind(name)
+        .scalar()
         .fetch_optional(connection)
         .await?
         .ok_or_else(|| StoreError::NoEnvironment(name.to_owned()))

@@ -5,30 +5,53 @@ use std::path::PathBuf;
 /// The record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("open the database {path}")]
+    #[error("open the database {database}")]
     Open {
-        path: PathBuf,
+        database: String,
         #[source]
         source: sqlx::Error,
     },
-    #[error("upgrade the database {path}")]
-    Migrate {
+    #[error("understand the database's URL: {0}")]
+    Url(String),
+    #[error("read the database's password from {}", path.display())]
+    PasswordFile {
         path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("upgrade the database {database}")]
+    Migrate {
+        database: String,
         #[source]
         source: sqlx::migrate::MigrateError,
     },
-    #[error("lock {path}")]
+    #[error(
+        "open the database {database}: its schema is number {found}, and this program knows up \
+         to {known}; start the newer program that wrote it, or restore a backup from before"
+    )]
+    NewerSchema {
+        database: String,
+        found: i64,
+        known: i64,
+    },
+    #[error(
+        "open the database {database}: its tables are another program's; name an empty database"
+    )]
+    ForeignSchema { database: String },
+    #[error("lock {}", path.display())]
     Lock {
         path: PathBuf,
         #[source]
         source: std::io::Error,
     },
-    #[error("open the database {path}: another server is using it")]
+    #[error("open the database {}: another server is using it", path.display())]
     InUse { path: PathBuf },
     #[error("query the database")]
     Query(#[from] sqlx::Error),
     #[error("write the database: the writer has stopped")]
     Closed,
+    #[error("write the database: the connection was lost")]
+    Lost,
     #[error("commit to the database: {0}")]
     Commit(String),
     #[error("read column {column} of the database")]
@@ -43,4 +66,26 @@ pub enum StoreError {
     Cursor(#[from] crate::CursorError),
     #[error("no environment named '{0}'")]
     NoEnvironment(String),
+}
+
+impl StoreError {
+    /// Whether the database went away, rather than refused.
+    pub(crate) fn is_disconnect(&self) -> bool {
+        let (Self::Query(source) | Self::Open { source, .. }) = self else {
+            return false;
+        };
+        match source {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::WorkerCrashed => true,
+            // Connection exceptions, and a server that stops, crashed,
+            // starts, or ended an idle session.
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                code.starts_with("08")
+                    || matches!(&*code, "57P01" | "57P02" | "57P03" | "25P03" | "57P05")
+            }),
+            _ => false,
+        }
+    }
 }

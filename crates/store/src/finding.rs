@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 use model::{AffectedState, Fix, PackageKind, Severity, Suppression};
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     ImageKey, Page, PageRequest, Scope, Store, StoreError, Tally,
     counts::{severity_number, severity_of},
+    db::{Row, Sql, sql},
     image::{maybe_key_of, tallies},
     package::constrain_kinds,
     page::{Key, Order, Total},
-    row::{Columns, like},
+    row::like,
 };
 
 /// One finding.
@@ -118,7 +118,7 @@ const COLUMNS: &str = "SELECT finding.*, vulnerability.name AS vulnerability, vu
     environment.name AS environment";
 
 impl FindingFilter {
-    fn narrow(&self, scope: &Scope, query: &mut QueryBuilder<Sqlite>) {
+    fn narrow(&self, scope: &Scope, query: &mut Sql) {
         scope.constrain(query, "finding.environment_id");
         // Literal, not bound: only so does the planner know that the
         // partial index covers the query.
@@ -154,12 +154,9 @@ impl FindingFilter {
                 .push(" ESCAPE '\\')");
         }
         if !self.severities.is_empty() {
-            query.push(" AND finding.severity IN (");
-            let mut list = query.separated(", ");
-            for severity in &self.severities {
-                list.push_bind(severity_number(*severity));
-            }
-            query.push(")");
+            query
+                .push(" AND finding.severity IN ")
+                .push_list(self.severities.iter().copied().map(severity_number));
         }
         if let Some(fixable) = self.fixable {
             query
@@ -200,14 +197,14 @@ impl Store {
         request: &PageRequest,
     ) -> Result<Page<Finding>, StoreError> {
         let order = sort.order();
-        let mut query = list_query(scope, filter, order, request)?;
-        let rows = query.build().fetch_all(&self.readers).await?;
+        let query = list_query(scope, filter, order, request)?;
+        let rows = query.fetch_all(&self.readers).await?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM (SELECT 1");
+        let mut count = sql("SELECT COUNT(*) FROM (SELECT 1");
         count.push(FROM);
         filter.narrow(scope, &mut count);
         count.push(" LIMIT 10001) AS counted");
-        let total: i64 = count.build_query_scalar().fetch_one(&self.readers).await?;
+        let total: i64 = count.scalar().fetch_one(&self.readers).await?;
         Ok(order.cut(
             items,
             request,
@@ -234,7 +231,7 @@ impl Store {
             open: Some(true),
             ..FindingFilter::default()
         };
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
+        let mut query = sql("SELECT ");
         query.push(format_args!(
             "CAST({expression} AS TEXT) AS value, COUNT(*) AS number"
         ));
@@ -243,7 +240,7 @@ impl Store {
         query.push(format_args!(
             " AND {expression} IS NOT NULL GROUP BY {expression} ORDER BY {order}"
         ));
-        let mut tallies = tallies(&query.build().fetch_all(&self.readers).await?)?;
+        let mut tallies = tallies(&query.fetch_all(&self.readers).await?)?;
         for tally in &mut tallies {
             match column {
                 FindingColumn::Severity => {
@@ -263,8 +260,8 @@ pub(crate) fn list_query(
     filter: &FindingFilter,
     order: Order,
     request: &PageRequest,
-) -> Result<QueryBuilder<Sqlite>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new(COLUMNS);
+) -> Result<Sql, StoreError> {
+    let mut query = sql(COLUMNS);
     query.push(FROM);
     filter.narrow(scope, &mut query);
     order.page(&mut query, request)?;
@@ -283,7 +280,7 @@ pub(crate) fn state(text: &str) -> AffectedState {
     .unwrap_or(AffectedState::Unfixed)
 }
 
-fn read(row: &SqliteRow) -> Result<Finding, StoreError> {
+fn read(row: &Row) -> Result<Finding, StoreError> {
     let assessed = row.time("assessed")?;
     let open = row.int("state")? == 0;
     Ok(Finding {
@@ -338,13 +335,7 @@ mod tests {
             .unwrap();
         let scope = store.scope(None).await.unwrap();
         let query = list_query(&scope, filter, sort.order(), &PageRequest::first(50)).unwrap();
-        let explain = format!("EXPLAIN QUERY PLAN {}", query.sql().as_str());
-        let rows = sqlx::query(sqlx::AssertSqlSafe(explain))
-            .fetch_all(&store.readers)
-            .await
-            .unwrap();
-        let steps: Vec<String> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
-        steps.join("\n")
+        query.plan(&store.readers).await
     }
 
     #[tokio::test]

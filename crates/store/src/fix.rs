@@ -1,9 +1,8 @@
 //! Upgrades, and what each would close.
 
 use model::PackageKind;
-use sqlx::{QueryBuilder, Sqlite};
 
-use crate::{Counts, Scope, Store, StoreError, counts::COUNT_COLUMNS, row::Columns};
+use crate::{Counts, Scope, Store, StoreError, counts::COUNT_COLUMNS, db::sql};
 
 /// One upgrade within one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ impl Store {
             .map(|column| format!("SUM(fix.{column}) AS {column}"))
             .collect::<Vec<_>>()
             .join(", ");
-        let mut query = QueryBuilder::<Sqlite>::new(
+        let mut query = sql(
             "SELECT fix.kind, fix.package, fix.version, COUNT(*) AS images,
                     MIN(fix.installed) AS installed, MAX(fix.installed) AS also_installed,
                     MIN(fix.layer) AS layer, ",
@@ -60,7 +59,6 @@ impl Store {
             )
             .push_bind(i64::from(limit));
         query
-            .build()
             .fetch_all(&self.readers)
             .await?
             .iter()

@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 use model::{ImageConfig, OperatingSystem, Severity, TargetKind, Warning};
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     Counts, Page, PageRequest, Scope, Store, StoreError, Tally,
     change::{self, ChangeKind, NewChange},
     counts::COUNT_COLUMNS,
+    db::{Row, Sql, sql},
     ingest::rollup,
     page::{Key, Order, Total},
-    row::{Columns, like},
+    row::like,
 };
 
 /// Enough of an image to name it.
@@ -133,7 +133,7 @@ const SELECT: &str = "SELECT image.*, environment.name AS environment,
     FROM image JOIN environment ON environment.id = image.environment_id WHERE ";
 
 impl ImageFilter {
-    fn narrow(&self, scope: &Scope, query: &mut QueryBuilder<Sqlite>) {
+    fn narrow(&self, scope: &Scope, query: &mut Sql) {
         scope.constrain(query, "image.environment_id");
         if let Some(text) = &self.text {
             let pattern = like(text);
@@ -151,12 +151,9 @@ impl ImageFilter {
             query.push(")");
         }
         if !self.kinds.is_empty() {
-            query.push(" AND image.kind IN (");
-            let mut list = query.separated(", ");
-            for kind in &self.kinds {
-                list.push_bind(kind.as_str());
-            }
-            query.push(")");
+            query
+                .push(" AND image.kind IN ")
+                .push_list(self.kinds.iter().map(|kind| kind.as_str()));
         }
         if !self.severities.is_empty() {
             let any = self
@@ -221,16 +218,15 @@ impl Store {
         request: &PageRequest,
     ) -> Result<Page<Image>, StoreError> {
         let order = sort.order();
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        let mut query = sql(SELECT);
         filter.narrow(scope, &mut query);
         order.page(&mut query, request)?;
-        let rows = query.build().fetch_all(&self.readers).await?;
+        let rows = query.fetch_all(&self.readers).await?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let mut count =
-            QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM (SELECT 1 FROM image WHERE ");
+        let mut count = sql("SELECT COUNT(*) FROM (SELECT 1 FROM image WHERE ");
         filter.narrow(scope, &mut count);
         count.push(" LIMIT 10001) AS counted");
-        let total: i64 = count.build_query_scalar().fetch_one(&self.readers).await?;
+        let total: i64 = count.scalar().fetch_one(&self.readers).await?;
         Ok(order.cut(
             items,
             request,
@@ -240,11 +236,10 @@ impl Store {
     }
 
     pub async fn image(&self, scope: &Scope, id: &str) -> Result<Option<Image>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        let mut query = sql(SELECT);
         scope.constrain(&mut query, "image.environment_id");
         query.push(" AND image.uid = ").push_bind(id.to_owned());
         query
-            .build()
             .fetch_optional(&self.readers)
             .await?
             .as_ref()
@@ -257,14 +252,11 @@ impl Store {
         scope: &Scope,
         id: &str,
     ) -> Result<Option<ImageDocument>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "SELECT image_document.config, image_document.warnings
-             FROM image_document JOIN image ON image.id = image_document.image_id WHERE ",
-        );
+        let mut query = sql("SELECT image_document.config, image_document.warnings
+             FROM image_document JOIN image ON image.id = image_document.image_id WHERE ");
         scope.constrain(&mut query, "image.environment_id");
         query.push(" AND image.uid = ").push_bind(id.to_owned());
         query
-            .build()
             .fetch_optional(&self.readers)
             .await?
             .map(|row| {
@@ -289,15 +281,15 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let touched: Vec<i64> = sqlx::query_scalar(
-                        "SELECT DISTINCT vulnerability_id FROM finding WHERE image_id = ?",
-                    )
-                    .bind(image.number)
-                    .fetch_all(&mut *connection)
-                    .await?;
+                    let touched: Vec<i64> =
+                        sql("SELECT DISTINCT vulnerability_id FROM finding WHERE image_id = ?")
+                            .bind(image.number)
+                            .scalar()
+                            .fetch_all(&mut *connection)
+                            .await?;
                     let environment =
                         crate::environment::id(connection, &image.key.environment).await?;
-                    sqlx::query("DELETE FROM image WHERE id = ?")
+                    sql("DELETE FROM image WHERE id = ?")
                         .bind(image.number)
                         .execute(&mut *connection)
                         .await?;
@@ -324,7 +316,7 @@ impl Store {
             .map(|column| format!("COALESCE(SUM({column}), 0) AS {column}"))
             .collect::<Vec<_>>()
             .join(", ");
-        let mut query = QueryBuilder::<Sqlite>::new(
+        let mut query = sql(
             "SELECT COALESCE(SUM(CASE kind WHEN 'image' THEN 1 ELSE 0 END), 0) AS images,
                     COALESCE(SUM(CASE kind WHEN 'rootfs' THEN 1 ELSE 0 END), 0) AS machines,
                     COALESCE(SUM(CASE kind WHEN 'sbom' THEN 1 ELSE 0 END), 0) AS sboms,
@@ -336,7 +328,7 @@ impl Store {
         );
         query.push(sums).push(" FROM image WHERE ");
         scope.constrain(&mut query, "environment_id");
-        let row = query.build().fetch_one(&self.readers).await?;
+        let row = query.fetch_one(&self.readers).await?;
         Ok(Totals {
             images: row.count("images")?,
             machines: row.count("machines")?,
@@ -362,7 +354,7 @@ impl Store {
             ImageColumn::Kind => "image.kind",
             ImageColumn::Environment => "environment.name",
         };
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
+        let mut query = sql("SELECT ");
         query.push(column).push(
             " AS value, COUNT(*) AS number FROM image
               JOIN environment ON environment.id = image.environment_id WHERE ",
@@ -371,7 +363,7 @@ impl Store {
         query.push(format_args!(
             " GROUP BY {column} ORDER BY COUNT(*) DESC, {column}"
         ));
-        tallies(&query.build().fetch_all(&self.readers).await?)
+        tallies(&query.fetch_all(&self.readers).await?)
     }
 
     /// How many images have a finding of each severity, could not be read
@@ -384,13 +376,13 @@ impl Store {
             })
             .collect::<Vec<_>>()
             .join(", ");
-        let mut query = QueryBuilder::<Sqlite>::new(
+        let mut query = sql(
             "SELECT COALESCE(SUM(CASE WHEN warnings > 0 THEN 1 ELSE 0 END), 0) AS partly,
                     COALESCE(SUM(CASE WHEN fixable > 0 THEN 1 ELSE 0 END), 0) AS mendable, ",
         );
         query.push(sums).push(" FROM image WHERE ");
         scope.constrain(&mut query, "environment_id");
-        let row = query.build().fetch_one(&self.readers).await?;
+        let row = query.fetch_one(&self.readers).await?;
         Ok((
             Counts::read(&row)?,
             row.count("partly")?,
@@ -401,14 +393,13 @@ impl Store {
     /// The configuration digests known in an environment: images that
     /// need no first look.
     pub async fn known_configs(&self, environment: &str) -> Result<Vec<String>, StoreError> {
-        Ok(sqlx::query_scalar(
-            "SELECT image.config_digest FROM image
+        sql("SELECT image.config_digest FROM image
              JOIN environment ON environment.id = image.environment_id
-             WHERE environment.name = ? AND image.config_digest IS NOT NULL",
-        )
+             WHERE environment.name = ? AND image.config_digest IS NOT NULL")
         .bind(environment)
+        .scalar()
         .fetch_all(&self.readers)
-        .await?)
+        .await
     }
 }
 
@@ -419,7 +410,7 @@ pub enum ImageColumn {
     Environment,
 }
 
-pub(crate) fn tallies(rows: &[SqliteRow]) -> Result<Vec<Tally>, StoreError> {
+pub(crate) fn tallies(rows: &[Row]) -> Result<Vec<Tally>, StoreError> {
     rows.iter()
         .map(|row| {
             Ok(Tally {
@@ -439,7 +430,7 @@ fn kind(text: &str) -> TargetKind {
 }
 
 /// From columns `uid`, `environment`, `kind` and `name`.
-pub(crate) fn key_of(row: &SqliteRow) -> Result<ImageKey, StoreError> {
+pub(crate) fn key_of(row: &Row) -> Result<ImageKey, StoreError> {
     Ok(ImageKey {
         id: row.text("uid")?,
         environment: row.text("environment")?,
@@ -450,10 +441,7 @@ pub(crate) fn key_of(row: &SqliteRow) -> Result<ImageKey, StoreError> {
 
 /// From outer-joined columns `id`, `environment`, `image_kind` and
 /// `image_name`.
-pub(crate) fn maybe_key_of(
-    row: &SqliteRow,
-    id: &'static str,
-) -> Result<Option<ImageKey>, StoreError> {
+pub(crate) fn maybe_key_of(row: &Row, id: &'static str) -> Result<Option<ImageKey>, StoreError> {
     let Some(id) = row.maybe_text(id)? else {
         return Ok(None);
     };
@@ -465,7 +453,7 @@ pub(crate) fn maybe_key_of(
     }))
 }
 
-fn read(row: &SqliteRow) -> Result<Image, StoreError> {
+fn read(row: &Row) -> Result<Image, StoreError> {
     Ok(Image {
         key: key_of(row)?,
         target: row.text("target")?,

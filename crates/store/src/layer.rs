@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Sqlite};
 
-use crate::{Counts, Scope, Store, StoreError, counts::severity_of, row::Columns};
+use crate::{Counts, Scope, Store, StoreError, counts::severity_of, db::sql};
 
 /// One layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,18 +35,15 @@ impl Store {
         scope: &Scope,
         image: &str,
     ) -> Result<Option<(Vec<Layer>, LayerTotals)>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM image WHERE uid = ");
+        let mut query = sql("SELECT id FROM image WHERE uid = ");
         query.push_bind(image.to_owned()).push(" AND ");
         scope.constrain(&mut query, "environment_id");
-        let number: Option<i64> = query
-            .build_query_scalar()
-            .fetch_optional(&self.readers)
-            .await?;
+        let number: Option<i64> = query.scalar().fetch_optional(&self.readers).await?;
         let Some(number) = number else {
             return Ok(None);
         };
         let mut totals = self.layer_totals(number).await?;
-        let mut query = QueryBuilder::<Sqlite>::new(
+        let mut query = sql(
             "SELECT layer.*, (SELECT COUNT(DISTINCT other.image_id) FROM layer AS other
                  JOIN image ON image.id = other.image_id
                  WHERE other.diff_id = layer.diff_id AND other.image_id <> layer.image_id AND ",
@@ -58,7 +54,6 @@ impl Store {
             .push_bind(number)
             .push(" ORDER BY layer.ordinal");
         let layers = query
-            .build()
             .fetch_all(&self.readers)
             .await?
             .iter()
@@ -86,7 +81,7 @@ impl Store {
         image: i64,
     ) -> Result<BTreeMap<Option<i64>, LayerTotals>, StoreError> {
         let mut totals: BTreeMap<Option<i64>, LayerTotals> = BTreeMap::new();
-        let packages = sqlx::query(
+        let packages = sql(
             "SELECT layer, COUNT(*) AS packages FROM image_package WHERE image_id = ?
              GROUP BY layer",
         )
@@ -96,7 +91,7 @@ impl Store {
         for row in &packages {
             totals.entry(row.maybe_int("layer")?).or_default().packages = row.count("packages")?;
         }
-        let findings = sqlx::query(
+        let findings = sql(
             "SELECT layer, severity, COUNT(*) AS findings, SUM(fixable) AS fixable FROM finding
              WHERE image_id = ? AND state = 0 AND suppressed = 0
              GROUP BY layer, severity",

@@ -9,6 +9,7 @@
 mod assessment;
 mod change;
 mod counts;
+mod db;
 mod environment;
 mod error;
 mod finding;
@@ -27,16 +28,12 @@ mod setting;
 mod vulnerability;
 mod writer;
 
-use std::{path::Path, sync::Arc, time::Duration};
-
-use sqlx::{
-    SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use std::{path::Path, sync::Arc};
 
 pub use assessment::{Assessment, Outcome, StoredSbom};
 pub use change::{Change, ChangeKind, NewChange};
 pub use counts::Counts;
+pub use db::Dialect;
 pub use environment::Environment;
 pub use error::StoreError;
 pub use finding::{Finding, FindingColumn, FindingFilter, FindingSort};
@@ -52,15 +49,18 @@ pub use vulnerability::{
     VulnerabilityUse,
 };
 
-use crate::writer::Writer;
+use crate::{
+    db::{Database, Pool, migrate, sql},
+    writer::Writer,
+};
 
 /// The record. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    readers: SqlitePool,
+    readers: Pool,
     writer: Arc<Writer>,
     /// Held while the store is open: two servers must not share a file.
-    _lease: Arc<lease::Lease>,
+    _lease: Option<Arc<lease::Lease>>,
 }
 
 /// A value and how often it occurs.
@@ -70,59 +70,49 @@ pub struct Tally {
     pub count: u64,
 }
 
-const READERS: u32 = 4;
-
 impl Store {
     /// Opens the database at `path`, making or upgrading it as needed.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::Open {
-            path: path.to_owned(),
-            source,
-        };
         let lease = lease::Lease::take(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // Costs nothing at the writer's batch size and keeps every
-            // acknowledged row through a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let writing = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await
-            .map_err(failed)?;
-        sqlx::migrate!()
-            .run(&writing)
-            .await
-            .map_err(|source| StoreError::Migrate {
-                path: path.to_owned(),
-                source,
-            })?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(failed)?;
+        Self::start(Database::file(path), Some(Arc::new(lease))).await
+    }
+
+    /// Connects to a PostgreSQL database that several servers may share:
+    /// `postgres://user@host:port/database`, with parameters `sslmode`
+    /// (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`),
+    /// `sslrootcert`, `sslcert`, `sslkey`, `host` (a socket's folder) and
+    /// `password_file`.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::start(Database::server(url)?, None).await
+    }
+
+    async fn start(
+        database: Database,
+        lease: Option<Arc<lease::Lease>>,
+    ) -> Result<Self, StoreError> {
+        migrate::run(&database).await?;
+        let writing = database.connect().await?;
+        let readers = database.readers().await?;
         Ok(Self {
             readers,
-            writer: Arc::new(Writer::start(writing)),
-            _lease: Arc::new(lease),
+            writer: Arc::new(Writer::start(database, writing)),
+            _lease: lease,
         })
+    }
+
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        self.readers.dialect()
     }
 
     /// The schema, as SQL text.
     pub async fn schema(&self) -> Result<String, StoreError> {
-        let statements: Vec<String> = sqlx::query_scalar(
+        let text = self.dialect().pick(
             "SELECT sql FROM sqlite_schema
              WHERE sql IS NOT NULL AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' ORDER BY name",
-        )
-        .fetch_all(&self.readers)
-        .await?;
+            include_str!("db/schema.sql"),
+        );
+        let statements: Vec<String> = sql(text).scalar().fetch_all(&self.readers).await?;
         Ok(statements
             .iter()
             .flat_map(|statement| [statement.as_str(), ";\n"])

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use model::PackageKind;
-use sqlx::{QueryBuilder, Sqlite};
 
 use crate::{
     Counts, Page, PageRequest, Scope, Store, StoreError,
+    db::{Sql, sql},
     page::{Key, Order, Total},
-    row::{Columns, like},
+    row::like,
 };
 
 /// One package installed in one image.
@@ -60,20 +60,15 @@ pub(crate) fn kind(text: &str) -> PackageKind {
 }
 
 /// `column IN (kinds)` where any are given.
-pub(crate) fn constrain_kinds(
-    query: &mut QueryBuilder<Sqlite>,
-    column: &str,
-    kinds: &[PackageKind],
-) {
+pub(crate) fn constrain_kinds(query: &mut Sql, column: &str, kinds: &[PackageKind]) {
     if kinds.is_empty() {
         return;
     }
-    query.push(" AND ").push(column).push(" IN (");
-    let mut list = query.separated(", ");
-    for kind in kinds {
-        list.push_bind(kind.as_str());
-    }
-    query.push(")");
+    query
+        .push(" AND ")
+        .push(column)
+        .push(" IN ")
+        .push_list(kinds.iter().map(|kind| kind.as_str()));
 }
 
 impl Store {
@@ -85,7 +80,7 @@ impl Store {
         filter: &PackageFilter,
         request: &PageRequest,
     ) -> Result<Page<InstalledPackage>, StoreError> {
-        let narrow = |query: &mut QueryBuilder<Sqlite>| {
+        let narrow = |query: &mut Sql| {
             query
                 .push(
                     " FROM image_package
@@ -109,13 +104,13 @@ impl Store {
                     .push_bind(i64::from(layer));
             }
         };
-        let mut query = QueryBuilder::<Sqlite>::new(
+        let mut query = sql(
             "SELECT image_package.ordinal, image_package.path, image_package.layer,
                     image_package.owned_by, image.id AS image_number, package.*",
         );
         narrow(&mut query);
         LISTED.page(&mut query, request)?;
-        let rows = query.build().fetch_all(&self.readers).await?;
+        let rows = query.fetch_all(&self.readers).await?;
         let found = match rows.first() {
             Some(row) => self.counts_by_package(row.int("image_number")?).await?,
             None => HashMap::new(),
@@ -144,10 +139,10 @@ impl Store {
                 })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        let mut count = QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM (SELECT 1");
+        let mut count = sql("SELECT COUNT(*) FROM (SELECT 1");
         narrow(&mut count);
         count.push(" LIMIT 10001) AS counted");
-        let total: i64 = count.build_query_scalar().fetch_one(&self.readers).await?;
+        let total: i64 = count.scalar().fetch_one(&self.readers).await?;
         Ok(LISTED.cut(
             items,
             request,
@@ -162,7 +157,7 @@ impl Store {
         &self,
         image: i64,
     ) -> Result<HashMap<(i64, String), Counts>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql(
             "SELECT package_id, path, severity, COUNT(*) AS findings FROM finding
              WHERE image_id = ? AND state = 0 AND suppressed = 0
              GROUP BY package_id, path, severity",
@@ -188,7 +183,7 @@ impl Store {
         text: &str,
         limit: u32,
     ) -> Result<Vec<PackageUse>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(
+        let mut query = sql(
             "SELECT package.kind, package.name, package.version, MIN(package.purl) AS purl,
                     COUNT(DISTINCT image_package.image_id) AS images
              FROM package
@@ -205,7 +200,6 @@ impl Store {
             )
             .push_bind(i64::from(limit));
         query
-            .build()
             .fetch_all(&self.readers)
             .await?
             .iter()

@@ -1,7 +1,8 @@
 //! Pages walked by key: a row added meanwhile never shifts the others.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{QueryBuilder, Sqlite};
+
+use crate::db::Sql;
 
 /// How far totals are counted.
 pub(crate) const TOTAL_CAP: u64 = 10_000;
@@ -62,11 +63,7 @@ pub(crate) struct Order {
 
 impl Order {
     /// Adds `AND (key, id) after cursor ORDER BY key, id LIMIT limit+1`.
-    pub(crate) fn page(
-        &self,
-        query: &mut QueryBuilder<Sqlite>,
-        request: &PageRequest,
-    ) -> Result<(), CursorError> {
+    pub(crate) fn page(&self, query: &mut Sql, request: &PageRequest) -> Result<(), CursorError> {
         let (after, direction) = if self.descending {
             ("<", "DESC")
         } else {

@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use crate::{
     Counts, ImageKey, Page, PageRequest, Scope, Store, StoreError,
     change::{self, ChangeKind, NewChange},
+    db::{Row, Sql, sql},
     environment,
     image::maybe_key_of,
     page::{Key, Order, Total},
-    row::{Columns, json},
+    row::json,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,18 +164,18 @@ impl Store {
             .write(move |connection| {
                 Box::pin(async move {
                     let environment = environment::id(connection, &scan.environment).await?;
-                    let waiting: Option<String> = sqlx::query_scalar(
-                        "SELECT uid FROM scan WHERE state IN ('queued', 'running')
+                    let waiting: Option<String> =
+                        sql("SELECT uid FROM scan WHERE state IN ('queued', 'running')
                            AND environment_id = ? AND target = ?
-                           AND COALESCE(platform, '') = ?",
-                    )
-                    .bind(environment)
-                    .bind(&scan.target)
-                    .bind(scan.platform.as_deref().unwrap_or_default())
-                    .fetch_optional(&mut *connection)
-                    .await?;
+                           AND COALESCE(platform, '') = ?")
+                        .bind(environment)
+                        .bind(&scan.target)
+                        .bind(scan.platform.as_deref().unwrap_or_default())
+                        .scalar()
+                        .fetch_optional(&mut *connection)
+                        .await?;
                     if let Some(uid) = waiting {
-                        sqlx::query("UPDATE scan SET priority = ? WHERE uid = ? AND priority > ?")
+                        sql("UPDATE scan SET priority = ? WHERE uid = ? AND priority > ?")
                             .bind(scan.origin.priority())
                             .bind(&uid)
                             .bind(scan.origin.priority())
@@ -184,10 +184,10 @@ impl Store {
                         return Ok((uid, false));
                     }
                     let uid = mint();
-                    sqlx::query(
-                        "INSERT INTO scan (id, uid, environment_id, image_id, target, name,
+                    sql(
+                        "INSERT INTO scan (uid, environment_id, image_id, target, name,
                              platform, origin, state, priority, created)
-                         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM scan), ?, ?,
+                         VALUES (?, ?,
                              (SELECT MAX(id) FROM image WHERE environment_id = ? AND target = ?),
                              ?, ?, ?, ?, 'queued', ?, ?)",
                     )
@@ -228,16 +228,15 @@ impl Store {
             .writer
             .write(move |connection| {
                 Box::pin(async move {
-                    Ok(sqlx::query_scalar(
-                        "UPDATE scan SET state = 'running', started = ?
+                    sql("UPDATE scan SET state = 'running', started = ?
                          WHERE id = (SELECT id FROM scan WHERE state = 'queued' AND priority <= ?
                                      ORDER BY priority, id LIMIT 1)
-                         RETURNING uid",
-                    )
+                         RETURNING uid")
                     .bind(now.as_microsecond())
                     .bind(last.priority())
+                    .scalar()
                     .fetch_optional(connection)
-                    .await?)
+                    .await
                 })
             })
             .await?;
@@ -256,13 +255,12 @@ impl Store {
         environment: &str,
         target: &str,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let micros: Option<i64> = sqlx::query_scalar(
-            "SELECT MAX(image.last_scanned) FROM image
+        let micros: Option<i64> = sql("SELECT MAX(image.last_scanned) FROM image
              JOIN environment ON environment.id = image.environment_id
-             WHERE environment.name = ? AND image.target = ?",
-        )
+             WHERE environment.name = ? AND image.target = ?")
         .bind(environment)
         .bind(target)
+        .scalar()
         .fetch_one(&self.readers)
         .await?;
         Ok(micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
@@ -273,12 +271,9 @@ impl Store {
         self.writer
             .write(|connection| {
                 Box::pin(async move {
-                    Ok(sqlx::query(
-                        "UPDATE scan SET state = 'queued', started = NULL WHERE state = 'running'",
-                    )
-                    .execute(connection)
-                    .await?
-                    .rows_affected())
+                    sql("UPDATE scan SET state = 'queued', started = NULL WHERE state = 'running'")
+                        .execute(connection)
+                        .await
                 })
             })
             .await
@@ -304,7 +299,7 @@ impl Store {
                         }
                         ScanEnd::Cancelled => ("cancelled", None, None, None, None),
                     };
-                    let row = sqlx::query(
+                    let row = sql(
                         "UPDATE scan SET state = ?, finished = ?, error = ?, advice = ?,
                              outcome = ?,
                              image_id = COALESCE((SELECT id FROM image WHERE uid = ?), image_id)
@@ -323,7 +318,7 @@ impl Store {
                     let Some(row) = row else { return Ok(false) };
                     if let Some(error) = error {
                         let image = row.maybe_int("image_id")?;
-                        sqlx::query("UPDATE image SET last_error = ? WHERE id = ?")
+                        sql("UPDATE image SET last_error = ? WHERE id = ?")
                             .bind(error)
                             .bind(image)
                             .execute(&mut *connection)
@@ -345,11 +340,10 @@ impl Store {
     }
 
     pub async fn scan(&self, scope: &Scope, id: &str) -> Result<Option<Scan>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        let mut query = sql(SELECT);
         scope.constrain(&mut query, "scan.environment_id");
         query.push(" AND scan.uid = ").push_bind(id.to_owned());
         query
-            .build()
             .fetch_optional(&self.readers)
             .await?
             .as_ref()
@@ -364,15 +358,12 @@ impl Store {
         filter: &ScanFilter,
         request: &PageRequest,
     ) -> Result<Page<Scan>, StoreError> {
-        let narrow = |query: &mut QueryBuilder<Sqlite>| {
+        let narrow = |query: &mut Sql| {
             scope.constrain(query, "scan.environment_id");
             if !filter.states.is_empty() {
-                query.push(" AND scan.state IN (");
-                let mut list = query.separated(", ");
-                for state in &filter.states {
-                    list.push_bind(state.as_str());
-                }
-                query.push(")");
+                query
+                    .push(" AND scan.state IN ")
+                    .push_list(filter.states.iter().map(|state| state.as_str()));
             }
             if let Some(image) = &filter.image {
                 query
@@ -381,16 +372,15 @@ impl Store {
                     .push(")");
             }
         };
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        let mut query = sql(SELECT);
         narrow(&mut query);
         NEWEST.page(&mut query, request)?;
-        let rows = query.build().fetch_all(&self.readers).await?;
+        let rows = query.fetch_all(&self.readers).await?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let mut count =
-            QueryBuilder::<Sqlite>::new("SELECT COUNT(*) FROM (SELECT 1 FROM scan WHERE ");
+        let mut count = sql("SELECT COUNT(*) FROM (SELECT 1 FROM scan WHERE ");
         narrow(&mut count);
         count.push(" LIMIT 10001) AS counted");
-        let total: i64 = count.build_query_scalar().fetch_one(&self.readers).await?;
+        let total: i64 = count.scalar().fetch_one(&self.readers).await?;
         Ok(NEWEST.cut(
             items,
             request,
@@ -400,7 +390,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Scan, StoreError> {
+fn read(row: &Row) -> Result<Scan, StoreError> {
     let origin = row.text("origin")?;
     Ok(Scan {
         id: row.text("uid")?,

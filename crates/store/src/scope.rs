@@ -1,8 +1,9 @@
 //! Whose rows a query may see.
 
-use sqlx::{QueryBuilder, Sqlite, SqlitePool};
-
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    db::{Pool, Sql, sql},
+};
 
 /// The environments a query may see. Made by the store alone, so that no
 /// query runs without one.
@@ -13,16 +14,11 @@ pub struct Scope {
 
 impl Scope {
     /// `column IN (…)`; an empty scope sees nothing.
-    pub(crate) fn constrain(&self, query: &mut QueryBuilder<Sqlite>, column: &str) {
-        query.push(column).push(" IN (");
-        if self.environments.is_empty() {
-            query.push("NULL");
-        }
-        let mut list = query.separated(", ");
-        for id in &self.environments {
-            list.push_bind(*id);
-        }
-        query.push(")");
+    pub(crate) fn constrain(&self, query: &mut Sql, column: &str) {
+        query
+            .push(column)
+            .push(" IN ")
+            .push_list(self.environments.iter().copied());
     }
 }
 
@@ -32,8 +28,9 @@ impl Store {
     pub async fn scope(&self, environment: Option<&str>) -> Result<Scope, StoreError> {
         let environments = match environment {
             Some(name) => {
-                sqlx::query_scalar("SELECT id FROM environment WHERE name = ?")
+                sql("SELECT id FROM environment WHERE name = ?")
                     .bind(name)
+                    .scalar()
                     .fetch_all(&self.readers)
                     .await?
             }
@@ -43,8 +40,9 @@ impl Store {
     }
 }
 
-async fn all(readers: &SqlitePool) -> Result<Vec<i64>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT id FROM environment")
+async fn all(readers: &Pool) -> Result<Vec<i64>, StoreError> {
+    sql("SELECT id FROM environment")
+        .scalar()
         .fetch_all(readers)
-        .await?)
+        .await
 }

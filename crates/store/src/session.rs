@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, db::sql};
 
 impl Store {
     /// Remembers a one-time link until `expires`; forgets expired ones.
@@ -15,11 +15,11 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    sqlx::query("DELETE FROM sign_in_link WHERE expires <= ?")
+                    sql("DELETE FROM sign_in_link WHERE expires <= ?")
                         .bind(now.as_microsecond())
                         .execute(&mut *connection)
                         .await?;
-                    sqlx::query("INSERT INTO sign_in_link (hash, expires) VALUES (?, ?)")
+                    sql("INSERT INTO sign_in_link (hash, expires) VALUES (?, ?)")
                         .bind(hash)
                         .bind(expires.as_microsecond())
                         .execute(&mut *connection)
@@ -42,21 +42,19 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let used =
-                        sqlx::query("DELETE FROM sign_in_link WHERE hash = ? AND expires > ?")
-                            .bind(link)
-                            .bind(now.as_microsecond())
-                            .execute(&mut *connection)
-                            .await?
-                            .rows_affected();
-                    if used == 0 {
-                        return Ok(false);
-                    }
-                    sqlx::query("DELETE FROM session WHERE expires <= ?")
+                    let used = sql("DELETE FROM sign_in_link WHERE hash = ? AND expires > ?")
+                        .bind(link)
                         .bind(now.as_microsecond())
                         .execute(&mut *connection)
                         .await?;
-                    sqlx::query("INSERT INTO session (hash, created, expires) VALUES (?, ?, ?)")
+                    if used == 0 {
+                        return Ok(false);
+                    }
+                    sql("DELETE FROM session WHERE expires <= ?")
+                        .bind(now.as_microsecond())
+                        .execute(&mut *connection)
+                        .await?;
+                    sql("INSERT INTO session (hash, created, expires) VALUES (?, ?, ?)")
                         .bind(session)
                         .bind(now.as_microsecond())
                         .bind(expires.as_microsecond())
@@ -74,12 +72,12 @@ impl Store {
         hash: &str,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let micros: Option<i64> =
-            sqlx::query_scalar("SELECT expires FROM session WHERE hash = ? AND expires > ?")
-                .bind(hash)
-                .bind(now.as_microsecond())
-                .fetch_optional(&self.readers)
-                .await?;
+        let micros: Option<i64> = sql("SELECT expires FROM session WHERE hash = ? AND expires > ?")
+            .bind(hash)
+            .bind(now.as_microsecond())
+            .scalar()
+            .fetch_optional(&self.readers)
+            .await?;
         Ok(micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
     }
 
@@ -87,7 +85,7 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    sqlx::query("DELETE FROM session WHERE hash = ?")
+                    sql("DELETE FROM session WHERE hash = ?")
                         .bind(hash)
                         .execute(connection)
                         .await?;

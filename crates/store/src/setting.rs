@@ -1,15 +1,14 @@
 //! Small facts the server remembers between runs.
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, db::sql};
 
 impl Store {
     pub async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        Ok(
-            sqlx::query_scalar("SELECT value FROM setting WHERE name = ?")
-                .bind(name)
-                .fetch_optional(&self.readers)
-                .await?,
-        )
+        sql("SELECT value FROM setting WHERE name = ?")
+            .bind(name)
+            .scalar()
+            .fetch_optional(&self.readers)
+            .await
     }
 
     pub async fn put_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
@@ -17,10 +16,8 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    sqlx::query(
-                        "INSERT INTO setting (name, value) VALUES (?, ?)
-                         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    )
+                    sql("INSERT INTO setting (name, value) VALUES (?, ?)
+                         ON CONFLICT (name) DO UPDATE SET value = excluded.value")
                     .bind(name)
                     .bind(value)
                     .execute(connection)

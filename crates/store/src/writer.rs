@@ -1,32 +1,53 @@
 //! The one writer: takes work in order, commits it in groups, and only
 //! then answers.
+//!
+//! On PostgreSQL several servers may each have one; every group first
+//! takes the same row lock, so that they write one after another.
 
-use std::{pin::Pin, sync::Mutex};
+use std::{collections::VecDeque, pin::Pin, sync::Mutex, time::Duration};
 
-use sqlx::{Connection, SqliteConnection, SqlitePool, query};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
+    time::Instant,
 };
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    db::{Connection, Database, Dialect, sql},
+};
 
 /// Work that waits for the writer; a full queue makes callers wait.
 const QUEUE: usize = 256;
 /// Pieces of work in one commit.
 const GROUP: usize = 64;
+/// How long work waits for a database server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two attempts to reach it, at first and at most.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
 pub(crate) type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
 
 /// Told whether the commit held; then it tells the caller.
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-type Work = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c> + Send>;
+/// `None`: there is no database to work on; only the answer is wanted.
+type Work = Box<dyn for<'c> FnOnce(Option<&'c mut Connection>) -> Step<'c> + Send>;
 type Step<'c> = Pin<Box<dyn Future<Output = Worked> + Send + 'c>>;
 
 struct Worked {
-    succeeded: bool,
+    outcome: Ended,
     acknowledge: Acknowledge,
+}
+
+/// How a piece of work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Well,
+    /// It alone is undone.
+    Badly,
+    /// With the connection, and so the whole group.
+    Lost,
 }
 
 /// The writer's front door.
@@ -37,10 +58,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(pool: SqlitePool) -> Self {
+    pub(crate) fn start(database: Database, connection: Connection) -> Self {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let mut task = JoinSet::new();
-        task.spawn(run(pool, inbox));
+        let desk = Desk {
+            database,
+            connection: Some(connection),
+            server: uuid::Uuid::now_v7().to_string(),
+            turn: 0,
+        };
+        task.spawn(run(desk, inbox));
         Self {
             queue: Mutex::new(Some(queue)),
             task: tokio::sync::Mutex::new(task),
@@ -52,7 +79,7 @@ impl Writer {
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Answer<'c, T> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
     {
         let queue = self
             .queue
@@ -63,9 +90,22 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let work: Work = Box::new(move |connection| {
             Box::pin(async move {
+                let Some(connection) = connection else {
+                    return Worked {
+                        outcome: Ended::Lost,
+                        acknowledge: Box::new(move |committed| {
+                            let why = committed.err().unwrap_or(StoreError::Closed);
+                            drop(reply.send(Err(why)));
+                        }),
+                    };
+                };
                 let result = work(connection).await;
                 Worked {
-                    succeeded: result.is_ok(),
+                    outcome: match &result {
+                        Ok(_) => Ended::Well,
+                        Err(error) if error.is_disconnect() => Ended::Lost,
+                        Err(_) => Ended::Badly,
+                    },
                     acknowledge: Box::new(move |committed| {
                         // A caller that no longer waits needs no answer.
                         drop(reply.send(result.and_then(|value| committed.map(|()| value))));
@@ -93,13 +133,21 @@ impl Writer {
     }
 }
 
-async fn run(pool: SqlitePool, mut inbox: mpsc::Receiver<Work>) {
-    let mut group = Vec::with_capacity(GROUP);
-    while inbox.recv_many(&mut group, GROUP).await > 0 {
+async fn run(mut desk: Desk, mut inbox: mpsc::Receiver<Work>) {
+    let mut group = VecDeque::with_capacity(GROUP);
+    let mut taken = Vec::with_capacity(GROUP);
+    while !group.is_empty() || inbox.recv_many(&mut taken, GROUP).await > 0 {
+        group.extend(taken.drain(..));
         let mut acknowledgements = Vec::with_capacity(group.len());
-        let outcome = commit(&pool, group.drain(..), &mut acknowledgements).await;
+        let outcome = desk.commit(&mut group, &mut acknowledgements).await;
         if let Err(error) = &outcome {
             tracing::error!(error = %model::error::chain(error), "commit failed");
+            if acknowledgements.is_empty() {
+                // Not one was begun: nobody shall wait for ever.
+                for work in group.drain(..) {
+                    acknowledgements.push(work(None).await.acknowledge);
+                }
+            }
         }
         for acknowledge in acknowledgements {
             acknowledge(match &outcome {
@@ -108,24 +156,189 @@ async fn run(pool: SqlitePool, mut inbox: mpsc::Receiver<Work>) {
             });
         }
     }
-    pool.close().await;
+    desk.leave().await;
 }
 
-async fn commit(
-    pool: &SqlitePool,
-    group: impl Iterator<Item = Work>,
+/// Runs each piece of work; one that fails is undone alone.
+async fn work_through(
+    connection: &mut Connection,
+    group: &mut VecDeque<Work>,
     acknowledgements: &mut Vec<Acknowledge>,
-) -> Result<(), sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for work in group {
-        query("SAVEPOINT work").execute(&mut *transaction).await?;
-        let worked = work(&mut transaction).await;
-        if !worked.succeeded {
-            query("ROLLBACK TO work").execute(&mut *transaction).await?;
+) -> Result<(), StoreError> {
+    while let Some(work) = group.pop_front() {
+        connection.run("SAVEPOINT work").await?;
+        let worked = work(Some(connection)).await;
+        if worked.outcome == Ended::Well
+            && let Err(error) = connection.run("RELEASE SAVEPOINT work").await
+        {
+            if error.is_disconnect() {
+                acknowledgements.push(worked.acknowledge);
+                return Err(error);
+            }
+            // A statement failed and the work went on regardless, which
+            // PostgreSQL does not let it.
+            (worked.acknowledge)(Err(StoreError::Commit(model::error::chain(&error))));
+            connection.run(UNDO).await?;
+            continue;
         }
-        query("RELEASE work").execute(&mut *transaction).await?;
+        if worked.outcome == Ended::Badly {
+            connection.run(UNDO).await?;
+        }
         acknowledgements.push(worked.acknowledge);
+        if worked.outcome == Ended::Lost {
+            return Err(StoreError::Lost);
+        }
     }
-    transaction.commit().await
+    Ok(())
+}
+
+const UNDO: &str = "ROLLBACK TO SAVEPOINT work; RELEASE SAVEPOINT work";
+
+/// The writer's place at the database.
+struct Desk {
+    database: Database,
+    connection: Option<Connection>,
+    /// Names this writer among those of other servers.
+    server: String,
+    /// Counts its groups.
+    turn: i64,
+}
+
+impl Desk {
+    /// Runs a group and commits it. Work not begun when the connection
+    /// breaks stays in `group`.
+    async fn commit(
+        &mut self,
+        group: &mut VecDeque<Work>,
+        acknowledgements: &mut Vec<Acknowledge>,
+    ) -> Result<(), StoreError> {
+        self.begin().await?;
+        let mut connection = self
+            .connection
+            .take()
+            .expect("invariant: a transaction has a connection");
+        // Dropping the connection undoes what was not committed.
+        work_through(&mut connection, group, acknowledgements).await?;
+        match connection.run("COMMIT").await {
+            Ok(()) => {
+                self.connection = Some(connection);
+                Ok(())
+            }
+            Err(error) if error.is_disconnect() => {
+                drop(connection);
+                self.find_out(error).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins the next group's transaction, reaching the server again if
+    /// need be.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.turn += 1;
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = BACKOFF[0];
+        loop {
+            let error = match self.try_begin().await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            // Whatever state it is in, a fresh one is better.
+            self.connection = None;
+            if !error.is_disconnect() || Instant::now() > deadline {
+                return Err(error);
+            }
+            tracing::warn!(error = %model::error::chain(&error), "database does not answer");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(BACKOFF[1]);
+        }
+    }
+
+    async fn try_begin(&mut self) -> Result<(), StoreError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(self.database.connect().await?),
+        };
+        match connection.dialect() {
+            Dialect::Sqlite => connection.run("BEGIN IMMEDIATE").await,
+            Dialect::Postgres => {
+                // Every statement after the lock sees what the last
+                // writer committed.
+                connection
+                    .run(
+                        "BEGIN ISOLATION LEVEL READ COMMITTED;
+                         SELECT turn FROM writer WHERE server = '' FOR UPDATE",
+                    )
+                    .await?;
+                sql(
+                    "INSERT INTO writer (server, turn, seen) VALUES (?, ?, now())
+                     ON CONFLICT (server) DO UPDATE SET turn = excluded.turn, seen = excluded.seen",
+                )
+                .bind(&self.server)
+                .bind(self.turn)
+                .execute(connection)
+                .await
+                .map(drop)
+            }
+        }
+    }
+
+    /// Whether a COMMIT whose answer was lost held.
+    async fn find_out(&mut self, error: StoreError) -> Result<(), StoreError> {
+        if self.database.dialect() == Dialect::Sqlite {
+            return Err(error);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = BACKOFF[0];
+        while Instant::now() < deadline {
+            match self.last_turn().await {
+                Ok(turn) if turn == Some(self.turn) => return Ok(()),
+                Ok(_) => return Err(error),
+                Err(again) => {
+                    tracing::warn!(
+                        error = %model::error::chain(&again),
+                        "asking whether a commit held"
+                    );
+                    self.connection = None;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(BACKOFF[1]);
+                }
+            }
+        }
+        Err(error)
+    }
+
+    /// The last of this writer's groups that the database has. Waits for
+    /// the lock: a commit still under way holds it.
+    async fn last_turn(&mut self) -> Result<Option<i64>, StoreError> {
+        let mut connection = self.database.connect().await?;
+        connection
+            .run("BEGIN; SELECT turn FROM writer WHERE server = '' FOR UPDATE")
+            .await?;
+        let turn = sql("SELECT turn FROM writer WHERE server = ?")
+            .bind(&self.server)
+            .scalar()
+            .fetch_optional(&mut connection)
+            .await?;
+        connection.run("COMMIT").await?;
+        self.connection = Some(connection);
+        Ok(turn)
+    }
+
+    async fn leave(self) {
+        let Some(mut connection) = self.connection else {
+            return;
+        };
+        if connection.dialect() == Dialect::Postgres {
+            let left = sql("DELETE FROM writer WHERE server = ? OR
+                            (server <> '' AND seen < now() - INTERVAL '1 day')")
+            .bind(self.server)
+            .execute(&mut connection)
+            .await;
+            if let Err(error) = left {
+                tracing::debug!(error = %model::error::chain(&error), "leaving the database");
+            }
+        }
+        connection.close().await;
+    }
 }

@@ -3,10 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{Fingerprint, Package, PackageKind, Report, VulnerabilityId};
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use super::CHUNK;
-use crate::{StoreError, counts::severity_number, row::json};
+use crate::{
+    StoreError,
+    counts::severity_number,
+    db::{Connection, insert, sql},
+    row::json,
+};
 
 /// The ids of a report's packages.
 pub(super) struct Packages {
@@ -55,65 +59,54 @@ fn source(package: &Package) -> Option<String> {
 }
 
 pub(super) async fn packages(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     packages: &[Package],
 ) -> Result<Packages, StoreError> {
     let wanted: HashSet<Fingerprint> = packages.iter().map(fingerprint).collect();
     let mut known: HashMap<String, i64> = HashMap::new();
     let all: Vec<&Fingerprint> = wanted.iter().collect();
     for chunk in all.chunks(CHUNK) {
-        let mut select = QueryBuilder::<Sqlite>::new(
-            "SELECT id, fingerprint FROM package WHERE fingerprint IN (",
-        );
-        let mut list = select.separated(", ");
-        for fingerprint in chunk {
-            list.push_bind(fingerprint.as_str().to_owned());
-        }
-        select.push(")");
-        for row in select.build().fetch_all(&mut *connection).await? {
-            let text: String = row.try_get("fingerprint")?;
-            known.insert(text, row.try_get("id")?);
+        let mut select = sql("SELECT id, fingerprint FROM package WHERE fingerprint IN ");
+        select.push_list(chunk.iter().map(|fingerprint| fingerprint.as_str()));
+        for row in select.fetch_all(&mut *connection).await? {
+            known.insert(row.text("fingerprint")?, row.int("id")?);
         }
     }
-    let mut ids: HashMap<Fingerprint, i64> = wanted
+    // In the report's order, so that equal reports give equal databases.
+    let mut told = HashSet::new();
+    let missing = packages
+        .iter()
+        .map(|package| (fingerprint(package), package))
+        .filter(|(fingerprint, _)| !known.contains_key(fingerprint.as_str()))
+        .filter(|(fingerprint, _)| told.insert(fingerprint.clone()))
+        .collect::<Vec<_>>();
+    let made = insert(
+        "INSERT INTO package (fingerprint, kind, name, version, purl, ecosystem, source,
+             architecture, licenses) ",
+    )
+    .ending(" RETURNING id, fingerprint")
+    .returning(connection, missing, |row, (fingerprint, package)| {
+        row.push_bind(fingerprint.as_str())
+            .push_bind(package.kind.as_str())
+            .push_bind(&package.name)
+            .push_bind(&package.version)
+            .push_bind(package.purl.to_string())
+            .push_bind(package.ecosystem.as_ref().map(ToString::to_string))
+            .push_bind(source(package))
+            .push_bind(&package.architecture)
+            .push_bind(json(&package.licenses));
+    })
+    .await?;
+    for row in made {
+        known.insert(row.text("fingerprint")?, row.int("id")?);
+    }
+    let ids: HashMap<Fingerprint, i64> = wanted
         .into_iter()
         .filter_map(|fingerprint| {
             let id = known.get(fingerprint.as_str())?;
             Some((fingerprint, *id))
         })
         .collect();
-    let mut next: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM package")
-        .fetch_one(&mut *connection)
-        .await?;
-    // In the report's order, so that equal reports give equal databases.
-    let mut missing = Vec::new();
-    for package in packages {
-        let fingerprint = fingerprint(package);
-        if !ids.contains_key(&fingerprint) {
-            next += 1;
-            ids.insert(fingerprint.clone(), next);
-            missing.push((next, fingerprint, package));
-        }
-    }
-    for chunk in missing.chunks(CHUNK) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO package (id, fingerprint, kind, name, version, purl, ecosystem, source,
-                 architecture, licenses) ",
-        );
-        insert.push_values(chunk, |mut row, (id, fingerprint, package)| {
-            row.push_bind(*id)
-                .push_bind(fingerprint.as_str().to_owned())
-                .push_bind(package.kind.as_str())
-                .push_bind(package.name.clone())
-                .push_bind(package.version.clone())
-                .push_bind(package.purl.to_string())
-                .push_bind(package.ecosystem.as_ref().map(ToString::to_string))
-                .push_bind(source(package))
-                .push_bind(package.architecture.clone())
-                .push_bind(json(&package.licenses));
-        });
-        insert.build().execute(&mut *connection).await?;
-    }
     let places = packages
         .iter()
         .map(|package| {
@@ -126,14 +119,14 @@ pub(super) async fn packages(
 
 /// Gives a package that only a finding names an id of its own.
 pub(super) async fn stray_package(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     package: &model::finding::AffectedPackage,
 ) -> Result<i64, StoreError> {
     let kind: PackageKind = package.kind;
     let fingerprint = Fingerprint::of(&[kind.as_str(), &package.name, &package.version]);
-    let id = sqlx::query_scalar(
-        "INSERT INTO package (id, fingerprint, kind, name, version, purl, licenses)
-         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM package), ?, ?, ?, ?, ?, '[]')
+    let id = sql(
+        "INSERT INTO package (fingerprint, kind, name, version, purl, licenses)
+         VALUES (?, ?, ?, ?, ?, '[]')
          ON CONFLICT (fingerprint) DO UPDATE SET purl = excluded.purl
          RETURNING id",
     )
@@ -142,6 +135,7 @@ pub(super) async fn stray_package(
     .bind(&package.name)
     .bind(&package.version)
     .bind(package.purl.to_string())
+    .scalar()
     .fetch_one(connection)
     .await?;
     Ok(id)
@@ -150,77 +144,58 @@ pub(super) async fn stray_package(
 /// The ids of a report's vulnerabilities; what is known of each is
 /// brought up to date.
 pub(super) async fn vulnerabilities(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     report: &Report,
 ) -> Result<HashMap<VulnerabilityId, i64>, StoreError> {
     let all: Vec<_> = report.vulnerabilities.values().collect();
     let mut known: HashMap<String, (i64, String)> = HashMap::new();
     for chunk in all.chunks(CHUNK) {
-        let mut select = QueryBuilder::<Sqlite>::new(
-            "SELECT id, name, details FROM vulnerability WHERE name IN (",
-        );
-        let mut list = select.separated(", ");
-        for vulnerability in chunk {
-            list.push_bind(vulnerability.id.as_str().to_owned());
-        }
-        select.push(")");
-        for row in select.build().fetch_all(&mut *connection).await? {
-            known.insert(
-                row.try_get("name")?,
-                (row.try_get("id")?, row.try_get("details")?),
-            );
+        let mut select = sql("SELECT id, name, details FROM vulnerability WHERE name IN ");
+        select.push_list(chunk.iter().map(|vulnerability| vulnerability.id.as_str()));
+        for row in select.fetch_all(&mut *connection).await? {
+            known.insert(row.text("name")?, (row.int("id")?, row.text("details")?));
         }
     }
-    let mut next: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM vulnerability")
-        .fetch_one(&mut *connection)
-        .await?;
     let mut ids = HashMap::with_capacity(all.len());
     let mut stale = Vec::new();
     for vulnerability in all {
         let details = json(vulnerability);
-        let id = match known.get(vulnerability.id.as_str()) {
+        match known.get(vulnerability.id.as_str()) {
             Some((id, known)) if *known == details => {
                 ids.insert(vulnerability.id.clone(), *id);
-                continue;
             }
-            Some((id, _)) => *id,
-            None => {
-                next += 1;
-                next
-            }
-        };
-        ids.insert(vulnerability.id.clone(), id);
-        stale.push((id, vulnerability, details));
+            _ => stale.push((vulnerability, details)),
+        }
     }
-    for chunk in stale.chunks(CHUNK) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO vulnerability
-                 (id, name, severity, title, cvss, epss, kev, published, details) ",
-        );
-        insert.push_values(chunk, |mut row, (id, vulnerability, details)| {
-            let cvss = vulnerability
-                .cvss
-                .iter()
-                .map(|cvss| cvss.score)
-                .fold(None, |best: Option<f64>, score| {
-                    Some(best.map_or(score, |best| best.max(score)))
-                });
-            row.push_bind(*id)
-                .push_bind(vulnerability.id.as_str().to_owned())
-                .push_bind(severity_number(vulnerability.severity))
-                .push_bind(vulnerability.title.clone())
-                .push_bind(cvss)
-                .push_bind(vulnerability.epss.map(|epss| epss.score))
-                .push_bind(i64::from(vulnerability.kev.is_some()))
-                .push_bind(vulnerability.published.map(jiff::Timestamp::as_microsecond))
-                .push_bind(details.clone());
-        });
-        insert.push(
-            " ON CONFLICT (name) DO UPDATE SET severity = excluded.severity,
-                 title = excluded.title, cvss = excluded.cvss, epss = excluded.epss,
-                 kev = excluded.kev, published = excluded.published, details = excluded.details",
-        );
-        insert.build().execute(&mut *connection).await?;
+    let written = insert(
+        "INSERT INTO vulnerability (name, severity, title, cvss, epss, kev, published, details) ",
+    )
+    .ending(
+        " ON CONFLICT (name) DO UPDATE SET severity = excluded.severity,
+             title = excluded.title, cvss = excluded.cvss, epss = excluded.epss,
+             kev = excluded.kev, published = excluded.published, details = excluded.details
+         RETURNING id, name",
+    )
+    .returning(connection, stale, |row, (vulnerability, details)| {
+        let cvss = vulnerability
+            .cvss
+            .iter()
+            .map(|cvss| cvss.score)
+            .fold(None, |best: Option<f64>, score| {
+                Some(best.map_or(score, |best| best.max(score)))
+            });
+        row.push_bind(vulnerability.id.as_str())
+            .push_bind(severity_number(vulnerability.severity))
+            .push_bind(&vulnerability.title)
+            .push_bind(cvss)
+            .push_bind(vulnerability.epss.map(|epss| epss.score))
+            .push_bind(vulnerability.kev.is_some())
+            .push_bind(vulnerability.published)
+            .push_bind(details);
+    })
+    .await?;
+    for row in written {
+        ids.insert(VulnerabilityId::new(row.text("name")?), row.int("id")?);
     }
     Ok(ids)
 }

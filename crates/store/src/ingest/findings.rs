@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use model::{Finding, Report, VulnerabilityId, Warning};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{CHUNK, Known, dictionary, is_fixable, ranked};
+use super::{Known, dictionary, is_fixable, ranked};
 use crate::{
     Counts, StoreError,
     counts::severity_number,
-    row::{Columns, json},
+    db::{Connection, insert as insert_rows, sql},
+    row::json,
 };
 
 /// What a report changed.
@@ -47,7 +47,7 @@ struct Row {
 }
 
 pub(super) async fn put(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     environment_id: i64,
     known: &Known,
     report: &Report,
@@ -117,7 +117,7 @@ pub(super) async fn put(
         if row.said.suppressed == 0 {
             changes.resolved += 1;
         }
-        sqlx::query("UPDATE finding SET state = 1, last_seen = ?, resolved = ? WHERE id = ?")
+        sql("UPDATE finding SET state = 1, last_seen = ?, resolved = ? WHERE id = ?")
             .bind(known.assessed)
             .bind(now)
             .bind(row.id)
@@ -192,11 +192,8 @@ fn said(report: &Report, finding: &Finding, vulnerability_id: i64, package_id: i
     }
 }
 
-async fn load(
-    connection: &mut SqliteConnection,
-    image: i64,
-) -> Result<HashMap<String, Row>, StoreError> {
-    let rows = sqlx::query(
+async fn load(connection: &mut Connection, image: i64) -> Result<HashMap<String, Row>, StoreError> {
+    let rows = sql(
         "SELECT finding.*, package.kind AS package_kind, package.name AS package_name
          FROM finding JOIN package ON package.id = finding.package_id
          WHERE finding.image_id = ?",
@@ -234,8 +231,8 @@ async fn load(
         .collect()
 }
 
-async fn update(connection: &mut SqliteConnection, id: i64, said: &Said) -> Result<(), StoreError> {
-    sqlx::query(
+async fn update(connection: &mut Connection, id: i64, said: &Said) -> Result<(), StoreError> {
+    sql(
         "UPDATE finding SET fingerprint = ?, vulnerability_id = ?, package_id = ?, severity = ?,
              rank = ?, state = 0, suppressed = ?, suppression = ?, fix_state = ?,
              fix_versions = ?, fixable = ?, advisories = ?, path = ?, layer = ?,
@@ -262,46 +259,39 @@ async fn update(connection: &mut SqliteConnection, id: i64, said: &Said) -> Resu
 }
 
 async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     environment_id: i64,
     image: i64,
     now: i64,
     rows: &[Said],
 ) -> Result<(), StoreError> {
-    let mut next: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(id), 0) FROM finding")
-        .fetch_one(&mut *connection)
-        .await?;
-    for chunk in rows.chunks(CHUNK) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO finding (id, image_id, environment_id, fingerprint, kind,
-                 vulnerability_id, package_id, severity, rank, state, suppressed, suppression,
-                 fix_state, fix_versions, fixable, advisories, path, layer, first_seen) ",
-        );
-        insert.push_values(chunk, |mut row, said| {
-            next += 1;
-            row.push_bind(next)
-                .push_bind(image)
-                .push_bind(environment_id)
-                .push_bind(said.fingerprint.clone())
-                .push_bind(model::FindingKind::Vulnerability.as_str())
-                .push_bind(said.vulnerability_id)
-                .push_bind(said.package_id)
-                .push_bind(said.severity)
-                .push_bind(said.rank)
-                .push_bind(0_i64)
-                .push_bind(said.suppressed)
-                .push_bind(said.suppression.clone())
-                .push_bind(said.fix_state.clone())
-                .push_bind(said.fix_versions.clone())
-                .push_bind(said.fixable)
-                .push_bind(said.advisories.clone())
-                .push_bind(said.path.clone())
-                .push_bind(said.layer)
-                .push_bind(now);
-        });
-        // Two findings of one report under one fingerprint are one.
-        insert.push(" ON CONFLICT (image_id, fingerprint) DO NOTHING");
-        insert.build().execute(&mut *connection).await?;
-    }
+    insert_rows(
+        "INSERT INTO finding (image_id, environment_id, fingerprint, kind,
+             vulnerability_id, package_id, severity, rank, state, suppressed, suppression,
+             fix_state, fix_versions, fixable, advisories, path, layer, first_seen) ",
+    )
+    // Two findings of one report under one fingerprint are one.
+    .ending(" ON CONFLICT (image_id, fingerprint) DO NOTHING")
+    .rows(connection, rows, |row, said| {
+        row.push_bind(image)
+            .push_bind(environment_id)
+            .push_bind(&said.fingerprint)
+            .push_bind(model::FindingKind::Vulnerability.as_str())
+            .push_bind(said.vulnerability_id)
+            .push_bind(said.package_id)
+            .push_bind(said.severity)
+            .push_bind(said.rank)
+            .push_bind(0_i64)
+            .push_bind(said.suppressed)
+            .push_bind(&said.suppression)
+            .push_bind(&said.fix_state)
+            .push_bind(&said.fix_versions)
+            .push_bind(said.fixable)
+            .push_bind(&said.advisories)
+            .push_bind(&said.path)
+            .push_bind(said.layer)
+            .push_bind(now);
+    })
+    .await?;
     Ok(())
 }

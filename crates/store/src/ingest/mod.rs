@@ -7,15 +7,16 @@ pub(crate) mod rollup;
 pub(crate) mod sbom;
 
 use model::{Report, Severity, TargetKind};
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use crate::{
-    Assessment, Counts, ImageKey, Outcome, PackageFix, StoreError, environment,
+    Assessment, Counts, ImageKey, Outcome, PackageFix, StoreError,
+    db::{Connection, insert, sql},
+    environment,
     row::{json, number},
 };
 
-/// Rows in one INSERT.
-const CHUNK: usize = 400;
+/// Values looked up in one statement.
+const CHUNK: usize = 500;
 
 /// The image a report is about, as the record has it.
 struct Known {
@@ -27,7 +28,7 @@ struct Known {
 }
 
 pub(crate) async fn put_report(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     environment: &str,
     assessment: &Assessment,
     document: Vec<u8>,
@@ -39,9 +40,10 @@ pub(crate) async fn put_report(
     let packages = dictionary::packages(connection, &report.sbom.packages).await?;
     let vulnerabilities = dictionary::vulnerabilities(connection, report).await?;
     let unchanged: Option<i64> =
-        sqlx::query_scalar("SELECT image_id FROM image_document WHERE image_id = ? AND sbom = ?")
+        sql("SELECT image_id FROM image_document WHERE image_id = ? AND sbom = ?")
             .bind(known.id)
             .bind(&document)
+            .scalar()
             .fetch_optional(&mut *connection)
             .await?;
     if unchanged.is_none() {
@@ -118,7 +120,7 @@ fn tags(report: &Report) -> Vec<String> {
 /// Finds or makes the image's row. The same digest is the same image; a
 /// name whose digest moved is the same image, rebuilt.
 async fn know(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     environment_id: i64,
     assessment: &Assessment,
 ) -> Result<Known, StoreError> {
@@ -136,21 +138,17 @@ async fn know(
     };
     let now = report.scanned.as_microsecond();
 
-    let mut row = sqlx::query(
-        "SELECT id, uid, name, tags, identity, assessed FROM image
-         WHERE environment_id = ? AND kind = ? AND identity = ?",
-    )
+    let mut row = sql("SELECT id, uid, name, tags, identity, assessed FROM image
+         WHERE environment_id = ? AND kind = ? AND identity = ?")
     .bind(environment_id)
     .bind(kind)
     .bind(&identity)
     .fetch_optional(&mut *connection)
     .await?;
     if row.is_none() {
-        row = sqlx::query(
-            "SELECT id, uid, name, tags, identity, assessed FROM image
+        row = sql("SELECT id, uid, name, tags, identity, assessed FROM image
              WHERE environment_id = ? AND kind = ? AND name = ?
-             ORDER BY id DESC",
-        )
+             ORDER BY id DESC")
         .bind(environment_id)
         .bind(kind)
         .bind(&name)
@@ -158,20 +156,16 @@ async fn know(
         .await?;
     }
     if let Some(row) = row {
-        let known: Vec<String> =
-            serde_json::from_str(row.try_get("tags")?).map_err(|source| StoreError::Column {
-                column: "tags",
-                source,
-            })?;
-        let rebuilt = row.try_get::<String, _>("identity")? != identity;
+        let known: Vec<String> = row.json("tags")?;
+        let rebuilt = row.text("identity")? != identity;
         let mut merged = tags;
         if !rebuilt {
             merged.extend(known);
         }
         merged.sort();
         merged.dedup();
-        let id: i64 = row.try_get("id")?;
-        sqlx::query("UPDATE image SET identity = ?, tags = ? WHERE id = ?")
+        let id: i64 = row.get("id")?;
+        sql("UPDATE image SET identity = ?, tags = ? WHERE id = ?")
             .bind(&identity)
             .bind(json(&merged))
             .bind(id)
@@ -179,19 +173,19 @@ async fn know(
             .await?;
         return Ok(Known {
             id,
-            uid: row.try_get("uid")?,
-            name: row.try_get("name")?,
-            assessed: row.try_get("assessed")?,
+            uid: row.get("uid")?,
+            name: row.get("name")?,
+            assessed: row.get("assessed")?,
             added: false,
         });
     }
 
     let uid = crate::scan::mint();
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO image (id, uid, environment_id, kind, identity, name, target, tags, os_name,
+    let id: i64 = sql(
+        "INSERT INTO image (uid, environment_id, kind, identity, name, target, tags, os_name,
              layers, packages, critical, high, medium, low, info, unknown, risk, fixable, kev,
              suppressed, warnings, starter_only, generation, first_scanned, last_scanned, assessed)
-         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM image), ?, ?, ?, ?, ?, ?, ?, '',
+         VALUES (?, ?, ?, ?, ?, ?, ?, '',
              0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', ?, ?, ?)
          RETURNING id",
     )
@@ -205,6 +199,7 @@ async fn know(
     .bind(now)
     .bind(now)
     .bind(now)
+    .scalar()
     .fetch_one(&mut *connection)
     .await?;
     Ok(Known {
@@ -219,51 +214,52 @@ async fn know(
 /// Packages, layers and the document itself: all or nothing, and only
 /// when the bill of materials differs.
 async fn put_content(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     image: i64,
     report: &Report,
     packages: &dictionary::Packages,
     document: Vec<u8>,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM image_package WHERE image_id = ?")
+    sql("DELETE FROM image_package WHERE image_id = ?")
         .bind(image)
         .execute(&mut *connection)
         .await?;
-    let rows: Vec<_> = report.sbom.packages.iter().enumerate().collect();
-    for chunk in rows.chunks(CHUNK) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO image_package (image_id, ordinal, package_id, path, layer, owned_by) ",
-        );
-        insert.push_values(chunk, |mut row, (ordinal, package)| {
-            row.push_bind(image)
-                .push_bind(number(*ordinal))
-                .push_bind(packages.id_of(package))
-                .push_bind(package.path.clone())
-                .push_bind(package.layer.map(i64::from))
-                .push_bind(package.owned_by.clone());
-        });
-        insert.build().execute(&mut *connection).await?;
-    }
-    sqlx::query("DELETE FROM layer WHERE image_id = ?")
-        .bind(image)
-        .execute(&mut *connection)
-        .await?;
-    for (ordinal, layer) in report.sbom.layers.iter().enumerate() {
-        sqlx::query(
-            "INSERT INTO layer (image_id, ordinal, diff_id, digest, size_bytes, created_by, created)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+    insert("INSERT INTO image_package (image_id, ordinal, package_id, path, layer, owned_by) ")
+        .rows(
+            &mut *connection,
+            report.sbom.packages.iter().enumerate(),
+            |row, (ordinal, package)| {
+                row.push_bind(image)
+                    .push_bind(number(ordinal))
+                    .push_bind(packages.id_of(package))
+                    .push_bind(&package.path)
+                    .push_bind(package.layer)
+                    .push_bind(&package.owned_by);
+            },
         )
+        .await?;
+    sql("DELETE FROM layer WHERE image_id = ?")
         .bind(image)
-        .bind(number(ordinal))
-        .bind(layer.diff_id.to_string())
-        .bind(layer.digest.map(|digest| digest.to_string()))
-        .bind(layer.size.and_then(|size| i64::try_from(size).ok()))
-        .bind(&layer.created_by)
-        .bind(layer.created.map(jiff::Timestamp::as_microsecond))
         .execute(&mut *connection)
         .await?;
-    }
-    sqlx::query(
+    insert(
+        "INSERT INTO layer (image_id, ordinal, diff_id, digest, size_bytes, created_by, created) ",
+    )
+    .rows(
+        &mut *connection,
+        report.sbom.layers.iter().enumerate(),
+        |row, (ordinal, layer)| {
+            row.push_bind(image)
+                .push_bind(number(ordinal))
+                .push_bind(layer.diff_id.to_string())
+                .push_bind(layer.digest.map(|digest| digest.to_string()))
+                .push_bind(layer.size.and_then(|size| i64::try_from(size).ok()))
+                .push_bind(&layer.created_by)
+                .push_bind(layer.created);
+        },
+    )
+    .await?;
+    sql(
         "INSERT INTO image_document (image_id, config, warnings, sbom) VALUES (?, ?, ?, ?)
          ON CONFLICT (image_id) DO UPDATE SET config = excluded.config,
              warnings = excluded.warnings, sbom = excluded.sbom",
@@ -278,40 +274,38 @@ async fn put_content(
 }
 
 async fn put_fixes(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     image: i64,
     environment_id: i64,
     fixes: &[PackageFix],
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM fix WHERE image_id = ?")
+    sql("DELETE FROM fix WHERE image_id = ?")
         .bind(image)
         .execute(&mut *connection)
         .await?;
-    for chunk in fixes.chunks(CHUNK) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO fix (image_id, environment_id, kind, package, version, installed, layer,
-                 critical, high, medium, low, info, unknown) ",
-        );
-        insert.push_values(chunk, |mut row, fix| {
-            row.push_bind(image)
-                .push_bind(environment_id)
-                .push_bind(fix.kind.as_str())
-                .push_bind(fix.package.clone())
-                .push_bind(fix.version.clone())
-                .push_bind(json(&fix.installed))
-                .push_bind(fix.layer.map(i64::from));
-            for count in fix.closes.as_columns() {
-                row.push_bind(count);
-            }
-        });
-        insert.push(" ON CONFLICT (image_id, kind, package) DO NOTHING");
-        insert.build().execute(&mut *connection).await?;
-    }
+    insert(
+        "INSERT INTO fix (image_id, environment_id, kind, package, version, installed, layer,
+             critical, high, medium, low, info, unknown) ",
+    )
+    .ending(" ON CONFLICT (image_id, kind, package) DO NOTHING")
+    .rows(&mut *connection, fixes, |row, fix| {
+        row.push_bind(image)
+            .push_bind(environment_id)
+            .push_bind(fix.kind.as_str())
+            .push_bind(&fix.package)
+            .push_bind(&fix.version)
+            .push_bind(json(&fix.installed))
+            .push_bind(fix.layer);
+        for count in fix.closes.as_columns() {
+            row.push_bind(count);
+        }
+    })
+    .await?;
     Ok(())
 }
 
 async fn put_totals(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     image: i64,
     assessment: &Assessment,
 ) -> Result<(), StoreError> {
@@ -326,7 +320,7 @@ async fn put_totals(
     };
     let sbom = &report.sbom;
     let size: Option<u64> = sbom.layers.iter().map(|layer| layer.size).sum();
-    sqlx::query(
+    sql(
         "UPDATE image SET digest = ?, config_digest = ?, platform = ?, os = ?, os_name = ?,
              layers = ?, size_bytes = ?, packages = ?,
              critical = ?, high = ?, medium = ?, low = ?, info = ?, unknown = ?, risk = ?,
@@ -389,14 +383,12 @@ async fn put_totals(
     .execute(&mut *connection)
     .await?;
     if assessment.fresh {
-        sqlx::query(
-            "UPDATE image SET last_scanned = ?, target = ?, last_error = NULL WHERE id = ?",
-        )
-        .bind(report.scanned.as_microsecond())
-        .bind(&assessment.target)
-        .bind(image)
-        .execute(&mut *connection)
-        .await?;
+        sql("UPDATE image SET last_scanned = ?, target = ?, last_error = NULL WHERE id = ?")
+            .bind(report.scanned.as_microsecond())
+            .bind(&assessment.target)
+            .bind(image)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

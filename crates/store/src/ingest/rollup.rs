@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::SqliteConnection;
-
 use crate::{
     StoreError,
-    row::{Columns, json},
+    db::{Connection, sql},
+    row::json,
 };
 
 /// Package names kept for the list of vulnerabilities.
@@ -14,12 +13,12 @@ const NAMES: i64 = 5;
 
 /// Counts again where the given vulnerabilities are.
 pub(crate) async fn vulnerabilities(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     environment_id: i64,
     vulnerabilities: &BTreeSet<i64>,
 ) -> Result<(), StoreError> {
     for &vulnerability in vulnerabilities {
-        let row = sqlx::query(
+        let row = sql(
             "SELECT COUNT(DISTINCT image_id) AS images, COUNT(*) AS findings,
                     COALESCE(SUM(fixable), 0) AS fixable, COALESCE(MAX(severity), 0) AS severity,
                     COALESCE(MAX(rank), 0) AS rank, COALESCE(MIN(first_seen), 0) AS first_seen
@@ -32,28 +31,25 @@ pub(crate) async fn vulnerabilities(
         .await?;
         let findings = row.int("findings")?;
         if findings == 0 {
-            sqlx::query(
-                "DELETE FROM vulnerability_use WHERE environment_id = ? AND vulnerability_id = ?",
-            )
-            .bind(environment_id)
-            .bind(vulnerability)
-            .execute(&mut *connection)
-            .await?;
+            sql("DELETE FROM vulnerability_use WHERE environment_id = ? AND vulnerability_id = ?")
+                .bind(environment_id)
+                .bind(vulnerability)
+                .execute(&mut *connection)
+                .await?;
             continue;
         }
-        let names: Vec<String> = sqlx::query_scalar(
-            "SELECT DISTINCT package.name FROM finding
+        let names: Vec<String> = sql("SELECT DISTINCT package.name FROM finding
              JOIN package ON package.id = finding.package_id
              WHERE finding.vulnerability_id = ? AND finding.environment_id = ?
                AND finding.state = 0 AND finding.suppressed = 0
-             ORDER BY package.name LIMIT ?",
-        )
+             ORDER BY package.name LIMIT ?")
         .bind(vulnerability)
         .bind(environment_id)
         .bind(NAMES)
+        .scalar()
         .fetch_all(&mut *connection)
         .await?;
-        sqlx::query(
+        sql(
             "INSERT INTO vulnerability_use (environment_id, vulnerability_id, severity, rank,
                  images, findings, fixable, packages, first_seen)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

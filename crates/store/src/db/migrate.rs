@@ -1,0 +1,256 @@
+//! The schema's history: one text for both databases.
+//!
+//! A file is written in the words of SQLite that PostgreSQL nearly
+//! knows, and rendered for it; where one text cannot serve both there
+//! are two files, `NNNN_name.sqlite.sql` and `NNNN_name.postgres.sql`.
+//! A file that was released never changes: stores remember its checksum.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    AssertSqlSafe, SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use super::{Connection, Database, Dialect, sql};
+use crate::StoreError;
+
+/// One step of the schema; an empty text does nothing there.
+struct Step {
+    version: i64,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: Postgres,
+}
+
+enum Postgres {
+    /// Rendered from SQLite's.
+    Rendered,
+    Own(&'static str),
+}
+
+const fn both(version: i64, name: &'static str, text: &'static str) -> Step {
+    Step {
+        version,
+        name,
+        sqlite: text,
+        postgres: Postgres::Rendered,
+    }
+}
+
+const fn each(
+    version: i64,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+) -> Step {
+    Step {
+        version,
+        name,
+        sqlite,
+        postgres: Postgres::Own(postgres),
+    }
+}
+
+/// In the order of their numbers, which may have gaps.
+const STEPS: &[Step] = &[
+    both(
+        1,
+        "foundation",
+        include_str!("../../migrations/0001_foundation.sql"),
+    ),
+    each(
+        2,
+        "writer",
+        "",
+        include_str!("../../migrations/0002_writer.postgres.sql"),
+    ),
+];
+
+/// The schema this program writes.
+pub(crate) fn known() -> i64 {
+    STEPS.last().map_or(0, |step| step.version)
+}
+
+/// Brings the schema up to date. One that is newer, or another
+/// program's, is left alone and refused. The version it had before.
+pub(crate) async fn run(database: &Database) -> Result<i64, StoreError> {
+    let mut connection = database.connect_to_migrate().await?;
+    let found = version(&mut connection).await?;
+    let outcome = match found {
+        None => Err(StoreError::ForeignSchema {
+            database: database.name(),
+        }),
+        Some(found) if found > known() => Err(StoreError::NewerSchema {
+            database: database.name(),
+            found,
+            known: known(),
+        }),
+        Some(found) => migrate(database, &mut connection).await.map(|()| found),
+    };
+    connection.close().await;
+    outcome
+}
+
+async fn migrate(database: &Database, connection: &mut Connection) -> Result<(), StoreError> {
+    let migrator = migrator(connection.dialect());
+    let ran = match &mut *connection {
+        Connection::Sqlite(connection) => migrator.run_direct(None, connection, false).await,
+        Connection::Postgres(connection) => migrator.run_direct(None, connection, false).await,
+    };
+    ran.map_err(|source| StoreError::Migrate {
+        database: database.name(),
+        source,
+    })?;
+    if connection.dialect() == Dialect::Sqlite {
+        let dangling = sql("SELECT COUNT(*) FROM pragma_foreign_key_check")
+            .scalar::<i64>()
+            .fetch_one(connection)
+            .await?;
+        if dangling > 0 {
+            tracing::warn!(rows = dangling, "rows refer to rows that are gone");
+        }
+    }
+    Ok(())
+}
+
+/// The schema's version; nought where there is none yet, `None` where
+/// the tables are somebody else's.
+pub(crate) async fn version(connection: &mut Connection) -> Result<Option<i64>, StoreError> {
+    let tables = tables(connection).await?;
+    if !tables.iter().any(|name| name == "_sqlx_migrations") {
+        return Ok(tables.is_empty().then_some(0));
+    }
+    let version = sql("SELECT MAX(version) FROM _sqlx_migrations")
+        .scalar::<Option<i64>>()
+        .fetch_one(connection)
+        .await?;
+    Ok(Some(version.unwrap_or(0)))
+}
+
+/// Every table's name, in order.
+pub(crate) async fn tables(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    let text = connection.dialect().pick(
+        "SELECT name FROM sqlite_schema
+         WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+        "SELECT CAST(tablename AS TEXT) FROM pg_tables
+         WHERE schemaname = current_schema() ORDER BY 1",
+    );
+    sql(text).scalar().fetch_all(connection).await
+}
+
+fn migrator(dialect: Dialect) -> Migrator {
+    let migrations = STEPS
+        .iter()
+        .map(|step| {
+            let source = match (dialect, &step.postgres) {
+                (Dialect::Postgres, Postgres::Own(text)) => text,
+                _ => step.sqlite,
+            };
+            // The checksum is the file's, so that rendering may improve.
+            let mut migration = Migration::new(
+                step.version,
+                Cow::Borrowed(step.name),
+                MigrationType::Simple,
+                source.into_sql_str(),
+                false,
+            );
+            if let (Dialect::Postgres, Postgres::Rendered) = (dialect, &step.postgres) {
+                migration.sql = AssertSqlSafe(render(source)).into_sql_str();
+            }
+            migration
+        })
+        .collect();
+    Migrator::with_migrations(migrations)
+}
+
+/// A migration in PostgreSQL's words.
+fn render(text: &str) -> String {
+    text.lines()
+        .map(|line| {
+            if line.trim_start().starts_with("--") {
+                return format!("{line}\n");
+            }
+            let line = line
+                .replace(
+                    "INTEGER PRIMARY KEY",
+                    "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+                )
+                .replace(" WITHOUT ROWID", "");
+            let mut words: Vec<Cow<'_, str>> = Vec::new();
+            for word in line.split(' ') {
+                let (bare, ending) = match word.find([',', ')', ';']) {
+                    Some(at) => word.split_at(at),
+                    None => (word, ""),
+                };
+                let is_cast = words.last().is_some_and(|word| word == "AS");
+                words.push(match bare {
+                    "BLOB" => format!("BYTEA{ending}").into(),
+                    // Text compares byte by byte, as it does in SQLite.
+                    "TEXT" if !is_cast => format!("TEXT COLLATE \"C\"{ending}").into(),
+                    _ => word.to_owned().into(),
+                });
+            }
+            words.join(" ") + "\n"
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_step_and_the_order_is_that_of_the_numbers() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let mut expected = Vec::new();
+        for step in STEPS {
+            let stem = format!("{:04}_{}", step.version, step.name);
+            match step.postgres {
+                Postgres::Rendered => expected.push(format!("{stem}.sql")),
+                Postgres::Own(text) => {
+                    if !text.is_empty() {
+                        expected.push(format!("{stem}.postgres.sql"));
+                    }
+                    if !step.sqlite.is_empty() {
+                        expected.push(format!("{stem}.sqlite.sql"));
+                    }
+                }
+            }
+        }
+        assert_eq!(files, expected);
+        assert!(STEPS.is_sorted_by(|a, b| a.version < b.version));
+    }
+
+    #[test]
+    fn a_released_migration_never_changes() {
+        let migrator = migrator(Dialect::Sqlite);
+        let first = migrator.iter().next().unwrap();
+        assert_eq!(first.version, 1);
+        assert_eq!(
+            first.checksum[..8],
+            [0xC9, 0xAA, 0x77, 0x9F, 0x51, 0xBE, 0x2F, 0xA5]
+        );
+    }
+
+    #[test]
+    fn a_migration_is_told_in_the_words_of_postgresql() {
+        let rendered = render(
+            "-- TEXT here stays\nCREATE TABLE t (\n    id INTEGER PRIMARY KEY,\n    \
+             name TEXT NOT NULL UNIQUE,\n    note TEXT,\n    data BLOB NOT NULL\n);\n\
+             INSERT INTO t SELECT CAST(x AS TEXT) FROM u;\n",
+        );
+        assert_eq!(
+            rendered,
+            "-- TEXT here stays\nCREATE TABLE t (\n    \
+             id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,\n    \
+             name TEXT COLLATE \"C\" NOT NULL UNIQUE,\n    note TEXT COLLATE \"C\",\n    \
+             data BYTEA NOT NULL\n);\nINSERT INTO t SELECT CAST(x AS TEXT) FROM u;\n"
+        );
+    }
+}

@@ -1,0 +1,281 @@
+//! A statement: text with `?`, and what the marks stand for.
+
+use std::{borrow::Cow, fmt::Display, marker::PhantomData};
+
+use sqlx::{
+    AssertSqlSafe, Postgres, Sqlite, postgres::PgArguments, query::Query, sqlite::SqliteArguments,
+};
+
+use super::{Cell, Connection, Pool, Row, Value, placeholder};
+use crate::StoreError;
+
+/// A statement; see the module for how to write one.
+#[derive(Clone, Debug)]
+pub(crate) struct Sql {
+    text: Cow<'static, str>,
+    values: Vec<Value>,
+    /// Whether the database should keep it prepared.
+    kept: bool,
+}
+
+/// Where a statement runs.
+#[derive(Debug)]
+pub(crate) enum On<'e> {
+    Pool(&'e Pool),
+    Connection(&'e mut Connection),
+}
+
+impl<'e> From<&'e Pool> for On<'e> {
+    fn from(pool: &'e Pool) -> Self {
+        Self::Pool(pool)
+    }
+}
+
+impl<'e> From<&'e mut Connection> for On<'e> {
+    fn from(connection: &'e mut Connection) -> Self {
+        Self::Connection(connection)
+    }
+}
+
+/// Begins a statement.
+pub(crate) fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
+    Sql {
+        text: text.into(),
+        values: Vec::new(),
+        kept: true,
+    }
+}
+
+macro_rules! run {
+    ($statement:expr, $on:expr, $method:ident, $done:expr) => {{
+        let statement: Sql = $statement;
+        match $on.into() {
+            On::Pool(Pool::Sqlite(pool)) => {
+                let answer = statement.for_sqlite()?.$method(pool).await?;
+                Ok($done(answer.into()))
+            }
+            On::Pool(Pool::Postgres(pool)) => {
+                let answer = statement.for_postgres()?.$method(pool).await?;
+                Ok($done(answer.into()))
+            }
+            On::Connection(Connection::Sqlite(connection)) => {
+                let answer = statement.for_sqlite()?.$method(connection).await?;
+                Ok($done(answer.into()))
+            }
+            On::Connection(Connection::Postgres(connection)) => {
+                let answer = statement.for_postgres()?.$method(connection).await?;
+                Ok($done(answer.into()))
+            }
+        }
+    }};
+}
+
+/// What either driver answers, before it is a [`Row`].
+enum Rows {
+    Sqlite(Vec<sqlx::sqlite::SqliteRow>),
+    Postgres(Vec<sqlx::postgres::PgRow>),
+}
+
+impl From<Vec<sqlx::sqlite::SqliteRow>> for Rows {
+    fn from(rows: Vec<sqlx::sqlite::SqliteRow>) -> Self {
+        Self::Sqlite(rows)
+    }
+}
+
+impl From<Vec<sqlx::postgres::PgRow>> for Rows {
+    fn from(rows: Vec<sqlx::postgres::PgRow>) -> Self {
+        Self::Postgres(rows)
+    }
+}
+
+impl From<Option<sqlx::sqlite::SqliteRow>> for Rows {
+    fn from(row: Option<sqlx::sqlite::SqliteRow>) -> Self {
+        Self::Sqlite(row.into_iter().collect())
+    }
+}
+
+impl From<Option<sqlx::postgres::PgRow>> for Rows {
+    fn from(row: Option<sqlx::postgres::PgRow>) -> Self {
+        Self::Postgres(row.into_iter().collect())
+    }
+}
+
+impl Rows {
+    fn into_vec(self) -> Vec<Row> {
+        match self {
+            Self::Sqlite(rows) => rows.into_iter().map(Row::Sqlite).collect(),
+            Self::Postgres(rows) => rows.into_iter().map(Row::Postgres).collect(),
+        }
+    }
+}
+
+/// How many rows a statement touched.
+struct Touched(u64);
+
+impl From<sqlx::sqlite::SqliteQueryResult> for Touched {
+    fn from(result: sqlx::sqlite::SqliteQueryResult) -> Self {
+        Self(result.rows_affected())
+    }
+}
+
+impl From<sqlx::postgres::PgQueryResult> for Touched {
+    fn from(result: sqlx::postgres::PgQueryResult) -> Self {
+        Self(result.rows_affected())
+    }
+}
+
+impl Sql {
+    /// The value of the next `?` of the text.
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Appends text of ours: never anything that came from outside.
+    pub(crate) fn push(&mut self, text: impl Display) -> &mut Self {
+        use std::fmt::Write as _;
+        write!(self.text.to_mut(), "{text}").expect("invariant: writing to a string cannot fail");
+        self
+    }
+
+    /// Appends a `?` and its value.
+    pub(crate) fn push_bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.text.to_mut().push('?');
+        self.values.push(value.into());
+        self
+    }
+
+    /// Appends `(?, ?, …)`; an empty list matches nothing.
+    pub(crate) fn push_list<V: Into<Value>>(
+        &mut self,
+        values: impl IntoIterator<Item = V>,
+    ) -> &mut Self {
+        self.push("(");
+        let before = self.values.len();
+        for value in values {
+            if self.values.len() > before {
+                self.push(", ");
+            }
+            self.push_bind(value);
+        }
+        if self.values.len() == before {
+            self.push("NULL");
+        }
+        self.push(")")
+    }
+
+    /// Not worth keeping prepared: its text hardly comes again.
+    pub(crate) fn once(mut self) -> Self {
+        self.kept = false;
+        self
+    }
+
+    /// The text, `?` as written.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How the planner would run it, one step a line.
+    #[cfg(test)]
+    pub(crate) async fn plan(mut self, on: &Pool) -> String {
+        let explain = on.dialect().pick("EXPLAIN QUERY PLAN", "EXPLAIN");
+        self.text = format!("{explain} {}", self.text).into();
+        let column = on.dialect().pick("detail", "QUERY PLAN");
+        let rows = self.once().fetch_all(on).await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.text(column).unwrap()).collect();
+        steps.join("\n")
+    }
+
+    /// Reads the first column only.
+    pub(crate) fn scalar<T: Cell>(self) -> Scalar<T> {
+        Scalar {
+            sql: self,
+            cell: PhantomData,
+        }
+    }
+
+    /// Runs it; the number of rows it touched.
+    pub(crate) async fn execute<'e>(self, on: impl Into<On<'e>>) -> Result<u64, StoreError> {
+        run!(self, on, execute, |touched: Touched| touched.0)
+    }
+
+    pub(crate) async fn fetch_all<'e>(self, on: impl Into<On<'e>>) -> Result<Vec<Row>, StoreError> {
+        run!(self, on, fetch_all, Rows::into_vec)
+    }
+
+    pub(crate) async fn fetch_optional<'e>(
+        self,
+        on: impl Into<On<'e>>,
+    ) -> Result<Option<Row>, StoreError> {
+        run!(self, on, fetch_optional, |rows: Rows| rows.into_vec().pop())
+    }
+
+    pub(crate) async fn fetch_one<'e>(self, on: impl Into<On<'e>>) -> Result<Row, StoreError> {
+        self.fetch_optional(on)
+            .await?
+            .ok_or(StoreError::Query(sqlx::Error::RowNotFound))
+    }
+
+    fn for_sqlite(self) -> Result<Query<'static, Sqlite, SqliteArguments>, StoreError> {
+        use sqlx::Arguments as _;
+        let mut arguments = SqliteArguments::default();
+        for value in self.values {
+            match value {
+                Value::Int(value) => arguments.add(value),
+                Value::Real(value) => arguments.add(value),
+                Value::Text(value) => arguments.add(value),
+                Value::Blob(value) => arguments.add(value),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        let text = AssertSqlSafe(self.text);
+        Ok(sqlx::query_with(text, arguments).persistent(self.kept))
+    }
+
+    fn for_postgres(self) -> Result<Query<'static, Postgres, PgArguments>, StoreError> {
+        use sqlx::Arguments as _;
+        let mut arguments = PgArguments::default();
+        for value in self.values {
+            match value {
+                Value::Int(value) => arguments.add(value),
+                Value::Real(value) => arguments.add(value),
+                Value::Text(value) => arguments.add(value),
+                Value::Blob(value) => arguments.add(value),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        let text = if self.text.contains('?') {
+            Cow::Owned(placeholder::number(&self.text))
+        } else {
+            self.text
+        };
+        Ok(sqlx::query_with(AssertSqlSafe(text), arguments).persistent(self.kept))
+    }
+}
+
+/// A statement of which one column is read.
+#[derive(Debug)]
+pub(crate) struct Scalar<T> {
+    sql: Sql,
+    cell: PhantomData<fn() -> T>,
+}
+
+impl<T: Cell> Scalar<T> {
+    pub(crate) async fn fetch_all<'e>(self, on: impl Into<On<'e>>) -> Result<Vec<T>, StoreError> {
+        let rows = self.sql.fetch_all(on).await?;
+        rows.iter().map(|row| T::read(row, 0)).collect()
+    }
+
+    pub(crate) async fn fetch_optional<'e>(
+        self,
+        on: impl Into<On<'e>>,
+    ) -> Result<Option<T>, StoreError> {
+        let row = self.sql.fetch_optional(on).await?;
+        row.map(|row| T::read(&row, 0)).transpose()
+    }
+
+    pub(crate) async fn fetch_one<'e>(self, on: impl Into<On<'e>>) -> Result<T, StoreError> {
+        T::read(&self.sql.fetch_one(on).await?, 0)
+    }
+}
