@@ -15,6 +15,7 @@ pub mod languages;
     reason = "a fixture that cannot be built fails its test"
 )]
 pub mod layer;
+pub mod postgres;
 pub mod service;
 mod skip;
 pub mod validator;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{Severity, Warning};
 use store::{Assessment, FindingFilter, FindingSort, PageRequest, Scope, Store};
 
-use crate::sample::{image, open, time};
+use crate::sample::{TestStore, image, on_each_database, time};
 
 const HEARTBLEED: (&str, &str, Severity) = ("CVE-2014-0160", "openssl", Severity::High);
 const SHELLSHOCK: (&str, &str, Severity) = ("CVE-2014-6271", "bash", Severity::Critical);
@@ -31,9 +31,7 @@ async fn findings(store: &Store, scope: &Scope) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
-async fn the_same_report_twice_changes_nothing() {
-    let test = open().await;
+async fn the_same_report_twice_changes_nothing(test: &TestStore) {
     let scope_of = |store: Store| async move { store.scope(None).await.unwrap() };
     let first = test
         .store
@@ -69,9 +67,7 @@ async fn the_same_report_twice_changes_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_finding_no_longer_reported_is_resolved_and_may_come_back() {
-    let test = open().await;
+async fn a_finding_no_longer_reported_is_resolved_and_may_come_back(test: &TestStore) {
     let store = &test.store;
     let put = async |assessment: Assessment| store.put_report("local", assessment).await.unwrap();
     put(image("web:1", "a", 0, &[HEARTBLEED, SHELLSHOCK])).await;
@@ -96,9 +92,7 @@ async fn a_finding_no_longer_reported_is_resolved_and_may_come_back() {
     );
 }
 
-#[tokio::test]
-async fn what_could_not_be_read_resolves_nothing() {
-    let test = open().await;
+async fn what_could_not_be_read_resolves_nothing(test: &TestStore) {
     let store = &test.store;
     let whole = image("web:1", "a", 0, &[HEARTBLEED]);
     store.put_report("local", whole).await.unwrap();
@@ -117,9 +111,7 @@ async fn what_could_not_be_read_resolves_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_rebuilt_image_keeps_its_row_and_its_findings_their_age() {
-    let test = open().await;
+async fn a_rebuilt_image_keeps_its_row_and_its_findings_their_age(test: &TestStore) {
     let store = &test.store;
     let first = store
         .put_report("local", image("web:1", "a", 0, &[HEARTBLEED, SHELLSHOCK]))
@@ -141,9 +133,7 @@ async fn a_rebuilt_image_keeps_its_row_and_its_findings_their_age() {
     );
 }
 
-#[tokio::test]
-async fn one_image_under_two_names_is_one_image() {
-    let test = open().await;
+async fn one_image_under_two_names_is_one_image(test: &TestStore) {
     let store = &test.store;
     store
         .put_report("local", image("web:1", "a", 0, &[HEARTBLEED]))
@@ -167,9 +157,7 @@ async fn one_image_under_two_names_is_one_image() {
     assert_eq!(page.items[0].tags, ["web:1", "web:latest"]);
 }
 
-#[tokio::test]
-async fn an_environment_sees_only_its_own_rows_and_leaves_none_behind() {
-    let test = open().await;
+async fn an_environment_sees_only_its_own_rows_and_leaves_none_behind(test: &TestStore) {
     let store = &test.store;
     store
         .ensure_environment("demo", "Demo", true)
@@ -203,4 +191,13 @@ async fn an_environment_sees_only_its_own_rows_and_leaves_none_behind() {
     );
     let totals = store.totals(&everything).await.unwrap();
     assert_eq!((totals.images, totals.vulnerabilities.total()), (1, 1));
+}
+
+on_each_database! {
+    the_same_report_twice_changes_nothing,
+    a_finding_no_longer_reported_is_resolved_and_may_come_back,
+    what_could_not_be_read_resolves_nothing,
+    a_rebuilt_image_keeps_its_row_and_its_findings_their_age,
+    one_image_under_two_names_is_one_image,
+    an_environment_sees_only_its_own_rows_and_leaves_none_behind,
 }

@@ -6,10 +6,9 @@ use store::{
     ScanOrigin, ScanOutcome, ScanState, VulnerabilityFilter, VulnerabilitySort,
 };
 
-use crate::sample::{TestStore, image, open, time};
+use crate::sample::{TestStore, image, on_each_database, time};
 
-async fn filled() -> TestStore {
-    let test = open().await;
+async fn fill(test: &TestStore) {
     let severities = [Severity::Low, Severity::High, Severity::Critical];
     for number in 0..7_usize {
         let name = format!("web:{number}");
@@ -25,7 +24,6 @@ async fn filled() -> TestStore {
             .await
             .unwrap();
     }
-    test
 }
 
 /// Walks a list in pages of three.
@@ -54,9 +52,8 @@ macro_rules! walk {
     }};
 }
 
-#[tokio::test]
-async fn walking_all_pages_gives_every_row_once_in_every_order() {
-    let test = filled().await;
+async fn walking_all_pages_gives_every_row_once_in_every_order(test: &TestStore) {
+    fill(test).await;
     let store = &test.store;
     let scope = &store.scope(None).await.unwrap();
     for sort in [
@@ -106,9 +103,8 @@ async fn walking_all_pages_gives_every_row_once_in_every_order() {
     }
 }
 
-#[tokio::test]
-async fn a_cursor_of_another_order_is_refused() {
-    let test = filled().await;
+async fn a_cursor_of_another_order_is_refused(test: &TestStore) {
+    fill(test).await;
     let scope = test.store.scope(None).await.unwrap();
     let filter = ImageFilter::default();
     let page = test
@@ -128,9 +124,8 @@ async fn a_cursor_of_another_order_is_refused() {
     assert!(matches!(error, store::StoreError::Cursor(_)), "{error}");
 }
 
-#[tokio::test]
-async fn images_narrow_by_what_they_hold() {
-    let test = filled().await;
+async fn images_narrow_by_what_they_hold(test: &TestStore) {
+    fill(test).await;
     let store = &test.store;
     let scope = &store.scope(None).await.unwrap();
     let names = async |filter: ImageFilter| {
@@ -166,9 +161,8 @@ async fn images_narrow_by_what_they_hold() {
     assert!(names(filter).await.is_empty());
 }
 
-#[tokio::test]
-async fn the_fix_that_closes_most_comes_first() {
-    let test = filled().await;
+async fn the_fix_that_closes_most_comes_first(test: &TestStore) {
+    fill(test).await;
     let scope = test.store.scope(None).await.unwrap();
     let fixes = test.store.top_fixes(&scope, None, 5).await.unwrap();
     assert_eq!(fixes.len(), 1);
@@ -176,9 +170,8 @@ async fn the_fix_that_closes_most_comes_first() {
     assert_eq!((fixes[0].images, fixes[0].fix.closes.total()), (7, 28));
 }
 
-#[tokio::test]
-async fn a_layer_says_what_it_brought_and_who_shares_it() {
-    let test = filled().await;
+async fn a_layer_says_what_it_brought_and_who_shares_it(test: &TestStore) {
+    fill(test).await;
     let scope = test.store.scope(None).await.unwrap();
     let filter = ImageFilter {
         text: Some("web:6".to_owned()),
@@ -209,9 +202,7 @@ fn scan(target: &str, origin: ScanOrigin) -> NewScan {
     }
 }
 
-#[tokio::test]
-async fn who_waits_goes_first_and_nothing_is_queued_twice() {
-    let test = open().await;
+async fn who_waits_goes_first_and_nothing_is_queued_twice(test: &TestStore) {
     let store = &test.store;
     store
         .queue_scan(scan("dir:/", ScanOrigin::Start))
@@ -253,9 +244,7 @@ async fn who_waits_goes_first_and_nothing_is_queued_twice() {
     assert_eq!(changes.items[0].entry.summary, "docker:web: no such image");
 }
 
-#[tokio::test]
-async fn a_finished_scan_belongs_to_its_image() {
-    let test = open().await;
+async fn a_finished_scan_belongs_to_its_image(test: &TestStore) {
     let store = &test.store;
     let (queued, _) = store
         .queue_scan(scan("docker:web:1", ScanOrigin::User))
@@ -280,4 +269,14 @@ async fn a_finished_scan_belongs_to_its_image() {
         .await
         .unwrap();
     assert_eq!(page.items[0].image, Some(outcome.image));
+}
+
+on_each_database! {
+    walking_all_pages_gives_every_row_once_in_every_order,
+    a_cursor_of_another_order_is_refused,
+    images_narrow_by_what_they_hold,
+    the_fix_that_closes_most_comes_first,
+    a_layer_says_what_it_brought_and_who_shares_it,
+    who_waits_goes_first_and_nothing_is_queued_twice,
+    a_finished_scan_belongs_to_its_image,
 }

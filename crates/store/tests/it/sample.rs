@@ -14,26 +14,67 @@ pub(crate) fn time(minute: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + minute * 60).unwrap()
 }
 
-/// A store in a folder that goes with it.
+/// A store that is gone after the test.
 pub(crate) struct TestStore {
     pub(crate) store: Store,
-    _folder: tempfile::TempDir,
+    /// Where it is: a file's path or a server's URL.
+    #[expect(dead_code, reason = "read by the tests of copies")]
+    pub(crate) place: String,
+    _folder: Option<tempfile::TempDir>,
 }
 
-pub(crate) async fn open() -> TestStore {
+pub(crate) async fn on_sqlite() -> TestStore {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("seawall.db"))
-        .await
-        .unwrap();
+    let path = folder.path().join("seawall.db");
+    let store = Store::open(&path).await.unwrap();
+    TestStore {
+        store: furnished(store).await,
+        place: path.display().to_string(),
+        _folder: Some(folder),
+    }
+}
+
+/// `None`, after saying so, where PostgreSQL is not installed.
+pub(crate) async fn on_postgres() -> Option<TestStore> {
+    let place = testkit::postgres::shared()?.create_database().unwrap();
+    let store = Store::connect(&place).await.unwrap();
+    Some(TestStore {
+        store: furnished(store).await,
+        place,
+        _folder: None,
+    })
+}
+
+async fn furnished(store: Store) -> Store {
     store
         .ensure_environment("local", "This machine", false)
         .await
         .unwrap();
-    TestStore {
-        store,
-        _folder: folder,
-    }
+    store
 }
+
+/// Makes two tests of each function: one for each database.
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test]
+            async fn on_sqlite() {
+                let test = crate::sample::on_sqlite().await;
+                super::$name(&test).await;
+                test.store.close().await;
+            }
+
+            #[tokio::test]
+            async fn on_postgresql() {
+                if let Some(test) = crate::sample::on_postgres().await {
+                    super::$name(&test).await;
+                    test.store.close().await;
+                }
+            }
+        }
+    )+};
+}
+pub(crate) use on_each_database;
 
 /// An image named `name` whose content is told by `build`; each finding
 /// is `(vulnerability, package, severity)`.
