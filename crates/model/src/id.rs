@@ -36,13 +36,15 @@ impl Digest {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("invariant: writing to a string cannot fail");
-            text
-        })
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
+    text
 }
 
 impl fmt::Display for Digest {
@@ -189,9 +191,20 @@ mod tests {
             "e3b0c44298fc1c149afbf4c8996fb924"
         );
         assert_ne!(Fingerprint::of(&["ab", "c"]), Fingerprint::of(&["a", "bc"]));
+        let parts = [
+            "vulnerability",
+            "CVE-2021-44228",
+            "registry.example/shop@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            "pkg:maven/org.apache.logging.log4j/log4j-core",
+            "srv/app.jar",
+        ];
         assert_eq!(
-            Fingerprint::of(&["vulnerability", "CVE-2021-44228"]),
-            Fingerprint::of(&["vulnerability", "CVE-2021-44228"])
+            Fingerprint::of(&parts).as_str(),
+            "c467600b3d2e32343f1c3b6c0eb90ddb"
+        );
+        assert_eq!(
+            Fingerprint::of(&parts[..2]).as_str(),
+            "6b68cf0f488f2efaebb59d3517f6b6d0"
         );
     }
 }

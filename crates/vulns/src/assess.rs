@@ -38,15 +38,19 @@ pub fn assess(
     let subject = subject(&target, &sbom);
     let mut vulnerabilities = BTreeSet::new();
     let mut found: Vec<(Finding, usize)> = Vec::with_capacity(hits.len());
-    for hit in &hits {
-        let Some(package) = sbom.packages.get(hit.package) else {
+    // A package's hits come one after the other.
+    for hits in hits.chunk_by(|a, b| a.package == b.package) {
+        let Some(package) = sbom.packages.get(hits[0].package) else {
             continue;
         };
-        let Some(id) = db.id_of(hit.vulnerability) else {
-            continue;
-        };
-        vulnerabilities.insert(hit.vulnerability);
-        found.push((finding(hit, id, package, &subject), hit.package));
+        let purl = package.purl.without_version();
+        for hit in hits {
+            let Some(id) = db.id_of(hit.vulnerability) else {
+                continue;
+            };
+            vulnerabilities.insert(hit.vulnerability);
+            found.push((finding(hit, id, package, &purl, &subject), hit.package));
+        }
     }
     let mut found = one_per_fingerprint(found);
     let ignore = judgements.ignore.as_ref();
@@ -132,15 +136,16 @@ fn repository(reference: &str) -> &str {
     name.get(..end).unwrap_or(name)
 }
 
-fn finding(hit: &Hit<'_>, id: VulnerabilityId, package: &Package, subject: &str) -> Finding {
+/// `purl` is the package's, without its version.
+fn finding(
+    hit: &Hit<'_>,
+    id: VulnerabilityId,
+    package: &Package,
+    purl: &str,
+    subject: &str,
+) -> Finding {
     let kind = FindingKind::Vulnerability;
-    let fingerprint = Fingerprint::of(&[
-        kind.as_str(),
-        id.as_str(),
-        subject,
-        &package.purl.without_version(),
-        &package.path,
-    ]);
+    let fingerprint = Fingerprint::of(&[kind.as_str(), id.as_str(), subject, purl, &package.path]);
     let is_noise = names::is_kernel_build_files(package);
     Finding {
         fingerprint,

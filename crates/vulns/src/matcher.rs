@@ -7,7 +7,7 @@
 
 use std::{borrow::Cow, cmp::Ordering};
 
-use model::{AffectedState, Package, Severity, VersionScheme, Warning};
+use model::{AffectedState, Ecosystem, Package, PackageKind, Severity, VersionScheme, Warning};
 
 use crate::{
     generation::{
@@ -15,7 +15,7 @@ use crate::{
         layout::{Bound, Rule},
     },
     names::{self, Query},
-    version,
+    version::{self, Version},
 };
 
 /// One vulnerability in one package.
@@ -41,36 +41,42 @@ pub(crate) fn find<'g>(
     let mut warnings = Vec::new();
     let mut key = String::new();
     let distribution_speaks = distribution_speaks(generation, packages);
+    let mut home = None;
     for (index, package) in packages.iter().enumerate() {
         if package.owned_by.is_some() && distribution_speaks {
             continue;
         }
-        let Some(ecosystem) = package
-            .ecosystem
-            .clone()
-            .or_else(|| package.kind.registry())
+        // Packages of one ecosystem come one after the other.
+        if home.as_ref().is_none_or(|home: &Home| !home.is_of(package)) {
+            home = Home::of(package);
+        }
+        let Some(Home {
+            canonical, scheme, ..
+        }) = &home
         else {
             continue;
         };
-        let Some(scheme) = ecosystem.version_scheme() else {
+        let Some(scheme) = *scheme else {
             continue;
         };
-        let text = ecosystem.to_string();
-        let canonical = names::ecosystem(&text);
         let start = hits.len();
         // Vulnerabilities on which an overriding query has spoken.
         let mut settled: Vec<u32> = Vec::new();
-        for query in names::queries(package, &canonical) {
+        for query in names::queries(package, canonical) {
             names::key(&query.ecosystem, &query.name, &mut key);
             let rules = generation.rules(&key);
             if rules.is_empty() {
                 continue;
             }
-            if version::compare(scheme, query.version, query.version).is_none() {
+            let Some(version) = Version::parse(scheme, query.version) else {
                 warnings.push(not_a_version(package, &query));
                 break;
-            }
-            let question = Question::new(generation, scheme, query.version, &rules);
+            };
+            let asked = Asked {
+                text: query.version,
+                version,
+            };
+            let question = Question::new(generation, scheme, &asked, &rules);
             question.ask(index, &settled, &mut hits);
             if query.overrides {
                 settled.extend(question.vulnerabilities());
@@ -80,6 +86,31 @@ pub(crate) fn find<'g>(
         merge(&mut hits, start);
     }
     (hits, warnings)
+}
+
+/// Where a package comes from, as advisories spell it.
+struct Home {
+    kind: PackageKind,
+    ecosystem: Option<Ecosystem>,
+    canonical: String,
+    scheme: Option<VersionScheme>,
+}
+
+impl Home {
+    fn of(package: &Package) -> Option<Self> {
+        let own = package.ecosystem.as_ref();
+        let ecosystem = own.cloned().or_else(|| package.kind.registry())?;
+        Some(Self {
+            kind: package.kind,
+            ecosystem: package.ecosystem.clone(),
+            canonical: names::ecosystem(&ecosystem.to_string()).into_owned(),
+            scheme: ecosystem.version_scheme(),
+        })
+    }
+
+    fn is_of(&self, package: &Package) -> bool {
+        self.kind == package.kind && self.ecosystem == package.ecosystem
+    }
 }
 
 /// Whether these advisories cover the distribution at all. Only then may
@@ -140,11 +171,17 @@ fn merge(hits: &mut Vec<Hit<'_>>, start: usize) {
     }
 }
 
+/// A version as it is written, and taken apart.
+struct Asked<'q> {
+    text: &'q str,
+    version: Version<'q>,
+}
+
 /// One version against the rules of one package name.
 struct Question<'g, 'q> {
     generation: &'g Generation,
     scheme: VersionScheme,
-    version: &'q str,
+    asked: &'q Asked<'q>,
     /// Sorted by record.
     rules: &'q [Rule],
     /// Which of them hold for this version.
@@ -155,19 +192,19 @@ impl<'g, 'q> Question<'g, 'q> {
     fn new(
         generation: &'g Generation,
         scheme: VersionScheme,
-        version: &'q str,
+        asked: &'q Asked<'q>,
         rules: &'q [Rule],
     ) -> Self {
         let mut question = Self {
             generation,
             scheme,
-            version,
+            asked,
             rules,
             held: Vec::new(),
         };
         question.held = rules
             .iter()
-            .map(|rule| question.holds(rule, version))
+            .map(|rule| question.holds(rule, asked))
             .collect();
         question
     }
@@ -266,10 +303,17 @@ impl<'g, 'q> Question<'g, 'q> {
         fixes.sort_unstable();
         fixes.dedup();
         fixes.retain(|fix| {
-            let order = version::compare(self.scheme, fix, self.version);
+            let Some(version) = Version::parse(self.scheme, fix) else {
+                return false;
+            };
+            let order = version.compare(self.asked.text);
+            let fix = Asked { text: fix, version };
             let mut rules = group.iter().flat_map(|&(_, record)| self.rules_of(record));
-            order.is_some_and(Ordering::is_gt) && !rules.any(|(rule, _)| self.holds(rule, fix))
+            order.is_some_and(Ordering::is_gt) && !rules.any(|(rule, _)| self.holds(rule, &fix))
         });
+        if fixes.len() < 2 {
+            return;
+        }
         fixes.sort_by(|a, b| {
             version::compare(self.scheme, a, b)
                 .unwrap_or(Ordering::Equal)
@@ -277,16 +321,15 @@ impl<'g, 'q> Question<'g, 'q> {
         });
     }
 
-    /// Whether a rule says that `version` is affected.
-    fn holds(&self, rule: &Rule, version: &str) -> bool {
+    /// Whether a rule says that a version is affected.
+    fn holds(&self, rule: &Rule, asked: &Asked<'_>) -> bool {
         let compare = |bound: u32| {
             let bound = self.generation.string(bound);
-            let is_alike = is_modular(version) == is_modular(bound);
             // Packages of a module are versioned apart from those outside.
-            if self.scheme == VersionScheme::Rpm && !is_alike {
+            if self.scheme == VersionScheme::Rpm && is_modular(asked.text) != is_modular(bound) {
                 return None;
             }
-            version::compare(self.scheme, version, bound)
+            asked.version.compare(bound)
         };
         if rule.flags.bound == Bound::Versions {
             return self
@@ -294,9 +337,8 @@ impl<'g, 'q> Question<'g, 'q> {
                 .list(rule.upper, rule.count)
                 .map(|listed| self.generation.string(listed))
                 .any(|listed| {
-                    listed == version
-                        || version::compare(self.scheme, version, listed)
-                            .is_some_and(Ordering::is_eq)
+                    listed == asked.text
+                        || asked.version.compare(listed).is_some_and(Ordering::is_eq)
                 });
         }
         let is_below = match rule.flags.bound {

@@ -9,8 +9,24 @@ use std::cmp::Ordering;
 
 use super::{by_value, split_run};
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (mut a, mut b) = (Tokens::new(a), Tokens::new(b));
+/// A text that keeps to the grammar.
+#[derive(Debug)]
+pub(super) struct Version<'a>(&'a str);
+
+pub(super) fn parse(text: &str) -> Option<Version<'_>> {
+    let mut tokens = Tokens::new(text);
+    while !tokens.next()?.is_end() {}
+    Some(Version(text))
+}
+
+impl Version<'_> {
+    /// `None` where `other` is no version.
+    pub(super) fn cmp(&self, other: &str) -> Option<Ordering> {
+        by_tokens(Tokens::new(self.0), Tokens::new(other))
+    }
+}
+
+fn by_tokens(mut a: Tokens<'_>, mut b: Tokens<'_>) -> Option<Ordering> {
     let mut order = Ordering::Equal;
     loop {
         // Both are read to their ends, so that what is no version is
@@ -175,6 +191,10 @@ impl<'a> Tokens<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Apk, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

@@ -50,24 +50,28 @@ impl Part<'_> {
     }
 }
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (a, b) = (parse(a)?, parse(b)?);
-    let end = Part::Word(Word::End);
-    let length = a.len().max(b.len());
-    let padded_a = a.iter().copied().chain(std::iter::repeat(end));
-    let padded_b = b.iter().copied().chain(std::iter::repeat(end));
-    let mut orders = padded_a.zip(padded_b).take(length).map(|(a, b)| a.order(b));
-    Some(
+/// One version in its normal form.
+#[derive(Debug)]
+pub(super) struct Version<'a>(Vec<Part<'a>>);
+
+impl Version<'_> {
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+        let (Self(a), Self(b)) = (self, other);
+        let end = Part::Word(Word::End);
+        let length = a.len().max(b.len());
+        let padded_a = a.iter().copied().chain(std::iter::repeat(end));
+        let padded_b = b.iter().copied().chain(std::iter::repeat(end));
+        let mut orders = padded_a.zip(padded_b).take(length).map(|(a, b)| a.order(b));
         orders
             .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal),
-    )
+            .unwrap_or(Ordering::Equal)
+    }
 }
 
 /// Stands for the `x` of a branch such as `1.x-dev`, as in Composer.
 const WILDCARD: &[u8] = b"9999999";
 
-fn parse(text: &str) -> Option<Vec<Part<'_>>> {
+pub(super) fn parse(text: &str) -> Option<Version<'_>> {
     let text = text.trim_ascii();
     if !text
         .bytes()
@@ -88,6 +92,7 @@ fn parse(text: &str) -> Option<Vec<Part<'_>>> {
     classical(bytes)
         .or_else(|| dated(bytes))
         .or_else(|| branch(bytes))
+        .map(Version)
 }
 
 /// One to four numbers, the first of at most five digits.
@@ -222,6 +227,10 @@ fn dev<'a>(rest: &[u8], mut parts: Vec<Part<'a>>) -> Option<Vec<Part<'a>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Composer, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

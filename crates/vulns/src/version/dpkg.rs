@@ -6,26 +6,26 @@
 //! does when reading its own database.
 //! References: Debian Policy 5.6.12; deb-version(7).
 
-use std::{cmp::Ordering, iter};
+use std::cmp::Ordering;
 
 use super::{by_value, split_run};
 
-struct Version<'a> {
+#[derive(Debug)]
+pub(super) struct Version<'a> {
     epoch: &'a [u8],
     upstream: &'a [u8],
     revision: &'a [u8],
 }
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (a, b) = (parse(a)?, parse(b)?);
-    Some(
-        by_value(a.epoch, b.epoch)
-            .then_with(|| by_part(a.upstream, b.upstream))
-            .then_with(|| by_part(a.revision, b.revision)),
-    )
+impl Version<'_> {
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+        by_value(self.epoch, other.epoch)
+            .then_with(|| by_part(self.upstream, other.upstream))
+            .then_with(|| by_part(self.revision, other.revision))
+    }
 }
 
-fn parse(text: &str) -> Option<Version<'_>> {
+pub(super) fn parse(text: &str) -> Option<Version<'_>> {
     let bytes = text.as_bytes();
     if !bytes.iter().all(u8::is_ascii_graphic) {
         return None;
@@ -74,12 +74,11 @@ fn by_part(mut a: &[u8], mut b: &[u8]) -> Ordering {
 }
 
 fn by_words(a: &[u8], b: &[u8]) -> Ordering {
-    let weights = |run| padded(run).take(a.len().max(b.len()));
-    weights(a).cmp(weights(b))
-}
-
-fn padded(run: &[u8]) -> impl Iterator<Item = u16> {
-    run.iter().copied().map(weight).chain(iter::repeat(END))
+    let weight_at = |run: &[u8], index| run.get(index).copied().map_or(END, weight);
+    (0..a.len().max(b.len()))
+        .map(|index| weight_at(a, index).cmp(&weight_at(b, index)))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 const END: u16 = 1;
@@ -97,6 +96,10 @@ fn weight(byte: u8) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Dpkg, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

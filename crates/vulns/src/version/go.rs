@@ -9,27 +9,27 @@
 //! (`go1.21.3-acme`, `go1.20.12b7`) are set aside.
 //! References: golang.org/ref/mod, "Versions"; go.dev/doc/toolchain.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use super::{semver, split_run};
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (spelt_a, spelt_b);
-    let a = match a.strip_prefix("go") {
-        Some(release) => {
-            spelt_a = toolchain(release)?;
-            &spelt_a
-        }
-        None => a,
+/// A version in the spelling of advisories.
+#[derive(Debug)]
+pub(super) struct Version<'a>(Cow<'a, str>);
+
+pub(super) fn parse(text: &str) -> Option<Version<'_>> {
+    let text = match text.strip_prefix("go") {
+        Some(release) => Cow::Owned(toolchain(release)?),
+        None => Cow::Borrowed(text),
     };
-    let b = match b.strip_prefix("go") {
-        Some(release) => {
-            spelt_b = toolchain(release)?;
-            &spelt_b
-        }
-        None => b,
-    };
-    Some(semver::parse(a)?.cmp(&semver::parse(b)?))
+    semver::parse(&text)?;
+    Some(Version(text))
+}
+
+impl Version<'_> {
+    pub(super) fn cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(semver::parse(&self.0)?.cmp(&semver::parse(&other.0)?))
+    }
 }
 
 /// `1.21rc2` as `1.21.0-rc.2`. From 1.21 on the first release is
@@ -66,6 +66,10 @@ fn toolchain(release: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Go, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

@@ -14,8 +14,14 @@ use std::{cmp::Ordering, mem};
 
 use super::by_value;
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    Some(by_items(&parse(a)?, &parse(b)?))
+/// One version without the zeros that mean nothing.
+#[derive(Debug)]
+pub(super) struct Version(Vec<Item>);
+
+impl Version {
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+        by_items(&self.0, &other.0)
+    }
 }
 
 #[derive(Debug)]
@@ -109,11 +115,12 @@ fn by_items(a: &[Item], b: &[Item]) -> Ordering {
     rest.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-fn parse(text: &str) -> Option<Vec<Item>> {
+pub(super) fn parse(text: &str) -> Option<Version> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
-    Some(normalize(split(&text.to_ascii_lowercase().into_bytes())))
+    let lists = split(&text.to_ascii_lowercase().into_bytes());
+    Some(Version(normalize(lists)))
 }
 
 /// The nested lists, outermost first; each is the last item of the one
@@ -218,6 +225,10 @@ fn normalize(lists: Vec<Vec<Item>>) -> Vec<Item> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Maven, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

@@ -31,21 +31,68 @@ pub const MAX_LENGTH: usize = 1024;
 /// Orders `a` and `b` by the rules of `scheme`; `None` when either is
 /// not a version of that scheme.
 pub fn compare(scheme: VersionScheme, a: &str, b: &str) -> Option<Ordering> {
-    if a.len() > MAX_LENGTH || b.len() > MAX_LENGTH {
-        return None;
+    Version::parse(scheme, a)?.compare(b)
+}
+
+/// A version taken apart once, to be compared with many.
+#[derive(Debug)]
+pub(crate) struct Version<'a>(Parts<'a>);
+
+#[derive(Debug)]
+enum Parts<'a> {
+    Dpkg(dpkg::Version<'a>),
+    Rpm(rpm::Version<'a>),
+    Apk(apk::Version<'a>),
+    Semver(semver::Version<'a>),
+    Crates(::semver::Version),
+    Go(go::Version<'a>),
+    Pep440(pep440::Version),
+    Maven(maven::Version),
+    RubyGems(rubygems::Version<'a>),
+    NuGet(nuget::Version<'a>),
+    Composer(composer::Version<'a>),
+}
+
+impl<'a> Version<'a> {
+    /// `None` when `text` is not a version of that scheme.
+    pub(crate) fn parse(scheme: VersionScheme, text: &'a str) -> Option<Self> {
+        if text.len() > MAX_LENGTH {
+            return None;
+        }
+        Some(Self(match scheme {
+            VersionScheme::Dpkg => Parts::Dpkg(dpkg::parse(text)?),
+            VersionScheme::Rpm => Parts::Rpm(rpm::parse(text)?),
+            VersionScheme::Apk => Parts::Apk(apk::parse(text)?),
+            VersionScheme::Semver => Parts::Semver(semver::parse(text)?),
+            VersionScheme::Crates => Parts::Crates(semver::parse_strict(text)?),
+            VersionScheme::Go => Parts::Go(go::parse(text)?),
+            VersionScheme::Pep440 => Parts::Pep440(pep440::parse(text)?),
+            VersionScheme::Maven => Parts::Maven(maven::parse(text)?),
+            VersionScheme::RubyGems => Parts::RubyGems(rubygems::parse(text)?),
+            VersionScheme::NuGet => Parts::NuGet(nuget::parse(text)?),
+            VersionScheme::Composer => Parts::Composer(composer::parse(text)?),
+        }))
     }
-    match scheme {
-        VersionScheme::Dpkg => dpkg::compare(a, b),
-        VersionScheme::Rpm => rpm::compare(a, b),
-        VersionScheme::Apk => apk::compare(a, b),
-        VersionScheme::Semver => semver::compare(a, b),
-        VersionScheme::Crates => semver::compare_strict(a, b),
-        VersionScheme::Go => go::compare(a, b),
-        VersionScheme::Pep440 => pep440::compare(a, b),
-        VersionScheme::Maven => maven::compare(a, b),
-        VersionScheme::RubyGems => rubygems::compare(a, b),
-        VersionScheme::NuGet => nuget::compare(a, b),
-        VersionScheme::Composer => composer::compare(a, b),
+
+    /// Orders this against `other`; `None` when that is not a version of
+    /// the same scheme.
+    pub(crate) fn compare(&self, other: &str) -> Option<Ordering> {
+        if other.len() > MAX_LENGTH {
+            return None;
+        }
+        match &self.0 {
+            Parts::Dpkg(version) => Some(version.cmp(&dpkg::parse(other)?)),
+            Parts::Rpm(version) => Some(version.cmp(&rpm::parse(other)?)),
+            Parts::Apk(version) => version.cmp(other),
+            Parts::Semver(version) => Some(version.cmp(&semver::parse(other)?)),
+            Parts::Crates(version) => Some(version.cmp_precedence(&semver::parse_strict(other)?)),
+            Parts::Go(version) => version.cmp(&go::parse(other)?),
+            Parts::Pep440(version) => Some(version.cmp(&pep440::parse(other)?)),
+            Parts::Maven(version) => Some(version.cmp(&maven::parse(other)?)),
+            Parts::RubyGems(version) => Some(version.cmp(&rubygems::parse(other)?)),
+            Parts::NuGet(version) => Some(version.cmp(&nuget::parse(other)?)),
+            Parts::Composer(version) => Some(version.cmp(&composer::parse(other)?)),
+        }
     }
 }
 
@@ -84,7 +131,7 @@ fn merge<T>(a: Vec<T>, b: Vec<T>, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> 
 
 /// Whether `version` is one by the rules of `scheme`.
 pub fn is_version(scheme: VersionScheme, version: &str) -> bool {
-    compare(scheme, version, version).is_some()
+    Version::parse(scheme, version).is_some()
 }
 
 /// Orders two runs of ASCII digits by value, however long; the empty

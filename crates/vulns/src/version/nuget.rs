@@ -10,22 +10,21 @@ use std::cmp::Ordering;
 
 use super::split_run;
 
-struct Version<'a> {
+#[derive(Debug)]
+pub(super) struct Version<'a> {
     /// Missing numbers are zero: `1.0` is `1.0.0.0`.
     numbers: [i32; 4],
     labels: &'a [u8],
 }
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (a, b) = (parse(a)?, parse(b)?);
-    Some(
-        a.numbers
-            .cmp(&b.numbers)
-            .then_with(|| by_labels(a.labels, b.labels)),
-    )
+impl Version<'_> {
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+        let by_numbers = self.numbers.cmp(&other.numbers);
+        by_numbers.then_with(|| by_labels(self.labels, other.labels))
+    }
 }
 
-fn parse(text: &str) -> Option<Version<'_>> {
+pub(super) fn parse(text: &str) -> Option<Version<'_>> {
     let text = text.trim_ascii().as_bytes();
     let (text, metadata) = split_run(text, |byte| *byte != b'+');
     let (release, labels) = split_run(text, |byte| *byte != b'-');
@@ -96,6 +95,10 @@ fn by_label(a: &[u8], b: &[u8]) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::NuGet, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

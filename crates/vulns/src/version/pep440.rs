@@ -6,19 +6,21 @@
 //! pip since 24.1; numbers beyond 64 bits neither.
 //! References: PEP 440; the packaging guide's "Version specifiers".
 
-use std::{cmp::Ordering, str::FromStr};
+use std::str::FromStr;
 
-use pep440_rs::Version;
+pub(super) use pep440_rs::Version;
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let a = Version::from_str(a).ok()?;
-    let b = Version::from_str(b).ok()?;
-    Some(a.cmp(&b))
+pub(super) fn parse(text: &str) -> Option<Version> {
+    Version::from_str(text).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::cmp::Ordering;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Pep440, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

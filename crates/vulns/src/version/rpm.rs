@@ -12,25 +12,25 @@ use std::cmp::Ordering;
 
 use super::{by_value, split_run};
 
-struct Parts<'a> {
+#[derive(Debug)]
+pub(super) struct Version<'a> {
     epoch: &'a [u8],
-    version: &'a [u8],
+    upstream: &'a [u8],
     release: Option<&'a [u8]>,
 }
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (a, b) = (parse(a)?, parse(b)?);
-    Some(
-        by_value(a.epoch, b.epoch)
-            .then_with(|| by_segments(a.version, b.version))
-            .then_with(|| match (a.release, b.release) {
+impl Version<'_> {
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+        by_value(self.epoch, other.epoch)
+            .then_with(|| by_segments(self.upstream, other.upstream))
+            .then_with(|| match (self.release, other.release) {
                 (Some(a), Some(b)) => by_segments(a, b),
                 (a, b) => a.is_some().cmp(&b.is_some()),
-            }),
-    )
+            })
+    }
 }
 
-fn parse(text: &str) -> Option<Parts<'_>> {
+pub(super) fn parse(text: &str) -> Option<Version<'_>> {
     let bytes = text.as_bytes();
     if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_graphic) {
         return None;
@@ -40,13 +40,13 @@ fn parse(text: &str) -> Option<Parts<'_>> {
         [b':', rest @ ..] => (digits, rest),
         _ => (digits.get(..0)?, bytes),
     };
-    let (version, release) = match rest.iter().rposition(|byte| *byte == b'-') {
+    let (upstream, release) = match rest.iter().rposition(|byte| *byte == b'-') {
         Some(hyphen) => (rest.get(..hyphen)?, rest.get(hyphen + 1..)),
         None => (rest, None),
     };
-    Some(Parts {
+    Some(Version {
         epoch,
-        version,
+        upstream,
         release,
     })
 }
@@ -100,6 +100,10 @@ fn next(bytes: &[u8]) -> (Segment<'_>, &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Rpm, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

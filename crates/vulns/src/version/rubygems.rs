@@ -11,18 +11,23 @@ use std::{cmp::Ordering, iter};
 
 use super::{by_value, split_run};
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let (a, b) = (parse(a)?, parse(b)?);
-    let mut a = segments(a);
-    let mut b = segments(b);
-    loop {
-        let (one, two) = (a.next(), b.next());
-        if one.is_none() && two.is_none() {
-            return Some(Ordering::Equal);
-        }
-        let order = one.unwrap_or(ZERO).cmp(&two.unwrap_or(ZERO));
-        if order.is_ne() {
-            return Some(order);
+/// A text without blanks that keeps to the grammar.
+#[derive(Debug)]
+pub(super) struct Version<'a>(&'a [u8]);
+
+impl Version<'_> {
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+        let mut a = segments(self.0);
+        let mut b = segments(other.0);
+        loop {
+            let (one, two) = (a.next(), b.next());
+            if one.is_none() && two.is_none() {
+                return Ordering::Equal;
+            }
+            let order = one.unwrap_or(ZERO).cmp(&two.unwrap_or(ZERO));
+            if order.is_ne() {
+                return order;
+            }
         }
     }
 }
@@ -54,7 +59,7 @@ impl Segment<'_> {
 
 /// The version without blanks, if it is one: numbers and words between
 /// dots, the first a number; after the first hyphen, hyphens too.
-fn parse(text: &str) -> Option<&[u8]> {
+pub(super) fn parse(text: &str) -> Option<Version<'_>> {
     let text = text.trim_ascii().as_bytes();
     let (release, prerelease) = split_run(text, |byte| *byte != b'-');
     let mut words = release.split(|byte| *byte == b'.');
@@ -69,7 +74,7 @@ fn parse(text: &str) -> Option<&[u8]> {
             !word.is_empty() && word.iter().all(is_letter)
         }),
     };
-    (release_is_fine && prerelease_is_fine).then_some(text)
+    (release_is_fine && prerelease_is_fine).then_some(Version(text))
 }
 
 /// The segments in canonical form: zeros that end the numbers before the
@@ -113,6 +118,10 @@ fn raw(mut rest: &[u8]) -> impl Iterator<Item = Segment<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::RubyGems, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {

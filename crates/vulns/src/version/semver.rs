@@ -21,17 +21,8 @@ pub(super) struct Version<'a> {
     prerelease: &'a [u8],
 }
 
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
-    Some(parse(a)?.cmp(&parse(b)?))
-}
-
-pub(super) fn compare_strict(a: &str, b: &str) -> Option<Ordering> {
-    let (a, b) = (parse_strict(a)?, parse_strict(b)?);
-    Some(a.cmp_precedence(&b))
-}
-
 /// Advisories may say `0.2` where they mean `0.2.0`, as in a manifest.
-fn parse_strict(text: &str) -> Option<semver::Version> {
+pub(super) fn parse_strict(text: &str) -> Option<semver::Version> {
     if text.is_empty()
         || !text
             .bytes()
@@ -133,6 +124,14 @@ fn by_identifier(a: &[u8], b: &[u8]) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compare(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Semver, a, b)
+    }
+
+    fn compare_strict(a: &str, b: &str) -> Option<Ordering> {
+        crate::version::compare(model::VersionScheme::Crates, a, b)
+    }
 
     #[track_caller]
     fn check(a: &str, expected: Ordering, b: &str) {
