@@ -31,6 +31,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whose it is; `None`: everybody's. Listeners hear of environments
+    /// within their reach only.
+    pub fn environment(&self) -> Option<&str> {
+        match self {
+            Self::Scan { scan } => Some(&scan.environment),
+            Self::Image { image } => Some(&image.environment),
+            Self::Findings { environment, .. } | Self::Score { environment } => Some(environment),
+            Self::ImageRemoved { .. } | Self::Database { .. } | Self::Resync => None,
+        }
+    }
+
     /// The server-sent event's `event` field.
     pub fn name(&self) -> &'static str {
         match self {

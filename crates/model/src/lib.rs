@@ -7,6 +7,7 @@
 //! URLs, digests, ecosystems) it parses from strings handed in.
 
 pub mod advisory;
+pub mod audit;
 pub mod cancel;
 pub mod db;
 pub mod ecosystem;
@@ -16,6 +17,7 @@ pub mod id;
 pub mod image;
 pub mod notice;
 pub mod package;
+pub mod permission;
 pub mod purl;
 pub mod sbom;
 pub mod scan;
@@ -32,6 +34,7 @@ pub use id::{Digest, Fingerprint, VulnerabilityId};
 pub use image::{ImageConfig, ImageIdentity, Layer, OperatingSystem, Platform};
 pub use notice::{Notice, NoticeEvent};
 pub use package::{Package, PackageKind, SourcePackage};
+pub use permission::{Permission, Role};
 pub use purl::Purl;
 pub use sbom::Sbom;
 pub use scan::{Report, TargetKind};

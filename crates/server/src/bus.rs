@@ -16,6 +16,8 @@ const REMEMBERED: usize = 1024;
 pub(crate) struct Numbered {
     pub(crate) number: u64,
     pub(crate) name: &'static str,
+    /// Whose it is; `None`: everybody's.
+    pub(crate) environment: Option<std::sync::Arc<str>>,
     pub(crate) data: std::sync::Arc<str>,
 }
 
@@ -61,6 +63,7 @@ impl Bus {
         let numbered = Numbered {
             number: past.last,
             name: event.name(),
+            environment: event.environment().map(Into::into),
             data: data.into(),
         };
         if past.events.len() == REMEMBERED {

@@ -1,5 +1,7 @@
 //! Whose rows a query may see.
 
+use model::permission::Reach;
+
 use crate::{
     Store, StoreError,
     db::{Pool, Sql, sql},
@@ -37,6 +39,29 @@ impl Store {
             None => all(&self.readers).await?,
         };
         Ok(Scope { environments })
+    }
+
+    /// The scope of one environment by name, or of all, within `reach`.
+    /// `None`: the named one does not exist or is out of reach, which
+    /// nobody shall be able to tell apart.
+    pub async fn scope_within(
+        &self,
+        reach: &Reach,
+        environment: Option<&str>,
+    ) -> Result<Option<Scope>, StoreError> {
+        let known = sql("SELECT id, name FROM environment")
+            .fetch_all(&self.readers)
+            .await?;
+        let mut environments = Vec::new();
+        for row in &known {
+            let name = row.text("name")?;
+            let is_asked_for = environment.is_none_or(|asked| asked == name);
+            if is_asked_for && reach.contains(&name) {
+                environments.push(row.int("id")?);
+            }
+        }
+        let is_foreign = environment.is_some() && environments.is_empty();
+        Ok((!is_foreign).then_some(Scope { environments }))
     }
 }
 

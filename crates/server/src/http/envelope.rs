@@ -11,7 +11,10 @@ use axum::{
 };
 use tracing::Instrument as _;
 
-use super::error::{self, Refusal};
+use super::{
+    access::Origin,
+    error::{self, Refusal},
+};
 use crate::{app::App, metrics};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,7 +38,11 @@ const HEADERS: [(HeaderName, &str); 5] = [
     ),
 ];
 
-pub(crate) async fn wrap(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn wrap(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = uuid::Uuid::now_v7().to_string();
     let path = request.uri().path().to_owned();
     let span = tracing::info_span!(
@@ -44,6 +51,10 @@ pub(crate) async fn wrap(State(app): State<Arc<App>>, request: Request, next: Ne
         request.method = %request.method(),
         request.path = %path
     );
+    request.extensions_mut().insert(Origin {
+        address: None,
+        request: id.clone(),
+    });
     let mut response = next.run(request).instrument(span).await;
 
     metrics::count(&app.metrics.requests);

@@ -1,25 +1,41 @@
 //! Environments, and the demonstration one.
 
-use api::{Environment, environment::DemoStarted};
+use api::{Environment, SeverityCounts, environment::DemoStarted};
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{Shared, error::ApiError, severity};
+use super::{Shared, access::Access, error::ApiError, severity};
+use model::Permission;
+
 use crate::{app::DEMO, demo};
 
-/// All environments.
+/// The environments within reach. Counts are zero where findings may not
+/// be seen.
 #[utoipa::path(get, path = "/environments", tag = "environments",
     responses((status = 200, body = Vec<Environment>)))]
-pub(crate) async fn list(State(app): Shared) -> Result<Json<Vec<Environment>>, ApiError> {
+pub(crate) async fn list(
+    State(app): Shared,
+    access: Access,
+) -> Result<Json<Vec<Environment>>, ApiError> {
     let environments = app.store.environments().await?;
+    let reach = access.reach();
     Ok(Json(
         environments
             .into_iter()
-            .map(|environment| Environment {
-                id: environment.name,
-                name: environment.title,
-                demo: environment.demo,
-                images: environment.images,
-                counts: severity::counts(environment.counts),
+            .filter(|environment| reach.contains(&environment.name))
+            .map(|environment| {
+                let visible = access.actor.rights.may(Permission::View, &environment.name);
+                let (images, counts) = if visible {
+                    (environment.images, severity::counts(environment.counts))
+                } else {
+                    (0, SeverityCounts::default())
+                };
+                Environment {
+                    id: environment.name,
+                    name: environment.title,
+                    demo: environment.demo,
+                    images,
+                    counts,
+                }
             })
             .collect(),
     ))

@@ -11,10 +11,11 @@ use axum::{
         sse::{self, KeepAlive, Sse},
     },
 };
+use model::permission::Reach;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
-use super::Shared;
+use super::{Shared, access::Access};
 use crate::{
     app::App,
     bus::{Numbered, Subscription},
@@ -34,21 +35,27 @@ const ON_THE_WAY: usize = 64;
 #[utoipa::path(get, path = "/events", tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "the last id seen")),
     responses((status = 200, body = Event, content_type = "text/event-stream")))]
-pub(crate) async fn stream(State(app): Shared, headers: HeaderMap) -> Response {
+pub(crate) async fn stream(State(app): Shared, access: Access, headers: HeaderMap) -> Response {
     let last_seen = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok());
     let subscription = app.bus.subscribe(last_seen);
     let (out, events) = mpsc::channel(ON_THE_WAY);
     let tasks = app.tasks.clone();
-    tasks.spawn(async move { forward(&app, subscription, out).await });
+    tasks.spawn(async move { forward(&app, &access.reach(), subscription, out).await });
     let events = ReceiverStream::new(events).map(Ok::<_, Infallible>);
     Sse::new(events)
         .keep_alive(KeepAlive::new().interval(HEARTBEAT))
         .into_response()
 }
 
-async fn forward(app: &App, subscription: Subscription, out: mpsc::Sender<sse::Event>) {
+/// Hands on what is within `reach`.
+async fn forward(
+    app: &App,
+    reach: &Reach,
+    subscription: Subscription,
+    out: mpsc::Sender<sse::Event>,
+) {
     use tokio::sync::broadcast::error::RecvError;
 
     let Subscription {
@@ -58,7 +65,7 @@ async fn forward(app: &App, subscription: Subscription, out: mpsc::Sender<sse::E
     } = subscription;
     match missed {
         Some(missed) => {
-            for event in &missed {
+            for event in missed.iter().filter(|event| concerns(reach, event)) {
                 if out.send(write(app, event)).await.is_err() {
                     return;
                 }
@@ -77,6 +84,7 @@ async fn forward(app: &App, subscription: Subscription, out: mpsc::Sender<sse::E
             received = live.recv() => received,
         };
         let event = match received {
+            Ok(event) if !concerns(reach, &event) => continue,
             Ok(event) => write(app, &event),
             // Everything still waiting is covered by reading all again.
             Err(RecvError::Lagged(_)) => {
@@ -89,6 +97,13 @@ async fn forward(app: &App, subscription: Subscription, out: mpsc::Sender<sse::E
             return;
         }
     }
+}
+
+fn concerns(reach: &Reach, event: &Numbered) -> bool {
+    event
+        .environment
+        .as_deref()
+        .is_none_or(|environment| reach.contains(environment))
 }
 
 fn write(app: &App, event: &Numbered) -> sse::Event {

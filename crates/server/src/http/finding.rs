@@ -10,6 +10,7 @@ use store::FindingFilter;
 
 use super::{
     Shared,
+    access::Access,
     error::ApiError,
     image,
     query::{self, Query},
@@ -75,12 +76,17 @@ pub(crate) fn wire(finding: store::Finding) -> Finding {
     responses((status = 200, body = Page<Finding>)))]
 pub(crate) async fn list(
     State(app): Shared,
+    access: Access,
     Query(query): Query<FindingQuery>,
 ) -> Result<Json<Page<Finding>>, ApiError> {
-    page(&app, query).await
+    page(&app, &access, query).await
 }
 
-pub(crate) async fn page(app: &App, query: FindingQuery) -> Result<Json<Page<Finding>>, ApiError> {
+pub(crate) async fn page(
+    app: &App,
+    access: &Access,
+    query: FindingQuery,
+) -> Result<Json<Page<Finding>>, ApiError> {
     let request = query::page(query.cursor, query.limit)?;
     let filter = FindingFilter {
         image: query.image,
@@ -111,7 +117,7 @@ pub(crate) async fn page(app: &App, query: FindingQuery) -> Result<Json<Page<Fin
         FindingSort::Epss => store::FindingSort::Epss,
         FindingSort::Package => store::FindingSort::Package,
     };
-    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let scope = access.scope(app, query.environment.as_deref()).await?;
     let page = app.store.findings(&scope, &filter, sort, &request).await?;
     Ok(Json(query::wire(page, wire)))
 }
@@ -121,9 +127,10 @@ pub(crate) async fn page(app: &App, query: FindingQuery) -> Result<Json<Page<Fin
     responses((status = 200, body = Facets)))]
 pub(crate) async fn facets(
     State(app): Shared,
+    access: Access,
     Query(query): Query<OverviewQuery>,
 ) -> Result<Json<Facets>, ApiError> {
-    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
     let totals = app.store.totals(&scope).await?;
     Ok(Json(Facets {
         facets: vec![

@@ -82,15 +82,15 @@ fn is_same_origin(uri: &Uri, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Refuses whoever is not signed in.
-pub(crate) async fn signed_in(
+/// Refuses whoever is not known, and tells the handlers who asks.
+pub(crate) async fn known(
     State(app): State<Arc<App>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     match session::recognise(&app, request.headers()).await {
-        Ok(Some(signed_in)) => {
-            request.extensions_mut().insert(signed_in);
+        Ok(Some(actor)) => {
+            request.extensions_mut().insert(Arc::new(actor));
             next.run(request).await
         }
         Ok(None) => ApiError::not_signed_in().into_response(),

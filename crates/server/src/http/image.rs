@@ -18,6 +18,7 @@ use store::{FindingColumn, ImageColumn, ImageFilter, ImageKey, PackageFilter, Sc
 
 use super::{
     Shared,
+    access::Access,
     error::ApiError,
     finding, overview,
     query::{self, Query},
@@ -70,10 +71,6 @@ pub(crate) fn wire(image: store::Image) -> Image {
     }
 }
 
-pub(super) async fn everywhere(app: &App) -> Result<Scope, ApiError> {
-    Ok(app.store.scope(None).await?)
-}
-
 async fn find(app: &App, scope: &Scope, id: &str) -> Result<store::Image, ApiError> {
     app.store
         .image(scope, id)
@@ -86,6 +83,7 @@ async fn find(app: &App, scope: &Scope, id: &str) -> Result<store::Image, ApiErr
     responses((status = 200, body = Page<Image>)))]
 pub(crate) async fn list(
     State(app): Shared,
+    access: Access,
     Query(query): Query<ImageQuery>,
 ) -> Result<Json<Page<Image>>, ApiError> {
     let request = query::page(query.cursor, query.limit)?;
@@ -114,7 +112,7 @@ pub(crate) async fn list(
         ImageSort::Oldest => store::ImageSort::Oldest,
         ImageSort::Packages => store::ImageSort::Packages,
     };
-    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
     let page = app.store.images(&scope, &filter, sort, &request).await?;
     Ok(Json(query::wire(page, wire)))
 }
@@ -124,9 +122,10 @@ pub(crate) async fn list(
     responses((status = 200, body = Facets)))]
 pub(crate) async fn facets(
     State(app): Shared,
+    access: Access,
     Query(query): Query<OverviewQuery>,
 ) -> Result<Json<Facets>, ApiError> {
-    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
     let kinds = app.store.image_tallies(&scope, ImageColumn::Kind).await?;
     let environments = app
         .store
@@ -150,9 +149,10 @@ pub(crate) async fn facets(
     responses((status = 200, body = ImageDetail)))]
 pub(crate) async fn read(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<Json<ImageDetail>, ApiError> {
-    let scope = everywhere(&app).await?;
+    let scope = access.scope(&app, None).await?;
     let image = find(&app, &scope, &id).await?;
     let document = app
         .store
@@ -176,9 +176,10 @@ pub(crate) async fn read(
     responses((status = 204, description = "forgotten")))]
 pub(crate) async fn delete(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    let scope = everywhere(&app).await?;
+    let scope = access.scope(&app, None).await?;
     app.store
         .delete_image(&scope, &id, app.clock.now())
         .await?
@@ -193,17 +194,18 @@ pub(crate) async fn delete(
     responses((status = 200, body = Page<Finding>)))]
 pub(crate) async fn findings(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
     Query(query): Query<FindingQuery>,
 ) -> Result<Json<Page<Finding>>, ApiError> {
-    let scope = everywhere(&app).await?;
+    let scope = access.scope(&app, None).await?;
     find(&app, &scope, &id).await?;
     let query = FindingQuery {
         environment: None,
         image: Some(id),
         ..query
     };
-    finding::page(&app, query).await
+    finding::page(&app, &access, query).await
 }
 
 /// What an image's findings can be narrowed to.
@@ -212,9 +214,10 @@ pub(crate) async fn findings(
     responses((status = 200, body = Facets)))]
 pub(crate) async fn finding_facets(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<Json<Facets>, ApiError> {
-    let scope = everywhere(&app).await?;
+    let scope = access.scope(&app, None).await?;
     let image = find(&app, &scope, &id).await?;
     let mut facets = Vec::new();
     for (field, column) in [
@@ -237,11 +240,12 @@ pub(crate) async fn finding_facets(
     responses((status = 200, body = Page<Package>)))]
 pub(crate) async fn packages(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
     Query(query): Query<ImagePackageQuery>,
 ) -> Result<Json<Page<Package>>, ApiError> {
     let request = query::page(query.cursor, query.limit)?;
-    let scope = everywhere(&app).await?;
+    let scope = access.scope(&app, None).await?;
     find(&app, &scope, &id).await?;
     let filter = PackageFilter {
         text: query::text(query.q),
@@ -278,9 +282,10 @@ fn package(package: store::InstalledPackage) -> Package {
     responses((status = 200, body = Layers)))]
 pub(crate) async fn layers(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<Json<Layers>, ApiError> {
-    let scope = everywhere(&app).await?;
+    let scope = access.scope(&app, None).await?;
     let (layers, unlayered) = app
         .store
         .layers(&scope, &id)
@@ -318,11 +323,12 @@ fn totals(totals: store::LayerTotals) -> LayerTotals {
     responses((status = 200, body = Page<Scan>)))]
 pub(crate) async fn scans(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
     Query(query): Query<ScanQuery>,
 ) -> Result<Json<Page<Scan>>, ApiError> {
     let request = query::page(query.cursor, query.limit)?;
-    let scope = everywhere(&app).await?;
+    let scope = access.scope(&app, None).await?;
     find(&app, &scope, &id).await?;
     let filter = ScanFilter {
         states: scan::states(query.state.as_deref())?,
@@ -339,10 +345,11 @@ pub(crate) async fn scans(
         content((String = "application/json"), (String = "text/csv")))))]
 pub(crate) async fn report(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
     Query(query): Query<ReportQuery>,
 ) -> Result<Response, ApiError> {
-    let scope = everywhere(&app).await?;
+    let scope = access.scope(&app, None).await?;
     let image = find(&app, &scope, &id).await?;
     let stored = app
         .store

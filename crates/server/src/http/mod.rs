@@ -13,6 +13,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use model::Permission::{Administer, Configure, Metrics, Scan, View};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -22,8 +23,10 @@ use utoipa::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use self::access::{needs, needs_everywhere, nobody, signed_in};
 use crate::app::App;
 
+pub(crate) mod access;
 pub(crate) mod dashboard;
 pub(crate) mod database;
 pub(crate) mod envelope;
@@ -86,41 +89,48 @@ impl Modify for Contract {
     }
 }
 
-/// What anybody may ask. Everything else needs a session.
+/// What anybody may ask. Everything else needs somebody.
 fn open_operations() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(session::sign_in))
+    OpenApiRouter::new().routes(nobody(routes!(session::sign_in)))
 }
 
+/// Every other operation, with what it needs of whoever asks.
 fn operations() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
-        .routes(routes!(session::read, session::sign_out))
-        .routes(routes!(overview::read))
-        .routes(routes!(overview::changes))
-        .routes(routes!(image::list))
-        .routes(routes!(image::facets))
-        .routes(routes!(image::read, image::delete))
-        .routes(routes!(image::findings))
-        .routes(routes!(image::finding_facets))
-        .routes(routes!(image::packages))
-        .routes(routes!(image::layers))
-        .routes(routes!(image::scans))
-        .routes(routes!(image::report))
-        .routes(routes!(finding::list))
-        .routes(routes!(finding::facets))
-        .routes(routes!(vulnerability::list))
-        .routes(routes!(vulnerability::facets))
-        .routes(routes!(vulnerability::read))
-        .routes(routes!(scan::list, scan::create))
-        .routes(routes!(scan::read, scan::cancel))
-        .routes(routes!(event::stream))
-        .routes(routes!(database::read))
-        .routes(routes!(database::update))
-        .routes(routes!(environment::list))
-        .routes(routes!(environment::add_demo, environment::remove_demo))
-        .routes(routes!(search::search))
+        .routes(signed_in(routes!(session::read, session::sign_out)))
+        .routes(needs(View, routes!(overview::read)))
+        .routes(needs(View, routes!(overview::changes)))
+        .routes(needs(View, routes!(image::list)))
+        .routes(needs(View, routes!(image::facets)))
+        .routes(needs(View, routes!(image::read)))
+        .routes(needs(Scan, routes!(image::delete)))
+        .routes(needs(View, routes!(image::findings)))
+        .routes(needs(View, routes!(image::finding_facets)))
+        .routes(needs(View, routes!(image::packages)))
+        .routes(needs(View, routes!(image::layers)))
+        .routes(needs(View, routes!(image::scans)))
+        .routes(needs(View, routes!(image::report)))
+        .routes(needs(View, routes!(finding::list)))
+        .routes(needs(View, routes!(finding::facets)))
+        .routes(needs(View, routes!(vulnerability::list)))
+        .routes(needs(View, routes!(vulnerability::facets)))
+        .routes(needs(View, routes!(vulnerability::read)))
+        .routes(needs(View, routes!(scan::list)))
+        .routes(needs(Scan, routes!(scan::create)))
+        .routes(needs(View, routes!(scan::read)))
+        .routes(needs(Scan, routes!(scan::cancel)))
+        .routes(needs(View, routes!(event::stream)))
+        .routes(needs(View, routes!(database::read)))
+        .routes(needs_everywhere(Configure, routes!(database::update)))
+        .routes(signed_in(routes!(environment::list)))
+        .routes(needs_everywhere(
+            Administer,
+            routes!(environment::add_demo, environment::remove_demo),
+        ))
+        .routes(needs(View, routes!(search::search)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Its body is a file, bounded by the handler as it streams.
-        .routes(routes!(database::import))
+        .routes(needs_everywhere(Configure, routes!(database::import)))
 }
 
 /// `get_images_id_findings`: unique because method and path are.
@@ -153,7 +163,9 @@ pub fn openapi() -> String {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in [
             ("get", &mut item.get),
+            ("put", &mut item.put),
             ("post", &mut item.post),
+            ("patch", &mut item.patch),
             ("delete", &mut item.delete),
         ] {
             let Some(operation) = operation else { continue };
@@ -174,12 +186,14 @@ pub fn openapi() -> String {
 pub(crate) fn router(app: Arc<App>) -> Router {
     let (guarded, _) = operations().split_for_parts();
     let (open, _) = open_operations().split_for_parts();
-    let signed_in = from_fn_with_state(Arc::clone(&app), guard::signed_in);
+    let metrics =
+        from_fn(|request, next| access::enforce(access::Need::Everywhere(Metrics), request, next));
+    let known = from_fn_with_state(Arc::clone(&app), guard::known);
     let guarded = Router::new()
         .nest(API_PREFIX, guarded)
         .route("/api/v1/openapi.json", get(contract))
-        .route("/metrics", get(health::metrics))
-        .route_layer(signed_in);
+        .route("/metrics", get(health::metrics).route_layer(metrics))
+        .route_layer(known);
     let open = Router::new()
         .nest(API_PREFIX, open.layer(DefaultBodyLimit::max(MAX_BODY)))
         .route("/health", get(health::health))

@@ -10,6 +10,7 @@ use store::{ImageFilter, ImageSort, PageRequest, VulnerabilityFilter, Vulnerabil
 
 use super::{
     Shared,
+    access::Access,
     error::ApiError,
     image,
     query::{self, Query},
@@ -27,9 +28,10 @@ const NAMED_GAPS: u32 = 5;
     responses((status = 200, body = Overview)))]
 pub(crate) async fn read(
     State(app): Shared,
+    access: Access,
     Query(query): Query<OverviewQuery>,
 ) -> Result<Json<Overview>, ApiError> {
-    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
     let short = PageRequest::first(SHORT);
     let totals = app.store.totals(&scope).await?;
     let active = scan::active(&app, &scope).await?;
@@ -190,10 +192,11 @@ pub(crate) fn top_fix(top: store::TopFix) -> TopFix {
     responses((status = 200, body = Page<Change>)))]
 pub(crate) async fn changes(
     State(app): Shared,
+    access: Access,
     Query(query): Query<ChangeQuery>,
 ) -> Result<Json<Page<Change>>, ApiError> {
     let request = query::page(query.cursor, query.limit)?;
-    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
     let page = app.store.changes(&scope, &request).await?;
     Ok(Json(query::wire(page, change)))
 }

@@ -15,6 +15,7 @@ use store::{PageRequest, ScanEnd, ScanFilter, ScanOrigin, Scope};
 
 use super::{
     Shared,
+    access::Access,
     error::ApiError,
     image,
     query::{self, Body, Query},
@@ -97,6 +98,7 @@ pub(crate) async fn active(app: &App, scope: &Scope) -> Result<store::Page<store
     responses((status = 200, body = Page<Scan>)))]
 pub(crate) async fn list(
     State(app): Shared,
+    access: Access,
     Query(query): Query<ScanQuery>,
 ) -> Result<Json<Page<Scan>>, ApiError> {
     let request = query::page(query.cursor, query.limit)?;
@@ -104,7 +106,7 @@ pub(crate) async fn list(
         states: states(query.state.as_deref())?,
         image: None,
     };
-    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
     let page = app.store.scans(&scope, &filter, &request).await?;
     Ok(Json(query::wire(page, |scan| wire(&app, scan))))
 }
@@ -115,8 +117,10 @@ pub(crate) async fn list(
     responses((status = 202, body = Scan, description = "queued")))]
 pub(crate) async fn create(
     State(app): Shared,
+    access: Access,
     Body(body): Body<NewScan>,
 ) -> Result<(StatusCode, Json<Scan>), ApiError> {
+    access.require_in(LOCAL)?;
     let text = body.target.trim();
     if text.is_empty() || text.len() > MAX_TARGET {
         return Err(ApiError::invalid(
@@ -149,8 +153,8 @@ pub(crate) async fn create(
     Ok((StatusCode::ACCEPTED, Json(wire(&app, scan))))
 }
 
-async fn find(app: &App, id: &str) -> Result<store::Scan, ApiError> {
-    let scope = image::everywhere(app).await?;
+async fn find(app: &App, access: &Access, id: &str) -> Result<store::Scan, ApiError> {
+    let scope = access.scope(app, None).await?;
     app.store
         .scan(&scope, id)
         .await?
@@ -163,9 +167,10 @@ async fn find(app: &App, id: &str) -> Result<store::Scan, ApiError> {
     responses((status = 200, body = Scan)))]
 pub(crate) async fn read(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<Json<Scan>, ApiError> {
-    let scan = find(&app, &id).await?;
+    let scan = find(&app, &access, &id).await?;
     Ok(Json(wire(&app, scan)))
 }
 
@@ -176,9 +181,10 @@ pub(crate) async fn read(
         (status = 409, description = "it has already ended")))]
 pub(crate) async fn cancel(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Scan>), ApiError> {
-    let scan = find(&app, &id).await?;
+    let scan = find(&app, &access, &id).await?;
     match scan.state {
         // A running scan's worker writes down the end when it gets there.
         store::ScanState::Running if app.queue.cancel(&id) => {}
@@ -192,6 +198,6 @@ pub(crate) async fn cancel(
             ));
         }
     }
-    let scan = find(&app, &id).await?;
+    let scan = find(&app, &access, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(wire(&app, scan))))
 }

@@ -4,7 +4,7 @@ use api::{SearchResults, package::PackageUse, search::SearchQuery};
 use axum::{Json, extract::State};
 use store::{ImageFilter, ImageSort, PageRequest, VulnerabilityFilter, VulnerabilitySort};
 
-use super::{Shared, error::ApiError, image, query::Query, vulnerability};
+use super::{Shared, access::Access, error::ApiError, image, query::Query, vulnerability};
 
 const MAX_LIMIT: u32 = 50;
 const DEFAULT_LIMIT: u32 = 8;
@@ -14,6 +14,7 @@ const DEFAULT_LIMIT: u32 = 8;
     responses((status = 200, body = SearchResults)))]
 pub(crate) async fn search(
     State(app): Shared,
+    access: Access,
     Query(query): Query<SearchQuery>,
 ) -> Result<Json<SearchResults>, ApiError> {
     let text = query.q.trim();
@@ -27,7 +28,7 @@ pub(crate) async fn search(
             format!("expected 1 to {MAX_LIMIT}"),
         ));
     }
-    let scope = app.store.scope(query.environment.as_deref()).await?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
     let page = PageRequest::first(limit);
     let images = ImageFilter {
         text: Some(text.to_owned()),

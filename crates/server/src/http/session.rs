@@ -11,7 +11,12 @@ use axum::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Shared, error::ApiError, query::Body};
+use super::{
+    Shared,
+    access::{Access, Actor, CurrentSession},
+    error::ApiError,
+    query::Body,
+};
 use crate::{app::App, secret};
 
 pub(crate) const COOKIE: &str = "seawall_session";
@@ -42,12 +47,6 @@ impl Attempts {
     }
 }
 
-/// Who is asking: put into the request by the guard.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SignedIn {
-    pub(crate) expires: Timestamp,
-}
-
 /// The session cookie's value.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     headers
@@ -60,10 +59,7 @@ pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether these headers carry a session that still runs.
-pub(crate) async fn recognise(
-    app: &App,
-    headers: &HeaderMap,
-) -> Result<Option<SignedIn>, ApiError> {
+pub(crate) async fn recognise(app: &App, headers: &HeaderMap) -> Result<Option<Actor>, ApiError> {
     let Some(token) = cookie(headers) else {
         return Ok(None);
     };
@@ -71,7 +67,12 @@ pub(crate) async fn recognise(
         .store
         .session_expiry(&secret::hash(token), app.clock.now())
         .await?;
-    Ok(expires.map(|expires| SignedIn { expires }))
+    Ok(expires.map(|expires| {
+        Actor::owner(CurrentSession {
+            id: String::new(),
+            expires,
+        })
+    }))
 }
 
 async fn describe(app: &App, expires: Timestamp) -> Result<Session, ApiError> {
@@ -91,11 +92,8 @@ async fn describe(app: &App, expires: Timestamp) -> Result<Session, ApiError> {
 /// The current session.
 #[utoipa::path(get, path = "/session", tag = "session",
     responses((status = 200, body = Session)))]
-pub(crate) async fn read(
-    State(app): Shared,
-    axum::Extension(signed_in): axum::Extension<SignedIn>,
-) -> Result<Json<Session>, ApiError> {
-    Ok(Json(describe(&app, signed_in.expires).await?))
+pub(crate) async fn read(State(app): Shared, access: Access) -> Result<Json<Session>, ApiError> {
+    Ok(Json(describe(&app, access.session()?.expires).await?))
 }
 
 /// Sign in: exchange a one-time link's token for a session cookie.
@@ -117,7 +115,13 @@ pub(crate) async fn sign_in(
     let session = secret::Token::new().map_err(|error| ApiError::internal(&error))?;
     let lifetime = app.config.session.lifetime.0;
     let expires = now + lifetime;
-    let link = secret::hash(body.token.trim());
+    let Some(token) = body.token else {
+        return Err(ApiError::invalid(
+            "/token",
+            "expected a sign-in link's token",
+        ));
+    };
+    let link = secret::hash(token.trim());
     let exchanged = app
         .store
         .exchange_link(link, session.hash(), now, expires)

@@ -35,6 +35,25 @@ async fn status(person: &Person, method: &Method, path: &str) -> StatusCode {
         .status()
 }
 
+/// Reaching a handler without saying what it needs would be an accident.
+#[test]
+fn every_operation_declares_what_it_needs() {
+    let contract: Value = serde_json::from_str(api::OPENAPI_JSON).unwrap();
+    let mut silent = Vec::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if !operation["x-needs"].is_string() {
+                silent.push(format!("{method} {path}"));
+            }
+        }
+    }
+    assert!(
+        silent.is_empty(),
+        "declare what these need beside their routes in server::http (`needs(View, routes!(…))`): \
+         {silent:?}"
+    );
+}
+
 #[tokio::test]
 async fn nobody_gets_past_the_door_but_where_the_golden_file_says() {
     let server = start().await;
