@@ -11,6 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("fetch", &["model"]),
     ("scan", &["model", "fetch"]),
     ("vulns", &["model", "fetch"]),
+    ("policy", &["model"]),
     ("report", &["model"]),
     ("store", &["model"]),
     ("api", &["model"]),
@@ -18,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "model", "fetch", "scan", "vulns", "report", "store", "api", "export",
+            "model", "fetch", "scan", "vulns", "policy", "report", "store", "api", "export",
         ],
     ),
     (

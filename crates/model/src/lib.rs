@@ -22,6 +22,7 @@ pub mod purl;
 pub mod query;
 pub mod sbom;
 pub mod scan;
+pub mod score;
 pub mod severity;
 pub mod time;
 pub mod vulnerability;

@@ -1,0 +1,30 @@
+//! Does this object comply? Recommendations as content, and the checks
+//! that judge an asset by them.
+//!
+//! Facts in, verdicts out: this room does not know where facts come
+//! from, does no input or output but reading what is embedded, and asks
+//! no clock. What a recommendation says is one file in
+//! `content/recommendations`; how it judges is one function here, named
+//! by the same id. Whatever a fact leaves open is judged "not
+//! applicable", never healthy.
+
+pub mod attack;
+mod check;
+pub mod facts;
+mod recommendation;
+pub mod standard;
+pub mod system;
+mod upgrade;
+mod verdict;
+
+pub use facts::{AdvisoryFacts, ContainerFacts, Facts, ImageFacts, MachineFacts};
+pub use recommendation::{AssetSort, Effort, Recommendation, recommendation, recommendations};
+pub use verdict::{Fault, Step, Verdict};
+
+/// Judges `facts` by the recommendation `rule`, as of `now`.
+///
+/// A recommendation that is not for this sort of asset, or is not known,
+/// does not apply.
+pub fn judge(rule: &str, facts: &Facts, now: jiff::Timestamp) -> Verdict {
+    check::judge(rule, facts, now)
+}
