@@ -1,3 +1,54 @@
+CREATE TABLE action (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    actor TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    what TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    changed BIGINT NOT NULL,
+    undo_until BIGINT NOT NULL,
+    undone BIGINT
+);
+CREATE TABLE action_finding (
+    action_id BIGINT NOT NULL REFERENCES action (id) ON DELETE CASCADE,
+    finding_id BIGINT NOT NULL,
+    before TEXT NOT NULL,
+    PRIMARY KEY (action_id, finding_id)
+);
+CREATE TABLE asset (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    parent_id BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    name TEXT NOT NULL,
+    cluster TEXT,
+    namespace TEXT,
+    workload TEXT,
+    labels TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    image_id BIGINT,
+    started BIGINT,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    gone BIGINT,
+    own_critical BIGINT NOT NULL DEFAULT 0,
+    own_high BIGINT NOT NULL DEFAULT 0,
+    own_medium BIGINT NOT NULL DEFAULT 0,
+    own_low BIGINT NOT NULL DEFAULT 0,
+    own_info BIGINT NOT NULL DEFAULT 0,
+    own_unknown BIGINT NOT NULL DEFAULT 0,
+    critical BIGINT NOT NULL DEFAULT 0,
+    high BIGINT NOT NULL DEFAULT 0,
+    medium BIGINT NOT NULL DEFAULT 0,
+    low BIGINT NOT NULL DEFAULT 0,
+    info BIGINT NOT NULL DEFAULT 0,
+    unknown BIGINT NOT NULL DEFAULT 0,
+    UNIQUE (environment_id, kind, parent_id, identity)
+);
+CREATE INDEX asset_by_image ON asset (image_id) WHERE image_id IS NOT NULL;
+CREATE INDEX asset_by_parent ON asset (parent_id, kind);
 CREATE TABLE change (
     id INTEGER PRIMARY KEY,
     time BIGINT NOT NULL,
@@ -14,32 +65,87 @@ CREATE TABLE environment (
     title TEXT NOT NULL,
     demo BIGINT NOT NULL
 );
+CREATE TABLE exemption (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    environment_id BIGINT REFERENCES environment (id) ON DELETE CASCADE,
+    scope TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    note TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    expires BIGINT,
+    state BIGINT NOT NULL,
+    ended BIGINT,
+    ended_by TEXT,
+    findings BIGINT NOT NULL
+);
 CREATE TABLE finding (
     id INTEGER PRIMARY KEY,
-    image_id BIGINT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
     environment_id BIGINT NOT NULL,
+    asset_id BIGINT NOT NULL REFERENCES asset (id) ON DELETE CASCADE,
+    image_id BIGINT,
+    kind BIGINT NOT NULL,
+    rule_id BIGINT NOT NULL,
+    package_id BIGINT,
     fingerprint TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    vulnerability_id BIGINT NOT NULL,
-    package_id BIGINT NOT NULL,
     severity BIGINT NOT NULL,
     rank BIGINT NOT NULL,
     state BIGINT NOT NULL,
     suppressed BIGINT NOT NULL,
     suppression TEXT,
-    fix_state TEXT NOT NULL,
-    fix_versions TEXT NOT NULL,
+    fix_state TEXT,
+    fix_versions TEXT,
     fixable BIGINT NOT NULL,
-    advisories TEXT NOT NULL,
-    path TEXT NOT NULL,
+    advisories TEXT,
+    path TEXT,
     layer BIGINT,
+    summary TEXT,
+    occurrences BIGINT NOT NULL,
     first_seen BIGINT NOT NULL,
     last_seen BIGINT,
     resolved BIGINT,
-    UNIQUE (image_id, fingerprint)
+    progress BIGINT NOT NULL,
+    assignee TEXT,
+    due TEXT,
+    comments BIGINT NOT NULL,
+    reason TEXT,
+    note TEXT,
+    decided_by TEXT,
+    decided BIGINT,
+    exemption_id BIGINT,
+    action_id BIGINT,
+    UNIQUE (asset_id, fingerprint)
 );
-CREATE INDEX finding_by_vulnerability ON finding (vulnerability_id, image_id);
-CREATE INDEX finding_queue ON finding (rank, id) WHERE state = 0 AND suppressed = 0;
+CREATE INDEX finding_by_rule ON finding (rule_id, asset_id, state, suppressed);
+CREATE TABLE finding_count (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    kind BIGINT NOT NULL,
+    severity BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    suppressed BIGINT NOT NULL,
+    fixable BIGINT NOT NULL,
+    kev BIGINT NOT NULL,
+    findings BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, kind, severity, state, suppressed, fixable, kev)
+);
+CREATE TABLE finding_event (
+    id INTEGER PRIMARY KEY,
+    finding_id BIGINT NOT NULL REFERENCES finding (id) ON DELETE CASCADE,
+    time BIGINT NOT NULL,
+    actor TEXT,
+    what TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX finding_event_by_finding ON finding_event (finding_id, id);
+CREATE TABLE finding_evidence (
+    finding_id BIGINT PRIMARY KEY REFERENCES finding (id) ON DELETE CASCADE,
+    evidence TEXT NOT NULL
+);
+CREATE INDEX finding_exempted ON finding (exemption_id) WHERE exemption_id IS NOT NULL;
+CREATE INDEX finding_queue ON finding (environment_id, kind, rank, id)
+    WHERE state = 0 AND suppressed = 0;
 CREATE TABLE fix (
     image_id BIGINT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
     environment_id BIGINT NOT NULL,
@@ -132,6 +238,41 @@ CREATE TABLE package (
     licenses TEXT NOT NULL
 );
 CREATE INDEX package_by_name ON package (name);
+CREATE TABLE rule (
+    id INTEGER PRIMARY KEY,
+    kind BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    severity BIGINT NOT NULL,
+    title TEXT NOT NULL,
+    cvss DOUBLE PRECISION,
+    epss DOUBLE PRECISION,
+    kev BIGINT NOT NULL,
+    tactics BIGINT NOT NULL,
+    techniques TEXT NOT NULL,
+    published BIGINT,
+    details TEXT NOT NULL,
+    UNIQUE (name, kind)
+);
+CREATE TABLE rule_use (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    rule_id BIGINT NOT NULL,
+    kind BIGINT NOT NULL,
+    severity BIGINT NOT NULL,
+    rank BIGINT NOT NULL,
+    assets BIGINT NOT NULL,
+    findings BIGINT NOT NULL,
+    fixable BIGINT NOT NULL,
+    critical BIGINT NOT NULL,
+    high BIGINT NOT NULL,
+    medium BIGINT NOT NULL,
+    low BIGINT NOT NULL,
+    info BIGINT NOT NULL,
+    unknown BIGINT NOT NULL,
+    packages TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, rule_id)
+);
 CREATE TABLE scan (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -164,27 +305,4 @@ CREATE TABLE setting (
 CREATE TABLE sign_in_link (
     hash TEXT PRIMARY KEY,
     expires BIGINT NOT NULL
-);
-CREATE TABLE vulnerability (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    severity BIGINT NOT NULL,
-    title TEXT NOT NULL,
-    cvss DOUBLE PRECISION,
-    epss DOUBLE PRECISION,
-    kev BIGINT NOT NULL,
-    published BIGINT,
-    details TEXT NOT NULL
-);
-CREATE TABLE vulnerability_use (
-    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
-    vulnerability_id BIGINT NOT NULL,
-    severity BIGINT NOT NULL,
-    rank BIGINT NOT NULL,
-    images BIGINT NOT NULL,
-    findings BIGINT NOT NULL,
-    fixable BIGINT NOT NULL,
-    packages TEXT NOT NULL,
-    first_seen BIGINT NOT NULL,
-    PRIMARY KEY (environment_id, vulnerability_id)
 );

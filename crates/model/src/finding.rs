@@ -7,26 +7,152 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AffectedState, Fingerprint, PackageKind, Purl, Severity, VulnerabilityId};
 
-/// The sorts of findings. Vulnerabilities are the first.
+/// The sorts of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
+    /// A weakness of an installed package.
     Vulnerability,
+    /// A setting or a state that should be otherwise.
+    Misconfiguration,
+    /// Something that happened.
+    Alert,
+    /// A credential where it should not be.
+    Secret,
+    Malware,
 }
 
 impl FindingKind {
+    pub const ALL: [Self; 5] = [
+        Self::Vulnerability,
+        Self::Misconfiguration,
+        Self::Alert,
+        Self::Secret,
+        Self::Malware,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Vulnerability => "vulnerability",
+            Self::Misconfiguration => "misconfiguration",
+            Self::Alert => "alert",
+            Self::Secret => "secret",
+            Self::Malware => "malware",
         }
     }
 }
 
-impl fmt::Display for FindingKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+/// Where a finding is in its life. Only open ones weigh; all are
+/// counted and can be listed.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingState {
+    #[default]
+    Open,
+    /// By evidence: a later look no longer saw it.
+    Resolved,
+    /// By a person, with a reason.
+    Dismissed,
+    /// By an exemption, until that ends.
+    Exempted,
+}
+
+impl FindingState {
+    pub const ALL: [Self; 4] = [Self::Open, Self::Resolved, Self::Dismissed, Self::Exempted];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Resolved => "resolved",
+            Self::Dismissed => "dismissed",
+            Self::Exempted => "exempted",
+        }
     }
 }
+
+/// What is being done about an open finding.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    #[default]
+    New,
+    InProgress,
+}
+
+impl Progress {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::InProgress => "in_progress",
+        }
+    }
+}
+
+/// Why a finding needs no work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    FalsePositive,
+    /// Known and lived with.
+    AcceptedRisk,
+    /// Something else prevents the harm.
+    Mitigated,
+    /// Expected behaviour.
+    Benign,
+    /// A test or an exercise.
+    Test,
+    Other,
+}
+
+impl Reason {
+    pub const ALL: [Self; 6] = [
+        Self::FalsePositive,
+        Self::AcceptedRisk,
+        Self::Mitigated,
+        Self::Benign,
+        Self::Test,
+        Self::Other,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FalsePositive => "false_positive",
+            Self::AcceptedRisk => "accepted_risk",
+            Self::Mitigated => "mitigated",
+            Self::Benign => "benign",
+            Self::Test => "test",
+            Self::Other => "other",
+        }
+    }
+
+    /// As a sentence has it: "dismissed as a false positive".
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::FalsePositive => "as a false positive",
+            Self::AcceptedRisk => "as an accepted risk",
+            Self::Mitigated => "as mitigated",
+            Self::Benign => "as benign",
+            Self::Test => "as a test",
+            Self::Other => "for another reason",
+        }
+    }
+}
+
+macro_rules! printed_as_its_word {
+    ($($type:ty),+) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    )+};
+}
+
+printed_as_its_word!(FindingKind, FindingState, Progress, Reason);
 
 /// One vulnerability in one installed package.
 ///

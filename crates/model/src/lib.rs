@@ -7,6 +7,7 @@
 //! URLs, digests, ecosystems) it parses from strings handed in.
 
 pub mod advisory;
+pub mod asset;
 pub mod audit;
 pub mod cancel;
 pub mod db;
@@ -29,9 +30,10 @@ pub mod vulnerability;
 pub mod warning;
 
 pub use advisory::AffectedState;
+pub use asset::AssetKind;
 pub use cancel::Cancel;
 pub use ecosystem::{Ecosystem, VersionScheme};
-pub use finding::{Finding, FindingKind, Fix, Suppression};
+pub use finding::{Finding, FindingKind, FindingState, Fix, Progress, Reason, Suppression};
 pub use id::{Digest, Fingerprint, VulnerabilityId};
 pub use image::{ImageConfig, ImageIdentity, Layer, OperatingSystem, Platform};
 pub use notice::{Notice, NoticeEvent};

@@ -1,7 +1,7 @@
 //! Environments: the top of the asset tree.
 
 use crate::{
-    Counts, Store, StoreError,
+    Counts, Store, StoreError, asset,
     counts::COUNT_COLUMNS,
     db::{Connection, sql},
 };
@@ -59,15 +59,23 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    sql(
+                    let id = sql(
                         "INSERT INTO environment (name, title, demo) VALUES (?, ?, ?)
-                         ON CONFLICT (name) DO UPDATE SET title = excluded.title",
+                         ON CONFLICT (name) DO UPDATE SET title = excluded.title
+                         RETURNING id",
                     )
-                    .bind(name)
-                    .bind(title)
+                    .bind(&name)
+                    .bind(&title)
                     .bind(i64::from(demo))
-                    .execute(connection)
+                    .scalar()
+                    .fetch_one(&mut *connection)
                     .await?;
+                    let asset = asset::of_environment(connection, id, &name).await?;
+                    sql("UPDATE asset SET name = ? WHERE id = ?")
+                        .bind(title)
+                        .bind(asset)
+                        .execute(connection)
+                        .await?;
                     Ok(())
                 })
             })

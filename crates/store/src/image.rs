@@ -198,10 +198,10 @@ impl ImageFilter {
         if let Some(vulnerability) = &self.vulnerability {
             query
                 .push(
-                    " AND image.id IN (SELECT finding.image_id FROM vulnerability
-                     JOIN finding ON finding.vulnerability_id = vulnerability.id
+                    " AND image.id IN (SELECT finding.image_id FROM rule
+                     JOIN finding ON finding.rule_id = rule.id
                      WHERE finding.state = 0 AND finding.suppressed = 0
-                       AND vulnerability.name = ",
+                       AND rule.name = ",
                 )
                 .push_bind(vulnerability.clone())
                 .push(")");
@@ -281,14 +281,19 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let touched: Vec<i64> =
-                        sql("SELECT DISTINCT vulnerability_id FROM finding WHERE image_id = ?")
-                            .bind(image.number)
-                            .scalar()
-                            .fetch_all(&mut *connection)
-                            .await?;
+                    let touched: Vec<i64> = sql("SELECT DISTINCT finding.rule_id FROM asset
+                         JOIN finding ON finding.asset_id = asset.id
+                         WHERE asset.image_id = ? AND asset.kind = 'image'")
+                    .bind(image.number)
+                    .scalar()
+                    .fetch_all(&mut *connection)
+                    .await?;
                     let environment =
                         crate::environment::id(connection, &image.key.environment).await?;
+                    sql("DELETE FROM asset WHERE image_id = ? AND kind = 'image'")
+                        .bind(image.number)
+                        .execute(&mut *connection)
+                        .await?;
                     sql("DELETE FROM image WHERE id = ?")
                         .bind(image.number)
                         .execute(&mut *connection)

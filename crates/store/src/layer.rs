@@ -93,7 +93,8 @@ impl Store {
         }
         let findings = sql(
             "SELECT layer, severity, COUNT(*) AS findings, SUM(fixable) AS fixable FROM finding
-             WHERE image_id = ? AND state = 0 AND suppressed = 0
+             WHERE asset_id = (SELECT id FROM asset WHERE image_id = ? AND kind = 'image')
+               AND kind = 0 AND state = 0 AND suppressed = 0
              GROUP BY layer, severity",
         )
         .bind(image)

@@ -7,6 +7,7 @@
 //! engine; SQL appears nowhere else.
 
 mod assessment;
+mod asset;
 mod change;
 mod counts;
 mod db;

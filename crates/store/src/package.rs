@@ -159,7 +159,8 @@ impl Store {
     ) -> Result<HashMap<(i64, String), Counts>, StoreError> {
         let rows = sql(
             "SELECT package_id, path, severity, COUNT(*) AS findings FROM finding
-             WHERE image_id = ? AND state = 0 AND suppressed = 0
+             WHERE asset_id = (SELECT id FROM asset WHERE image_id = ? AND kind = 'image')
+               AND kind = 0 AND state = 0 AND suppressed = 0
              GROUP BY package_id, path, severity",
         )
         .bind(image)

@@ -65,6 +65,7 @@ const STEPS: &[Step] = &[
         "",
         include_str!("../../migrations/0002_writer.postgres.sql"),
     ),
+    both(10, "life", include_str!("../../migrations/0010_life.sql")),
 ];
 
 /// The schema this program writes.

@@ -150,7 +150,7 @@ pub(super) async fn vulnerabilities(
     let all: Vec<_> = report.vulnerabilities.values().collect();
     let mut known: HashMap<String, (i64, String)> = HashMap::new();
     for chunk in all.chunks(CHUNK) {
-        let mut select = sql("SELECT id, name, details FROM vulnerability WHERE name IN ");
+        let mut select = sql("SELECT id, name, details FROM rule WHERE kind = 0 AND name IN ");
         select.push_list(chunk.iter().map(|vulnerability| vulnerability.id.as_str()));
         for row in select.fetch_all(&mut *connection).await? {
             known.insert(row.text("name")?, (row.int("id")?, row.text("details")?));
@@ -168,10 +168,11 @@ pub(super) async fn vulnerabilities(
         }
     }
     let written = insert(
-        "INSERT INTO vulnerability (name, severity, title, cvss, epss, kev, published, details) ",
+        "INSERT INTO rule (kind, name, severity, title, cvss, epss, kev, tactics, techniques,
+             published, details) ",
     )
     .ending(
-        " ON CONFLICT (name) DO UPDATE SET severity = excluded.severity,
+        " ON CONFLICT (name, kind) DO UPDATE SET severity = excluded.severity,
              title = excluded.title, cvss = excluded.cvss, epss = excluded.epss,
              kev = excluded.kev, published = excluded.published, details = excluded.details
          RETURNING id, name",
@@ -184,12 +185,15 @@ pub(super) async fn vulnerabilities(
             .fold(None, |best: Option<f64>, score| {
                 Some(best.map_or(score, |best| best.max(score)))
             });
-        row.push_bind(vulnerability.id.as_str())
+        row.push_bind(0_i64)
+            .push_bind(vulnerability.id.as_str())
             .push_bind(severity_number(vulnerability.severity))
             .push_bind(&vulnerability.title)
             .push_bind(cvss)
             .push_bind(vulnerability.epss.map(|epss| epss.score))
             .push_bind(vulnerability.kev.is_some())
+            .push_bind(0_i64)
+            .push_bind("[]")
             .push_bind(vulnerability.published)
             .push_bind(details);
     })

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use model::{Finding, Report, VulnerabilityId, Warning};
 
-use super::{Known, dictionary, is_fixable, ranked};
+use super::{dictionary, is_fixable, ranked, target::Known};
 use crate::{
     Counts, StoreError,
     counts::severity_number,
@@ -55,7 +55,7 @@ pub(super) async fn put(
     vulnerabilities: &HashMap<VulnerabilityId, i64>,
 ) -> Result<Changes, StoreError> {
     let now = report.scanned.as_microsecond();
-    let mut before = load(connection, known.id).await?;
+    let mut before = load(connection, known.asset_id).await?;
     let mut changes = Changes {
         new: Counts::default(),
         resolved: 0,
@@ -102,7 +102,7 @@ pub(super) async fn put(
             }
         }
     }
-    insert(connection, environment_id, known.id, now, &fresh).await?;
+    insert(connection, environment_id, known, now, &fresh).await?;
 
     for row in before.into_values().filter(|row| row.open) {
         if report
@@ -196,7 +196,7 @@ async fn load(connection: &mut Connection, image: i64) -> Result<HashMap<String,
     let rows = sql(
         "SELECT finding.*, package.kind AS package_kind, package.name AS package_name
          FROM finding JOIN package ON package.id = finding.package_id
-         WHERE finding.image_id = ?",
+         WHERE finding.asset_id = ? AND finding.kind = 0",
     )
     .bind(image)
     .fetch_all(connection)
@@ -205,7 +205,7 @@ async fn load(connection: &mut Connection, image: i64) -> Result<HashMap<String,
         .map(|row| {
             let said = Said {
                 fingerprint: row.text("fingerprint")?,
-                vulnerability_id: row.int("vulnerability_id")?,
+                vulnerability_id: row.int("rule_id")?,
                 package_id: row.int("package_id")?,
                 severity: row.int("severity")?,
                 rank: row.int("rank")?,
@@ -233,7 +233,7 @@ async fn load(connection: &mut Connection, image: i64) -> Result<HashMap<String,
 
 async fn update(connection: &mut Connection, id: i64, said: &Said) -> Result<(), StoreError> {
     sql(
-        "UPDATE finding SET fingerprint = ?, vulnerability_id = ?, package_id = ?, severity = ?,
+        "UPDATE finding SET fingerprint = ?, rule_id = ?, package_id = ?, severity = ?,
              rank = ?, state = 0, suppressed = ?, suppression = ?, fix_state = ?,
              fix_versions = ?, fixable = ?, advisories = ?, path = ?, layer = ?,
              last_seen = NULL, resolved = NULL
@@ -261,22 +261,24 @@ async fn update(connection: &mut Connection, id: i64, said: &Said) -> Result<(),
 async fn insert(
     connection: &mut Connection,
     environment_id: i64,
-    image: i64,
+    known: &Known,
     now: i64,
     rows: &[Said],
 ) -> Result<(), StoreError> {
     insert_rows(
-        "INSERT INTO finding (image_id, environment_id, fingerprint, kind,
-             vulnerability_id, package_id, severity, rank, state, suppressed, suppression,
-             fix_state, fix_versions, fixable, advisories, path, layer, first_seen) ",
+        "INSERT INTO finding (asset_id, image_id, environment_id, fingerprint, kind,
+             rule_id, package_id, severity, rank, state, suppressed, suppression,
+             fix_state, fix_versions, fixable, advisories, path, layer, first_seen, occurrences,
+             progress, comments) ",
     )
     // Two findings of one report under one fingerprint are one.
-    .ending(" ON CONFLICT (image_id, fingerprint) DO NOTHING")
+    .ending(" ON CONFLICT (asset_id, fingerprint) DO NOTHING")
     .rows(connection, rows, |row, said| {
-        row.push_bind(image)
+        row.push_bind(known.asset_id)
+            .push_bind(known.id)
             .push_bind(environment_id)
             .push_bind(&said.fingerprint)
-            .push_bind(model::FindingKind::Vulnerability.as_str())
+            .push_bind(0_i64)
             .push_bind(said.vulnerability_id)
             .push_bind(said.package_id)
             .push_bind(said.severity)
@@ -290,7 +292,10 @@ async fn insert(
             .push_bind(&said.advisories)
             .push_bind(&said.path)
             .push_bind(said.layer)
-            .push_bind(now);
+            .push_bind(now)
+            .push_bind(1_i64)
+            .push_bind(0_i64)
+            .push_bind(0_i64);
     })
     .await?;
     Ok(())

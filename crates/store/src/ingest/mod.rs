@@ -5,8 +5,9 @@ mod dictionary;
 mod findings;
 pub(crate) mod rollup;
 pub(crate) mod sbom;
+mod target;
 
-use model::{Report, Severity, TargetKind};
+use model::{Report, Severity};
 
 use crate::{
     Assessment, Counts, ImageKey, Outcome, PackageFix, StoreError,
@@ -18,15 +19,6 @@ use crate::{
 /// Values looked up in one statement.
 const CHUNK: usize = 500;
 
-/// The image a report is about, as the record has it.
-struct Known {
-    id: i64,
-    uid: String,
-    name: String,
-    assessed: i64,
-    added: bool,
-}
-
 pub(crate) async fn put_report(
     connection: &mut Connection,
     environment: &str,
@@ -35,7 +27,7 @@ pub(crate) async fn put_report(
 ) -> Result<Outcome, StoreError> {
     let report = &*assessment.report;
     let environment_id = environment::id(connection, environment).await?;
-    let known = know(connection, environment_id, assessment).await?;
+    let known = target::know(connection, environment_id, environment, assessment).await?;
 
     let packages = dictionary::packages(connection, &report.sbom.packages).await?;
     let vulnerabilities = dictionary::vulnerabilities(connection, report).await?;
@@ -95,120 +87,6 @@ fn counts(report: &Report) -> Counts {
         *counts.of(finding.severity) += 1;
     }
     counts
-}
-
-/// What tells one target of a kind from another, however it was reached.
-fn identity(report: &Report) -> String {
-    let image = report.sbom.image.as_ref();
-    match report.target.kind {
-        TargetKind::Image => image
-            .and_then(|image| image.config.or(image.manifest))
-            .map_or_else(|| report.target.name.clone(), |digest| digest.to_string()),
-        TargetKind::Rootfs | TargetKind::Sbom => report.target.name.clone(),
-    }
-}
-
-fn tags(report: &Report) -> Vec<String> {
-    report
-        .sbom
-        .image
-        .as_ref()
-        .map(|image| image.tags.clone())
-        .unwrap_or_default()
-}
-
-/// Finds or makes the image's row. The same digest is the same image; a
-/// name whose digest moved is the same image, rebuilt.
-async fn know(
-    connection: &mut Connection,
-    environment_id: i64,
-    assessment: &Assessment,
-) -> Result<Known, StoreError> {
-    let report = &*assessment.report;
-    let kind = report.target.kind.as_str();
-    let identity = identity(report);
-    let tags = tags(report);
-    let name = match tags.first() {
-        Some(tag)
-            if report.target.kind == TargetKind::Image && !tags.contains(&report.target.name) =>
-        {
-            tag.clone()
-        }
-        _ => report.target.name.clone(),
-    };
-    let now = report.scanned.as_microsecond();
-
-    let mut row = sql("SELECT id, uid, name, tags, identity, assessed FROM image
-         WHERE environment_id = ? AND kind = ? AND identity = ?")
-    .bind(environment_id)
-    .bind(kind)
-    .bind(&identity)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if row.is_none() {
-        row = sql("SELECT id, uid, name, tags, identity, assessed FROM image
-             WHERE environment_id = ? AND kind = ? AND name = ?
-             ORDER BY id DESC")
-        .bind(environment_id)
-        .bind(kind)
-        .bind(&name)
-        .fetch_optional(&mut *connection)
-        .await?;
-    }
-    if let Some(row) = row {
-        let known: Vec<String> = row.json("tags")?;
-        let rebuilt = row.text("identity")? != identity;
-        let mut merged = tags;
-        if !rebuilt {
-            merged.extend(known);
-        }
-        merged.sort();
-        merged.dedup();
-        let id: i64 = row.get("id")?;
-        sql("UPDATE image SET identity = ?, tags = ? WHERE id = ?")
-            .bind(&identity)
-            .bind(json(&merged))
-            .bind(id)
-            .execute(&mut *connection)
-            .await?;
-        return Ok(Known {
-            id,
-            uid: row.get("uid")?,
-            name: row.get("name")?,
-            assessed: row.get("assessed")?,
-            added: false,
-        });
-    }
-
-    let uid = crate::scan::mint();
-    let id: i64 = sql(
-        "INSERT INTO image (uid, environment_id, kind, identity, name, target, tags, os_name,
-             layers, packages, critical, high, medium, low, info, unknown, risk, fixable, kev,
-             suppressed, warnings, starter_only, generation, first_scanned, last_scanned, assessed)
-         VALUES (?, ?, ?, ?, ?, ?, ?, '',
-             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', ?, ?, ?)
-         RETURNING id",
-    )
-    .bind(&uid)
-    .bind(environment_id)
-    .bind(kind)
-    .bind(&identity)
-    .bind(&name)
-    .bind(&assessment.target)
-    .bind(json(&tags))
-    .bind(now)
-    .bind(now)
-    .bind(now)
-    .scalar()
-    .fetch_one(&mut *connection)
-    .await?;
-    Ok(Known {
-        id,
-        uid,
-        name,
-        assessed: now,
-        added: true,
-    })
 }
 
 /// Packages, layers and the document itself: all or nothing, and only

@@ -19,11 +19,11 @@ pub(crate) async fn vulnerabilities(
 ) -> Result<(), StoreError> {
     for &vulnerability in vulnerabilities {
         let row = sql(
-            "SELECT COUNT(DISTINCT image_id) AS images, COUNT(*) AS findings,
+            "SELECT COUNT(DISTINCT asset_id) AS images, COUNT(*) AS findings,
                     COALESCE(SUM(fixable), 0) AS fixable, COALESCE(MAX(severity), 0) AS severity,
                     COALESCE(MAX(rank), 0) AS rank, COALESCE(MIN(first_seen), 0) AS first_seen
              FROM finding
-             WHERE vulnerability_id = ? AND environment_id = ? AND state = 0 AND suppressed = 0",
+             WHERE rule_id = ? AND environment_id = ? AND state = 0 AND suppressed = 0",
         )
         .bind(vulnerability)
         .bind(environment_id)
@@ -31,7 +31,7 @@ pub(crate) async fn vulnerabilities(
         .await?;
         let findings = row.int("findings")?;
         if findings == 0 {
-            sql("DELETE FROM vulnerability_use WHERE environment_id = ? AND vulnerability_id = ?")
+            sql("DELETE FROM rule_use WHERE environment_id = ? AND rule_id = ?")
                 .bind(environment_id)
                 .bind(vulnerability)
                 .execute(&mut *connection)
@@ -40,7 +40,7 @@ pub(crate) async fn vulnerabilities(
         }
         let names: Vec<String> = sql("SELECT DISTINCT package.name FROM finding
              JOIN package ON package.id = finding.package_id
-             WHERE finding.vulnerability_id = ? AND finding.environment_id = ?
+             WHERE finding.rule_id = ? AND finding.environment_id = ?
                AND finding.state = 0 AND finding.suppressed = 0
              ORDER BY package.name LIMIT ?")
         .bind(vulnerability)
@@ -50,11 +50,12 @@ pub(crate) async fn vulnerabilities(
         .fetch_all(&mut *connection)
         .await?;
         sql(
-            "INSERT INTO vulnerability_use (environment_id, vulnerability_id, severity, rank,
-                 images, findings, fixable, packages, first_seen)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (environment_id, vulnerability_id) DO UPDATE SET
-                 severity = excluded.severity, rank = excluded.rank, images = excluded.images,
+            "INSERT INTO rule_use (environment_id, rule_id, severity, rank,
+                 assets, findings, fixable, packages, first_seen, last_seen, kind, critical, high,
+                 medium, low, info, unknown)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0)
+             ON CONFLICT (environment_id, rule_id) DO UPDATE SET
+                 severity = excluded.severity, rank = excluded.rank, assets = excluded.assets,
                  findings = excluded.findings, fixable = excluded.fixable,
                  packages = excluded.packages, first_seen = excluded.first_seen",
         )

@@ -1,0 +1,158 @@
+//! Assets: everything findings are about, as one tree.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use model::AssetKind;
+
+use crate::{
+    StoreError,
+    db::{Connection, sql},
+    row::json,
+};
+
+/// The parent of an environment's own asset.
+pub(crate) const NO_PARENT: i64 = 0;
+
+/// One asset as whoever found it describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Described {
+    pub environment_id: i64,
+    pub parent_id: i64,
+    pub kind: AssetKind,
+    /// What tells it from its siblings of this kind.
+    pub identity: String,
+    pub name: String,
+    pub place: Placed,
+    pub labels: BTreeMap<String, String>,
+    pub facts: BTreeMap<String, String>,
+    pub image_id: Option<i64>,
+    pub started: Option<Timestamp>,
+}
+
+/// The names of what an asset is in, repeated on it so that lists are
+/// narrowed without climbing the tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Placed {
+    pub cluster: Option<String>,
+    pub namespace: Option<String>,
+    pub workload: Option<String>,
+}
+
+impl Placed {
+    /// The place of an asset of this kind and name directly below.
+    pub(crate) fn with(mut self, kind: AssetKind, name: &str) -> Self {
+        let name = Some(name.to_owned());
+        match kind {
+            AssetKind::Cluster => self.cluster = name,
+            // A node is in its cluster; any other host is a place itself.
+            AssetKind::Host => self.cluster = self.cluster.or(name),
+            AssetKind::Namespace => self.namespace = name,
+            AssetKind::Workload => self.workload = name,
+            AssetKind::Environment | AssetKind::Pod | AssetKind::Container | AssetKind::Image => {}
+        }
+        self
+    }
+}
+
+impl Described {
+    pub(crate) fn new(
+        environment_id: i64,
+        parent_id: i64,
+        kind: AssetKind,
+        identity: &str,
+        name: &str,
+    ) -> Self {
+        Self {
+            environment_id,
+            parent_id,
+            kind,
+            identity: identity.to_owned(),
+            name: name.to_owned(),
+            place: Placed::default(),
+            labels: BTreeMap::new(),
+            facts: BTreeMap::new(),
+            image_id: None,
+            started: None,
+        }
+    }
+}
+
+/// Makes or brings up to date one asset, seen at `now`; its id. `uid` is
+/// what a new one is called outside.
+pub(crate) async fn put(
+    connection: &mut Connection,
+    asset: &Described,
+    uid: &str,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    sql(
+        "INSERT INTO asset (uid, environment_id, parent_id, kind, identity, name, cluster,
+             namespace, workload, labels, facts, image_id, started, first_seen, last_seen)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (environment_id, kind, parent_id, identity) DO UPDATE SET
+             name = excluded.name, cluster = excluded.cluster, namespace = excluded.namespace,
+             workload = excluded.workload, labels = excluded.labels, facts = excluded.facts,
+             image_id = excluded.image_id, started = excluded.started,
+             first_seen = CASE asset.first_seen WHEN 0 THEN excluded.first_seen
+                 ELSE asset.first_seen END,
+             last_seen = CASE WHEN asset.last_seen > excluded.last_seen THEN asset.last_seen
+                 ELSE excluded.last_seen END,
+             gone = NULL
+         RETURNING id",
+    )
+    .bind(uid)
+    .bind(asset.environment_id)
+    .bind(asset.parent_id)
+    .bind(asset.kind.as_str())
+    .bind(&asset.identity)
+    .bind(&asset.name)
+    .bind(&asset.place.cluster)
+    .bind(&asset.place.namespace)
+    .bind(&asset.place.workload)
+    .bind(json(&asset.labels))
+    .bind(json(&asset.facts))
+    .bind(asset.image_id)
+    .bind(asset.started)
+    .bind(now)
+    .bind(now)
+    .scalar()
+    .fetch_one(connection)
+    .await
+}
+
+/// The top of an environment's tree.
+pub(crate) async fn of_environment(
+    connection: &mut Connection,
+    environment_id: i64,
+    name: &str,
+) -> Result<i64, StoreError> {
+    let known = sql("SELECT id FROM asset
+         WHERE environment_id = ? AND kind = 'environment' AND parent_id = 0")
+    .bind(environment_id)
+    .scalar()
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let asset = Described::new(
+        environment_id,
+        NO_PARENT,
+        AssetKind::Environment,
+        name,
+        name,
+    );
+    put(
+        connection,
+        &asset,
+        &uid_of_environment(name),
+        Timestamp::UNIX_EPOCH,
+    )
+    .await
+}
+
+/// What an environment's asset is called outside.
+pub(crate) fn uid_of_environment(name: &str) -> String {
+    format!("environment-{name}")
+}
