@@ -34,7 +34,7 @@ mod squash;
 
 use model::{Cancel, Sbom};
 
-pub use engine::{EngineError, Engines, LocalImage, local_images};
+pub use engine::{EngineError, Engines, LocalImage, local_images, running_containers};
 pub use error::ScanError;
 pub use limits::Limits;
 pub use manifest::ManifestError;

@@ -18,6 +18,7 @@ pub mod layer;
 pub mod postgres;
 pub mod service;
 mod skip;
+pub mod sleeper;
 pub mod validator;
 #[expect(
     clippy::unwrap_used,

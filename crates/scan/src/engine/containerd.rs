@@ -1,6 +1,9 @@
-//! containerd, through its socket: images and content of every
-//! namespace (containerd API, services `namespaces`, `images` and
-//! `content`, version 1).
+//! containerd, through its socket: images, content and containers of
+//! every namespace (containerd API, services `namespaces`, `images`,
+//! `content`, `containers` and `tasks`, version 1).
+
+mod container;
+mod spec;
 
 use std::{
     io::{self, Read},
@@ -18,6 +21,8 @@ use crate::{
     Reference, ScanError, Source,
     image::{BlobError, Blobs, Choice, DocumentError, Documents, LayerPlan, Reader, resolve},
 };
+
+pub(super) use container::running;
 
 const ENGINE: &str = "containerd";
 const LIST_NAMESPACES: &str = "containerd.services.namespaces.v1.Namespaces/List";
@@ -75,17 +80,22 @@ fn check(socket: &Path) -> Result<(), EngineError> {
         })
 }
 
+/// Every namespace but Docker's.
+fn namespaces(socket: &Path) -> Result<Vec<String>, EngineError> {
+    let answer =
+        grpc::unary(socket, "default", LIST_NAMESPACES, &[]).map_err(refused("its namespaces"))?;
+    let namespaces = grpc::fields(&answer).filter(|(field, _)| *field == 1);
+    Ok(namespaces
+        .map(|(_, namespace)| grpc::text(namespace, 1))
+        .filter(|namespace| namespace != DOCKERS_NAMESPACE)
+        .collect())
+}
+
 /// Every image of every namespace, once.
 pub(super) fn list(socket: &Path) -> Result<Vec<LocalImage>, EngineError> {
     check(socket)?;
-    let answer =
-        grpc::unary(socket, "default", LIST_NAMESPACES, &[]).map_err(refused("its namespaces"))?;
     let mut images = Vec::new();
-    for (_, namespace) in grpc::fields(&answer).filter(|(field, _)| *field == 1) {
-        let namespace = grpc::text(namespace, 1);
-        if namespace == DOCKERS_NAMESPACE {
-            continue;
-        }
+    for namespace in namespaces(socket)? {
         let answer =
             grpc::unary(socket, &namespace, LIST_IMAGES, &[]).map_err(refused("its images"))?;
         let mut records: Vec<Record> = grpc::fields(&answer)
@@ -126,17 +136,10 @@ pub(crate) fn scan(
 ) -> Result<Sbom, ScanError> {
     check(socket)?;
     let record = find(socket, namespace, image)?;
-    let digest = record.target.map(|digest| digest.to_string());
-    // An index as a layout has it, with this one image in it.
-    let index = serde_json::json!({"manifests": [{
-        "mediaType": record.media_type,
-        "digest": digest.unwrap_or_default(),
-        "annotations": {"io.containerd.image.name": record.name},
-    }]});
     let store = Store {
         socket,
         namespace,
-        index: index.to_string().into_bytes(),
+        index: index_of(&record),
         reader,
     };
     let platform = reader.options.platform_or_own();
@@ -144,6 +147,17 @@ pub(crate) fn scan(
     choice.select = None;
     let plan = resolve(&store, choice).map_err(|error| error.into_scan_error(Path::new(image)))?;
     reader.read(&plan, &store)
+}
+
+/// An index as a layout has it, with this one image in it.
+fn index_of(record: &Record) -> Vec<u8> {
+    let digest = record.target.map(|digest| digest.to_string());
+    let index = serde_json::json!({"manifests": [{
+        "mediaType": record.media_type,
+        "digest": digest.unwrap_or_default(),
+        "annotations": {"io.containerd.image.name": record.name},
+    }]});
+    index.to_string().into_bytes()
 }
 
 fn find(socket: &Path, namespace: &str, image: &str) -> Result<Record, EngineError> {

@@ -1,6 +1,8 @@
 //! Docker Engine, through its socket (Docker Engine API 1.41 and later;
 //! Podman answers the same).
 
+mod container;
+
 use std::{os::unix::net::UnixStream, path::Path, time::Duration};
 
 use fetch::{Client, Response, Settings, Url};
@@ -12,6 +14,8 @@ use crate::{
     ProgressEvent, ScanError, Source,
     image::{Blobs, LayerPlan, Place, Plan, Reader, stream},
 };
+
+pub(super) use container::running;
 
 const ENGINE: &str = "Docker Engine";
 const LARGEST_LIST: u64 = 64 << 20;

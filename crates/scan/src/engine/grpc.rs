@@ -230,15 +230,25 @@ fn put_varint(message: &mut Vec<u8>, mut value: u64) {
 /// The length-delimited fields of a message, others passed over. Ends at
 /// the first thing that makes no sense.
 pub(super) fn fields(message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    values(message).filter_map(|(field, value)| match value {
+        Value::Bytes(content) => Some((field, content)),
+        Value::Number(_) => None,
+    })
+}
+
+enum Value<'m> {
+    Number(u64),
+    Bytes(&'m [u8]),
+}
+
+/// All fields of a message but those of fixed width.
+fn values(message: &[u8]) -> impl Iterator<Item = (u64, Value<'_>)> {
     let mut rest = message;
     std::iter::from_fn(move || {
         loop {
             let key = take_varint(&mut rest)?;
             let length = match key & 7 {
-                0 => {
-                    take_varint(&mut rest)?;
-                    continue;
-                }
+                0 => return Some((key >> 3, Value::Number(take_varint(&mut rest)?))),
                 1 => 8,
                 2 => usize::try_from(take_varint(&mut rest)?).ok()?,
                 5 => 4,
@@ -247,10 +257,19 @@ pub(super) fn fields(message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
             let (content, after) = rest.split_at_checked(length)?;
             rest = after;
             if key & 7 == 2 {
-                return Some((key >> 3, content));
+                return Some((key >> 3, Value::Bytes(content)));
             }
         }
     })
+}
+
+/// The first varint field of that number; absent, it is zero.
+pub(super) fn number(message: &[u8], field: u64) -> u64 {
+    let mut found = values(message).filter_map(|(number, value)| match value {
+        Value::Number(value) if number == field => Some(value),
+        _ => None,
+    });
+    found.next().unwrap_or_default()
 }
 
 /// The first field of that number, as text.
@@ -297,6 +316,7 @@ mod tests {
         assert_eq!(bytes(&message, 2), None);
         assert_eq!(bytes(&message, 20), Some(&[7; 300][..]));
         assert_eq!(fields(&message).count(), 2);
+        assert_eq!((number(&message, 3), number(&message, 1)), (150, 0));
     }
 
     proptest! {

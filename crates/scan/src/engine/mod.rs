@@ -1,5 +1,6 @@
-//! Images in container engines on this machine.
+//! Images and running containers in container engines on this machine.
 
+mod bound;
 mod containerd;
 mod docker;
 mod grpc;
@@ -7,7 +8,7 @@ mod grpc;
 use std::{io, path::PathBuf};
 
 use fetch::FetchError;
-use model::{Digest, Warning, error::chain};
+use model::{ContainerEngine, Digest, RunningContainers, Warning, error::chain};
 
 use crate::Source;
 
@@ -85,6 +86,40 @@ pub fn local_images(engines: &Engines) -> (Vec<LocalImage>, Vec<Warning>) {
         }
     }
     (images, warnings)
+}
+
+/// Every container that runs in an engine on this machine. An engine
+/// that is not there runs none; one that does not answer is a warning,
+/// and named as unknown.
+pub fn running_containers(engines: &Engines) -> (RunningContainers, Vec<Warning>) {
+    let mut running = RunningContainers::default();
+    let mut warnings = Vec::new();
+    for engine in ContainerEngine::ALL {
+        let listed = match engine {
+            ContainerEngine::Docker if engines.docker.exists() => docker::running(&engines.docker),
+            ContainerEngine::Containerd if engines.containerd.exists() => {
+                containerd::running(&engines.containerd)
+            }
+            _ => continue,
+        };
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(error) => {
+                warnings.push(warning(&error));
+                running.unknown.push(engine);
+                continue;
+            }
+        };
+        if listed.is_cut {
+            let most = bound::CONTAINERS;
+            warnings.push(Warning::new(format!(
+                "more than {most} containers run in {engine}; the others were left out"
+            )));
+            running.unknown.push(engine);
+        }
+        running.containers.extend(listed.containers);
+    }
+    (running, warnings)
 }
 
 fn warning(error: &EngineError) -> Warning {

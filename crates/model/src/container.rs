@@ -1,0 +1,121 @@
+//! Containers that run on a machine.
+
+use std::{collections::BTreeMap, fmt};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+/// What runs a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerEngine {
+    Docker,
+    Containerd,
+}
+
+impl ContainerEngine {
+    pub const ALL: [Self; 2] = [Self::Docker, Self::Containerd];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Containerd => "containerd",
+        }
+    }
+}
+
+impl fmt::Display for ContainerEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One container, while it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningContainer {
+    pub engine: ContainerEngine,
+    /// containerd's namespace (`k8s.io`, `default`); Docker has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The engine's own, unique within engine and namespace.
+    pub id: String,
+    /// What people call it: the name it was given, else its id.
+    pub name: String,
+    /// The image as it was asked for.
+    pub image: String,
+    /// Digests that name that image: its configuration's, its
+    /// manifest's, its index's, as far as the engine tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_digests: Vec<Digest>,
+    /// When it started or, where the engine does not say, was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// Its first process, as the machine numbers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Whether it may do to the machine what the machine's root may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privileged: Option<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PublishedPort>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A port of the machine that leads into a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PublishedPort {
+    /// The address it is bound to; empty for all.
+    pub address: String,
+    pub host: u16,
+    pub container: u16,
+    /// `tcp`, `udp`, `sctp`.
+    pub protocol: String,
+}
+
+impl fmt::Display for PublishedPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            address,
+            host,
+            container,
+            protocol,
+        } = self;
+        let is_v6 = address.contains(':');
+        let (open, close) = if is_v6 { ("[", "]") } else { ("", "") };
+        let colon = if address.is_empty() { "" } else { ":" };
+        write!(
+            f,
+            "{open}{address}{close}{colon}{host} -> {container}/{protocol}"
+        )
+    }
+}
+
+/// What runs on one machine, as far as its engines tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunningContainers {
+    pub containers: Vec<RunningContainer>,
+    /// Engines that gave no whole answer: whatever else ran in them may
+    /// still do so.
+    pub unknown: Vec<ContainerEngine>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_reads_as_people_write_it() {
+        let port = |address: &str| PublishedPort {
+            address: address.to_owned(),
+            host: 8080,
+            container: 80,
+            protocol: "tcp".to_owned(),
+        };
+        assert_eq!(port("").to_string(), "8080 -> 80/tcp");
+        assert_eq!(port("127.0.0.1").to_string(), "127.0.0.1:8080 -> 80/tcp");
+        assert_eq!(port("::").to_string(), "[::]:8080 -> 80/tcp");
+    }
+}
