@@ -2,6 +2,7 @@
 //! packages, stopped and removed on drop.
 
 use std::{
+    io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -193,12 +194,25 @@ impl Engine {
             .arg("--pidfile")
             .arg(at("docker.pid"));
         let mut service = Service::start("dockerd", folder, &mut command)?;
-        if let Err(error) = service.wait_until(|| UnixStream::connect(&socket).is_ok()) {
+        // The socket is there before the daemon knows whether it can run.
+        if let Err(error) = service.wait_until(|| answers_ping(&socket)) {
             skipped(&format!("Docker Engine does not start here: {error:#}"));
             return Ok(None);
         }
         Ok(Some(Self { service, socket }))
     }
+}
+
+fn answers_ping(socket: &Path) -> bool {
+    let ping = || -> std::io::Result<bool> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /_ping HTTP/1.0\r\nhost: docker\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.take(4096).read_to_end(&mut answer)?;
+        Ok(answer.starts_with(b"HTTP/1.0 200") || answer.starts_with(b"HTTP/1.1 200"))
+    };
+    ping().unwrap_or(false)
 }
 
 /// A real containerd with a folder and socket of its own.
