@@ -343,6 +343,7 @@ CREATE INDEX asset_by_parent ON asset USING btree (parent_id, kind);
 CREATE INDEX finding_by_rule ON finding USING btree (rule_id, asset_id, state, suppressed);
 CREATE INDEX finding_exempted ON finding USING btree (exemption_id) WHERE (exemption_id IS NOT NULL);
 CREATE INDEX finding_queue ON finding USING btree (environment_id, kind, rank, id) WHERE ((state = 0) AND (suppressed = 0));
+CREATE INDEX finding_resolved ON finding USING btree (resolved) WHERE (state = 1);
 CREATE INDEX finding_event_by_finding ON finding_event USING btree (finding_id, id);
 CREATE INDEX image_package_by_package ON image_package USING btree (package_id, image_id);
 CREATE INDEX layer_by_content ON layer USING btree (diff_id, image_id);

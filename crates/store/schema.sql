@@ -146,6 +146,7 @@ CREATE TABLE finding_evidence (
 CREATE INDEX finding_exempted ON finding (exemption_id) WHERE exemption_id IS NOT NULL;
 CREATE INDEX finding_queue ON finding (environment_id, kind, rank, id)
     WHERE state = 0 AND suppressed = 0;
+CREATE INDEX finding_resolved ON finding (resolved) WHERE state = 1;
 CREATE TABLE fix (
     image_id BIGINT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
     environment_id BIGINT NOT NULL,

@@ -26,9 +26,48 @@ pub struct Config {
     pub cache_dir: PathBuf,
     /// Add the demonstration environment at start.
     pub demo: bool,
+    pub store: StoreConfig,
     pub advisories: AdvisoryConfig,
     pub scan: ScanConfig,
     pub session: SessionConfig,
+    pub retention: RetentionConfig,
+}
+
+/// `store`: where the record is kept.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// A PostgreSQL database: `postgres://user@host:port/database` with
+    /// `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and `password_file`.
+    /// Empty: an embedded file in `data_dir`.
+    pub url: String,
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password.
+        let url = match store::Place::server(&self.url) {
+            Ok(place) => place.to_string(),
+            Err(_) => String::new(),
+        };
+        f.debug_struct("StoreConfig").field("url", &url).finish()
+    }
+}
+
+/// `retention`: how long what is over and done with is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Findings that are resolved, since they were.
+    pub resolved: Interval,
+    /// What happened to findings that are still there.
+    pub history: Interval,
+    /// Entries of the change feed.
+    pub changes: Interval,
+    /// Scans that ended.
+    pub scans: Interval,
+    /// How often what is older is removed.
+    pub interval: Interval,
 }
 
 /// `advisories`: where knowledge of vulnerabilities comes from.
@@ -86,9 +125,11 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             cache_dir: PathBuf::from("data/cache"),
             demo: false,
+            store: StoreConfig::default(),
             advisories: AdvisoryConfig::default(),
             scan: ScanConfig::default(),
             session: SessionConfig::default(),
+            retention: RetentionConfig::default(),
         }
     }
 }
@@ -115,6 +156,18 @@ impl Default for ScanConfig {
             timeout: Interval::hours(1),
             insecure_registries: Vec::new(),
             skip: Vec::new(),
+        }
+    }
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            resolved: Interval::hours(24 * 180),
+            history: Interval::hours(24 * 365),
+            changes: Interval::hours(24 * 90),
+            scans: Interval::hours(24 * 90),
+            interval: Interval::hours(1),
         }
     }
 }
@@ -202,6 +255,15 @@ impl Config {
             return Err(ConfigError::Concurrency(self.scan.concurrency));
         }
         Ok(())
+    }
+
+    /// Where the record is kept.
+    pub fn store(&self) -> Result<store::Place, store::StoreError> {
+        if self.store.url.is_empty() {
+            Ok(store::Place::file(&self.data_dir.join("seawall.db")))
+        } else {
+            store::Place::server(&self.store.url)
+        }
     }
 
     /// Where the advisory database lives.

@@ -108,7 +108,7 @@ impl Server {
                     source,
                 })?;
         let address = listener.local_addr().map_err(ServeError::Serve)?;
-        let store = Store::open(&config.data_dir.join("seawall.db")).await?;
+        let store = Store::at(&config.store()?).await?;
         let host = host_name();
         store.ensure_environment(LOCAL, &host, false).await?;
         let requeued = store.requeue_scans().await?;
@@ -174,6 +174,7 @@ impl Server {
         queue::start(app);
         app.tasks.spawn(work::database::run(Arc::clone(app)));
         app.tasks.spawn(discovery::run(Arc::clone(app)));
+        app.tasks.spawn(work::retention::run(Arc::clone(app)));
         Ok(())
     }
 

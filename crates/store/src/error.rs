@@ -38,6 +38,34 @@ pub enum StoreError {
         "open the database {database}: its tables are another program's; name an empty database"
     )]
     ForeignSchema { database: String },
+    #[error(
+        "read the database {database}: its schema is number {found}, and this program's is \
+         {known}; `seawall store migrate` upgrades it"
+    )]
+    OlderSchema {
+        database: String,
+        found: i64,
+        known: i64,
+    },
+    #[error("read the database {database}: there is no store in it")]
+    NoStore { database: String },
+    #[error(
+        "copy into the database {database}: its table {table} has rows; name an empty database"
+    )]
+    NotEmpty { database: String, table: String },
+    #[error("copy the table {table}: {why}")]
+    Table { table: String, why: String },
+    #[error(
+        "copy into the database {database}: table {table} does not read back as it was written; \
+         nothing was kept"
+    )]
+    Differs { database: String, table: String },
+    #[error("write the backup {}", path.display())]
+    Backup {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("lock {}", path.display())]
     Lock {
         path: PathBuf,

@@ -8,6 +8,7 @@
 
 mod assessment;
 mod asset;
+mod care;
 mod change;
 mod counts;
 mod db;
@@ -21,6 +22,7 @@ mod layer;
 mod lease;
 mod package;
 mod page;
+mod place;
 mod row;
 mod scan;
 mod scope;
@@ -29,9 +31,19 @@ mod setting;
 mod vulnerability;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 pub use assessment::{Assessment, Outcome, StoredSbom};
+pub use care::{
+    backup::{Backup, backup},
+    check::{Check, check, vacuum},
+    copy::{Copied, CopiedTable, CopyProgress, copy},
+    migrate::{Migrated, migrate},
+    retention::{Pruned, Retention},
+};
 pub use change::{Change, ChangeKind, NewChange};
 pub use counts::Counts;
 pub use db::Dialect;
@@ -43,6 +55,7 @@ pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageS
 pub use layer::{Layer, LayerTotals};
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
+pub use place::Place;
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};
 pub use scope::Scope;
 pub use vulnerability::{
@@ -51,7 +64,7 @@ pub use vulnerability::{
 };
 
 use crate::{
-    db::{Database, Pool, migrate, sql},
+    db::{Pool, sql},
     writer::Writer,
 };
 
@@ -61,7 +74,7 @@ pub struct Store {
     readers: Pool,
     writer: Arc<Writer>,
     /// Held while the store is open: two servers must not share a file.
-    _lease: Option<Arc<lease::Lease>>,
+    lease: Arc<Mutex<Option<lease::Lease>>>,
 }
 
 /// A value and how often it occurs.
@@ -72,32 +85,28 @@ pub struct Tally {
 }
 
 impl Store {
-    /// Opens the database at `path`, making or upgrading it as needed.
+    /// Opens the database in the file `path`, making or upgrading it as
+    /// needed.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let lease = lease::Lease::take(path)?;
-        Self::start(Database::file(path), Some(Arc::new(lease))).await
+        Self::at(&Place::file(path)).await
     }
 
-    /// Connects to a PostgreSQL database that several servers may share:
-    /// `postgres://user@host:port/database`, with parameters `sslmode`
-    /// (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`),
-    /// `sslrootcert`, `sslcert`, `sslkey`, `host` (a socket's folder) and
-    /// `password_file`.
+    /// Connects to a PostgreSQL database, which several servers may share.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Self::start(Database::server(url)?, None).await
+        Self::at(&Place::server(url)?).await
     }
 
-    async fn start(
-        database: Database,
-        lease: Option<Arc<lease::Lease>>,
-    ) -> Result<Self, StoreError> {
-        migrate::run(&database).await?;
+    /// Opens the database at `place`, making or upgrading it as needed.
+    pub async fn at(place: &Place) -> Result<Self, StoreError> {
+        let lease = place.lease()?;
+        let database = place.database.clone();
+        db::migrate::run(&database).await?;
         let writing = database.connect().await?;
         let readers = database.readers().await?;
         Ok(Self {
             readers,
             writer: Arc::new(Writer::start(database, writing)),
-            _lease: lease,
+            lease: Arc::new(Mutex::new(lease)),
         })
     }
 
@@ -120,9 +129,16 @@ impl Store {
             .collect())
     }
 
-    /// Commits what is under way and closes the files.
+    /// Commits what is under way, closes the files and lets others have
+    /// them.
     pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
+        drop(
+            self.lease
+                .lock()
+                .expect("invariant: nothing panics while holding the lock")
+                .take(),
+        );
     }
 }

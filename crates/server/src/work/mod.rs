@@ -11,3 +11,4 @@ pub(crate) mod engine;
 pub(crate) mod fix;
 pub(crate) mod meter;
 pub(crate) mod queue;
+pub(crate) mod retention;

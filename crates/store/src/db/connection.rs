@@ -175,9 +175,22 @@ impl Database {
         }
     }
 
-    /// A connection on which tables may be rebuilt: dropping one must
-    /// not cascade.
-    pub(super) async fn connect_to_migrate(&self) -> Result<Connection, StoreError> {
+    /// A connection that reads a file as it lies there: none is made.
+    pub(crate) async fn connect_existing(&self) -> Result<Connection, StoreError> {
+        match self {
+            Self::File(path) => Self::options(path)
+                .create_if_missing(false)
+                .connect()
+                .await
+                .map(Connection::Sqlite)
+                .map_err(|source| self.unopened(source)),
+            Self::Server(options) => self.connect_to_server(options).await,
+        }
+    }
+
+    /// A connection on which tables may be rebuilt and filled in any
+    /// order: dropping one must not cascade.
+    pub(crate) async fn connect_to_migrate(&self) -> Result<Connection, StoreError> {
         match self {
             Self::File(path) => Self::options(path)
                 .foreign_keys(false)

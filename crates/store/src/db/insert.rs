@@ -1,5 +1,7 @@
 //! Many rows in few statements.
 
+use std::borrow::Cow;
+
 use super::{Connection, Row, Sql, Value, sql};
 use crate::StoreError;
 
@@ -11,15 +13,18 @@ const VALUES: usize = 32_000;
 const FEW: usize = 4;
 
 /// An `INSERT` of any number of rows; see the module.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Insert {
-    head: &'static str,
+    head: Cow<'static, str>,
     ending: &'static str,
 }
 
 /// Begins an insert: `INSERT INTO host (name, seen) `.
-pub(crate) fn insert(head: &'static str) -> Insert {
-    Insert { head, ending: "" }
+pub(crate) fn insert(head: impl Into<Cow<'static, str>>) -> Insert {
+    Insert {
+        head: head.into(),
+        ending: "",
+    }
 }
 
 /// One row being filled.
@@ -69,7 +74,7 @@ impl Insert {
     }
 
     fn statements<T>(
-        self,
+        &self,
         items: impl IntoIterator<Item = T>,
         mut fill: impl FnMut(&mut Values, T),
     ) -> Vec<Sql> {
@@ -79,7 +84,7 @@ impl Insert {
             let mut values = Values(Vec::new());
             fill(&mut values, item);
             let width = values.0.len().max(1);
-            let (statement, rows) = open.get_or_insert_with(|| (sql(self.head), 0));
+            let (statement, rows) = open.get_or_insert_with(|| (sql(self.head.clone()), 0));
             statement.push(if *rows == 0 { "VALUES " } else { ", " });
             statement.push_list(values.0);
             *rows += 1;
@@ -98,7 +103,7 @@ impl Insert {
         statements
     }
 
-    fn end(self, mut statement: Sql) -> Sql {
+    fn end(&self, mut statement: Sql) -> Sql {
         statement.push(self.ending);
         statement
     }

@@ -66,6 +66,11 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0002_writer.postgres.sql"),
     ),
     both(10, "life", include_str!("../../migrations/0010_life.sql")),
+    both(
+        40,
+        "retention",
+        include_str!("../../migrations/0040_retention.sql"),
+    ),
 ];
 
 /// The schema this program writes.

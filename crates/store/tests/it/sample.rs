@@ -8,7 +8,8 @@ use model::{
     PackageKind, Purl, Report, Sbom, Severity, TargetKind, Vulnerability, VulnerabilityId,
     db::DatabaseStatus, finding::AffectedPackage, scan::Target,
 };
-use store::{Assessment, PackageFix, Store};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use store::{Assessment, Dialect, PackageFix, Place, Store};
 
 pub(crate) fn time(minute: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + minute * 60).unwrap()
@@ -17,10 +18,30 @@ pub(crate) fn time(minute: i64) -> Timestamp {
 /// A store that is gone after the test.
 pub(crate) struct TestStore {
     pub(crate) store: Store,
-    /// Where it is: a file's path or a server's URL.
-    #[expect(dead_code, reason = "read by the tests of copies")]
-    pub(crate) place: String,
+    /// A file's path or a server's URL.
+    place: String,
     _folder: Option<tempfile::TempDir>,
+}
+
+impl TestStore {
+    pub(crate) fn place(&self) -> Place {
+        Place::parse(&self.place).unwrap()
+    }
+
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn run(&self, text: &'static str) {
+        match self.store.dialect() {
+            Dialect::Sqlite => {
+                let url = format!("sqlite:{}", self.place);
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+            }
+            Dialect::Postgres => {
+                let mut connection = PgConnection::connect(&self.place).await.unwrap();
+                sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+            }
+        }
+    }
 }
 
 pub(crate) async fn on_sqlite() -> TestStore {

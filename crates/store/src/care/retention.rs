@@ -1,0 +1,130 @@
+//! Letting go of what is over and done with, a little at a time.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{Store, StoreError, db::sql};
+
+/// What is older than these may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Findings resolved before.
+    pub resolved: Timestamp,
+    /// What happened to findings before.
+    pub history: Timestamp,
+    /// Entries of the change feed before.
+    pub changes: Timestamp,
+    /// Scans that ended before.
+    pub scans: Timestamp,
+}
+
+/// Rows that went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    pub resolved: u64,
+    pub history: u64,
+    pub changes: u64,
+    pub scans: u64,
+}
+
+impl Pruned {
+    pub fn total(&self) -> u64 {
+        self.resolved + self.history + self.changes + self.scans
+    }
+}
+
+impl std::ops::AddAssign for Pruned {
+    fn add_assign(&mut self, more: Self) {
+        self.resolved += more.resolved;
+        self.history += more.history;
+        self.changes += more.changes;
+        self.scans += more.scans;
+    }
+}
+
+/// Rows of one statement: others write in between.
+const BATCH: i64 = 500;
+
+impl Store {
+    /// Removes one batch of each kind; nothing more to do when
+    /// [`Pruned::total`] is nought.
+    pub async fn prune(&self, retention: Retention) -> Result<Pruned, StoreError> {
+        Ok(Pruned {
+            resolved: self.prune_findings(retention.resolved).await?,
+            history: self
+                .prune_one(
+                    "DELETE FROM finding_event WHERE time < ?
+                         AND id < (SELECT COALESCE(MIN(id), 0) FROM finding_event) + ?",
+                    retention.history,
+                )
+                .await?,
+            // Ids follow time: the oldest few are all there is to look at.
+            changes: self
+                .prune_one(
+                    "DELETE FROM change WHERE time < ?
+                         AND id < (SELECT COALESCE(MIN(id), 0) FROM change) + ?",
+                    retention.changes,
+                )
+                .await?,
+            scans: self
+                .prune_one(
+                    "DELETE FROM scan WHERE id IN (
+                         SELECT id FROM scan
+                         WHERE state NOT IN ('queued', 'running') AND finished < ? LIMIT ?)",
+                    retention.scans,
+                )
+                .await?,
+        })
+    }
+
+    /// Removes resolved findings, and from the roll-up what they counted.
+    async fn prune_findings(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let gone = sql("DELETE FROM finding WHERE id IN (
+                             SELECT id FROM finding WHERE state = 1 AND resolved < ? LIMIT ?)
+                         RETURNING environment_id, kind, severity, state, suppressed, fixable,
+                             rank / 1000000 % 2 AS kev")
+                    .bind(before)
+                    .bind(BATCH)
+                    .fetch_all(&mut *connection)
+                    .await?;
+                    let mut counted: BTreeMap<[i64; 7], i64> = BTreeMap::new();
+                    for row in &gone {
+                        let place = [
+                            row.int("environment_id")?,
+                            row.int("kind")?,
+                            row.int("severity")?,
+                            row.int("state")?,
+                            row.int("suppressed")?,
+                            row.int("fixable")?,
+                            row.int("kev")?,
+                        ];
+                        *counted.entry(place).or_default() += 1;
+                    }
+                    for (place, findings) in counted {
+                        let mut update = sql("UPDATE finding_count SET findings = findings - ?
+                             WHERE environment_id = ? AND kind = ? AND severity = ? AND state = ?
+                               AND suppressed = ? AND fixable = ? AND kev = ?")
+                        .bind(findings);
+                        for value in place {
+                            update = update.bind(value);
+                        }
+                        update.execute(&mut *connection).await?;
+                    }
+                    Ok(gone.len() as u64)
+                })
+            })
+            .await
+    }
+
+    async fn prune_one(&self, text: &'static str, before: Timestamp) -> Result<u64, StoreError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(sql(text).bind(before).bind(BATCH).execute(connection))
+            })
+            .await
+    }
+}
