@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{FindingKind, Severity};
+use crate::Severity;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -224,7 +224,9 @@ pub fn grouped(number: u64) -> String {
 pub struct NoticedFinding {
     /// Its fingerprint.
     pub id: String,
-    pub kind: FindingKind,
+    /// `vulnerability`, `misconfiguration`, `threat`, …; a word and not a
+    /// type, because old pictures stay readable whatever kinds there are.
+    pub kind: String,
     pub severity: Severity,
     pub title: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
