@@ -59,6 +59,24 @@ CREATE TABLE change (
     new TEXT NOT NULL,
     resolved BIGINT NOT NULL
 );
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    sink_id BIGINT NOT NULL REFERENCES sink (id) ON DELETE CASCADE,
+    state BIGINT NOT NULL,
+    notices TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    headline TEXT NOT NULL,
+    routes TEXT NOT NULL,
+    attempts BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    next_try BIGINT NOT NULL,
+    finished BIGINT,
+    answer TEXT
+);
+CREATE INDEX delivery_by_sink ON delivery (sink_id, state, id);
+CREATE INDEX delivery_pending ON delivery (sink_id, id) WHERE state = 0;
 CREATE TABLE environment (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -226,6 +244,11 @@ CREATE TABLE layer (
     PRIMARY KEY (image_id, ordinal)
 );
 CREATE INDEX layer_by_content ON layer (diff_id, image_id);
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    demo BIGINT NOT NULL,
+    notice TEXT NOT NULL
+);
 CREATE TABLE package (
     id INTEGER PRIMARY KEY,
     fingerprint TEXT NOT NULL UNIQUE,
@@ -239,6 +262,23 @@ CREATE TABLE package (
     licenses TEXT NOT NULL
 );
 CREATE INDEX package_by_name ON package (name);
+CREATE TABLE route (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    sink_id BIGINT NOT NULL REFERENCES sink (id) ON DELETE CASCADE,
+    enabled BIGINT NOT NULL,
+    query TEXT NOT NULL,
+    environments TEXT NOT NULL,
+    events TEXT NOT NULL,
+    digest_seconds BIGINT NOT NULL,
+    max_per_minute BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    matched BIGINT NOT NULL,
+    last_matched BIGINT,
+    held TEXT
+);
 CREATE TABLE rule (
     id INTEGER PRIMARY KEY,
     kind BIGINT NOT NULL,
@@ -306,4 +346,27 @@ CREATE TABLE setting (
 CREATE TABLE sign_in_link (
     hash TEXT PRIMARY KEY,
     expires BIGINT NOT NULL
+);
+CREATE TABLE sink (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    secret_names TEXT NOT NULL,
+    sealed TEXT,
+    paused BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    cursor BIGINT NOT NULL,
+    lease_holder TEXT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    last_delivered BIGINT,
+    answer TEXT
+);
+CREATE TABLE sink_memory (
+    sink_id BIGINT NOT NULL REFERENCES sink (id) ON DELETE CASCADE,
+    subject TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (sink_id, subject)
 );

@@ -12,6 +12,7 @@ mod care;
 mod change;
 mod counts;
 mod db;
+mod delivery;
 mod environment;
 mod error;
 mod finding;
@@ -20,14 +21,18 @@ mod image;
 mod ingest;
 mod layer;
 mod lease;
+mod notice;
+mod outbox;
 mod package;
 mod page;
 mod place;
+mod route;
 mod row;
 mod scan;
 mod scope;
 mod session;
 mod setting;
+mod sink;
 mod vulnerability;
 mod writer;
 
@@ -47,6 +52,9 @@ pub use care::{
 pub use change::{Change, ChangeKind, NewChange};
 pub use counts::Counts;
 pub use db::Dialect;
+pub use delivery::{
+    Delivery, DeliveryFilter, DeliveryState, Keep, NewDelivery, Outgoing, Pending, Tried,
+};
 pub use environment::Environment;
 pub use error::StoreError;
 pub use finding::{Finding, FindingColumn, FindingFilter, FindingSort};
@@ -56,8 +64,10 @@ pub use layer::{Layer, LayerTotals};
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
 pub use place::Place;
+pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};
 pub use scope::Scope;
+pub use sink::{DeliveryAnswer, Sink, SinkQueue, SinkRecord};
 pub use vulnerability::{
     Vulnerability, VulnerabilityFilter, VulnerabilityFix, VulnerabilityRecord, VulnerabilitySort,
     VulnerabilityUse,

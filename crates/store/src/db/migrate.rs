@@ -67,6 +67,11 @@ const STEPS: &[Step] = &[
     ),
     both(10, "life", include_str!("../../migrations/0010_life.sql")),
     both(
+        30,
+        "delivery",
+        include_str!("../../migrations/0030_delivery.sql"),
+    ),
+    both(
         40,
         "retention",
         include_str!("../../migrations/0040_retention.sql"),

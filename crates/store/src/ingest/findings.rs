@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use model::{Finding, Report, VulnerabilityId, Warning};
+use model::{Finding, NoticeEvent, Report, VulnerabilityId, Warning};
 
 use super::{dictionary, is_fixable, ranked, target::Known};
 use crate::{
     Counts, StoreError,
     counts::severity_number,
     db::{Connection, insert as insert_rows, sql},
+    outbox::{self, Decision},
     row::json,
 };
 
@@ -63,6 +64,7 @@ pub(super) async fn put(
     };
     let mut moved = moved(&before);
     let mut fresh = Vec::new();
+    let mut told = Told::default();
     for finding in report.findings.iter().chain(&report.suppressed) {
         let Some(&vulnerability_id) = vulnerabilities.get(&finding.vulnerability) else {
             // A report names every vulnerability it speaks of; one that
@@ -90,6 +92,9 @@ pub(super) async fn put(
                 changes.touched.insert(vulnerability_id);
                 if said.suppressed == 0 && (!row.open || row.said.suppressed == 1) {
                     *changes.new.of(finding.severity) += 1;
+                    told.reopened.push(row.id);
+                } else if said.suppressed == 0 && says_something_new(&row.said, &said) {
+                    told.changed.push(row.id);
                 }
                 update(connection, row.id, &said).await?;
             }
@@ -116,6 +121,7 @@ pub(super) async fn put(
         changes.touched.insert(row.said.vulnerability_id);
         if row.said.suppressed == 0 {
             changes.resolved += 1;
+            told.resolved.push(row.id);
         }
         sql("UPDATE finding SET state = 1, last_seen = ?, resolved = ? WHERE id = ?")
             .bind(known.assessed)
@@ -124,7 +130,52 @@ pub(super) async fn put(
             .execute(&mut *connection)
             .await?;
     }
+    let opened: Vec<&str> = fresh
+        .iter()
+        .filter(|said| said.suppressed == 0)
+        .map(|said| said.fingerprint.as_str())
+        .collect();
+    let event = NoticeEvent::FindingOpened;
+    outbox::note_at(
+        connection,
+        environment_id,
+        report.scanned,
+        event,
+        known.asset_id,
+        &opened,
+    )
+    .await?;
+    for (event, findings) in [
+        (NoticeEvent::FindingReopened, &told.reopened),
+        (NoticeEvent::FindingChanged, &told.changed),
+        (NoticeEvent::FindingResolved, &told.resolved),
+    ] {
+        let decision = Decision::default();
+        outbox::note(
+            connection,
+            environment_id,
+            report.scanned,
+            event,
+            findings,
+            decision,
+        )
+        .await?;
+    }
     Ok(changes)
+}
+
+/// Findings other systems are to be told of, by id.
+#[derive(Debug, Default)]
+struct Told {
+    reopened: Vec<i64>,
+    changed: Vec<i64>,
+    resolved: Vec<i64>,
+}
+
+/// Whether a finding changed in a way somebody wants to hear of: how bad
+/// it is, or that it can be mended now.
+fn says_something_new(before: &Said, now: &Said) -> bool {
+    before.severity != now.severity || (before.fixable == 0 && now.fixable == 1)
 }
 
 /// What names a finding when an image's digest is left out.

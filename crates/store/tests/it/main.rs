@@ -7,6 +7,7 @@
 
 mod care;
 mod crash;
+mod deliveries;
 mod history;
 mod lists;
 mod sample;

@@ -1,0 +1,124 @@
+//! Pictures of findings, as other systems are told of them.
+
+use jiff::Timestamp;
+use model::{Notice, NoticeEvent, notice::NoticedFinding};
+
+use crate::{
+    StoreError,
+    counts::severity_of,
+    db::{Row, Sql, sql},
+};
+
+/// A statement that reads all a picture needs; what is missing is the
+/// condition after `WHERE`.
+pub(crate) fn pictures() -> Sql {
+    sql(
+        "SELECT finding.id, finding.fingerprint, finding.kind, finding.severity, finding.state,
+             finding.summary, finding.path, finding.fix_versions, finding.first_seen,
+             COALESCE(finding.last_seen, asset.last_seen) AS seen, finding.resolved,
+             finding.reason, finding.note, finding.decided_by,
+             rule.name AS rule, rule.title, rule.cvss, rule.epss, rule.kev, rule.techniques,
+             asset.kind AS asset_kind, asset.name AS asset_name, asset.cluster, asset.namespace,
+             asset.workload, image.name AS image, image.digest,
+             package.name AS package, package.version, package.purl
+         FROM finding
+         JOIN rule ON rule.id = finding.rule_id
+         JOIN asset ON asset.id = finding.asset_id
+         LEFT JOIN image ON image.id = finding.image_id
+         LEFT JOIN package ON package.id = finding.package_id
+         WHERE ",
+    )
+}
+
+/// The kinds, by the numbers columns hold.
+const KINDS: [&str; 5] = [
+    "vulnerability",
+    "misconfiguration",
+    "alert",
+    "secret",
+    "malware",
+];
+const STATES: [&str; 4] = ["open", "resolved", "dismissed", "exempted"];
+
+fn word(words: &[&'static str], number: i64) -> &'static str {
+    usize::try_from(number)
+        .ok()
+        .and_then(|index| words.get(index).copied())
+        .unwrap_or("unknown")
+}
+
+/// The picture in one row.
+pub(crate) fn picture(row: &Row) -> Result<NoticedFinding, StoreError> {
+    let fix_versions: Vec<String> = row.maybe_json("fix_versions")?.unwrap_or_default();
+    let package = row.maybe_text("package")?;
+    let fix = match (&package, fix_versions.first()) {
+        (Some(package), Some(version)) => Some(format!("Update {package} to {version} or newer.")),
+        _ => None,
+    };
+    let asset_kind = row.text("asset_kind")?;
+    let asset_name = row.text("asset_name")?;
+    let named = |kind: &str| (asset_kind == kind).then(|| asset_name.clone());
+    let title = row.text("title")?;
+    let rule = row.text("rule")?;
+    let summary = row.maybe_text("summary")?.unwrap_or_default();
+    Ok(NoticedFinding {
+        id: row.text("fingerprint")?,
+        kind: word(&KINDS, row.int("kind")?).to_owned(),
+        severity: severity_of(row.int("severity")?),
+        title: match (&package, title.is_empty()) {
+            (Some(package), true) => format!("{rule} in {package}"),
+            (Some(package), false) => format!("{rule} in {package}: {title}"),
+            (None, true) => rule.clone(),
+            (None, false) => title,
+        },
+        description: summary,
+        state: word(&STATES, row.int("state")?).to_owned(),
+        cluster: row
+            .maybe_text("cluster")?
+            .filter(|cluster| asset_kind != "host" && *cluster != asset_name),
+        host: named("host"),
+        namespace: row.maybe_text("namespace")?,
+        workload: row.maybe_text("workload")?,
+        container: named("container"),
+        image: row.maybe_text("image")?,
+        image_digest: row.maybe_text("digest")?,
+        package,
+        package_version: row.maybe_text("version")?,
+        purl: row.maybe_text("purl")?,
+        path: row.maybe_text("path")?.filter(|path| !path.is_empty()),
+        first_seen: row.time("first_seen")?,
+        last_seen: row.time("seen")?,
+        resolved: row.maybe_time("resolved")?,
+        fix,
+        fix_versions,
+        attack: row.json("techniques")?,
+        cvss: row.real("cvss")?,
+        epss: row.real("epss")?,
+        kev: row.flag("kev")?,
+        actor: row.maybe_text("decided_by")?,
+        reason: match row.maybe_text("note")? {
+            Some(note) if !note.is_empty() => Some(note),
+            _ => row.maybe_text("reason")?,
+        },
+        rule,
+    })
+}
+
+/// The notice of something that happened to a finding.
+pub(crate) fn of_finding(
+    event: NoticeEvent,
+    time: Timestamp,
+    environment: &str,
+    finding: NoticedFinding,
+) -> Notice {
+    Notice {
+        id: uuid::Uuid::now_v7().to_string(),
+        event,
+        time,
+        environment: environment.to_owned(),
+        link: Some(format!("/findings/{}", finding.id)),
+        finding: Some(finding),
+        recommendation: None,
+        digest: None,
+    }
+}

@@ -1,0 +1,199 @@
+//! What other systems are to be told of, written in the transaction of
+//! the change itself: a change that was undone is told to nobody, and
+//! one that was acknowledged is never forgotten.
+//!
+//! Where no route asks for an event nothing is written, so that a record
+//! nobody exports pays nothing.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use model::{Notice, NoticeEvent, notice::NoticedRecommendation};
+
+use crate::{
+    Store, StoreError,
+    db::{Connection, Sql, insert, sql},
+    notice,
+    row::json,
+};
+
+/// Findings looked at in one statement.
+const CHUNK: usize = 500;
+
+/// Who decided, and why.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Decision<'a> {
+    pub(crate) actor: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
+}
+
+/// Something happened to these findings, by id. Call it after their rows
+/// say so: the picture is taken now.
+pub(crate) async fn note(
+    connection: &mut Connection,
+    environment_id: i64,
+    time: Timestamp,
+    event: NoticeEvent,
+    findings: &[i64],
+    decision: Decision<'_>,
+) -> Result<(), StoreError> {
+    let Some(environment) = wanted(connection, environment_id, event, findings.is_empty()).await?
+    else {
+        return Ok(());
+    };
+    for chunk in findings.chunks(CHUNK) {
+        let mut query = notice::pictures();
+        query
+            .push("finding.id IN ")
+            .push_list(chunk.iter().copied())
+            .push(" ORDER BY finding.id");
+        put(connection, &environment, time, event, query, decision).await?;
+    }
+    Ok(())
+}
+
+/// As [`note`], by the asset they are about and their fingerprints.
+pub(crate) async fn note_at(
+    connection: &mut Connection,
+    environment_id: i64,
+    time: Timestamp,
+    event: NoticeEvent,
+    asset_id: i64,
+    fingerprints: &[&str],
+) -> Result<(), StoreError> {
+    let nothing = fingerprints.is_empty();
+    let Some(environment) = wanted(connection, environment_id, event, nothing).await? else {
+        return Ok(());
+    };
+    for chunk in fingerprints.chunks(CHUNK) {
+        let mut query = notice::pictures();
+        query
+            .push("finding.asset_id = ")
+            .push_bind(asset_id)
+            .push(" AND finding.fingerprint IN ")
+            .push_list(chunk.iter().copied())
+            .push(" ORDER BY finding.id");
+        let decision = Decision::default();
+        put(connection, &environment, time, event, query, decision).await?;
+    }
+    Ok(())
+}
+
+/// A recommendation's affected assets, severity or state changed.
+#[expect(dead_code, reason = "called when recommendations are counted")]
+pub(crate) async fn note_recommendation(
+    connection: &mut Connection,
+    environment_id: i64,
+    time: Timestamp,
+    recommendation: NoticedRecommendation,
+) -> Result<(), StoreError> {
+    let event = NoticeEvent::RecommendationChanged;
+    let Some(environment) = wanted(connection, environment_id, event, false).await? else {
+        return Ok(());
+    };
+    let notice = Notice {
+        id: uuid::Uuid::now_v7().to_string(),
+        event,
+        time,
+        environment: environment.name.clone(),
+        link: Some(format!("/recommendations/{}", recommendation.id)),
+        finding: None,
+        recommendation: Some(recommendation),
+        digest: None,
+    };
+    append(connection, &environment, &[notice]).await
+}
+
+impl Store {
+    /// Tells of something that is no change of the record.
+    pub async fn put_notices(&self, notices: Vec<Notice>) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let environment = Environment {
+                        name: String::new(),
+                        demo: false,
+                    };
+                    append(connection, &environment, &notices).await
+                })
+            })
+            .await
+    }
+}
+
+struct Environment {
+    name: String,
+    demo: bool,
+}
+
+/// The environment, if any route asks for such an event.
+async fn wanted(
+    connection: &mut Connection,
+    environment_id: i64,
+    event: NoticeEvent,
+    nothing: bool,
+) -> Result<Option<Environment>, StoreError> {
+    if nothing {
+        return Ok(None);
+    }
+    let asked: Vec<String> = sql("SELECT events FROM route WHERE enabled = 1")
+        .scalar()
+        .fetch_all(&mut *connection)
+        .await?;
+    let asked: BTreeSet<NoticeEvent> = asked
+        .iter()
+        .flat_map(|events| serde_json::from_str::<Vec<NoticeEvent>>(events).unwrap_or_default())
+        .collect();
+    if !asked.contains(&event) {
+        return Ok(None);
+    }
+    let row = sql("SELECT name, demo FROM environment WHERE id = ?")
+        .bind(environment_id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    row.map(|row| {
+        Ok(Environment {
+            name: row.text("name")?,
+            demo: row.flag("demo")?,
+        })
+    })
+    .transpose()
+}
+
+async fn put(
+    connection: &mut Connection,
+    environment: &Environment,
+    time: Timestamp,
+    event: NoticeEvent,
+    query: Sql,
+    decision: Decision<'_>,
+) -> Result<(), StoreError> {
+    let rows = query.once().fetch_all(&mut *connection).await?;
+    let notices = rows
+        .iter()
+        .map(|row| {
+            let mut finding = notice::picture(row)?;
+            if decision.actor.is_some() {
+                finding.actor = decision.actor.map(str::to_owned);
+            }
+            if decision.reason.is_some() {
+                finding.reason = decision.reason.map(str::to_owned);
+            }
+            Ok(notice::of_finding(event, time, &environment.name, finding))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    append(connection, environment, &notices).await
+}
+
+async fn append(
+    connection: &mut Connection,
+    environment: &Environment,
+    notices: &[Notice],
+) -> Result<(), StoreError> {
+    insert("INSERT INTO outbox (demo, notice) ")
+        .rows(connection, notices, |row, notice| {
+            row.push_bind(environment.demo).push_bind(json(notice));
+        })
+        .await?;
+    Ok(())
+}
