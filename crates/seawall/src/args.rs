@@ -3,6 +3,7 @@
 pub(crate) mod db;
 pub(crate) mod scan;
 pub(crate) mod server;
+pub(crate) mod store;
 
 use std::path::PathBuf;
 
@@ -111,6 +112,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Db(db::Db),
     Server(server::Server),
+    #[command(subcommand)]
+    Store(store::Store),
     Completion(Completion),
     Man(Man),
     Version(Version),

@@ -1,6 +1,7 @@
 //! Progress on standard error: bars for a person, short lines with `-v`,
 //! nothing for a pipe.
 
+mod copy;
 mod feed;
 mod scan;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+pub(crate) use copy::CopyProgress;
 pub(crate) use feed::FeedProgress;
 pub(crate) use scan::ScanProgress;
 
@@ -30,6 +32,16 @@ fn byte_bar(bars: &MultiProgress, name: String, total: Option<u64>) -> ProgressB
     } else {
         "  {prefix:<14!} {spinner:.cyan} {bytes:>10}"
     };
+    bar.set_style(style(template).progress_chars("━╸─"));
+    bar.set_prefix(name);
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+/// `copying finding  ━━━━━━────  120000/1000000`.
+fn row_bar(bars: &MultiProgress, name: String, total: u64) -> ProgressBar {
+    let bar = bars.add(ProgressBar::new(total));
+    let template = "  {prefix:<24!} {bar:24.cyan/dim} {human_pos:>12}/{human_len:<12} {eta:.dim}";
     bar.set_style(style(template).progress_chars("━╸─"));
     bar.set_prefix(name);
     bar.enable_steady_tick(TICK);
@@ -59,6 +71,7 @@ mod tests {
         let bars = canvas(false);
         byte_bar(&bars, "layer 1".to_owned(), Some(10)).inc(3);
         byte_bar(&bars, "layer 2".to_owned(), None).inc(3);
+        row_bar(&bars, "copying finding".to_owned(), 10).inc(3);
         spinner(&bars, "walking".to_owned()).tick();
     }
 }

@@ -2,10 +2,12 @@
 //! how to fail.
 
 mod completion;
+mod config;
 mod db;
 mod man;
 mod scan;
 mod server;
+mod store;
 mod version;
 
 use std::{
@@ -47,6 +49,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Scan(scan) => scan::run(&context, &scan),
         Command::Db(db) => db::run(&context, &db),
         Command::Server(server) => server::run(&context, &server),
+        Command::Store(store) => store::run(&context, &store),
         Command::Completion(completion) => completion::run(&completion),
         Command::Man(man) => man::run(&man),
         Command::Version(version) => version::run(&context, &version),

@@ -1,23 +1,20 @@
 //! `seawall server`
 
-use std::{fs, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use server::{Config, ServeError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, write_stdout};
+use super::{Context, config, write_stdout};
 use crate::{
     args::server::Server,
     cancel,
     exit::{Exit, Failure},
 };
 
-/// Read where it lies in the working folder, without being asked for.
-const CONFIG_FILE: &str = "seawall.yaml";
-
 pub(super) fn run(context: &Context, arguments: &Server) -> Result<Exit, Failure> {
-    let config = config(context, arguments)?;
+    let config = configured(context, arguments)?;
     let listen = config.listen;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -63,34 +60,14 @@ async fn serve(context: &Context, config: Config) -> Result<(), ServeError> {
     .await
 }
 
-/// Defaults, the file, the environment, the flags: later ones win.
-fn config(context: &Context, arguments: &Server) -> Result<Config, Failure> {
-    let defaults = Config {
-        data_dir: context.env.data_dir(),
-        cache_dir: context.env.cache_dir(),
-        ..Config::default()
-    };
-    let named = arguments.config.as_deref();
-    let found = named.or_else(|| Some(Path::new(CONFIG_FILE)).filter(|path| path.is_file()));
-    let yaml = match found {
-        Some(path) => fs::read_to_string(path).map_err(|error| {
-            Failure::bad_file(error).context(format!("read {}", path.display()))
-        })?,
-        None => String::new(),
-    };
-    let mut config = defaults
-        .overlaid(&yaml, context.env.texts())
-        .map_err(|error| {
-            let failure = Failure::bad_file(error);
-            match found {
-                Some(path) => failure.context(format!("use {}", path.display())),
-                None => failure,
-            }
-        })?;
+/// The configuration, and over it the flags.
+fn configured(context: &Context, arguments: &Server) -> Result<Config, Failure> {
+    let mut config = config::read(
+        context,
+        arguments.config.as_deref(),
+        arguments.data_dir.as_deref(),
+    )?;
     config.listen = arguments.listen.unwrap_or(config.listen);
-    if let Some(folder) = &arguments.data_dir {
-        config.data_dir.clone_from(folder);
-    }
     if let Some(folder) = &arguments.cache_dir {
         config.cache_dir.clone_from(folder);
     }

@@ -5,4 +5,5 @@
 mod db;
 mod harness;
 mod scan;
+mod store;
 mod surface;
