@@ -47,6 +47,7 @@ CREATE TABLE asset (
     unknown BIGINT NOT NULL DEFAULT 0,
     UNIQUE (environment_id, kind, parent_id, identity)
 );
+CREATE INDEX asset_by_folded_name ON asset (LOWER(name));
 CREATE INDEX asset_by_image ON asset (image_id) WHERE image_id IS NOT NULL;
 CREATE INDEX asset_by_parent ON asset (parent_id, kind);
 CREATE TABLE change (
@@ -217,6 +218,7 @@ CREATE TABLE image (
     last_error TEXT,
     UNIQUE (environment_id, kind, identity)
 );
+CREATE INDEX image_by_folded_name ON image (LOWER(name));
 CREATE TABLE image_document (
     image_id BIGINT PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE,
     config TEXT,
@@ -261,6 +263,7 @@ CREATE TABLE package (
     architecture TEXT,
     licenses TEXT NOT NULL
 );
+CREATE INDEX package_by_folded_name ON package (LOWER(name));
 CREATE INDEX package_by_name ON package (name);
 CREATE TABLE route (
     id INTEGER PRIMARY KEY,
@@ -294,6 +297,7 @@ CREATE TABLE rule (
     details TEXT NOT NULL,
     UNIQUE (name, kind)
 );
+CREATE INDEX rule_by_folded_name ON rule (LOWER(name));
 CREATE TABLE rule_use (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
     rule_id BIGINT NOT NULL,

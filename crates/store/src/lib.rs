@@ -26,6 +26,7 @@ mod outbox;
 mod package;
 mod page;
 mod place;
+mod query;
 mod route;
 mod row;
 mod scan;

@@ -44,7 +44,6 @@ pub enum Field {
     FirstSeen,
     LastSeen,
     Resolved,
-    Source,
 }
 
 /// What sort of values a field takes.
@@ -143,7 +142,10 @@ const ECOSYSTEMS: &[&str] = &[
     "deb", "apk", "rpm", "npm", "pypi", "maven", "golang", "cargo", "gem", "composer", "nuget",
 ];
 
+/// In the order of the matrix.
 const TACTICS: &[&str] = &[
+    "reconnaissance",
+    "resource-development",
     "initial-access",
     "execution",
     "persistence",
@@ -257,8 +259,6 @@ catalogue! {
         "When it was last seen", "last_seen:<2h";
     Resolved "resolved" [] Time false &[],
         "When it was resolved", "resolved:>=2026-11-01";
-    Source "source" [] Text false &[],
-        "What saw it: a scanner, a sensor, another product", "source:falco";
 }
 
 impl Field {

@@ -134,7 +134,7 @@ impl Subject for Notice {
 
 /// An image's name without tag and digest.
 pub fn repository(name: &str) -> &str {
-    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    let name = name.rsplit_once('@').map_or(name, |(name, _)| name);
     match name.rsplit_once(':') {
         // A colon before the last slash is a port.
         Some((repository, tag)) if !tag.contains('/') => repository,

@@ -66,6 +66,7 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0002_writer.postgres.sql"),
     ),
     both(10, "life", include_str!("../../migrations/0010_life.sql")),
+    both(15, "query", include_str!("../../migrations/0015_query.sql")),
     both(
         30,
         "delivery",

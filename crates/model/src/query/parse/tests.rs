@@ -1,3 +1,5 @@
+//! What people write, and what they are told about it.
+
 use super::super::{Condition, Field, Query};
 
 /// The plainest form, or the errors with what they point at.
