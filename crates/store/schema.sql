@@ -15,6 +15,21 @@ CREATE TABLE action_finding (
     before TEXT NOT NULL,
     PRIMARY KEY (action_id, finding_id)
 );
+CREATE TABLE activity (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    hour BIGINT NOT NULL,
+    kind BIGINT NOT NULL,
+    critical BIGINT NOT NULL,
+    high BIGINT NOT NULL,
+    medium BIGINT NOT NULL,
+    low BIGINT NOT NULL,
+    info BIGINT NOT NULL,
+    unknown BIGINT NOT NULL,
+    resolved BIGINT NOT NULL,
+    dismissed BIGINT NOT NULL,
+    exempted BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, hour, kind)
+);
 CREATE TABLE asset (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -318,6 +333,18 @@ CREATE TABLE rule_use (
     last_seen BIGINT NOT NULL,
     PRIMARY KEY (environment_id, rule_id)
 );
+CREATE TABLE saved_view (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    owner_name TEXT NOT NULL,
+    name TEXT NOT NULL,
+    page TEXT NOT NULL,
+    search TEXT NOT NULL,
+    shared BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    UNIQUE (owner, name)
+);
 CREATE TABLE scan (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -338,6 +365,24 @@ CREATE TABLE scan (
 );
 CREATE INDEX scan_active ON scan (priority, id) WHERE state IN ('queued', 'running');
 CREATE INDEX scan_by_image ON scan (image_id, id);
+CREATE TABLE score (
+    id INTEGER PRIMARY KEY,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    time BIGINT NOT NULL,
+    earned DOUBLE PRECISION NOT NULL,
+    possible DOUBLE PRECISION NOT NULL,
+    exempted DOUBLE PRECISION NOT NULL
+);
+CREATE INDEX score_by_time ON score (environment_id, time);
+CREATE TABLE score_move (
+    id INTEGER PRIMARY KEY,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    time BIGINT NOT NULL,
+    rule TEXT NOT NULL,
+    change DOUBLE PRECISION NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX score_move_by_time ON score_move (time, environment_id);
 CREATE TABLE session (
     hash TEXT PRIMARY KEY,
     created BIGINT NOT NULL,
@@ -373,4 +418,27 @@ CREATE TABLE sink_memory (
     subject TEXT NOT NULL,
     value TEXT NOT NULL,
     PRIMARY KEY (sink_id, subject)
+);
+CREATE TABLE standing (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    rule TEXT NOT NULL,
+    severity BIGINT NOT NULL,
+    healthy BIGINT NOT NULL,
+    affected BIGINT NOT NULL,
+    exempted BIGINT NOT NULL,
+    not_applicable BIGINT NOT NULL,
+    affected_since BIGINT,
+    checked BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, rule)
+);
+CREATE TABLE trend (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    day BIGINT NOT NULL,
+    critical BIGINT NOT NULL,
+    high BIGINT NOT NULL,
+    medium BIGINT NOT NULL,
+    low BIGINT NOT NULL,
+    info BIGINT NOT NULL,
+    unknown BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, day)
 );

@@ -23,7 +23,7 @@ pub struct Control {
     pub id: String,
     pub title: String,
     pub state: ControlState,
-    /// Assets with an open finding.
+    /// Affected assets, added up over its recommendations.
     pub affected: u64,
     /// The recommendations that serve it.
     pub recommendations: Vec<String>,

@@ -19,6 +19,7 @@ mod finding;
 mod fix;
 mod image;
 mod ingest;
+mod kind;
 mod layer;
 mod lease;
 mod notice;
@@ -31,9 +32,13 @@ mod route;
 mod row;
 mod scan;
 mod scope;
+mod score;
 mod session;
 mod setting;
 mod sink;
+mod standing;
+mod trend;
+mod view;
 mod vulnerability;
 mod writer;
 
@@ -61,6 +66,7 @@ pub use error::StoreError;
 pub use finding::{Finding, FindingColumn, FindingFilter, FindingSort};
 pub use fix::{PackageFix, TopFix};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
+pub use kind::KindCounts;
 pub use layer::{Layer, LayerTotals};
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
@@ -68,7 +74,11 @@ pub use place::Place;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};
 pub use scope::Scope;
+pub use score::{ScoreMove, ScorePoint};
 pub use sink::{DeliveryAnswer, Sink, SinkQueue, SinkRecord};
+pub use standing::{NewStanding, RuleStanding};
+pub use trend::{Activity, TrendDay};
+pub use view::{NewView, View};
 pub use vulnerability::{
     Vulnerability, VulnerabilityFilter, VulnerabilityFix, VulnerabilityRecord, VulnerabilitySort,
     VulnerabilityUse,

@@ -27,6 +27,7 @@ use self::access::{needs, needs_everywhere, nobody, signed_in};
 use crate::app::App;
 
 pub(crate) mod access;
+pub(crate) mod compliance;
 pub(crate) mod dashboard;
 pub(crate) mod database;
 pub(crate) mod envelope;
@@ -39,10 +40,14 @@ pub(crate) mod health;
 pub(crate) mod image;
 pub(crate) mod overview;
 pub(crate) mod query;
+pub(crate) mod recommendation;
 pub(crate) mod scan;
+pub(crate) mod score;
 pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod severity;
+pub(crate) mod trend;
+pub(crate) mod view;
 pub(crate) mod vulnerability;
 
 /// What every handler is given.
@@ -100,6 +105,14 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(signed_in(routes!(session::read, session::sign_out)))
         .routes(needs(View, routes!(overview::read)))
         .routes(needs(View, routes!(overview::changes)))
+        .routes(needs(View, routes!(trend::read)))
+        .routes(needs(View, routes!(recommendation::list)))
+        .routes(needs(View, routes!(recommendation::read)))
+        .routes(needs(View, routes!(score::read)))
+        .routes(needs(View, routes!(score::history)))
+        .routes(needs(View, routes!(compliance::read)))
+        .routes(signed_in(routes!(view::list, view::create)))
+        .routes(signed_in(routes!(view::delete)))
         .routes(needs(View, routes!(image::list)))
         .routes(needs(View, routes!(image::facets)))
         .routes(needs(View, routes!(image::read)))

@@ -4,6 +4,7 @@ use api::{
     Change, ChangeKind, Overview, Page,
     change::ChangeQuery,
     overview::{Coverage, Gap, GapKind, OverviewQuery, TopFix, Totals},
+    recommendation::RecommendationState,
 };
 use axum::{Json, extract::State};
 use store::{ImageFilter, ImageSort, PageRequest, VulnerabilityFilter, VulnerabilitySort};
@@ -14,7 +15,7 @@ use super::{
     error::ApiError,
     image,
     query::{self, Query},
-    scan, severity, vulnerability,
+    recommendation, scan, score, severity, trend, vulnerability,
 };
 use crate::{app::App, work::discovery};
 
@@ -53,6 +54,10 @@ pub(crate) async fn read(
         )
         .await?;
     let changes = app.store.changes(&scope, &PageRequest::first(12)).await?;
+    let (day, kinds) = trend::day(&app, &scope).await?;
+    let mut top_recommendations = recommendation::all(&app, &scope).await?;
+    top_recommendations.retain(|row| row.state == RecommendationState::Open);
+    top_recommendations.truncate(SHORT as usize);
     let looked_at = totals.images + totals.machines + totals.sboms;
     Ok(Json(Overview {
         totals: Totals {
@@ -93,11 +98,11 @@ pub(crate) async fn read(
             .map(|scan| scan::wire(&app, scan))
             .collect(),
         changes: changes.items.into_iter().map(change).collect(),
-        score: api::Score::default(),
-        top_recommendations: Vec::new(),
+        score: score::of(&app, &scope).await?,
+        top_recommendations,
         top_alerts: Vec::new(),
-        day: api::overview::Day::default(),
-        kinds: Vec::new(),
+        day,
+        kinds,
         tactics: Vec::new(),
     }))
 }

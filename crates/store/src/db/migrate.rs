@@ -77,6 +77,11 @@ const STEPS: &[Step] = &[
         "retention",
         include_str!("../../migrations/0040_retention.sql"),
     ),
+    both(
+        41,
+        "posture",
+        include_str!("../../migrations/0041_posture.sql"),
+    ),
 ];
 
 /// The schema this program writes.

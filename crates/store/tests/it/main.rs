@@ -10,5 +10,6 @@ mod crash;
 mod deliveries;
 mod history;
 mod lists;
+mod posture;
 mod sample;
 mod schema;
