@@ -175,6 +175,8 @@ impl Server {
         app.tasks.spawn(work::database::run(Arc::clone(app)));
         app.tasks.spawn(discovery::run(Arc::clone(app)));
         app.tasks.spawn(work::retention::run(Arc::clone(app)));
+        app.tasks
+            .spawn(discovery::watch_containers(Arc::clone(app)));
         Ok(())
     }
 

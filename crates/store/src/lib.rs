@@ -10,6 +10,7 @@ mod assessment;
 mod asset;
 mod care;
 mod change;
+mod container;
 mod counts;
 mod db;
 mod delivery;
@@ -56,6 +57,7 @@ pub use care::{
     retention::{Pruned, Retention},
 };
 pub use change::{Change, ChangeKind, NewChange};
+pub use container::{ContainerChanges, container_identity};
 pub use counts::Counts;
 pub use db::Dialect;
 pub use delivery::{

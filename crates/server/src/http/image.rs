@@ -1,5 +1,7 @@
 //! Images and what is in them.
 
+use std::collections::HashMap;
+
 use api::{
     Facets, Finding, Image, ImageDetail, ImageRef, Layers, Package, Page, Scan,
     finding::FindingQuery,
@@ -41,7 +43,21 @@ pub(crate) fn reference(key: &ImageKey) -> ImageRef {
     }
 }
 
-pub(crate) fn wire(image: store::Image) -> Image {
+/// Images as they go out, each with the number of containers that run it.
+pub(crate) async fn wire_all(
+    app: &App,
+    scope: &Scope,
+    images: Vec<store::Image>,
+) -> Result<Vec<Image>, ApiError> {
+    let running = app.store.running_images(scope).await?;
+    Ok(images
+        .into_iter()
+        .map(|image| wire(image, &running))
+        .collect())
+}
+
+fn wire(image: store::Image, running: &HashMap<String, u64>) -> Image {
+    let running = running.get(&image.key.id).copied().unwrap_or_default();
     Image {
         id: image.key.id,
         environment: image.key.environment,
@@ -65,7 +81,7 @@ pub(crate) fn wire(image: store::Image) -> Image {
         first_scanned: image.first_scanned,
         last_scanned: image.last_scanned,
         assessed: image.assessed,
-        running: 0,
+        running,
         scanning: image.scanning,
         last_error: image.last_error,
     }
@@ -114,7 +130,8 @@ pub(crate) async fn list(
     };
     let scope = access.scope(&app, query.environment.as_deref()).await?;
     let page = app.store.images(&scope, &filter, sort, &request).await?;
-    Ok(Json(query::wire(page, wire)))
+    let running = app.store.running_images(&scope).await?;
+    Ok(Json(query::wire(page, |image| wire(image, &running))))
 }
 
 /// What the list of images can be narrowed to.
@@ -160,10 +177,11 @@ pub(crate) async fn read(
         .await?
         .ok_or_else(|| ApiError::not_found("image"))?;
     let fixes = app.store.top_fixes(&scope, Some(&id), FIXES).await?;
+    let running = app.store.running_images(&scope).await?;
     Ok(Json(ImageDetail {
         target: image.target.clone(),
         generation: image.generation.clone(),
-        image: wire(image),
+        image: wire(image, &running),
         config: document.config.map(Into::into),
         warnings: document.warnings.into_iter().map(Into::into).collect(),
         top_fixes: fixes.into_iter().map(overview::top_fix).collect(),

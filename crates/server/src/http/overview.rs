@@ -72,7 +72,7 @@ pub(crate) async fn read(
             suppressed: totals.suppressed,
             scans_active: active.total,
         },
-        top_images: top_images.items.into_iter().map(image::wire).collect(),
+        top_images: image::wire_all(&app, &scope, top_images.items).await?,
         top_fixes: app
             .store
             .top_fixes(&scope, None, SHORT)

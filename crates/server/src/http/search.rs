@@ -48,7 +48,7 @@ pub(crate) async fn search(
         .await?;
     let packages = app.store.find_packages(&scope, text, limit).await?;
     Ok(Json(SearchResults {
-        images: images.items.into_iter().map(image::wire).collect(),
+        images: image::wire_all(&app, &scope, images.items).await?,
         vulnerabilities: vulnerabilities
             .items
             .into_iter()

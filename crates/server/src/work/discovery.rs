@@ -1,7 +1,7 @@
-//! What is on this machine: its own root file system, and the images in
-//! its Docker Engine and containerd.
+//! What is on this machine: its own root file system, and the images and
+//! running containers in its Docker Engine and containerd.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::Warning;
 use store::{NewScan, ScanOrigin, StoreError};
@@ -25,6 +25,48 @@ pub(crate) async fn run(app: Arc<App>) {
             () = tokio::time::sleep(app.config.scan.interval.0) => {}
         }
     }
+}
+
+/// How often containers are asked for: they come and go by the minute,
+/// and asking costs an engine next to nothing.
+const CONTAINERS_EVERY: Duration = Duration::from_mins(1);
+
+/// Keeps the record of what runs on this machine, until told to stop.
+pub(crate) async fn watch_containers(app: Arc<App>) {
+    if !app.config.scan.images {
+        return;
+    }
+    loop {
+        if let Err(error) = note_containers(&app).await {
+            tracing::error!(error = %model::error::chain(&error), "cannot note running containers");
+        }
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(CONTAINERS_EVERY) => {}
+        }
+    }
+}
+
+async fn note_containers(app: &App) -> Result<(), StoreError> {
+    let (running, warnings) = engine::blocking(engine::running_containers).await;
+    for warning in &warnings {
+        tracing::debug!(warning = %warning, "container engine not readable");
+    }
+    let containers = running.containers.len();
+    let now = app.clock.now();
+    let changes = app
+        .store
+        .put_containers(LOCAL, &app.host, running, now)
+        .await?;
+    if changes != store::ContainerChanges::default() {
+        tracing::info!(
+            containers,
+            started = changes.started,
+            ended = changes.ended,
+            "running containers changed"
+        );
+    }
+    Ok(())
 }
 
 async fn look_around(app: &Arc<App>, origin: ScanOrigin) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::{
     str::FromStr as _,
 };
 
-use model::{Cancel, Sbom, TargetKind, VersionScheme, Warning};
+use model::{Cancel, RunningContainers, Sbom, TargetKind, VersionScheme, Warning};
 use scan::{ProgressEvent, ScanError, Source};
 
 use super::{discovery::Found, meter::Meter};
@@ -232,4 +232,10 @@ pub(crate) fn local_images() -> (Vec<Found>, Vec<Warning>) {
         })
         .collect();
     (found, warnings)
+}
+
+/// Every container that runs in this machine's container engines, and
+/// which engines would not say.
+pub(crate) fn running_containers() -> (RunningContainers, Vec<Warning>) {
+    scan::running_containers(&scan::Engines::default())
 }

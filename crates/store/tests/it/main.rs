@@ -6,6 +6,7 @@
 )]
 
 mod care;
+mod container;
 mod crash;
 mod deliveries;
 mod history;
