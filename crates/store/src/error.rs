@@ -53,6 +53,8 @@ pub enum StoreError {
         "copy into the database {database}: its table {table} has rows; name an empty database"
     )]
     NotEmpty { database: String, table: String },
+    #[error("use the database {database}: {why}")]
+    Unsuited { database: String, why: String },
     #[error("copy the table {table}: {why}")]
     Table { table: String, why: String },
     #[error(

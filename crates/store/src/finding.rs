@@ -77,7 +77,7 @@ pub enum FindingColumn {
 }
 
 impl FindingSort {
-    fn order(self) -> Order {
+    pub(crate) fn order(self) -> Order {
         let (name, expression, descending) = match self {
             Self::Severity => ("severity", "finding.rank", true),
             Self::Newest => ("-first_seen", "finding.first_seen", true),

@@ -29,6 +29,8 @@ mod package;
 mod page;
 mod place;
 mod query;
+#[cfg(test)]
+mod plan;
 mod route;
 mod row;
 mod scan;

@@ -155,6 +155,17 @@ pub(crate) fn mint() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
+/// Takes the next scan off the queue.
+pub(crate) fn next(now: Timestamp, last: ScanOrigin) -> Sql {
+    sql("UPDATE scan SET state = 'running', started = ?
+         WHERE id = (SELECT id FROM scan
+                     WHERE state IN ('queued', 'running') AND state = 'queued' AND priority <= ?
+                     ORDER BY priority, id LIMIT 1)
+         RETURNING uid")
+    .bind(now)
+    .bind(last.priority())
+}
+
 impl Store {
     /// Queues a scan, or answers the one already waiting for the same
     /// target. `true`: it is new.
@@ -227,17 +238,7 @@ impl Store {
         let uid: Option<String> = self
             .writer
             .write(move |connection| {
-                Box::pin(async move {
-                    sql("UPDATE scan SET state = 'running', started = ?
-                         WHERE id = (SELECT id FROM scan WHERE state = 'queued' AND priority <= ?
-                                     ORDER BY priority, id LIMIT 1)
-                         RETURNING uid")
-                    .bind(now.as_microsecond())
-                    .bind(last.priority())
-                    .scalar()
-                    .fetch_optional(connection)
-                    .await
-                })
+                Box::pin(async move { next(now, last).scalar().fetch_optional(connection).await })
             })
             .await?;
         match uid {

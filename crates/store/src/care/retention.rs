@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{Store, StoreError, db::sql};
+use crate::{
+    Store, StoreError,
+    db::{Sql, sql},
+};
 
 /// What is older than these may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,16 @@ impl std::ops::AddAssign for Pruned {
 /// Rows of one statement: others write in between.
 const BATCH: i64 = 500;
 
+/// Removes findings by the index that is kept for it.
+pub(crate) fn resolved_before(time: Timestamp) -> Sql {
+    sql("DELETE FROM finding WHERE id IN (
+             SELECT id FROM finding WHERE state = 1 AND resolved < ? LIMIT ?)
+         RETURNING environment_id, kind, severity, state, suppressed, fixable,
+             rank / 1000000 % 2 AS kev")
+    .bind(time)
+    .bind(BATCH)
+}
+
 impl Store {
     /// Removes one batch of each kind; nothing more to do when
     /// [`Pruned::total`] is nought.
@@ -83,14 +96,7 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let gone = sql("DELETE FROM finding WHERE id IN (
-                             SELECT id FROM finding WHERE state = 1 AND resolved < ? LIMIT ?)
-                         RETURNING environment_id, kind, severity, state, suppressed, fixable,
-                             rank / 1000000 % 2 AS kev")
-                    .bind(before)
-                    .bind(BATCH)
-                    .fetch_all(&mut *connection)
-                    .await?;
+                    let gone = resolved_before(before).fetch_all(&mut *connection).await?;
                     let mut counted: BTreeMap<[i64; 7], i64> = BTreeMap::new();
                     for row in &gone {
                         let place = [

@@ -16,8 +16,9 @@ use url::Url;
 use super::{Dialect, sql};
 use crate::StoreError;
 
-/// Connections that read at once.
-const READERS: u32 = 4;
+/// Connections that read at once: of a file, and of a server, whose
+/// answers take a way.
+const READERS: [u32; 2] = [4, 10];
 /// How long a server may take to answer a new connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a reader waits for a connection.
@@ -231,13 +232,13 @@ impl Database {
     pub(crate) async fn readers(&self) -> Result<Pool, StoreError> {
         match self {
             Self::File(path) => SqlitePoolOptions::new()
-                .max_connections(READERS)
+                .max_connections(READERS[0])
                 .connect_with(Self::options(path).read_only(true))
                 .await
                 .map(Pool::Sqlite)
                 .map_err(|source| self.unopened(source)),
             Self::Server(options) => PgPoolOptions::new()
-                .max_connections(READERS)
+                .max_connections(READERS[1])
                 .acquire_timeout(ACQUIRE)
                 .after_connect(|connection, _| {
                     Box::pin(async move {

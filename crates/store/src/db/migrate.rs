@@ -52,6 +52,9 @@ const fn each(
     }
 }
 
+/// The oldest PostgreSQL, as it numbers itself.
+const OLDEST: i64 = 150_000;
+
 /// In the order of their numbers, which may have gaps.
 const STEPS: &[Step] = &[
     both(
@@ -93,6 +96,7 @@ pub(crate) fn known() -> i64 {
 /// program's, is left alone and refused. The version it had before.
 pub(crate) async fn run(database: &Database) -> Result<i64, StoreError> {
     let mut connection = database.connect_to_migrate().await?;
+    suits(database, &mut connection).await?;
     let found = version(&mut connection).await?;
     let outcome = match found {
         None => Err(StoreError::ForeignSchema {
@@ -107,6 +111,38 @@ pub(crate) async fn run(database: &Database) -> Result<i64, StoreError> {
     };
     connection.close().await;
     outcome
+}
+
+/// Whether a server is one we can live with.
+async fn suits(database: &Database, connection: &mut Connection) -> Result<(), StoreError> {
+    if connection.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let row = sql(
+        "SELECT CAST(current_setting('server_version_num') AS BIGINT) AS version,
+             current_setting('server_encoding') AS encoding",
+    )
+    .fetch_one(connection)
+    .await?;
+    let unsuited = |why: String| StoreError::Unsuited {
+        database: database.name(),
+        why,
+    };
+    let version = row.int("version")?;
+    if version < OLDEST {
+        let (found, oldest) = (version / 10_000, OLDEST / 10_000);
+        return Err(unsuited(format!(
+            "it is PostgreSQL {found}, and {oldest} or newer is needed"
+        )));
+    }
+    let encoding = row.text("encoding")?;
+    if encoding != "UTF8" {
+        return Err(unsuited(format!(
+            "its encoding is {encoding}; make one with UTF8: createdb --encoding UTF8 \
+             --template template0"
+        )));
+    }
+    Ok(())
 }
 
 async fn migrate(database: &Database, connection: &mut Connection) -> Result<(), StoreError> {
@@ -253,6 +289,74 @@ mod tests {
             first.checksum[..8],
             [0xC9, 0xAA, 0x77, 0x9F, 0x51, 0xBE, 0x2F, 0xA5]
         );
+    }
+
+    /// What a store of the first release may hold.
+    const FIRST: &str = "
+        INSERT INTO environment VALUES (1, 'local', 'This machine', 0);
+        INSERT INTO image VALUES (7, 'image-uid', 1, 'image', 'sha256:aa', 'web:1', 'docker:web:1',
+            NULL, 'sha256:aa', '[\"web:1\"]', NULL, NULL, 'Debian 12', 1, 1000, 1, 0, 1, 0, 0, 0,
+            0, 67108864, 1, 0, 0, 0, 0, 'generation', 100, 200, 300, NULL);
+        INSERT INTO package VALUES (5, 'package-print', 'deb', 'openssl', '1.0',
+            'pkg:deb/debian/openssl@1.0', NULL, NULL, NULL, '[]');
+        INSERT INTO image_package VALUES (7, 0, 5, 'var/lib/dpkg/status', 0, NULL);
+        INSERT INTO vulnerability VALUES (3, 'CVE-2014-0160', 4, 'It bleeds', 7.5, 0.9, 1, 50,
+            '{\"id\":\"CVE-2014-0160\"}');
+        INSERT INTO vulnerability_use VALUES (1, 3, 4, 9900000, 1, 1, 1, '[\"openssl\"]', 100);
+        INSERT INTO finding VALUES
+            (9, 7, 1, 'open-print', 'vulnerability', 3, 5, 4, 9900000, 0, 0, NULL, 'fixed',
+             '[\"1.1\"]', 1, '[\"DSA-1\"]', 'var/lib/dpkg/status', 0, 100, NULL, NULL),
+            (11, 7, 1, 'resolved-print', 'vulnerability', 3, 5, 4, 9900000, 1, 0, NULL, 'fixed',
+             '[\"1.1\"]', 1, '[\"DSA-1\"]', 'usr/lib', 0, 90, 95, 150);
+        INSERT INTO setting VALUES ('kept', 'yes');
+        INSERT INTO scan VALUES (2, 'scan-uid', 1, 7, 'docker:web:1', 'web:1', NULL, 'user', 'done',
+            0, NULL, NULL, NULL, 100, 110, 120);
+        INSERT INTO change VALUES (4, 100, 1, 7, 'image_added', 'web:1: looked at', '{}', 0);
+    ";
+
+    async fn upgrade_the_first(database: Database) {
+        let mut connection = database.connect_to_migrate().await.unwrap();
+        let mut first = migrator(connection.dialect());
+        first.migrations.to_mut().truncate(1);
+        match &mut connection {
+            Connection::Sqlite(connection) => first.run_direct(None, connection, false).await,
+            Connection::Postgres(connection) => first.run_direct(None, connection, false).await,
+        }
+        .unwrap();
+        connection.run(FIRST).await.unwrap();
+        connection.close().await;
+
+        assert_eq!(run(&database).await.unwrap(), 1);
+        let mut connection = database.connect().await.unwrap();
+        assert_eq!(version(&mut connection).await.unwrap(), Some(known()));
+        for (text, expected) in [
+            ("SELECT COUNT(*) FROM finding WHERE state = 0", 1),
+            ("SELECT COUNT(*) FROM finding WHERE state = 1", 1),
+            ("SELECT COUNT(*) FROM image WHERE uid = 'image-uid'", 1),
+            ("SELECT COUNT(*) FROM image_package", 1),
+            ("SELECT COUNT(*) FROM setting WHERE value = 'yes'", 1),
+            ("SELECT COUNT(*) FROM scan", 1),
+            ("SELECT COUNT(*) FROM change", 1),
+        ] {
+            let count: i64 = sql(text).scalar().fetch_one(&mut connection).await.unwrap();
+            assert_eq!(count, expected, "{text}");
+        }
+        // Once more changes nothing.
+        assert_eq!(run(&database).await.unwrap(), known());
+    }
+
+    #[tokio::test]
+    async fn a_store_of_the_first_release_keeps_everything_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        upgrade_the_first(Database::file(&folder.path().join("seawall.db"))).await;
+    }
+
+    #[tokio::test]
+    async fn a_store_of_the_first_release_keeps_everything_on_postgresql() {
+        if let Some(cluster) = testkit::postgres::shared() {
+            let url = cluster.create_database().unwrap();
+            upgrade_the_first(Database::server(&url).unwrap()).await;
+        }
     }
 
     #[test]

@@ -181,8 +181,22 @@ impl Sql {
     pub(crate) async fn plan(mut self, on: &Pool) -> String {
         let explain = on.dialect().pick("EXPLAIN QUERY PLAN", "EXPLAIN");
         self.text = format!("{explain} {}", self.text).into();
+        let rows: Vec<Row> = match on {
+            Pool::Sqlite(_) => self.once().fetch_all(on).await.unwrap(),
+            Pool::Postgres(pool) => {
+                let mut connection = pool.acquire().await.unwrap();
+                // A test's tables are so small that reading them whole is
+                // cheapest, which says nothing of large ones.
+                sqlx::raw_sql("SET enable_seqscan = off")
+                    .execute(&mut *connection)
+                    .await
+                    .unwrap();
+                let query = self.for_postgres().unwrap();
+                let rows = query.fetch_all(&mut *connection).await.unwrap();
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        };
         let column = on.dialect().pick("detail", "QUERY PLAN");
-        let rows = self.once().fetch_all(on).await.unwrap();
         let steps: Vec<String> = rows.iter().map(|row| row.text(column).unwrap()).collect();
         steps.join("\n")
     }

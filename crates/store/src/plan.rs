@@ -1,0 +1,81 @@
+//! How the planners of both databases run what is asked most: a look-up
+//! must not become a walk when the tables grow.
+
+use jiff::Timestamp;
+
+use crate::{
+    FindingFilter, FindingSort, PageRequest, ScanOrigin, Store, care::retention, db::Sql, finding,
+    scan,
+};
+
+/// A store on each database there is.
+async fn stores() -> (Vec<Store>, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seawall.db");
+    let mut stores = vec![Store::open(&path).await.unwrap()];
+    if let Some(cluster) = testkit::postgres::shared() {
+        let url = cluster.create_database().unwrap();
+        stores.push(Store::connect(&url).await.unwrap());
+    }
+    for store in &stores {
+        store.ensure_environment("local", "", false).await.unwrap();
+    }
+    (stores, folder)
+}
+
+async fn assert_uses(stores: &[Store], index: &str, query: impl Fn() -> Sql) {
+    for store in stores {
+        let plan = query().plan(&store.readers).await;
+        assert!(
+            plan.contains(index),
+            "{}:\n{plan}",
+            store.dialect().as_str()
+        );
+    }
+}
+
+async fn findings(stores: &[Store], filter: &FindingFilter, sort: FindingSort, index: &str) {
+    let scope = stores[0].scope(None).await.unwrap();
+    assert_uses(stores, index, || {
+        let order = sort.order();
+        finding::list_query(&scope, filter, order, &PageRequest::first(50)).unwrap()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_queue_is_read_off_its_index() {
+    let (stores, _folder) = stores().await;
+    let filter = FindingFilter {
+        open: Some(true),
+        ..FindingFilter::default()
+    };
+    findings(&stores, &filter, FindingSort::Severity, "finding_queue").await;
+}
+
+#[tokio::test]
+async fn where_a_vulnerability_is_is_looked_up() {
+    let (stores, _folder) = stores().await;
+    let filter = FindingFilter {
+        open: Some(true),
+        vulnerability: Some("x".to_owned()),
+        ..FindingFilter::default()
+    };
+    // What PostgreSQL prefers depends on what is in the tables: nothing.
+    let sqlite = &stores[..1];
+    findings(sqlite, &filter, FindingSort::Newest, "finding_by_rule").await;
+}
+
+#[tokio::test]
+async fn what_is_over_is_found_without_reading_what_is_not() {
+    let (stores, _folder) = stores().await;
+    let query = || retention::resolved_before(Timestamp::UNIX_EPOCH);
+    assert_uses(&stores, "finding_resolved", query).await;
+}
+
+#[tokio::test]
+async fn the_next_scan_is_the_first_of_its_index() {
+    let (stores, _folder) = stores().await;
+    let query = || scan::next(Timestamp::UNIX_EPOCH, ScanOrigin::Schedule);
+    assert_uses(&stores, "scan_active", query).await;
+}
