@@ -28,9 +28,9 @@ mod outbox;
 mod package;
 mod page;
 mod place;
-mod query;
 #[cfg(test)]
 mod plan;
+mod query;
 mod route;
 mod row;
 mod scan;

@@ -27,13 +27,12 @@ const STEP: Duration = Duration::from_millis(50);
 /// which no way of dying forgets to let go of. A shared cluster is never
 /// dropped, so its keeper sweeps up.
 const KEEPER: &str = r#"
-    "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 \
-        -c shared_buffers=64MB -c fsync="$3" -c full_page_writes="$3" </dev/null >>"$2/log" 2>&1 &
+    "$1/postgres" -D "$2/data" </dev/null >>"$2/log" 2>&1 &
     server=$!
     cat >/dev/null
     kill -QUIT $server 2>/dev/null
     wait $server
-    [ "$3" = on ] || rm -rf "$2"
+    [ "$3" = keep ] || rm -rf "$2"
 "#;
 
 /// A cluster of PostgreSQL, listening on a socket in its folder.
@@ -43,8 +42,9 @@ pub struct Postgres {
     /// Who runs it: PostgreSQL refuses to be root.
     user: Option<(u32, u32)>,
     folder: TempDir,
-    /// Whether it writes as it would for a living.
-    durable: bool,
+    /// Never dropped: swept up when the process ends.
+    is_shared: bool,
+    port: u16,
     running: Option<(Child, ChildStdin)>,
     databases: AtomicU32,
 }
@@ -53,7 +53,7 @@ pub struct Postgres {
 /// where PostgreSQL is not installed.
 pub fn shared() -> Option<&'static Postgres> {
     static SHARED: OnceLock<Option<Postgres>> = OnceLock::new();
-    let shared = SHARED.get_or_init(|| match Postgres::start(false) {
+    let shared = SHARED.get_or_init(|| match Postgres::begin(false, true) {
         Ok(started) => started,
         Err(error) => {
             skipped(&format!("PostgreSQL does not start here: {error:#}"));
@@ -69,6 +69,10 @@ pub fn shared() -> Option<&'static Postgres> {
 impl Postgres {
     /// Starts a cluster; `durable`: one that writes to disk as it should.
     pub fn start(durable: bool) -> anyhow::Result<Option<Self>> {
+        Self::begin(durable, false)
+    }
+
+    fn begin(durable: bool, is_shared: bool) -> anyhow::Result<Option<Self>> {
         let Some(programs) = programs() else {
             return Ok(None);
         };
@@ -89,7 +93,8 @@ impl Postgres {
             programs,
             user,
             folder,
-            durable,
+            is_shared,
+            port: 5432,
             running: None,
             databases: AtomicU32::new(0),
         };
@@ -110,8 +115,71 @@ impl Postgres {
         if !made.status.success() {
             bail!("initdb: {}", String::from_utf8_lossy(&made.stderr));
         }
+        cluster.configure(&format!(
+            "unix_socket_directories = '{}'\nlisten_addresses = ''\nmax_connections = 300\n\
+             shared_buffers = 64MB\ndynamic_shared_memory_type = mmap\n",
+            cluster.folder.path().display()
+        ))?;
+        if !durable {
+            cluster.configure("fsync = off\nfull_page_writes = off\n")?;
+        }
         cluster.run()?;
         Ok(Some(cluster))
+    }
+
+    /// Lets it be reached over TCP too, with TLS and a password; its
+    /// port, and the certificate authority to trust for `localhost`.
+    pub fn listen(&mut self, password: &str) -> anyhow::Result<(u16, PathBuf)> {
+        let folder = self.folder.path().to_owned();
+        let openssl = |arguments: &str| {
+            let mut command = self.command(Path::new("openssl"));
+            command.current_dir(&folder).args(arguments.split(' '));
+            let made = command.output().context("failed to run openssl")?;
+            if !made.status.success() {
+                bail!("openssl: {}", String::from_utf8_lossy(&made.stderr));
+            }
+            Ok(())
+        };
+        let names = folder.join("names");
+        std::fs::write(&names, "subjectAltName = DNS:localhost\n")?;
+        std::fs::set_permissions(&names, std::fs::Permissions::from_mode(0o644))?;
+        openssl(
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -keyout ca.key -out ca.crt",
+        )?;
+        openssl("req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out csr")?;
+        openssl(
+            "x509 -req -in csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names \
+             -out server.crt",
+        )?;
+        let changed = Command::new(self.programs.join("psql"))
+            .arg("--host")
+            .arg(&folder)
+            .args(["--username=postgres", "--quiet", "-c"])
+            .arg(format!("ALTER USER postgres PASSWORD '{password}'"))
+            .status()?;
+        if !changed.success() {
+            bail!("psql could not set the password");
+        }
+        let port = crate::service::spare_port();
+        self.configure(&format!(
+            "listen_addresses = 'localhost'\nport = {port}\nssl = on\n\
+             ssl_cert_file = '{0}/server.crt'\nssl_key_file = '{0}/server.key'\n",
+            folder.display()
+        ))?;
+        let local = "local all all trust\nhostssl all all all scram-sha-256\n";
+        std::fs::write(folder.join("data/pg_hba.conf"), local)?;
+        self.port = port;
+        self.run()?;
+        Ok((port, folder.join("ca.crt")))
+    }
+
+    /// Later words win.
+    fn configure(&self, words: &str) -> anyhow::Result<()> {
+        use std::io::Write as _;
+        let file = self.folder.path().join("data/postgresql.conf");
+        let mut file = std::fs::File::options().append(true).open(file)?;
+        file.write_all(words.as_bytes())?;
+        Ok(())
     }
 
     /// Starts the server; again, after [`Self::kill`].
@@ -139,7 +207,7 @@ impl Postgres {
             .args(["-c", KEEPER, "sh"])
             .arg(&self.programs)
             .arg(self.folder.path())
-            .arg(if self.durable { "on" } else { "off" })
+            .arg(if self.is_shared { "sweep" } else { "keep" })
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -178,6 +246,7 @@ impl Postgres {
             .arg("--host")
             .arg(self.folder.path())
             .args(["--username=postgres", "--template=template0"])
+            .arg(format!("--port={}", self.port))
             .arg(&name)
             .output()
             .context("failed to run createdb")?;
@@ -194,6 +263,7 @@ impl Postgres {
         Command::new(self.programs.join("pg_isready"))
             .args(["--quiet", "--host"])
             .arg(self.folder.path())
+            .arg(format!("--port={}", self.port))
             .status()
             .is_ok_and(|status| status.success())
     }

@@ -6,6 +6,7 @@
 )]
 
 mod care;
+mod connect;
 mod container;
 mod crash;
 mod deliveries;
