@@ -8,6 +8,7 @@
 
 pub mod advisory;
 pub mod asset;
+pub mod attack;
 pub mod audit;
 pub mod cancel;
 pub mod container;
@@ -32,6 +33,7 @@ pub mod warning;
 
 pub use advisory::AffectedState;
 pub use asset::AssetKind;
+pub use attack::Tactics;
 pub use cancel::Cancel;
 pub use container::{ContainerEngine, PublishedPort, RunningContainer, RunningContainers};
 pub use ecosystem::{Ecosystem, VersionScheme};

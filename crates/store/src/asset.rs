@@ -8,6 +8,7 @@ use model::AssetKind;
 use crate::{
     StoreError,
     db::{Connection, sql},
+    rollup::{Deltas, WEIGHT, Weight},
     row::json,
 };
 
@@ -155,4 +156,58 @@ pub(crate) async fn of_environment(
 /// What an environment's asset is called outside.
 pub(crate) fn uid_of_environment(name: &str) -> String {
     format!("environment-{name}")
+}
+
+/// Forgets an image's asset with all its findings; what runs it stays,
+/// without saying what it runs.
+pub(crate) async fn forget_image(
+    connection: &mut Connection,
+    image: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let assets: Vec<i64> = sql("SELECT id FROM asset WHERE image_id = ? AND kind = 'image'")
+        .bind(image)
+        .scalar()
+        .fetch_all(&mut *connection)
+        .await?;
+    forget(connection, &assets, now).await?;
+    for text in [
+        "UPDATE finding SET image_id = NULL
+         WHERE asset_id IN (SELECT id FROM asset WHERE image_id = ?)",
+        "UPDATE asset SET image_id = NULL WHERE image_id = ?",
+    ] {
+        sql(text).bind(image).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Forgets assets with all their findings.
+async fn forget(
+    connection: &mut Connection,
+    assets: &[i64],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut deltas = Deltas::default();
+    for chunk in assets.chunks(500) {
+        let mut query = sql("SELECT ");
+        query
+            .push(WEIGHT)
+            .push(" FROM finding WHERE finding.asset_id IN ")
+            .push_list(chunk);
+        for row in &query.fetch_all(&mut *connection).await? {
+            deltas.change(Some(&Weight::read(row)?), None);
+        }
+        // The findings first: the roll-ups are counted from what is left,
+        // and the asset must still be there to be climbed from.
+        let mut query = sql("DELETE FROM finding WHERE asset_id IN ");
+        query.push_list(chunk);
+        query.execute(&mut *connection).await?;
+    }
+    deltas.apply(connection, now).await?;
+    for chunk in assets.chunks(500) {
+        let mut query = sql("DELETE FROM asset WHERE id IN ");
+        query.push_list(chunk);
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
 }

@@ -36,6 +36,15 @@ impl Counts {
         self.critical + self.high + self.medium + self.low + self.info + self.unknown
     }
 
+    /// The worst severity there is any of.
+    pub(crate) fn worst(&self) -> Severity {
+        let mut counts = *self;
+        Severity::WORST_FIRST
+            .into_iter()
+            .find(|severity| *counts.of(*severity) > 0)
+            .unwrap_or_default()
+    }
+
     /// One number that orders by critical, then high, then medium, then
     /// low count.
     pub(crate) fn risk(&self) -> i64 {
@@ -93,11 +102,13 @@ pub(crate) fn severity_of(number: i64) -> Severity {
 /// Orders findings: by severity, then known exploitation, then its
 /// likelihood. One integer, so that one index serves the queue.
 pub(crate) fn finding_rank(severity: Severity, kev: bool, epss: Option<f64>) -> i64 {
+    // In steps of a thousandth: forecasts change daily by less than
+    // that, and every other rank is a row written again.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a probability times a million"
+        reason = "a probability times a thousand"
     )]
-    let likelihood = (epss.unwrap_or(0.0).clamp(0.0, 1.0) * 999_999.0) as i64;
+    let likelihood = (epss.unwrap_or(0.0).clamp(0.0, 1.0) * 999.0).round() as i64 * 1000;
     severity_number(severity) * 2_000_000 + i64::from(kev) * 1_000_000 + likelihood
 }
 

@@ -90,8 +90,16 @@ impl Store {
                 Box::pin(async move {
                     let removed = sql("DELETE FROM environment WHERE name = ?")
                         .bind(name)
-                        .execute(connection)
+                        .execute(&mut *connection)
                         .await?;
+                    // Exemptions that hold everywhere may have held some
+                    // of what went.
+                    sql(
+                        "UPDATE exemption SET findings = (SELECT COUNT(*) FROM finding
+                             WHERE finding.exemption_id = exemption.id AND finding.state = 3)",
+                    )
+                    .execute(connection)
+                    .await?;
                     Ok(removed > 0)
                 })
             })

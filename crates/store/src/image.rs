@@ -4,11 +4,10 @@ use jiff::Timestamp;
 use model::{ImageConfig, OperatingSystem, Severity, TargetKind, Warning};
 
 use crate::{
-    Counts, Page, PageRequest, Scope, Store, StoreError, Tally,
+    Counts, Page, PageRequest, Scope, Store, StoreError, Tally, asset,
     change::{self, ChangeKind, NewChange},
     counts::COUNT_COLUMNS,
     db::{Row, Sql, sql},
-    ingest::rollup,
     page::{Key, Order, Total},
     row::like,
 };
@@ -281,25 +280,13 @@ impl Store {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let touched: Vec<i64> = sql("SELECT DISTINCT finding.rule_id FROM asset
-                         JOIN finding ON finding.asset_id = asset.id
-                         WHERE asset.image_id = ? AND asset.kind = 'image'")
-                    .bind(image.number)
-                    .scalar()
-                    .fetch_all(&mut *connection)
-                    .await?;
                     let environment =
                         crate::environment::id(connection, &image.key.environment).await?;
-                    sql("DELETE FROM asset WHERE image_id = ? AND kind = 'image'")
-                        .bind(image.number)
-                        .execute(&mut *connection)
-                        .await?;
+                    asset::forget_image(connection, image.number, now).await?;
                     sql("DELETE FROM image WHERE id = ?")
                         .bind(image.number)
                         .execute(&mut *connection)
                         .await?;
-                    let touched = touched.into_iter().collect();
-                    rollup::vulnerabilities(connection, environment, &touched).await?;
                     let entry = NewChange {
                         time: now,
                         kind: ChangeKind::ImageRemoved,

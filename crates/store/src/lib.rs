@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod finding;
 mod fix;
+mod history;
 mod image;
 mod ingest;
 mod kind;
@@ -31,6 +32,7 @@ mod place;
 #[cfg(test)]
 mod plan;
 mod query;
+mod rollup;
 mod route;
 mod row;
 mod scan;
@@ -38,6 +40,7 @@ mod scope;
 mod score;
 mod session;
 mod setting;
+mod sighting;
 mod sink;
 mod standing;
 mod trend;
@@ -67,14 +70,18 @@ pub use delivery::{
 };
 pub use environment::Environment;
 pub use error::StoreError;
-pub use finding::{Finding, FindingColumn, FindingFilter, FindingSort};
+pub use finding::{
+    AssetKey, Decision, Finding, FindingColumn, FindingFilter, FindingSort, FoundPackage,
+};
 pub use fix::{PackageFix, TopFix};
+pub use history::{FindingEvent, FindingEventKind};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
 pub use kind::KindCounts;
 pub use layer::{Layer, LayerTotals};
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
 pub use place::Place;
+pub use rollup::Drift;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};
 pub use scope::Scope;

@@ -52,33 +52,6 @@ pub(crate) async fn note(
     Ok(())
 }
 
-/// As [`note`], by the asset they are about and their fingerprints.
-pub(crate) async fn note_at(
-    connection: &mut Connection,
-    environment_id: i64,
-    time: Timestamp,
-    event: NoticeEvent,
-    asset_id: i64,
-    fingerprints: &[&str],
-) -> Result<(), StoreError> {
-    let nothing = fingerprints.is_empty();
-    let Some(environment) = wanted(connection, environment_id, event, nothing).await? else {
-        return Ok(());
-    };
-    for chunk in fingerprints.chunks(CHUNK) {
-        let mut query = notice::pictures();
-        query
-            .push("finding.asset_id = ")
-            .push_bind(asset_id)
-            .push(" AND finding.fingerprint IN ")
-            .push_list(chunk.iter().copied())
-            .push(" ORDER BY finding.id");
-        let decision = Decision::default();
-        put(connection, &environment, time, event, query, decision).await?;
-    }
-    Ok(())
-}
-
 /// A recommendation's affected assets, severity or state changed.
 #[expect(dead_code, reason = "called when recommendations are counted")]
 pub(crate) async fn note_recommendation(

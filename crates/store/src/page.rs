@@ -64,11 +64,7 @@ pub(crate) struct Order {
 impl Order {
     /// Adds `AND (key, id) after cursor ORDER BY key, id LIMIT limit+1`.
     pub(crate) fn page(&self, query: &mut Sql, request: &PageRequest) -> Result<(), CursorError> {
-        let (after, direction) = if self.descending {
-            ("<", "DESC")
-        } else {
-            (">", "ASC")
-        };
+        let after = if self.descending { "<" } else { ">" };
         if let Some(cursor) = &request.cursor {
             let Cursor(order, key, id) = decode(cursor).ok_or(CursorError)?;
             if order != self.name {
@@ -84,13 +80,20 @@ impl Order {
             };
             query.push(", ").push_bind(id).push(")");
         }
+        self.sort(query);
         query
-            .push(format_args!(
-                " ORDER BY {} {direction}, {} {direction} LIMIT ",
-                self.expression, self.id
-            ))
+            .push(" LIMIT ")
             .push_bind(i64::from(request.limit) + 1);
         Ok(())
+    }
+
+    /// Adds `ORDER BY key, id`.
+    pub(crate) fn sort(&self, query: &mut Sql) {
+        let direction = if self.descending { "DESC" } else { "ASC" };
+        query.push(format_args!(
+            " ORDER BY {} {direction}, {} {direction}",
+            self.expression, self.id
+        ));
     }
 
     /// Cuts the one row too many and makes the cursor from the last kept.

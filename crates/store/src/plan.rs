@@ -2,6 +2,7 @@
 //! must not become a walk when the tables grow.
 
 use jiff::Timestamp;
+use model::{FindingKind, FindingState};
 
 use crate::{
     FindingFilter, FindingSort, PageRequest, ScanOrigin, Store, care::retention, db::Sql, finding,
@@ -36,9 +37,16 @@ async fn assert_uses(stores: &[Store], index: &str, query: impl Fn() -> Sql) {
 
 async fn findings(stores: &[Store], filter: &FindingFilter, sort: FindingSort, index: &str) {
     let scope = stores[0].scope(None).await.unwrap();
+    let runs: Vec<finding::Run> = FindingKind::ALL
+        .into_iter()
+        .map(|kind| finding::Run {
+            environment: 1,
+            kind: finding::kind_number(kind),
+        })
+        .collect();
+    let page = PageRequest::first(50);
     assert_uses(stores, index, || {
-        let order = sort.order();
-        finding::list_query(&scope, filter, order, &PageRequest::first(50)).unwrap()
+        finding::list_query(&scope, filter, sort, &runs, &page).unwrap()
     })
     .await;
 }
@@ -47,7 +55,7 @@ async fn findings(stores: &[Store], filter: &FindingFilter, sort: FindingSort, i
 async fn the_queue_is_read_off_its_index() {
     let (stores, _folder) = stores().await;
     let filter = FindingFilter {
-        open: Some(true),
+        states: vec![FindingState::Open],
         ..FindingFilter::default()
     };
     findings(&stores, &filter, FindingSort::Severity, "finding_queue").await;
@@ -57,8 +65,8 @@ async fn the_queue_is_read_off_its_index() {
 async fn where_a_vulnerability_is_is_looked_up() {
     let (stores, _folder) = stores().await;
     let filter = FindingFilter {
-        open: Some(true),
-        vulnerability: Some("x".to_owned()),
+        states: vec![FindingState::Open],
+        rule: Some("x".to_owned()),
         ..FindingFilter::default()
     };
     // What PostgreSQL prefers depends on what is in the tables: nothing.

@@ -2,7 +2,7 @@
 
 use api::{
     AssetKind, AssetRef, Facets, Finding, FindingKind, FindingState, Page,
-    finding::{FindingPackage, FindingQuery, FindingSort, Progress},
+    finding::{Decision, FindingPackage, FindingQuery, FindingSort, Progress, Reason},
     overview::OverviewQuery,
 };
 use axum::{Json, extract::State};
@@ -19,55 +19,100 @@ use super::{
 use crate::app::App;
 
 pub(crate) fn wire(finding: store::Finding) -> Finding {
-    let image = image::reference(&finding.image);
+    let path = finding.path.unwrap_or_default();
     Finding {
-        id: finding.fingerprint.clone(),
+        id: finding.id.to_string(),
         fingerprint: finding.fingerprint,
-        kind: FindingKind::Vulnerability,
-        state: if finding.open {
-            FindingState::Open
-        } else {
-            FindingState::Resolved
+        kind: kind(finding.kind),
+        state: match finding.state {
+            model::FindingState::Open => FindingState::Open,
+            model::FindingState::Resolved => FindingState::Resolved,
+            model::FindingState::Dismissed => FindingState::Dismissed,
+            model::FindingState::Exempted => FindingState::Exempted,
         },
         severity: finding.severity.into(),
-        rule: finding.vulnerability,
+        rule: finding.rule,
         title: finding.title,
-        summary: None,
-        asset: AssetRef {
-            id: image.id.clone(),
-            kind: AssetKind::Image,
-            name: image.name.clone(),
-            environment: image.environment.clone(),
-            cluster: None,
-            namespace: None,
-            workload: None,
-        },
-        image: Some(image),
+        summary: finding.summary,
+        asset: asset(finding.asset),
+        image: finding.image.as_ref().map(image::reference),
         cvss: finding.cvss,
         epss: finding.epss,
         kev: finding.kev,
-        package: Some(FindingPackage {
-            kind: finding.package_kind.into(),
-            name: finding.package,
-            version: finding.version,
-            purl: finding.purl,
-            path: finding.path,
+        package: finding.package.map(|package| FindingPackage {
+            kind: package.kind.into(),
+            name: package.name,
+            version: package.version,
+            purl: package.purl,
+            path,
             layer: finding.layer,
         }),
-        fix: Some(finding.fix.into()),
+        fix: finding.fix.map(Into::into),
         advisories: finding.advisories,
-        tactics: Vec::new(),
-        techniques: Vec::new(),
-        occurrences: 1,
+        tactics: finding.tactics.names().map(str::to_owned).collect(),
+        techniques: finding.techniques,
+        occurrences: finding.occurrences,
         first_seen: finding.first_seen,
         last_seen: finding.last_seen,
         resolved: finding.resolved,
-        progress: Progress::New,
-        assignee: None,
-        due: None,
-        comments: 0,
-        decision: None,
+        progress: match finding.progress {
+            model::Progress::New => Progress::New,
+            model::Progress::InProgress => Progress::InProgress,
+        },
+        assignee: finding.assignee,
+        due: finding.due,
+        comments: finding.comments,
+        decision: finding.decision.map(|decision| Decision {
+            reason: reason(decision.reason),
+            note: decision.note,
+            by: decision.by,
+            at: decision.at,
+            exemption: decision.exemption,
+            expires: decision.expires,
+        }),
         suppression: finding.suppression.map(Into::into),
+    }
+}
+
+pub(crate) fn kind(kind: model::FindingKind) -> FindingKind {
+    match kind {
+        model::FindingKind::Vulnerability => FindingKind::Vulnerability,
+        model::FindingKind::Misconfiguration => FindingKind::Misconfiguration,
+        model::FindingKind::Alert => FindingKind::Alert,
+        model::FindingKind::Secret => FindingKind::Secret,
+        model::FindingKind::Malware => FindingKind::Malware,
+    }
+}
+
+pub(crate) fn reason(reason: model::Reason) -> Reason {
+    match reason {
+        model::Reason::FalsePositive => Reason::FalsePositive,
+        model::Reason::AcceptedRisk => Reason::AcceptedRisk,
+        model::Reason::Mitigated => Reason::Mitigated,
+        model::Reason::Benign => Reason::Benign,
+        model::Reason::Test => Reason::Test,
+        model::Reason::Other => Reason::Other,
+    }
+}
+
+pub(crate) fn asset(asset: store::AssetKey) -> AssetRef {
+    AssetRef {
+        id: asset.id,
+        kind: match asset.kind {
+            model::AssetKind::Environment => AssetKind::Environment,
+            model::AssetKind::Cluster => AssetKind::Cluster,
+            model::AssetKind::Host => AssetKind::Host,
+            model::AssetKind::Namespace => AssetKind::Namespace,
+            model::AssetKind::Workload => AssetKind::Workload,
+            model::AssetKind::Pod => AssetKind::Pod,
+            model::AssetKind::Container => AssetKind::Container,
+            model::AssetKind::Image => AssetKind::Image,
+        },
+        name: asset.name,
+        environment: asset.environment,
+        cluster: asset.cluster,
+        namespace: asset.namespace,
+        workload: asset.workload,
     }
 }
 
@@ -92,34 +137,45 @@ pub(crate) async fn page(
         image: query.image,
         text: query::text(query.q),
         severities: query::words("severity", query.severity.as_deref())?,
-        open: match query.state.as_deref() {
-            None | Some("open") => Some(true),
-            Some("resolved") => Some(false),
-            Some("all") => None,
-            Some(other) => {
-                return Err(ApiError::invalid(
-                    "state",
-                    format!("unknown state '{other}' (expected open, resolved or all)"),
-                ));
-            }
-        },
+        states: states(query.state.as_deref())?,
         suppressed: query.suppressed.unwrap_or(false),
         fixable: query.fixable,
         kev: query.kev,
-        kinds: query::package_kinds(query.kind.as_deref())?,
+        kinds: Vec::new(),
+        package_kinds: query::package_kinds(query.kind.as_deref())?,
         layer: query.layer,
-        vulnerability: query.vulnerability,
+        rule: query.vulnerability,
         package: query.package,
     };
     let sort = match query.sort.unwrap_or_default() {
         FindingSort::Severity => store::FindingSort::Severity,
-        FindingSort::Newest | FindingSort::LastSeen => store::FindingSort::Newest,
+        FindingSort::Newest => store::FindingSort::Newest,
+        FindingSort::LastSeen => store::FindingSort::LastSeen,
         FindingSort::Epss => store::FindingSort::Epss,
         FindingSort::Package => store::FindingSort::Package,
     };
     let scope = access.scope(app, query.environment.as_deref()).await?;
     let page = app.store.findings(&scope, &filter, sort, &request).await?;
     Ok(Json(query::wire(page, wire)))
+}
+
+/// Open where nothing is said.
+fn states(text: Option<&str>) -> Result<Vec<model::FindingState>, ApiError> {
+    match text {
+        None => Ok(vec![model::FindingState::Open]),
+        Some("all") => Ok(Vec::new()),
+        Some(text) => query::list("state", Some(text), |word| {
+            model::FindingState::ALL
+                .into_iter()
+                .find(|state| state.as_str() == word)
+                .ok_or_else(|| {
+                    format!(
+                        "unknown state '{word}' (expected open, resolved, dismissed, exempted or \
+                         all)"
+                    )
+                })
+        }),
+    }
 }
 
 /// What the list of findings can be narrowed to.

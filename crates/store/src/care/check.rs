@@ -70,6 +70,11 @@ pub async fn check(place: &Place) -> Result<Check, StoreError> {
         }
         check.tables.push((table.name, rows));
     }
+    if check.schema == check.known {
+        let drifts = crate::rollup::recount(&mut connection).await?;
+        let told = drifts.iter().take(usize::try_from(TOLD).unwrap_or(0));
+        check.problems.extend(told.map(ToString::to_string));
+    }
     connection.run("COMMIT").await?;
     connection.close().await;
     Ok(check)

@@ -188,6 +188,19 @@ fn whole_of_numeric(bytes: &[u8]) -> Option<i64> {
 }
 
 impl Row {
+    /// How many columns it has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Sqlite(row) => row.len(),
+            Self::Postgres(row) => row.len(),
+        }
+    }
+
+    /// A column by its place, as the type at hand.
+    pub(crate) fn at<T: Cell>(&self, place: usize) -> Result<T, StoreError> {
+        T::read(self, place)
+    }
+
     /// A column as the type at hand.
     pub(crate) fn get<T: Cell>(&self, column: &'static str) -> Result<T, StoreError> {
         T::read(self, column)

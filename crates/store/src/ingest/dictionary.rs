@@ -9,6 +9,7 @@ use crate::{
     StoreError,
     counts::severity_number,
     db::{Connection, insert, sql},
+    rollup,
     row::json,
 };
 
@@ -198,8 +199,12 @@ pub(super) async fn vulnerabilities(
             .push_bind(details);
     })
     .await?;
+    let mut changed = Vec::with_capacity(written.len());
     for row in written {
-        ids.insert(VulnerabilityId::new(row.text("name")?), row.int("id")?);
+        let id = row.int("id")?;
+        changed.push(id);
+        ids.insert(VulnerabilityId::new(row.text("name")?), id);
     }
+    rollup::rerank(connection, &changed).await?;
     Ok(ids)
 }

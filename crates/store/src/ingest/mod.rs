@@ -3,7 +3,6 @@
 
 mod dictionary;
 mod findings;
-pub(crate) mod rollup;
 pub(crate) mod sbom;
 mod target;
 
@@ -53,8 +52,11 @@ pub(crate) async fn put_report(
     .await?;
     put_fixes(connection, known.id, environment_id, &assessment.fixes).await?;
     put_totals(connection, known.id, assessment).await?;
-    rollup::vulnerabilities(connection, environment_id, &changes.touched).await?;
 
+    let (new, resolved) = (changes.new, changes.resolved);
+    changes
+        .finish(connection, environment_id, report.scanned)
+        .await?;
     let outcome = Outcome {
         image: ImageKey {
             id: known.uid,
@@ -65,8 +67,8 @@ pub(crate) async fn put_report(
         added: known.added,
         packages: report.sbom.packages.len() as u64,
         counts: counts(report),
-        new: changes.new,
-        resolved: changes.resolved,
+        new,
+        resolved,
         warnings: report.sbom.warnings.len() as u64,
     };
     if outcome.added || outcome.new.total() > 0 || outcome.resolved > 0 {
@@ -188,21 +190,11 @@ async fn put_totals(
     assessment: &Assessment,
 ) -> Result<(), StoreError> {
     let report = &*assessment.report;
-    let counts = counts(report);
-    let [critical, high, medium, low, info, unknown] = counts.as_columns();
-    let kev = |finding: &&model::Finding| {
-        report
-            .vulnerabilities
-            .get(&finding.vulnerability)
-            .is_some_and(|vulnerability| vulnerability.kev.is_some())
-    };
     let sbom = &report.sbom;
     let size: Option<u64> = sbom.layers.iter().map(|layer| layer.size).sum();
     sql(
         "UPDATE image SET digest = ?, config_digest = ?, platform = ?, os = ?, os_name = ?,
-             layers = ?, size_bytes = ?, packages = ?,
-             critical = ?, high = ?, medium = ?, low = ?, info = ?, unknown = ?, risk = ?,
-             fixable = ?, kev = ?, suppressed = ?, warnings = ?, starter_only = ?,
+             layers = ?, size_bytes = ?, packages = ?, warnings = ?, starter_only = ?,
              generation = ?, assessed = ?
          WHERE id = ?",
     )
@@ -237,22 +229,6 @@ async fn put_totals(
             .and_then(|size| i64::try_from(size).ok()),
     )
     .bind(number(sbom.packages.len()))
-    .bind(critical)
-    .bind(high)
-    .bind(medium)
-    .bind(low)
-    .bind(info)
-    .bind(unknown)
-    .bind(counts.risk())
-    .bind(number(
-        report
-            .findings
-            .iter()
-            .filter(|finding| is_fixable(finding))
-            .count(),
-    ))
-    .bind(number(report.findings.iter().filter(kev).count()))
-    .bind(number(report.suppressed.len()))
     .bind(number(sbom.warnings.len()))
     .bind(i64::from(report.database.starter_only))
     .bind(&report.database.generation)

@@ -25,8 +25,8 @@ async fn findings(store: &Store, scope: &Scope) -> Vec<String> {
         .iter()
         .map(|finding| {
             let minute = (finding.first_seen.as_second() - time(0).as_second()) / 60;
-            let state = if finding.open { "open" } else { "resolved" };
-            format!("{} {state} since {minute}", finding.vulnerability)
+            let state = finding.state;
+            format!("{} {state} since {minute}", finding.rule)
         })
         .collect()
 }

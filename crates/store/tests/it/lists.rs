@@ -78,7 +78,7 @@ async fn walking_all_pages_gives_every_row_once_in_every_order(test: &TestStore)
         FindingSort::Package,
     ] {
         let filter = FindingFilter {
-            open: Some(true),
+            states: vec![model::FindingState::Open],
             ..FindingFilter::default()
         };
         let rows = walk!(

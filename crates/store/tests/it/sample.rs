@@ -74,6 +74,15 @@ async fn furnished(store: Store) -> Store {
     store
 }
 
+/// Whatever a test did, the roll-ups say what the findings say.
+pub(crate) async fn assert_roll_ups_hold(store: &Store) {
+    match store.check_roll_ups().await {
+        // The test itself closed it.
+        Err(store::StoreError::Closed) => {}
+        drifts => assert_eq!(drifts.unwrap(), []),
+    }
+}
+
 /// Makes two tests of each function: one for each database.
 macro_rules! on_each_database {
     ($($name:ident),+ $(,)?) => {$(
@@ -82,6 +91,7 @@ macro_rules! on_each_database {
             async fn on_sqlite() {
                 let test = crate::sample::on_sqlite().await;
                 super::$name(&test).await;
+                crate::sample::assert_roll_ups_hold(&test.store).await;
                 test.store.close().await;
             }
 
@@ -89,6 +99,7 @@ macro_rules! on_each_database {
             async fn on_postgresql() {
                 if let Some(test) = crate::sample::on_postgres().await {
                     super::$name(&test).await;
+                    crate::sample::assert_roll_ups_hold(&test.store).await;
                     test.store.close().await;
                 }
             }

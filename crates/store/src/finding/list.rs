@@ -1,0 +1,276 @@
+//! Lists of findings, page by page.
+//!
+//! A page is picked first, by ids and without joins, then dressed. The
+//! queue (open findings, worst first) is picked by walking one index:
+//! it begins with environment and kind, so each pair is one sorted run,
+//! and the page is the head of all runs merged.
+
+use super::{COLUMNS, Finding, FindingFilter, JOINS, read};
+use crate::{
+    Page, PageRequest, Scope, Store, StoreError,
+    db::{Sql, sql},
+    page::{Key, Order, TOTAL_CAP, Total},
+};
+
+/// Runs merged into one page; more are one walk with a sort.
+const MAX_RUNS: usize = 64;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FindingSort {
+    #[default]
+    Severity,
+    /// Newest in the record first.
+    Newest,
+    Epss,
+    Package,
+    LastSeen,
+}
+
+impl FindingSort {
+    pub(super) fn order(self) -> Order {
+        let (name, expression, descending) = match self {
+            Self::Severity => ("severity", "finding.rank", true),
+            // Ids are given out in the order findings come.
+            Self::Newest => ("-first_seen", "finding.id", true),
+            // Within a severity the rank already follows likelihood.
+            Self::Epss => ("-epss", "finding.rank % 2000000", true),
+            Self::Package => (
+                "package",
+                "COALESCE((SELECT name FROM package WHERE package.id = finding.package_id), '')",
+                false,
+            ),
+            Self::LastSeen => (
+                "-last_seen",
+                "COALESCE(finding.last_seen,
+                    (SELECT last_seen FROM asset WHERE asset.id = finding.asset_id))",
+                true,
+            ),
+        };
+        Order {
+            name,
+            expression,
+            id: "finding.id",
+            descending,
+        }
+    }
+
+    fn key(self, finding: &Finding) -> Key {
+        match self {
+            Self::Severity => Key::Int(finding.rank),
+            Self::Newest => Key::Int(finding.id),
+            Self::Epss => Key::Int(finding.rank % 2_000_000),
+            Self::Package => Key::Text(
+                finding
+                    .package
+                    .as_ref()
+                    .map(|package| package.name.clone())
+                    .unwrap_or_default(),
+            ),
+            Self::LastSeen => Key::Int(finding.last_seen.as_microsecond()),
+        }
+    }
+}
+
+/// One sorted stretch of the queue's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub environment: i64,
+    pub kind: i64,
+}
+
+impl Store {
+    pub async fn findings(
+        &self,
+        scope: &Scope,
+        filter: &FindingFilter,
+        sort: FindingSort,
+        request: &PageRequest,
+    ) -> Result<Page<Finding>, StoreError> {
+        let order = sort.order();
+        let (runs, total) = if filter.is_counted() {
+            let (runs, total) = self.runs(scope, filter).await?;
+            (runs, Total(total))
+        } else {
+            let (runs, _) = self.runs(scope, filter).await?;
+            let total: i64 = filter
+                .count(scope, TOTAL_CAP)
+                .scalar()
+                .fetch_one(&self.readers)
+                .await?;
+            (runs, Total(total.try_into().unwrap_or(0)))
+        };
+        let query = list_query(scope, filter, sort, &runs, request)?;
+        let rows = query.fetch_all(&self.readers).await?;
+        let items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        Ok(order.cut(items, request, total, |finding| {
+            (sort.key(finding), finding.id)
+        }))
+    }
+
+    /// The runs that hold anything, and how many findings the filter
+    /// means as far as the roll-ups know.
+    async fn runs(
+        &self,
+        scope: &Scope,
+        filter: &FindingFilter,
+    ) -> Result<(Vec<Run>, u64), StoreError> {
+        let mut query = sql("SELECT environment_id, kind, SUM(findings) AS findings
+             FROM finding_count WHERE findings > 0 AND ");
+        scope.constrain(&mut query, "environment_id");
+        filter.narrow_counts(&mut query);
+        query.push(" GROUP BY environment_id, kind ORDER BY environment_id, kind");
+        let mut total = 0;
+        let mut runs = Vec::new();
+        for row in &query.fetch_all(&self.readers).await? {
+            total += row.count("findings")?;
+            runs.push(Run {
+                environment: row.int("environment_id")?,
+                kind: row.int("kind")?,
+            });
+        }
+        Ok((runs, total))
+    }
+}
+
+pub(crate) fn list_query(
+    scope: &Scope,
+    filter: &FindingFilter,
+    sort: FindingSort,
+    runs: &[Run],
+    request: &PageRequest,
+) -> Result<Sql, StoreError> {
+    let order = sort.order();
+    let mut query = sql("SELECT ");
+    query.push(COLUMNS).push(" FROM (");
+    let is_walk = sort == FindingSort::Severity
+        && filter.is_queue()
+        && !filter.is_narrow()
+        && (1..=MAX_RUNS).contains(&runs.len());
+    if is_walk {
+        query.push("SELECT id FROM (");
+        for (step, run) in runs.iter().enumerate() {
+            query.push(if step == 0 {
+                "SELECT id, rank FROM ("
+            } else {
+                " UNION ALL SELECT id, rank FROM ("
+            });
+            query
+                .push(
+                    "SELECT finding.id, finding.rank FROM finding WHERE finding.environment_id = ",
+                )
+                .push_bind(run.environment)
+                .push(" AND finding.kind = ")
+                .push_bind(run.kind);
+            if let Some((least, most)) = filter.ranks() {
+                query
+                    .push(" AND finding.rank BETWEEN ")
+                    .push_bind(least)
+                    .push(" AND ")
+                    .push_bind(most);
+            }
+            query.push(" AND ");
+            filter.narrow(scope, &mut query, "+finding.environment_id");
+            order.page(&mut query, request)?;
+            query.push(format_args!(") AS run{step}"));
+        }
+        query
+            .push(") AS merged ORDER BY rank DESC, id DESC LIMIT ")
+            .push_bind(i64::from(request.limit) + 1);
+    } else {
+        query.push("SELECT finding.id FROM finding WHERE ");
+        // With a sign in front it is no column of the queue's index: the
+        // planner must not prefer that to the few rows of one image.
+        let environment = if filter.is_narrow() || sort == FindingSort::Newest {
+            "+finding.environment_id"
+        } else {
+            "finding.environment_id"
+        };
+        filter.narrow(scope, &mut query, environment);
+        order.page(&mut query, request)?;
+    }
+    query
+        .push(") AS picked JOIN finding ON finding.id = picked.id")
+        .push(JOINS);
+    order.sort(&mut query);
+    Ok(query)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{FindingKind, FindingState};
+
+    use super::*;
+    use crate::finding::kind_number;
+
+    fn open() -> FindingFilter {
+        FindingFilter {
+            states: vec![FindingState::Open],
+            ..FindingFilter::default()
+        }
+    }
+
+    /// How the planner would run the list.
+    async fn plan(filter: &FindingFilter, sort: FindingSort) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("seawall.db"))
+            .await
+            .unwrap();
+        store
+            .ensure_environment("local", "This machine", false)
+            .await
+            .unwrap();
+        let scope = store.scope(None).await.unwrap();
+        let runs: Vec<Run> = FindingKind::ALL
+            .into_iter()
+            .map(|kind| Run {
+                environment: 1,
+                kind: kind_number(kind),
+            })
+            .collect();
+        let request = PageRequest::first(50);
+        let query = list_query(&scope, filter, sort, &runs, &request).unwrap();
+        query.plan(&store.readers).await
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_read_off_its_index_without_sorting_runs() {
+        let filter = FindingFilter {
+            severities: vec![model::Severity::High],
+            ..open()
+        };
+        for filter in [open(), filter] {
+            let plan = plan(&filter, FindingSort::Severity).await;
+            let walks = plan.matches("INDEX finding_queue (environment_id=? AND kind=?");
+            assert_eq!(walks.count(), 5, "{plan}");
+            // The merged page and its dress are sorted, no run is.
+            assert!(plan.matches("TEMP B-TREE").count() <= 2, "{plan}");
+            assert!(!plan.contains("SCAN finding"), "{plan}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_image_and_one_vulnerability_are_looked_up_not_searched_for() {
+        let filter = FindingFilter {
+            image: Some("x".to_owned()),
+            ..open()
+        };
+        let by_image = plan(&filter, FindingSort::Package).await;
+        assert!(
+            by_image.contains("finding USING INDEX sqlite_autoindex_finding_1 (asset_id=?)"),
+            "{by_image}"
+        );
+        let filter = FindingFilter {
+            rule: Some("x".to_owned()),
+            ..open()
+        };
+        let by_name = plan(&filter, FindingSort::Newest).await;
+        assert!(by_name.contains("finding_by_rule (rule_id=?"), "{by_name}");
+    }
+
+    #[tokio::test]
+    async fn the_newest_are_read_off_the_end() {
+        let plan = plan(&open(), FindingSort::Newest).await;
+        assert!(!plan.contains("TEMP B-TREE FOR ORDER BY\nSCAN"), "{plan}");
+        assert!(plan.contains("SCAN finding"), "{plan}");
+    }
+}

@@ -1,0 +1,14 @@
+//! Sightings: findings of any kind, as whoever looked saw them, taken
+//! into the record by fingerprint.
+//!
+//! New ones open. Those seen again are counted again. One that was
+//! resolved reopens, unless somebody had decided about it: a dismissal
+//! outlives a rebuild and a change of severity. What a look that saw
+//! everything no longer saw is resolved; a look that saw a part resolves
+//! nothing.
+
+mod put;
+mod said;
+
+pub(crate) use put::{Changes, Look, Whole, put};
+pub(crate) use said::{Known, Said, Sighting};

@@ -1,0 +1,295 @@
+//! From what was seen to what the record says.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use model::NoticeEvent;
+
+use super::said::{self, Known, KnownByKey, Sighting, Update};
+use crate::{
+    Counts, StoreError,
+    counts::severity_of,
+    db::Connection,
+    history::{self, FindingEventKind, NewEvent},
+    outbox,
+    rollup::{Deltas, Weight},
+};
+
+/// One look.
+pub(crate) struct Look<'a> {
+    pub environment: i64,
+    pub now: Timestamp,
+    /// What the look saw all of; absent: there may be more.
+    pub whole: Option<Whole<'a>>,
+}
+
+/// Everything of one kind of finding in some assets.
+pub(crate) struct Whole<'a> {
+    /// Assets, and when each was seen before this look.
+    pub assets: HashMap<i64, i64>,
+    pub kind: i64,
+    /// Only what these rules say; absent: all of the kind.
+    pub rules: Option<Vec<i64>>,
+    /// Whether a finding may be missing only because the look was
+    /// hindered there.
+    pub may_be_hidden: &'a (dyn Fn(&Known) -> bool + Send + Sync),
+}
+
+/// What a look changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// Open and unsuppressed, and not so before.
+    pub new: Counts,
+    /// Unsuppressed, seen before and no more.
+    pub resolved: u64,
+    /// Seen before and seen again.
+    pub again: u64,
+    /// Whom other systems are told of, by what happened.
+    pub told: BTreeMap<NoticeEvent, Vec<i64>>,
+    pub deltas: Deltas,
+}
+
+impl Changes {
+    fn tell(&mut self, event: NoticeEvent, finding: i64) {
+        self.told.entry(event).or_default().push(finding);
+    }
+
+    /// Keeps the roll-ups and tells other systems, once nothing more
+    /// changes.
+    pub(crate) async fn finish(
+        self,
+        connection: &mut Connection,
+        environment: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.deltas.apply(connection, now).await?;
+        for (event, findings) in &self.told {
+            let decision = outbox::Decision::default();
+            outbox::note(connection, environment, now, *event, findings, decision).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a finding changed in a way somebody wants to hear of: how bad
+/// it is, or that it can be mended now.
+fn says_something_new(before: &Weight, now: &Weight) -> bool {
+    before.severity != now.severity || (before.fixable == 0 && now.fixable == 1)
+}
+
+/// Brings the record up to date with a look. The caller finishes the
+/// changes once there are no more.
+pub(crate) async fn put(
+    connection: &mut Connection,
+    look: &Look<'_>,
+    sightings: Vec<Sighting>,
+) -> Result<Changes, StoreError> {
+    let now = look.now.as_microsecond();
+    let is_whole = look.whole.is_some();
+    let sightings = merged(sightings);
+    let mut before = KnownByKey::new();
+    if let Some(whole) = &look.whole {
+        let assets: Vec<i64> = whole.assets.keys().copied().collect();
+        let rules = whole.rules.as_deref();
+        said::load_whole(connection, &assets, whole.kind, rules, &mut before).await?;
+    } else {
+        let keys: Vec<(i64, &str)> = sightings.iter().map(key).collect();
+        said::load(connection, &keys, &mut before).await?;
+    }
+
+    let mut changes = Changes::default();
+    let mut moved = moved(&before);
+    let mut events = Vec::new();
+    let mut fresh = Vec::new();
+    let mut again: Vec<(Known, Sighting)> = Vec::new();
+    for sighting in sightings {
+        let known = before
+            .remove(&(sighting.said.asset, sighting.said.fingerprint.clone()))
+            .or_else(|| before.remove(&moved.remove(&place_of(&sighting)?)?));
+        match known {
+            Some(known) => again.push((known, sighting)),
+            None => fresh.push(sighting),
+        }
+    }
+
+    let mut updates = Vec::new();
+    let mut bumps = Vec::new();
+    for (known, sighting) in &again {
+        changes.again += 1;
+        let state = state_again(known);
+        if state == known.state && known.said == sighting.said {
+            match sighting.seen {
+                Some(seen) => bumps.push((known.id, seen)),
+                None if !is_whole => bumps.push((
+                    known.id,
+                    said::Seen {
+                        first: now,
+                        last: now,
+                        occurrences: 0,
+                    },
+                )),
+                None => {}
+            }
+            continue;
+        }
+        let was = known.weight(look.environment);
+        let is = sighting
+            .said
+            .weight(look.environment, state, known.exemption);
+        changes.deltas.change(Some(&was), Some(&is));
+        if is.is_open() && !was.is_open() {
+            *changes.new.of(severity_of(is.severity)) += 1;
+            changes.tell(NoticeEvent::FindingReopened, known.id);
+        } else if is.is_open() && says_something_new(&was, &is) {
+            changes.tell(NoticeEvent::FindingChanged, known.id);
+        }
+        let event = |what, text: String| NewEvent {
+            finding: known.id,
+            time: look.now,
+            actor: None,
+            what,
+            text,
+        };
+        if known.state == 1 && state == 0 {
+            events.push(event(FindingEventKind::Reopened, "seen again".to_owned()));
+        }
+        if was.severity != is.severity {
+            let text = format!(
+                "{} became {}",
+                severity_of(was.severity),
+                severity_of(is.severity)
+            );
+            events.push(event(FindingEventKind::SeverityChanged, text));
+        }
+        updates.push(Update {
+            id: known.id,
+            state,
+            said: &sighting.said,
+            seen: sighting.seen,
+        });
+    }
+    said::update(connection, now, is_whole, &updates).await?;
+    said::bump(connection, &bumps).await?;
+
+    let ids = said::insert_new(connection, look.environment, now, is_whole, &fresh).await?;
+    for (id, sighting) in ids.iter().zip(&fresh) {
+        let weight = sighting.said.weight(look.environment, 0, None);
+        changes.deltas.change(None, Some(&weight));
+        if weight.is_open() {
+            *changes.new.of(severity_of(weight.severity)) += 1;
+            changes.tell(NoticeEvent::FindingOpened, *id);
+        }
+    }
+    let evidence: Vec<(i64, &str)> = ids
+        .iter()
+        .copied()
+        .zip(&fresh)
+        .chain(again.iter().map(|(known, sighting)| (known.id, sighting)))
+        .filter_map(|(id, sighting)| Some((id, sighting.evidence.as_deref()?)))
+        .collect();
+    said::put_evidence(connection, &evidence).await?;
+
+    if let Some(whole) = &look.whole {
+        let gone: Vec<&Known> = before
+            .values()
+            .filter(|known| known.state != 1 && !(whole.may_be_hidden)(known))
+            .collect();
+        for known in &gone {
+            let was = known.weight(look.environment);
+            let is = known.said.weight(look.environment, 1, known.exemption);
+            changes.deltas.change(Some(&was), Some(&is));
+            if was.suppressed == 0 {
+                changes.resolved += 1;
+                changes.tell(NoticeEvent::FindingResolved, known.id);
+            }
+            events.push(NewEvent {
+                finding: known.id,
+                time: look.now,
+                actor: None,
+                what: FindingEventKind::Resolved,
+                text: "no longer seen".to_owned(),
+            });
+        }
+        let rows: Vec<(i64, i64)> = gone
+            .iter()
+            .map(|known| {
+                let seen = whole.assets.get(&known.said.asset).copied().unwrap_or(now);
+                (known.id, seen)
+            })
+            .collect();
+        said::resolve(connection, now, &rows).await?;
+    }
+    history::append(connection, &events).await?;
+    Ok(changes)
+}
+
+/// The state of a finding that is seen again. Coming back undoes no
+/// decision.
+fn state_again(known: &Known) -> i64 {
+    match (known.state, known.is_decided, known.exemption) {
+        (1, true, Some(_)) => 3,
+        (1, true, None) => 2,
+        (1, false, _) => 0,
+        (state, ..) => state,
+    }
+}
+
+fn key(sighting: &Sighting) -> (i64, &str) {
+    (sighting.said.asset, &sighting.said.fingerprint)
+}
+
+/// Several sightings of one finding are one, seen as often.
+fn merged(sightings: Vec<Sighting>) -> Vec<Sighting> {
+    let mut places: HashMap<(i64, String), usize> = HashMap::with_capacity(sightings.len());
+    let mut kept: Vec<Sighting> = Vec::with_capacity(sightings.len());
+    for sighting in sightings {
+        let (asset, fingerprint) = key(&sighting);
+        match places.get(&(asset, fingerprint.to_owned())) {
+            None => {
+                places.insert((asset, fingerprint.to_owned()), kept.len());
+                kept.push(sighting);
+            }
+            Some(&place) => {
+                let first = &mut kept[place];
+                if let (Some(seen), Some(more)) = (&mut first.seen, sighting.seen) {
+                    seen.first = seen.first.min(more.first);
+                    seen.last = seen.last.max(more.last);
+                    seen.occurrences += more.occurrences;
+                    first.evidence = sighting.evidence.or(first.evidence.take());
+                }
+            }
+        }
+    }
+    kept
+}
+
+/// What names a finding when an image's digest is left out.
+type Place = (i64, i64, (String, String), Option<String>);
+
+fn place_of(sighting: &Sighting) -> Option<Place> {
+    Some((
+        sighting.said.asset,
+        sighting.said.rule,
+        sighting.package.clone()?,
+        sighting.said.path.clone(),
+    ))
+}
+
+/// A rebuilt or renamed image's findings have new fingerprints. Those
+/// still in the same place are the same findings, and keep their
+/// history.
+fn moved(before: &KnownByKey) -> HashMap<Place, (i64, String)> {
+    before
+        .iter()
+        .filter(|(_, known)| known.state != 1)
+        .filter_map(|(key, known)| {
+            let place = (
+                known.said.asset,
+                known.said.rule,
+                known.package.clone()?,
+                known.said.path.clone(),
+            );
+            Some((place, key.clone()))
+        })
+        .collect()
+}

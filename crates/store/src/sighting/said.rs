@@ -1,0 +1,397 @@
+//! The columns of a finding that whoever looked decides, and writing
+//! them.
+
+use std::collections::HashMap;
+
+use crate::{
+    StoreError,
+    db::{Connection, Row, Sql, Value, insert, sql},
+    rollup::{Weight, kev_of, push_values},
+};
+
+/// What is said of one finding, by each look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub fingerprint: String,
+    pub asset: i64,
+    pub image: Option<i64>,
+    pub kind: i64,
+    pub rule: i64,
+    pub package: Option<i64>,
+    pub severity: i64,
+    pub rank: i64,
+    pub suppression: Option<String>,
+    pub fix_state: Option<String>,
+    pub fix_versions: Option<String>,
+    pub fixable: i64,
+    pub advisories: Option<String>,
+    pub path: Option<String>,
+    pub layer: Option<i64>,
+    pub summary: Option<String>,
+}
+
+/// One finding seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Sighting {
+    pub said: Said,
+    /// When, and how often, for what happens; absent for what is.
+    pub seen: Option<Seen>,
+    pub evidence: Option<String>,
+    /// Names it where it is a package's, when an image's digest is left
+    /// out: kind and name.
+    pub package: Option<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub first: i64,
+    pub last: i64,
+    pub occurrences: i64,
+}
+
+/// A finding the record has.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub id: i64,
+    pub state: i64,
+    /// Dismissed, or exempted; kept while it is resolved.
+    pub is_decided: bool,
+    pub exemption: Option<i64>,
+    /// Package kind and name: what stays when an image is rebuilt.
+    pub package: Option<(String, String)>,
+    pub said: Said,
+}
+
+impl Said {
+    pub(crate) fn weight(&self, environment: i64, state: i64, exemption: Option<i64>) -> Weight {
+        Weight {
+            environment,
+            asset: self.asset,
+            kind: self.kind,
+            rule: self.rule,
+            package: self.package,
+            severity: self.severity,
+            state,
+            suppressed: i64::from(self.suppression.is_some()),
+            fixable: self.fixable,
+            kev: kev_of(self.rank),
+            exemption,
+        }
+    }
+
+    fn values(&self) -> [Value; 16] {
+        [
+            self.image.into(),
+            self.rule.into(),
+            self.package.into(),
+            (&self.fingerprint).into(),
+            self.severity.into(),
+            self.rank.into(),
+            i64::from(self.suppression.is_some()).into(),
+            (&self.suppression).into(),
+            (&self.fix_state).into(),
+            (&self.fix_versions).into(),
+            self.fixable.into(),
+            (&self.advisories).into(),
+            (&self.path).into(),
+            self.layer.into(),
+            (&self.summary).into(),
+            self.kind.into(),
+        ]
+    }
+}
+
+/// Columns [`Said::values`] fills, in its order.
+const SAID: [&str; 16] = [
+    "image_id",
+    "rule_id",
+    "package_id",
+    "fingerprint",
+    "severity",
+    "rank",
+    "suppressed",
+    "suppression",
+    "fix_state",
+    "fix_versions",
+    "fixable",
+    "advisories",
+    "path",
+    "layer",
+    "summary",
+    "kind",
+];
+
+impl Known {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let package = match (
+            row.maybe_text("package_kind")?,
+            row.maybe_text("package_name")?,
+        ) {
+            (Some(kind), Some(name)) => Some((kind, name)),
+            _ => None,
+        };
+        Ok(Self {
+            id: row.int("id")?,
+            state: row.int("state")?,
+            is_decided: row.maybe_text("reason")?.is_some(),
+            exemption: row.maybe_int("exemption_id")?,
+            package,
+            said: Said {
+                fingerprint: row.text("fingerprint")?,
+                asset: row.int("asset_id")?,
+                image: row.maybe_int("image_id")?,
+                kind: row.int("kind")?,
+                rule: row.int("rule_id")?,
+                package: row.maybe_int("package_id")?,
+                severity: row.int("severity")?,
+                rank: row.int("rank")?,
+                suppression: row.maybe_text("suppression")?,
+                fix_state: row.maybe_text("fix_state")?,
+                fix_versions: row.maybe_text("fix_versions")?,
+                fixable: row.int("fixable")?,
+                advisories: row.maybe_text("advisories")?,
+                path: row.maybe_text("path")?,
+                layer: row.maybe_int("layer")?,
+                summary: row.maybe_text("summary")?,
+            },
+        })
+    }
+
+    pub(crate) fn weight(&self, environment: i64) -> Weight {
+        self.said.weight(environment, self.state, self.exemption)
+    }
+}
+
+/// Findings by asset and fingerprint.
+pub(crate) type KnownByKey = HashMap<(i64, String), Known>;
+
+fn known_by_key(rows: &[Row], into: &mut KnownByKey) -> Result<(), StoreError> {
+    for row in rows {
+        let known = Known::read(row)?;
+        into.insert((known.said.asset, known.said.fingerprint.clone()), known);
+    }
+    Ok(())
+}
+
+fn select(package: &str) -> Sql {
+    let mut query = sql(
+        "SELECT finding.id, finding.asset_id, finding.state, finding.reason,
+         finding.exemption_id",
+    );
+    for column in SAID {
+        query.push(format_args!(", finding.{column}"));
+    }
+    query.push(package);
+    query
+}
+
+/// Everything known of these kinds of findings of whole assets.
+pub(crate) async fn load_whole(
+    connection: &mut Connection,
+    assets: &[i64],
+    kind: i64,
+    rules: Option<&[i64]>,
+    into: &mut KnownByKey,
+) -> Result<(), StoreError> {
+    for chunk in assets.chunks(500) {
+        let mut query = select(
+            ", package.kind AS package_kind, package.name AS package_name
+             FROM finding LEFT JOIN package ON package.id = finding.package_id
+             WHERE finding.asset_id IN ",
+        );
+        query
+            .push_list(chunk)
+            .push(" AND finding.kind = ")
+            .push_bind(kind);
+        if let Some(rules) = rules {
+            query.push(" AND +finding.rule_id IN ").push_list(rules);
+        }
+        known_by_key(&query.fetch_all(&mut *connection).await?, into)?;
+    }
+    Ok(())
+}
+
+/// What is known of these findings.
+pub(crate) async fn load(
+    connection: &mut Connection,
+    keys: &[(i64, &str)],
+    into: &mut KnownByKey,
+) -> Result<(), StoreError> {
+    for chunk in keys.chunks(1000) {
+        let mut query = select(
+            ", CAST(NULL AS TEXT) AS package_kind, CAST(NULL AS TEXT) AS package_name FROM ",
+        );
+        push_values(
+            &mut query,
+            chunk
+                .iter()
+                .map(|(asset, fingerprint)| vec![(*asset).into(), (*fingerprint).into()]),
+        );
+        query.push(
+            " JOIN finding ON finding.asset_id = delta.column1
+                  AND finding.fingerprint = delta.column2",
+        );
+        if chunk.len() < 1000 {
+            query = query.once();
+        }
+        known_by_key(&query.fetch_all(&mut *connection).await?, into)?;
+    }
+    Ok(())
+}
+
+/// Inserts new findings, open; their ids, in the order given. `now` is
+/// when they were seen, unless they say so themselves.
+pub(crate) async fn insert_new(
+    connection: &mut Connection,
+    environment: i64,
+    now: i64,
+    is_whole: bool,
+    sightings: &[Sighting],
+) -> Result<Vec<i64>, StoreError> {
+    let rows = insert(
+        "INSERT INTO finding (environment_id, asset_id, image_id, rule_id, package_id, fingerprint,
+             severity, rank, suppressed, suppression, fix_state, fix_versions, fixable, advisories,
+             path, layer, summary, kind, state, occurrences, first_seen, last_seen, progress,
+             comments) ",
+    )
+    .ending(" RETURNING id, asset_id, fingerprint")
+    .returning(connection, sightings, |row, sighting| {
+        row.push_bind(environment).push_bind(sighting.said.asset);
+        for value in sighting.said.values() {
+            row.push_bind(value);
+        }
+        let first = sighting.seen.map_or(now, |seen| seen.first);
+        let last = match sighting.seen {
+            Some(seen) => Some(seen.last),
+            // Seen whenever its asset is.
+            None if is_whole => None,
+            None => Some(now),
+        };
+        row.push_bind(0_i64)
+            .push_bind(sighting.seen.map_or(1, |seen| seen.occurrences))
+            .push_bind(first)
+            .push_bind(last)
+            .push_bind(0_i64)
+            .push_bind(0_i64);
+    })
+    .await?;
+    let mut ids = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        ids.insert(
+            (row.int("asset_id")?, row.text("fingerprint")?),
+            row.int("id")?,
+        );
+    }
+    Ok(sightings
+        .iter()
+        .filter_map(|sighting| {
+            ids.remove(&(sighting.said.asset, sighting.said.fingerprint.clone()))
+        })
+        .collect())
+}
+
+/// A finding about which something else is said than before.
+#[derive(Debug)]
+pub(crate) struct Update<'a> {
+    pub id: i64,
+    pub state: i64,
+    pub said: &'a Said,
+    pub seen: Option<Seen>,
+}
+
+pub(crate) async fn update(
+    connection: &mut Connection,
+    now: i64,
+    is_whole: bool,
+    updates: &[Update<'_>],
+) -> Result<(), StoreError> {
+    for chunk in updates.chunks(1000) {
+        let mut query = sql("UPDATE finding SET state = delta.column2,
+             occurrences = occurrences + delta.column3, last_seen = delta.column4,
+             resolved = NULL");
+        for (place, column) in SAID.iter().enumerate() {
+            query.push(format_args!(", {column} = delta.column{}", place + 5));
+        }
+        query.push(" FROM ");
+        let rows = chunk.iter().map(|update| {
+            let last = match update.seen {
+                Some(seen) => Some(seen.last),
+                None if is_whole => None,
+                None => Some(now),
+            };
+            let mut row: Vec<Value> = vec![
+                update.id.into(),
+                update.state.into(),
+                update.seen.map_or(0, |seen| seen.occurrences).into(),
+                last.into(),
+            ];
+            row.extend(update.said.values());
+            row
+        });
+        push_values(&mut query, rows);
+        query.push(" WHERE finding.id = delta.column1");
+        query.once().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Counts what happened again.
+pub(crate) async fn bump(
+    connection: &mut Connection,
+    bumps: &[(i64, Seen)],
+) -> Result<(), StoreError> {
+    for chunk in bumps.chunks(1000) {
+        let mut query = sql(
+            "UPDATE finding SET occurrences = occurrences + delta.column2,
+             last_seen = CASE WHEN last_seen > delta.column3 THEN last_seen
+                 ELSE delta.column3 END FROM ",
+        );
+        push_values(
+            &mut query,
+            chunk
+                .iter()
+                .map(|(id, seen)| vec![(*id).into(), seen.occurrences.into(), seen.last.into()]),
+        );
+        query.push(" WHERE finding.id = delta.column1");
+        if chunk.len() < 1000 {
+            query = query.once();
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Resolves findings no longer seen; each was last seen when its asset
+/// was, `before`, unless it says so itself.
+pub(crate) async fn resolve(
+    connection: &mut Connection,
+    now: i64,
+    rows: &[(i64, i64)],
+) -> Result<(), StoreError> {
+    for chunk in rows.chunks(1000) {
+        let mut query = sql("UPDATE finding SET state = 1, resolved = delta.column3,
+             last_seen = COALESCE(last_seen, delta.column2) FROM ");
+        push_values(
+            &mut query,
+            chunk
+                .iter()
+                .map(|(id, before)| vec![(*id).into(), (*before).into(), now.into()]),
+        );
+        query.push(" WHERE finding.id = delta.column1");
+        query.once().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn put_evidence(
+    connection: &mut Connection,
+    evidence: &[(i64, &str)],
+) -> Result<(), StoreError> {
+    insert("INSERT INTO finding_evidence (finding_id, evidence) ")
+        .ending(" ON CONFLICT (finding_id) DO UPDATE SET evidence = excluded.evidence")
+        .rows(connection, evidence, |row, (finding, evidence)| {
+            row.push_bind(*finding).push_bind(*evidence);
+        })
+        .await?;
+    Ok(())
+}
