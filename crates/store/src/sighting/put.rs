@@ -13,6 +13,7 @@ use crate::{
     history::{self, FindingEventKind, NewEvent},
     outbox,
     rollup::{Deltas, Weight},
+    trend::{self, Activity},
 };
 
 /// One look.
@@ -46,10 +47,19 @@ pub(crate) struct Changes {
     pub again: u64,
     /// Whom other systems are told of, by what happened.
     pub told: BTreeMap<NoticeEvent, Vec<i64>>,
+    /// By kind.
+    pub activity: BTreeMap<i64, Activity>,
     pub deltas: Deltas,
 }
 
 impl Changes {
+    fn count_new(&mut self, weight: &Weight) {
+        let severity = severity_of(weight.severity);
+        *self.new.of(severity) += 1;
+        let activity = self.activity.entry(weight.kind).or_default();
+        *activity.new.of(severity) += 1;
+    }
+
     fn tell(&mut self, event: NoticeEvent, finding: i64) {
         self.told.entry(event).or_default().push(finding);
     }
@@ -63,6 +73,9 @@ impl Changes {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.deltas.apply(connection, now).await?;
+        for (kind, activity) in &self.activity {
+            trend::note(connection, environment, *kind, now, activity).await?;
+        }
         for (event, findings) in &self.told {
             let decision = outbox::Decision::default();
             outbox::note(connection, environment, now, *event, findings, decision).await?;
@@ -138,7 +151,7 @@ pub(crate) async fn put(
             .weight(look.environment, state, known.exemption);
         changes.deltas.change(Some(&was), Some(&is));
         if is.is_open() && !was.is_open() {
-            *changes.new.of(severity_of(is.severity)) += 1;
+            changes.count_new(&is);
             changes.tell(NoticeEvent::FindingReopened, known.id);
         } else if is.is_open() && says_something_new(&was, &is) {
             changes.tell(NoticeEvent::FindingChanged, known.id);
@@ -176,7 +189,7 @@ pub(crate) async fn put(
         let weight = sighting.said.weight(look.environment, 0, None);
         changes.deltas.change(None, Some(&weight));
         if weight.is_open() {
-            *changes.new.of(severity_of(weight.severity)) += 1;
+            changes.count_new(&weight);
             changes.tell(NoticeEvent::FindingOpened, *id);
         }
     }
@@ -200,6 +213,7 @@ pub(crate) async fn put(
             changes.deltas.change(Some(&was), Some(&is));
             if was.suppressed == 0 {
                 changes.resolved += 1;
+                changes.activity.entry(was.kind).or_default().resolved += 1;
                 changes.tell(NoticeEvent::FindingResolved, known.id);
             }
             events.push(NewEvent {
