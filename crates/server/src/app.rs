@@ -12,7 +12,8 @@ use crate::{
     config::Config,
     http::session::Attempts,
     metrics::Metrics,
-    work::{database::Keeper, queue::Queue},
+    vault::Vault,
+    work::{database::Keeper, delivery::Deliverer, queue::Queue},
 };
 
 /// The environment of what this server looks at itself.
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) database: Keeper,
     pub(crate) metrics: Metrics,
+    pub(crate) deliverer: Deliverer,
+    pub(crate) vault: Vault,
     pub(crate) sign_in_attempts: Attempts,
     /// Container engines that are here but did not answer.
     pub(crate) unreachable: Mutex<Vec<Warning>>,
@@ -46,6 +49,11 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
+    /// Where people find the dashboard; links in notices begin with it.
+    pub(crate) fn public_url(&self) -> String {
+        format!("http://{}", self.config.listen)
+    }
+
     /// Where advisory updates come from, for people to read.
     pub(crate) fn update_from(&self) -> String {
         let url = self.config.advisories.url.as_str();

@@ -31,6 +31,7 @@ pub struct Config {
     pub scan: ScanConfig,
     pub session: SessionConfig,
     pub retention: RetentionConfig,
+    pub export: ExportConfig,
 }
 
 /// `store`: where the record is kept.
@@ -52,6 +53,16 @@ impl fmt::Debug for StoreConfig {
         };
         f.debug_struct("StoreConfig").field("url", &url).finish()
     }
+}
+
+/// `export`: telling other systems.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportConfig {
+    /// The file whose keys seal the secrets of sinks. Empty: `vault.key`
+    /// in `data_dir`, made at the first start. Servers that share a
+    /// database share it.
+    pub key_file: PathBuf,
 }
 
 /// `retention`: how long what is over and done with is remembered.
@@ -130,6 +141,7 @@ impl Default for Config {
             scan: ScanConfig::default(),
             session: SessionConfig::default(),
             retention: RetentionConfig::default(),
+            export: ExportConfig::default(),
         }
     }
 }
@@ -263,6 +275,15 @@ impl Config {
             Ok(store::Place::file(&self.data_dir.join("seawall.db")))
         } else {
             store::Place::server(&self.store.url)
+        }
+    }
+
+    /// Where the keys are that seal secrets.
+    pub fn vault_key(&self) -> PathBuf {
+        if self.export.key_file.as_os_str().is_empty() {
+            self.data_dir.join("vault.key")
+        } else {
+            self.export.key_file.clone()
         }
     }
 

@@ -11,6 +11,8 @@ pub mod demo;
 mod http;
 mod metrics;
 mod secret;
+mod sinks;
+pub mod vault;
 mod work;
 
 use std::{
@@ -61,6 +63,8 @@ pub enum ServeError {
     Advisories(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("add the demonstration")]
     Demo(#[from] demo::DemoError),
+    #[error(transparent)]
+    Vault(#[from] vault::VaultError),
     #[error("make a sign-in link")]
     Random(#[source] getrandom::Error),
     #[error("answer requests")]
@@ -116,6 +120,10 @@ impl Server {
             tracing::info!(scans = requeued, "taking up scans a stop interrupted");
         }
         let (advisories, problem) = open_advisories(&config, clock.as_ref()).await?;
+        let vault = vault::Vault::open(
+            &config.vault_key(),
+            config.export.key_file.as_os_str().is_empty(),
+        )?;
         let started = clock.now();
         Ok(Self {
             app: Arc::new(App {
@@ -128,6 +136,8 @@ impl Server {
                 queue: queue::Queue::default(),
                 database: Keeper::new(advisories, problem),
                 metrics: metrics::Metrics::default(),
+                deliverer: work::delivery::Deliverer::new(),
+                vault,
                 sign_in_attempts: http::session::Attempts::default(),
                 unreachable: Mutex::default(),
                 tasks: TaskTracker::new(),
@@ -177,6 +187,7 @@ impl Server {
         app.tasks.spawn(work::retention::run(Arc::clone(app)));
         app.tasks
             .spawn(discovery::watch_containers(Arc::clone(app)));
+        app.tasks.spawn(work::delivery::run(Arc::clone(app)));
         Ok(())
     }
 

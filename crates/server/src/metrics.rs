@@ -16,6 +16,10 @@ pub(crate) struct Metrics {
     pub(crate) scan_milliseconds: AtomicU64,
     pub(crate) database_updates: AtomicU64,
     pub(crate) database_failures: AtomicU64,
+    pub(crate) deliveries_done: AtomicU64,
+    pub(crate) deliveries_retried: AtomicU64,
+    pub(crate) deliveries_dead: AtomicU64,
+    pub(crate) notices_delivered: AtomicU64,
 }
 
 /// Values read when asked for.
@@ -26,6 +30,9 @@ pub(crate) struct Gauges {
     pub(crate) scans_active: u64,
     pub(crate) advisories: u64,
     pub(crate) event_listeners: u64,
+    pub(crate) deliveries_pending: u64,
+    pub(crate) deliveries_given_up: u64,
+    pub(crate) delivery_lag_seconds: u64,
 }
 
 pub(crate) fn count(counter: &AtomicU64) {
@@ -71,6 +78,26 @@ impl Metrics {
                 "Advisory updates and imports that failed.",
                 read(&self.database_failures),
             ),
+            (
+                "seawall_deliveries_done_total",
+                "Deliveries to other systems that were taken.",
+                read(&self.deliveries_done),
+            ),
+            (
+                "seawall_deliveries_retried_total",
+                "Tries of deliveries that failed and will be made again.",
+                read(&self.deliveries_retried),
+            ),
+            (
+                "seawall_deliveries_dead_total",
+                "Deliveries that were given up.",
+                read(&self.deliveries_dead),
+            ),
+            (
+                "seawall_notices_delivered_total",
+                "Notices in deliveries that were taken.",
+                read(&self.notices_delivered),
+            ),
         ];
         let gauges = [
             ("seawall_images", "Targets known.", gauges.images),
@@ -93,6 +120,21 @@ impl Metrics {
                 "seawall_event_listeners",
                 "Open event streams.",
                 gauges.event_listeners,
+            ),
+            (
+                "seawall_deliveries_pending",
+                "Deliveries that wait.",
+                gauges.deliveries_pending,
+            ),
+            (
+                "seawall_deliveries_dead",
+                "Deliveries that were given up and not replayed.",
+                gauges.deliveries_given_up,
+            ),
+            (
+                "seawall_delivery_lag_seconds",
+                "How long the oldest waiting delivery waits.",
+                gauges.delivery_lag_seconds,
             ),
         ];
         let mut text = String::new();

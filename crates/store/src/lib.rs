@@ -78,6 +78,7 @@ pub use history::{FindingEvent, FindingEventKind};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
 pub use kind::KindCounts;
 pub use layer::{Layer, LayerTotals};
+pub use notice::PictureFilter;
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
 pub use place::Place;

@@ -1,10 +1,12 @@
 //! Pictures of findings, as other systems are told of them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use model::{Notice, NoticeEvent, notice::NoticedFinding};
 
 use crate::{
-    StoreError,
+    Scope, Store, StoreError,
     counts::severity_of,
     db::{Row, Sql, sql},
 };
@@ -13,8 +15,8 @@ use crate::{
 /// condition after `WHERE`.
 pub(crate) fn pictures() -> Sql {
     sql(
-        "SELECT finding.id, finding.fingerprint, finding.kind, finding.severity, finding.state,
-             finding.summary, finding.path, finding.fix_versions, finding.first_seen,
+        "SELECT finding.id, finding.environment_id, finding.fingerprint, finding.kind,
+             finding.severity, finding.state, finding.summary, finding.path, finding.fix_versions, finding.first_seen,
              COALESCE(finding.last_seen, asset.last_seen) AS seen, finding.resolved,
              finding.reason, finding.note, finding.decided_by,
              rule.name AS rule, rule.title, rule.cvss, rule.epss, rule.kev, rule.techniques,
@@ -120,5 +122,76 @@ pub(crate) fn of_finding(
         finding: Some(finding),
         recommendation: None,
         digest: None,
+    }
+}
+
+/// Which findings are pictured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PictureFilter {
+    /// Only those that opened, or were resolved, since then.
+    pub since: Option<Timestamp>,
+    pub opened: bool,
+    pub resolved: bool,
+}
+
+impl Store {
+    /// Findings as notices of what they are, in the order they were
+    /// made; each with its place, which the next call goes on after.
+    /// Its id is the finding's own.
+    pub async fn pictures(
+        &self,
+        scope: &Scope,
+        filter: &PictureFilter,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Notice)>, StoreError> {
+        let mut query = pictures();
+        scope.constrain(&mut query, "finding.environment_id");
+        query.push(" AND finding.id > ").push_bind(after);
+        if let Some(since) = filter.since {
+            query.push(" AND (1 = 0");
+            for (is_asked, column) in [
+                (filter.opened, "finding.first_seen"),
+                (filter.resolved, "finding.resolved"),
+            ] {
+                if is_asked {
+                    query
+                        .push(format_args!(" OR {column} >= "))
+                        .push_bind(since);
+                }
+            }
+            query.push(")");
+        }
+        query
+            .push(" ORDER BY finding.id LIMIT ")
+            .push_bind(i64::from(limit));
+        let rows = query.fetch_all(&self.readers).await?;
+        let names = sql("SELECT id, name FROM environment")
+            .fetch_all(&self.readers)
+            .await?;
+        let names = names
+            .iter()
+            .map(|row| Ok((row.int("id")?, row.text("name")?)))
+            .collect::<Result<BTreeMap<_, _>, StoreError>>()?;
+        rows.iter()
+            .map(|row| {
+                let finding = picture(row)?;
+                let (event, time) = match finding.state.as_str() {
+                    "resolved" => (
+                        NoticeEvent::FindingResolved,
+                        finding.resolved.unwrap_or(finding.last_seen),
+                    ),
+                    "dismissed" => (NoticeEvent::FindingDismissed, finding.last_seen),
+                    "exempted" => (NoticeEvent::FindingExempted, finding.last_seen),
+                    _ => (NoticeEvent::FindingOpened, finding.last_seen),
+                };
+                let environment = row.int("environment_id")?;
+                let environment = names.get(&environment).map_or("", String::as_str);
+                let id = finding.id.clone();
+                let mut notice = of_finding(event, time, environment, finding);
+                notice.id = id;
+                Ok((row.int("id")?, notice))
+            })
+            .collect()
     }
 }

@@ -31,7 +31,19 @@ pub(crate) async fn ready(State(app): Shared) -> Result<&'static str, ApiError> 
 pub(crate) async fn metrics(State(app): Shared) -> Result<Response, ApiError> {
     let scope = app.store.scope(None).await?;
     let totals = app.store.totals(&scope).await?;
+    let (mut pending, mut dead, mut lag) = (0, 0, 0);
+    let now = app.clock.now();
+    for sink in app.store.sinks().await? {
+        let queue = app.store.sink_queue(&sink).await?;
+        pending += queue.pending;
+        dead += queue.dead;
+        let waits = queue.oldest.map(|oldest| now.duration_since(oldest));
+        lag = lag.max(waits.map_or(0, |wait| wait.as_secs().try_into().unwrap_or(0)));
+    }
     let gauges = Gauges {
+        deliveries_pending: pending,
+        deliveries_given_up: dead,
+        delivery_lag_seconds: lag,
         images: totals.images + totals.machines + totals.sboms,
         findings_open: totals.findings.total(),
         scans_active: super::scan::active(&app, &scope).await?.total,

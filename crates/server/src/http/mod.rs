@@ -30,10 +30,12 @@ pub(crate) mod access;
 pub(crate) mod compliance;
 pub(crate) mod dashboard;
 pub(crate) mod database;
+pub(crate) mod delivery;
 pub(crate) mod envelope;
 pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod event;
+pub(crate) mod export;
 pub(crate) mod finding;
 pub(crate) mod guard;
 pub(crate) mod health;
@@ -41,11 +43,13 @@ pub(crate) mod image;
 pub(crate) mod overview;
 pub(crate) mod query;
 pub(crate) mod recommendation;
+pub(crate) mod route;
 pub(crate) mod scan;
 pub(crate) mod score;
 pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod severity;
+pub(crate) mod sink;
 pub(crate) mod trend;
 pub(crate) mod view;
 pub(crate) mod vulnerability;
@@ -141,6 +145,32 @@ fn operations() -> OpenApiRouter<Arc<App>> {
             routes!(environment::add_demo, environment::remove_demo),
         ))
         .routes(needs(View, routes!(search::search)))
+        .routes(needs(View, routes!(export::findings)))
+        .routes(needs_everywhere(Configure, routes!(sink::kinds)))
+        .routes(needs_everywhere(
+            Configure,
+            routes!(sink::list, sink::create),
+        ))
+        .routes(needs_everywhere(
+            Configure,
+            routes!(sink::read, sink::change, sink::remove),
+        ))
+        .routes(needs_everywhere(Configure, routes!(sink::test)))
+        .routes(needs_everywhere(Configure, routes!(sink::pause)))
+        .routes(needs_everywhere(Configure, routes!(sink::resume)))
+        .routes(needs_everywhere(Configure, routes!(delivery::replay_all)))
+        .routes(needs_everywhere(Configure, routes!(delivery::list)))
+        .routes(needs_everywhere(Configure, routes!(delivery::read)))
+        .routes(needs_everywhere(Configure, routes!(delivery::replay)))
+        .routes(needs_everywhere(
+            Configure,
+            routes!(route::list, route::create),
+        ))
+        .routes(needs_everywhere(
+            Configure,
+            routes!(route::read, route::change, route::remove),
+        ))
+        .routes(needs_everywhere(Configure, routes!(route::preview)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Its body is a file, bounded by the handler as it streams.
         .routes(needs_everywhere(Configure, routes!(database::import)))

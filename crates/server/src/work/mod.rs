@@ -6,6 +6,7 @@
 
 pub(crate) mod advisories;
 pub(crate) mod database;
+pub(crate) mod delivery;
 pub(crate) mod discovery;
 pub(crate) mod engine;
 pub(crate) mod fix;

@@ -12,5 +12,6 @@ mod posture;
 mod refusals;
 mod scans;
 mod session;
+mod sinks;
 mod test_server;
 mod views;
