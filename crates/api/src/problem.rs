@@ -26,9 +26,18 @@ pub struct Problem {
 }
 
 /// One refused part of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemPart {
     /// A JSON pointer into the body, or the name of a query parameter.
     pub pointer: String,
     pub detail: String,
+    /// Where in that text, in characters: from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
+    /// Up to but not including.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
+    /// What to put there instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
 }

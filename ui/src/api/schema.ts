@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/compliance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the recommendations stand, by standard and control. */
+        get: operations["get_compliance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/database": {
         parameters: {
             query?: never;
@@ -103,7 +120,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All environments. */
+        /**
+         * The environments within reach. Counts are zero where findings may not
+         *     be seen.
+         */
         get: operations["get_environments"];
         put?: never;
         post?: never;
@@ -340,6 +360,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overview/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open findings at the end of each day. */
+        get: operations["get_overview_trend"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a query can be read, and how. */
+        get: operations["get_query_check"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What queries may say, for completion. */
+        get: operations["get_query_fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recommendations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What should be otherwise, most points to gain first. */
+        get: operations["get_recommendations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recommendations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One recommendation; its assets are the findings of its rule. */
+        get: operations["get_recommendations_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans": {
         parameters: {
             query?: never;
@@ -379,6 +484,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/score": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The secure score: points earned of points possible. */
+        get: operations["get_score"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/score/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The score over time, and what moved it. */
+        get: operations["get_score_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -410,6 +549,41 @@ export interface paths {
         post: operations["post_session"];
         /** Sign out. */
         delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The asker's views and those shared with everybody, by name. */
+        get: operations["get_views"];
+        put?: never;
+        /** Save a view; one of the same name and owner is replaced. */
+        post: operations["post_views"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a view of one's own; who administers may delete shared ones. */
+        delete: operations["delete_views_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -490,6 +664,19 @@ export interface components {
             suppressed: boolean;
             version: string;
         };
+        /** @enum {string} */
+        AssetKind: "environment" | "cluster" | "host" | "namespace" | "workload" | "pod" | "container" | "image";
+        /** @description Enough of an asset to name it, place it and link to it. */
+        AssetRef: {
+            /** @description The cluster or host it is on. */
+            cluster?: string | null;
+            environment: string;
+            id: string;
+            kind: components["schemas"]["AssetKind"];
+            name: string;
+            namespace?: string | null;
+            workload?: string | null;
+        };
         /** @description One thing that happened. */
         Change: {
             /** @description Absent for what concerns all environments. */
@@ -512,6 +699,23 @@ export interface components {
         };
         /** @enum {string} */
         ChangeKind: "image_added" | "image_changed" | "image_removed" | "scan_failed" | "database_updated" | "database_failed";
+        Compliance: {
+            standards: components["schemas"]["Standard"][];
+        };
+        Control: {
+            /**
+             * Format: int64
+             * @description Affected assets, added up over its recommendations.
+             */
+            affected: number;
+            id: string;
+            /** @description The recommendations that serve it. */
+            recommendations: string[];
+            state: components["schemas"]["ControlState"];
+            title: string;
+        };
+        /** @enum {string} */
+        ControlState: "passed" | "failed" | "not_applicable";
         /** @description How much of what is there has been looked at. */
         Coverage: {
             /**
@@ -611,6 +815,30 @@ export interface components {
         };
         /** @enum {string} */
         DatabaseState: "starter" | "ready" | "stale";
+        /** @description A day's changes. */
+        Day: {
+            /** Format: int64 */
+            dismissed: number;
+            /** Format: int64 */
+            exempted: number;
+            /** @description Findings first seen. */
+            new: components["schemas"]["SeverityCounts"];
+            /** Format: int64 */
+            resolved: number;
+        };
+        /** @description Who accepted a finding, and why. */
+        Decision: {
+            /** Format: date-time */
+            at: string;
+            /** @description Who decided. */
+            by: string;
+            /** @description The exemption, unless it was dismissed alone. */
+            exemption?: string | null;
+            /** Format: date-time */
+            expires?: string | null;
+            note?: string | null;
+            reason: components["schemas"]["Reason"];
+        };
         /** @description What preparing the demonstration environment started. */
         DemoStarted: {
             environment: string;
@@ -620,6 +848,8 @@ export interface components {
              */
             scans: number;
         };
+        /** @enum {string} */
+        Effort: "low" | "moderate" | "high";
         /**
          * @description One environment. `local` is what this server looks at itself, `demo`
          *     the demonstration.
@@ -632,6 +862,15 @@ export interface components {
             /** Format: int64 */
             images: number;
             name: string;
+        };
+        EnvironmentScore: {
+            /** Format: double */
+            earned: number;
+            environment: string;
+            /** Format: double */
+            percent?: number | null;
+            /** Format: double */
+            possible: number;
         };
         Epss: {
             /** Format: double */
@@ -657,6 +896,20 @@ export interface components {
             /** @enum {string} */
             type: "database";
         } | {
+            environment: string;
+            kind: components["schemas"]["FindingKind"];
+            /**
+             * Format: int64
+             * @description Findings that came.
+             */
+            new: number;
+            /** @enum {string} */
+            type: "findings";
+        } | {
+            environment: string;
+            /** @enum {string} */
+            type: "score";
+        } | {
             /** @enum {string} */
             type: "resync";
         };
@@ -679,46 +932,69 @@ export interface components {
         Facets: {
             facets: components["schemas"]["Facet"][];
         };
-        /** @description One finding. */
+        /** @description One finding, as lists show it. */
         Finding: {
             /** @description The advisories it rests on. */
-            advisories: string[];
+            advisories?: string[];
+            /** @description What it is about. */
+            asset: components["schemas"]["AssetRef"];
+            /** @description The name of who takes care of it. */
+            assignee?: string | null;
+            /** Format: int64 */
+            comments?: number;
             /**
              * Format: double
-             * @description Highest CVSS base score.
+             * @description Vulnerabilities only: highest CVSS base score.
              */
             cvss?: number | null;
+            decision?: components["schemas"]["Decision"] | null;
+            /** Format: date */
+            due?: string | null;
             /**
              * Format: double
-             * @description Probability of exploitation within 30 days.
+             * @description Vulnerabilities only: probability of exploitation within 30 days.
              */
             epss?: number | null;
+            /** @description The same weakness in the same place keeps it. */
+            fingerprint: string;
             /** Format: date-time */
             first_seen: string;
-            fix: components["schemas"]["Fix"];
-            /** @description Its fingerprint: the same weakness in the same place keeps it. */
+            fix?: components["schemas"]["Fix"] | null;
             id: string;
-            image: components["schemas"]["ImageRef"];
-            /** @description Known to be exploited. */
-            kev: boolean;
+            image?: components["schemas"]["ImageRef"] | null;
+            /** @description Vulnerabilities only: known to be exploited. */
+            kev?: boolean;
             kind: components["schemas"]["FindingKind"];
             /** Format: date-time */
             last_seen: string;
-            package: components["schemas"]["FindingPackage"];
+            /**
+             * Format: int64
+             * @description How often it was seen; 1 for what is a state, not an event.
+             */
+            occurrences: number;
+            package?: components["schemas"]["FindingPackage"] | null;
+            progress?: components["schemas"]["Progress"];
             /** Format: date-time */
             resolved?: string | null;
+            /** @description What says so: the vulnerability's id, else the rule's. */
+            rule: string;
             severity: components["schemas"]["Severity"];
             state: components["schemas"]["FindingState"];
+            /** @description One line about this occurrence, where the title does not say it. */
+            summary?: string | null;
             suppression?: components["schemas"]["Suppression"] | null;
-            /** @description One line; empty where no advisory has one. */
+            /** @description ATT&CK tactics, by their short names (`execution`). */
+            tactics?: string[];
+            /** @description ATT&CK techniques (`T1059.004`). */
+            techniques?: string[];
+            /** @description One line about the rule; empty where no advisory has one. */
             title: string;
-            vulnerability: string;
         };
         /**
          * @description The sorts of findings.
          * @enum {string}
          */
-        FindingKind: "vulnerability";
+        FindingKind: "vulnerability" | "misconfiguration" | "alert" | "secret" | "malware";
         /** @description The installed package a finding is about. */
         FindingPackage: {
             kind: components["schemas"]["PackageKind"];
@@ -737,12 +1013,13 @@ export interface components {
          * @description The order of findings. `severity`: worst first, the default.
          * @enum {string}
          */
-        FindingSort: "severity" | "-first_seen" | "-epss" | "package";
+        FindingSort: "severity" | "-first_seen" | "-epss" | "package" | "-last_seen";
         /**
-         * @description `resolved`: a later look no longer saw it.
+         * @description Where a finding is in its life. Only `open` ones weigh; all are
+         *     counted and can be listed.
          * @enum {string}
          */
-        FindingState: "open" | "resolved";
+        FindingState: "open" | "resolved" | "dismissed" | "exempted";
         /** @description Whether and how it can be mended. */
         Fix: {
             state: components["schemas"]["FixState"];
@@ -806,6 +1083,11 @@ export interface components {
             partial: boolean;
             /** @description `linux/amd64` */
             platform?: string | null;
+            /**
+             * Format: int64
+             * @description Containers that run it now.
+             */
+            running: number;
             /** @description A scan of it is queued or running. */
             scanning: boolean;
             /**
@@ -868,6 +1150,19 @@ export interface components {
             due?: string | null;
             ransomware: boolean;
         };
+        KindCounts: {
+            /** Format: int64 */
+            dismissed: number;
+            /** Format: int64 */
+            exempted: number;
+            kind: components["schemas"]["FindingKind"];
+            /**
+             * Format: int64
+             * @description First seen within the last 24 hours.
+             */
+            new: number;
+            open: components["schemas"]["SeverityCounts"];
+        };
         /** @description One layer. */
         Layer: {
             /** Format: date-time */
@@ -920,6 +1215,13 @@ export interface components {
              */
             target: string;
         };
+        /** @description A view to save; one of the same name and owner is replaced. */
+        NewView: {
+            name: string;
+            page: string;
+            search: string;
+            shared?: boolean;
+        };
         OperatingSystem: {
             /** @description `debian` */
             id: string;
@@ -933,12 +1235,23 @@ export interface components {
             changes: components["schemas"]["Change"][];
             coverage: components["schemas"]["Coverage"];
             database: components["schemas"]["Database"];
+            /** @description What changed within the last 24 hours. */
+            day: components["schemas"]["Day"];
+            /** @description Open findings of each kind, worst first. */
+            kinds: components["schemas"]["KindCounts"][];
             /** @description Scans running or queued, running first; at most 20. */
             scans: components["schemas"]["Scan"][];
+            score: components["schemas"]["Score"];
+            /** @description Open alerts by ATT&CK tactic, in the matrix's order. */
+            tactics: components["schemas"]["TacticCount"][];
+            /** @description The worst open alerts, newest first within a severity. */
+            top_alerts: components["schemas"]["Finding"][];
             /** @description The upgrades that close the most. */
             top_fixes: components["schemas"]["TopFix"][];
             /** @description The images with the worst findings. */
             top_images: components["schemas"]["Image"][];
+            /** @description The recommendations worth most. */
+            top_recommendations: components["schemas"]["Recommendation"][];
             /** @description The vulnerabilities most likely to hurt: exploited ones first. */
             top_vulnerabilities: components["schemas"]["Vulnerability"][];
             totals: components["schemas"]["Totals"];
@@ -1031,37 +1344,60 @@ export interface components {
         Page_Finding: {
             items: {
                 /** @description The advisories it rests on. */
-                advisories: string[];
+                advisories?: string[];
+                /** @description What it is about. */
+                asset: components["schemas"]["AssetRef"];
+                /** @description The name of who takes care of it. */
+                assignee?: string | null;
+                /** Format: int64 */
+                comments?: number;
                 /**
                  * Format: double
-                 * @description Highest CVSS base score.
+                 * @description Vulnerabilities only: highest CVSS base score.
                  */
                 cvss?: number | null;
+                decision?: components["schemas"]["Decision"] | null;
+                /** Format: date */
+                due?: string | null;
                 /**
                  * Format: double
-                 * @description Probability of exploitation within 30 days.
+                 * @description Vulnerabilities only: probability of exploitation within 30 days.
                  */
                 epss?: number | null;
+                /** @description The same weakness in the same place keeps it. */
+                fingerprint: string;
                 /** Format: date-time */
                 first_seen: string;
-                fix: components["schemas"]["Fix"];
-                /** @description Its fingerprint: the same weakness in the same place keeps it. */
+                fix?: components["schemas"]["Fix"] | null;
                 id: string;
-                image: components["schemas"]["ImageRef"];
-                /** @description Known to be exploited. */
-                kev: boolean;
+                image?: components["schemas"]["ImageRef"] | null;
+                /** @description Vulnerabilities only: known to be exploited. */
+                kev?: boolean;
                 kind: components["schemas"]["FindingKind"];
                 /** Format: date-time */
                 last_seen: string;
-                package: components["schemas"]["FindingPackage"];
+                /**
+                 * Format: int64
+                 * @description How often it was seen; 1 for what is a state, not an event.
+                 */
+                occurrences: number;
+                package?: components["schemas"]["FindingPackage"] | null;
+                progress?: components["schemas"]["Progress"];
                 /** Format: date-time */
                 resolved?: string | null;
+                /** @description What says so: the vulnerability's id, else the rule's. */
+                rule: string;
                 severity: components["schemas"]["Severity"];
                 state: components["schemas"]["FindingState"];
+                /** @description One line about this occurrence, where the title does not say it. */
+                summary?: string | null;
                 suppression?: components["schemas"]["Suppression"] | null;
-                /** @description One line; empty where no advisory has one. */
+                /** @description ATT&CK tactics, by their short names (`execution`). */
+                tactics?: string[];
+                /** @description ATT&CK techniques (`T1059.004`). */
+                techniques?: string[];
+                /** @description One line about the rule; empty where no advisory has one. */
                 title: string;
-                vulnerability: string;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -1123,6 +1459,11 @@ export interface components {
                 partial: boolean;
                 /** @description `linux/amd64` */
                 platform?: string | null;
+                /**
+                 * Format: int64
+                 * @description Containers that run it now.
+                 */
+                running: number;
                 /** @description A scan of it is queued or running. */
                 scanning: boolean;
                 /**
@@ -1309,11 +1650,133 @@ export interface components {
         /** @description One refused part of a request. */
         ProblemPart: {
             detail: string;
+            /**
+             * Format: int64
+             * @description Up to but not including.
+             */
+            end?: number | null;
             /** @description A JSON pointer into the body, or the name of a query parameter. */
             pointer: string;
+            /**
+             * Format: int64
+             * @description Where in that text, in characters: from.
+             */
+            start?: number | null;
+            /** @description What to put there instead. */
+            suggestion?: string | null;
         };
+        /**
+         * @description What is being done about an open finding.
+         * @enum {string}
+         */
+        Progress: "new" | "in_progress";
         /** @enum {string} */
         ProgressUnit: "bytes" | "records" | "images";
+        /** @description Whether a query can be read, and how it was. */
+        QueryChecked: {
+            /** @description The same query in its plainest form; absent where it has errors. */
+            canonical?: string | null;
+            errors: components["schemas"]["QueryError"][];
+        };
+        /** @description What cannot be read, and what was perhaps meant. */
+        QueryError: {
+            /** Format: int64 */
+            end: number;
+            message: string;
+            /**
+             * Format: int64
+             * @description Where it is, in characters: from, up to but not including.
+             */
+            start: number;
+            suggestion?: string | null;
+        };
+        /** @description One field of the grammar. */
+        QueryField: {
+            aliases: string[];
+            /** @description One line for people. */
+            doc: string;
+            example: string;
+            /** @description May stand in an exemption's scope. */
+            identity: boolean;
+            kind: components["schemas"]["QueryFieldKind"];
+            name: string;
+            /**
+             * @description The words it takes, where they are a closed set; else a few that
+             *     occur, commonest first.
+             */
+            values: string[];
+        };
+        /** @enum {string} */
+        QueryFieldKind: "word" | "rank" | "text" | "number" | "time" | "flag";
+        /** @description What queries may say. */
+        QueryFields: {
+            fields: components["schemas"]["QueryField"][];
+        };
+        /**
+         * @description Why a finding needs no work.
+         * @enum {string}
+         */
+        Reason: "false_positive" | "accepted_risk" | "mitigated" | "benign" | "test" | "other";
+        /** @description One recommendation over the assets in scope. */
+        Recommendation: {
+            /**
+             * Format: int64
+             * @description Assets with an open finding.
+             */
+            affected: number;
+            /**
+             * Format: int64
+             * @description Assets looked at in all.
+             */
+            assessed: number;
+            /** @description Compliance controls it serves (`CIS-K8S 5.2.1`). */
+            controls: string[];
+            effort: components["schemas"]["Effort"];
+            /**
+             * Format: int64
+             * @description Assets whose findings are all exempted or dismissed.
+             */
+            exempted: number;
+            /** Format: date-time */
+            first_seen?: string | null;
+            /**
+             * Format: double
+             * @description Points that mending all would add to the score.
+             */
+            gain: number;
+            /** @description The rule's id. */
+            id: string;
+            /** Format: date-time */
+            last_checked?: string | null;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["RecommendationState"];
+            techniques: string[];
+            title: string;
+            /**
+             * Format: double
+             * @description Points it can give at most.
+             */
+            weight: number;
+        };
+        /**
+         * @description Everything about one recommendation but its assets
+         *     (`/findings?q=rule:ID`).
+         */
+        RecommendationDetail: {
+            /** @description How it is checked, in words. */
+            checked_by: string;
+            /** @description Markdown. */
+            description: string;
+            recommendation: components["schemas"]["Recommendation"];
+            references: string[];
+            remediation: components["schemas"]["Step"][];
+            why: string;
+        };
+        /**
+         * @description How a recommendation stands.
+         * @enum {string}
+         */
+        RecommendationState: "open" | "healthy" | "not_applicable";
         /** @enum {string} */
         ReportFormat: "json" | "sarif" | "cyclonedx" | "spdx" | "csv";
         /** @description One scan and how far it is. */
@@ -1395,6 +1858,58 @@ export interface components {
          * @enum {string}
          */
         ScanTrigger: "user" | "start" | "schedule" | "demo";
+        /** @description The secure score: points earned of points possible. */
+        Score: {
+            /** Format: double */
+            earned: number;
+            environments: components["schemas"]["EnvironmentScore"][];
+            /**
+             * Format: double
+             * @description Points that exemptions count as earned.
+             */
+            exempted: number;
+            /**
+             * Format: double
+             * @description The change since a day ago, in percent points.
+             */
+            moved?: number | null;
+            /**
+             * Format: double
+             * @description 0 to 100; absent where nothing was assessed yet.
+             */
+            percent?: number | null;
+            /** Format: double */
+            possible: number;
+        };
+        /** @description The score over time, and what moved it. */
+        ScoreHistory: {
+            /** @description Newest first, at most 200. */
+            ledger: components["schemas"]["ScoreMove"][];
+            /** @description Oldest first. */
+            points: components["schemas"]["ScorePoint"][];
+        };
+        /** @description One reason why the score moved. */
+        ScoreMove: {
+            /**
+             * Format: double
+             * @description Percent points, either sign.
+             */
+            change: number;
+            environment: string;
+            /** @description The recommendation. */
+            rule: string;
+            /** @description `3 images newly affected`. */
+            text: string;
+            /** Format: date-time */
+            time: string;
+            title: string;
+        };
+        ScorePoint: {
+            /** Format: double */
+            percent: number;
+            /** Format: date-time */
+            time: string;
+        };
         /** @description A few of each kind, best first. */
         SearchResults: {
             images: components["schemas"]["Image"][];
@@ -1415,7 +1930,10 @@ export interface components {
         };
         /** @description The signed-in session and what the server is. */
         Session: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it ends, if it is used until then.
+             */
             expires: string;
             server: components["schemas"]["ServerFacts"];
         };
@@ -1439,10 +1957,33 @@ export interface components {
             /** Format: int64 */
             unknown: number;
         };
-        /** @description Exchange the token of a one-time sign-in link for a session cookie. */
+        /**
+         * @description Sign in: either with the token of a one-time link, or with a name and
+         *     a password.
+         */
         SignIn: {
+            name?: string | null;
+            password?: string | null;
             /** @description The part of the sign-in link after `token=`. */
-            token: string;
+            token?: string | null;
+        };
+        /** @description One standard, with the controls that something is known about. */
+        Standard: {
+            controls: components["schemas"]["Control"][];
+            /** Format: int64 */
+            failed: number;
+            id: string;
+            name: string;
+            /** Format: int64 */
+            passed: number;
+        };
+        /** @description One step of a fix. */
+        Step: {
+            /** @description Something to copy: a command, a patch, a Dockerfile line. */
+            code?: string | null;
+            /** @description `shell`, `yaml`, `dockerfile`, `diff`. */
+            language?: string | null;
+            text: string;
         };
         /** @enum {string} */
         SuppressedBy: "vex" | "ignore_file" | "advisory";
@@ -1457,6 +1998,12 @@ export interface components {
             statement?: string | null;
             /** @description `not_affected`, `fixed`, `ignored`. */
             status: string;
+        };
+        TacticCount: {
+            /** Format: int64 */
+            alerts: number;
+            name: string;
+            slug: string;
         };
         /**
          * @description What kind of thing was scanned.
@@ -1515,6 +2062,35 @@ export interface components {
             suppressed: number;
             /** @description Different vulnerabilities among them. */
             vulnerabilities: components["schemas"]["SeverityCounts"];
+        };
+        /** @description Open findings at the end of each day, oldest first. */
+        Trend: {
+            days: components["schemas"]["TrendDay"][];
+        };
+        TrendDay: {
+            /** Format: date */
+            date: string;
+            /** Format: int64 */
+            new: number;
+            open: components["schemas"]["SeverityCounts"];
+            /** Format: int64 */
+            resolved: number;
+        };
+        /** @description One saved view. */
+        View: {
+            /** Format: date-time */
+            created: string;
+            id: string;
+            /** @description The asker may change it. */
+            mine: boolean;
+            name: string;
+            owner: string;
+            /** @description The dashboard's path: `/alerts`. */
+            page: string;
+            /** @description The part of the address behind `?`. */
+            search: string;
+            /** @description Everybody sees it. */
+            shared: boolean;
         };
         /** @description One vulnerability that some image has. */
         Vulnerability: {
@@ -1641,6 +2217,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Change"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_compliance: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Compliance"];
                 };
             };
             /** @description what went wrong */
@@ -1894,11 +2501,14 @@ export interface operations {
                 environment?: string;
                 /** @description One image's id. */
                 image?: string;
-                /** @description Text in the vulnerability's id or title or the package's name. */
+                /** @description A query. */
                 q?: string;
                 /** @description Several separated by commas. */
                 severity?: string;
-                /** @description `open` (the default), `resolved` or `all`. */
+                /**
+                 * @description `open` (the default), `resolved`, `dismissed`, `exempted` or
+                 *     `all`; several separated by commas.
+                 */
                 state?: string;
                 /** @description Only findings an upgrade would close, or only those it would not. */
                 fixable?: boolean;
@@ -2126,11 +2736,14 @@ export interface operations {
                 environment?: string;
                 /** @description One image's id. */
                 image?: string;
-                /** @description Text in the vulnerability's id or title or the package's name. */
+                /** @description A query. */
                 q?: string;
                 /** @description Several separated by commas. */
                 severity?: string;
-                /** @description `open` (the default), `resolved` or `all`. */
+                /**
+                 * @description `open` (the default), `resolved`, `dismissed`, `exempted` or
+                 *     `all`; several separated by commas.
+                 */
                 state?: string;
                 /** @description Only findings an upgrade would close, or only those it would not. */
                 fixable?: boolean;
@@ -2390,6 +3003,166 @@ export interface operations {
             };
         };
     };
+    get_overview_trend: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Days back from now, 1 to 365; 30 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trend"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_query_check: {
+        parameters: {
+            query?: {
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryChecked"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_query_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryFields"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_recommendations: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Text in the title or id. */
+                q?: string;
+                /** @description Several separated by commas. */
+                severity?: string;
+                /** @description `open` (the default), `healthy`, `not_applicable` or `all`. */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recommendation"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_recommendations_id: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the recommendation's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecommendationDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_scans: {
         parameters: {
             query?: {
@@ -2531,6 +3304,69 @@ export interface operations {
             };
         };
     };
+    get_score: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Score"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_score_history: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Days back from now, 1 to 365; 30 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreHistory"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_search: {
         parameters: {
             query: {
@@ -2636,6 +3472,97 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description signed out; clears the cookie */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description saved */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_views_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the view's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description deleted */
             204: {
                 headers: {
                     [name: string]: unknown;

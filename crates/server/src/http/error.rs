@@ -73,8 +73,31 @@ impl ApiError {
             errors: vec![ProblemPart {
                 pointer: pointer.to_owned(),
                 detail: detail.clone(),
+                ..ProblemPart::default()
             }],
             ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+        }
+    }
+
+    /// A query that cannot be read, with where and what was meant.
+    pub(crate) fn invalid_query(pointer: &str, errors: &model::query::QueryErrors) -> Self {
+        Self {
+            errors: errors
+                .0
+                .iter()
+                .map(|error| ProblemPart {
+                    pointer: pointer.to_owned(),
+                    detail: error.message.clone(),
+                    start: Some(error.place.start as u64),
+                    end: Some(error.place.end as u64),
+                    suggestion: error.suggestion.clone(),
+                })
+                .collect(),
+            ..Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_query",
+                format!("the query cannot be read: {errors}"),
+            )
         }
     }
 

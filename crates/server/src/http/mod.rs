@@ -37,6 +37,7 @@ pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod export;
 pub(crate) mod finding;
+pub(crate) mod grammar;
 pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod image;
@@ -171,6 +172,8 @@ fn operations() -> OpenApiRouter<Arc<App>> {
             routes!(route::read, route::change, route::remove),
         ))
         .routes(needs_everywhere(Configure, routes!(route::preview)))
+        .routes(signed_in(routes!(grammar::check)))
+        .routes(needs(View, routes!(grammar::fields)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Its body is a file, bounded by the handler as it streams.
         .routes(needs_everywhere(Configure, routes!(database::import)))

@@ -9,6 +9,7 @@ mod demonstration;
 mod events;
 mod guards;
 mod posture;
+mod query;
 mod refusals;
 mod scans;
 mod session;

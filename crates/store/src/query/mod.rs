@@ -20,6 +20,7 @@ mod column;
 mod compile;
 mod place;
 mod rule;
+mod values;
 
 #[cfg(test)]
 mod agreement;
