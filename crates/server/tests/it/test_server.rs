@@ -12,6 +12,9 @@ use server::{Config, Server};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+/// `postgresql`: the whole suite keeps its records there instead.
+const STORE: &str = "SEAWALL_TEST_STORE";
+
 pub(crate) struct TestServer {
     pub(crate) server: Server,
     pub(crate) folder: tempfile::TempDir,
@@ -64,6 +67,11 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
     config.scan.machine = false;
     config.scan.images = false;
     config.advisories.update = false;
+    if std::env::var_os(STORE).is_some_and(|name| name == "postgresql")
+        && let Some(cluster) = testkit::postgres::shared()
+    {
+        config.store.url = cluster.create_database().unwrap();
+    }
     change(&mut config);
     let shutdown = CancellationToken::new();
     let server = Server::start(config, Arc::new(model::SystemClock), shutdown.clone())
