@@ -30,6 +30,13 @@ CREATE TABLE activity (
     exempted BIGINT NOT NULL,
     PRIMARY KEY (environment_id, hour, kind)
 );
+CREATE TABLE alert_receipt (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    event TEXT NOT NULL,
+    received BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, event)
+);
+CREATE INDEX alert_receipt_by_time ON alert_receipt (received);
 CREATE TABLE asset (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,

@@ -107,7 +107,10 @@ impl<'de> Deserialize<'de> for Digest {
 /// parts are `vulnerability`, the vulnerability's id (see
 /// [`crate::vulnerability`]), the subject's identity (for an image its
 /// repository and digest, for a machine its name), the package's
-/// versionless purl and the path of the file that names the package.
+/// versionless purl and the path of the file that names the package. For
+/// an alert they are `alert`, the rule's id, the program that did it (its
+/// path, else its name, else the user), and for each asset from below the
+/// environment down to the one it is about, its kind and its identity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);

@@ -7,6 +7,7 @@
 //! URLs, digests, ecosystems) it parses from strings handed in.
 
 pub mod advisory;
+pub mod alert;
 pub mod asset;
 pub mod attack;
 pub mod audit;
@@ -32,6 +33,7 @@ pub mod vulnerability;
 pub mod warning;
 
 pub use advisory::AffectedState;
+pub use alert::{Alert, AlertImage, AlertPlace, AlertRule, AlertStep};
 pub use asset::AssetKind;
 pub use attack::Tactics;
 pub use cancel::Cancel;

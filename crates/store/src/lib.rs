@@ -6,6 +6,7 @@
 //! of environments it may see. This room speaks no HTTP and runs no
 //! engine; SQL appears nowhere else.
 
+mod alert;
 mod assessment;
 mod asset;
 mod care;
@@ -53,6 +54,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+pub use alert::TakenAlerts;
 pub use assessment::{Assessment, Outcome, StoredSbom};
 pub use care::{
     backup::{Backup, backup},

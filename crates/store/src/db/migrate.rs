@@ -85,6 +85,7 @@ const STEPS: &[Step] = &[
         "posture",
         include_str!("../../migrations/0041_posture.sql"),
     ),
+    both(60, "alert", include_str!("../../migrations/0060_alert.sql")),
 ];
 
 /// The schema this program writes.

@@ -11,4 +11,4 @@ mod put;
 mod said;
 
 pub(crate) use put::{Changes, Look, Whole, put};
-pub(crate) use said::{Known, Said, Sighting};
+pub(crate) use said::{Known, Said, Seen, Sighting};

@@ -7,7 +7,7 @@ use store::ContainerChanges;
 
 use crate::sample::{TestStore, image, on_each_database, time};
 
-fn container(engine: ContainerEngine, id: &str, build: &str) -> RunningContainer {
+pub(crate) fn container(engine: ContainerEngine, id: &str, build: &str) -> RunningContainer {
     RunningContainer {
         engine,
         namespace: None,
@@ -23,14 +23,18 @@ fn container(engine: ContainerEngine, id: &str, build: &str) -> RunningContainer
     }
 }
 
-fn running(containers: Vec<RunningContainer>) -> RunningContainers {
+pub(crate) fn running(containers: Vec<RunningContainer>) -> RunningContainers {
     RunningContainers {
         containers,
         unknown: Vec::new(),
     }
 }
 
-async fn look(test: &TestStore, minute: i64, seen: RunningContainers) -> ContainerChanges {
+pub(crate) async fn look(
+    test: &TestStore,
+    minute: i64,
+    seen: RunningContainers,
+) -> ContainerChanges {
     let store = &test.store;
     store
         .put_containers("local", "this-machine", seen, time(minute))
