@@ -7,6 +7,7 @@
 //! beside `src` is generated from these types and the server's routes
 //! and is the contract in one file.
 
+pub mod alert;
 pub mod asset;
 pub mod attack;
 pub mod audit;
@@ -39,6 +40,7 @@ pub mod user;
 pub mod view;
 pub mod vulnerability;
 
+pub use alert::AlertIntake;
 pub use asset::{Asset, AssetDetail, AssetKind, AssetRef};
 pub use attack::AttackMatrix;
 pub use audit::{AuditEntry, AuditVerdict};

@@ -8,7 +8,11 @@ mod app;
 mod bus;
 pub mod config;
 pub mod demo;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
+mod intake;
 mod metrics;
 mod secret;
 mod sinks;

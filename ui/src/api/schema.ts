@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/alerts/falco": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take alerts in Falco's JSON form: one, an array, or one a line. For
+         *     Falco's `http_output` and falcosidekick's `webhook`.
+         */
+        post: operations["post_alerts_falco"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -92,6 +112,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was, is or could not be delivered, newest first. */
+        get: operations["get_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery. */
+        get: operations["get_deliveries_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a dead delivery back in line. Its notices keep their ids. */
+        post: operations["post_deliveries_id_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/demo": {
         parameters: {
             query?: never;
@@ -147,6 +218,26 @@ export interface paths {
          *     15 seconds.
          */
         get: operations["get_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Findings as CSV, lines of JSON or lines of OCSF. Open ones, unless the
+         *     filter speaks of states.
+         */
+        get: operations["get_export_findings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -445,6 +536,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every route, by name. */
+        get: operations["get_routes"];
+        put?: never;
+        /** Add a route. It is for what happens from now on. */
+        post: operations["post_routes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a route would have sent in the last seven days. Nothing is
+         *     written or sent.
+         */
+        post: operations["post_routes_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One route. */
+        get: operations["get_routes_id"];
+        /** Change a route. */
+        put: operations["put_routes_id"];
+        post?: never;
+        /** Remove a route. */
+        delete: operations["delete_routes_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans": {
         parameters: {
             query?: never;
@@ -554,6 +702,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sinks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every sink, by name, and how it does. */
+        get: operations["get_sinks"];
+        put?: never;
+        /** Add a sink. Nothing is sent before a route leads to it. */
+        post: operations["post_sinks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sorts of sinks and what each has to be told. */
+        get: operations["get_sinks_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One sink. */
+        get: operations["get_sinks_id"];
+        /**
+         * Change a sink. Secrets that are left out stay as they are; `null`
+         *     removes one.
+         */
+        put: operations["put_sinks_id"];
+        post?: never;
+        /** Remove a sink with its routes and deliveries. */
+        delete: operations["delete_sinks_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver nothing until resumed; what happens meanwhile waits. */
+        post: operations["post_sinks_id_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put all of a sink's dead deliveries back in line, in their old order. */
+        post: operations["post_sinks_id_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver again, beginning with what waited. */
+        post: operations["post_sinks_id_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test notice now, past the queue, and show the receiver's real
+         *     answer.
+         */
+        post: operations["post_sinks_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/views": {
         parameters: {
             query?: never;
@@ -649,7 +925,7 @@ export interface components {
     schemas: {
         /** @description One package in one image. */
         AffectedPlace: {
-            /** @description The finding's fingerprint. */
+            /** @description The finding's id. */
             finding: string;
             /** Format: date-time */
             first_seen: string;
@@ -663,6 +939,45 @@ export interface components {
             path: string;
             suppressed: boolean;
             version: string;
+        };
+        /** @description What became of the alerts of a request. */
+        AlertIntake: {
+            /**
+             * Format: int64
+             * @description Kept, whether they opened a finding or were seen again.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Findings that were not open before.
+             */
+            opened: number;
+            /** @description Not understood; at most 100 are told. */
+            refused: components["schemas"]["RefusedAlert"][];
+            /**
+             * Format: int64
+             * @description Delivered before, and not counted again.
+             */
+            repeated: number;
+        };
+        /** @description What a receiver said. */
+        Answer: {
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            milliseconds: number;
+            /**
+             * Format: int32
+             * @description The HTTP or SMTP status; absent where the receiver was not reached
+             *     or its protocol has none.
+             */
+            status?: number | null;
+            /** @description The receiver's words, at most 2 KiB, or why it was not reached. */
+            text: string;
+            /** Format: date-time */
+            time: string;
+            verdict: components["schemas"]["Verdict"];
         };
         /** @enum {string} */
         AssetKind: "environment" | "cluster" | "host" | "namespace" | "workload" | "pod" | "container" | "image";
@@ -839,6 +1154,35 @@ export interface components {
             note?: string | null;
             reason: components["schemas"]["Reason"];
         };
+        /** @description One delivery: one notice, or a batch for sinks that take many. */
+        Delivery: {
+            answer?: components["schemas"]["Answer"] | null;
+            /** Format: int32 */
+            attempts: number;
+            /** Format: date-time */
+            created: string;
+            /** Format: date-time */
+            finished?: string | null;
+            /** @description The first of them in one line. */
+            headline: string;
+            id: string;
+            /** Format: date-time */
+            next_try?: string | null;
+            /**
+             * Format: int64
+             * @description Notices in it.
+             */
+            notices: number;
+            /** @description Names of the routes it came by. */
+            routes: string[];
+            sink: components["schemas"]["SinkRef"];
+            state: components["schemas"]["DeliveryState"];
+        };
+        /**
+         * @description `dead`: given up; it can be replayed.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "dead";
         /** @description What preparing the demonstration environment started. */
         DemoStarted: {
             environment: string;
@@ -1204,6 +1548,24 @@ export interface components {
             /** @description What belongs to no layer: everything, in a root file system. */
             unlayered: components["schemas"]["LayerTotals"];
         };
+        /** @description Make or change a route. */
+        NewRoute: {
+            /** Format: int32 */
+            digest_seconds?: number;
+            enabled?: boolean;
+            environments?: string[];
+            /** @description When empty: `finding.opened` and `finding.reopened`. */
+            events?: string[];
+            /**
+             * Format: int32
+             * @description When absent: 20 for sinks people read, else no limit.
+             */
+            max_per_minute?: number | null;
+            name: string;
+            query?: string;
+            /** @description The sink's id. */
+            sink: string;
+        };
         /** @description Ask for a scan. */
         NewScan: {
             /** @description `linux/arm64`; the server's own platform when absent. */
@@ -1214,6 +1576,16 @@ export interface components {
              *     `dir:`, `sbom:`).
              */
             target: string;
+        };
+        /**
+         * @description Make or change a sink. In a change, secret settings that are left out
+         *     keep their value and `kind` must be the sink's.
+         */
+        NewSink: {
+            kind: components["schemas"]["SinkKind"];
+            name: string;
+            paused?: boolean;
+            settings: Record<string, never>;
         };
         /** @description A view to save; one of the same name and owner is replaced. */
         NewView: {
@@ -1323,6 +1695,47 @@ export interface components {
                 summary: string;
                 /** Format: date-time */
                 time: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Delivery: {
+            items: {
+                answer?: components["schemas"]["Answer"] | null;
+                /** Format: int32 */
+                attempts: number;
+                /** Format: date-time */
+                created: string;
+                /** Format: date-time */
+                finished?: string | null;
+                /** @description The first of them in one line. */
+                headline: string;
+                id: string;
+                /** Format: date-time */
+                next_try?: string | null;
+                /**
+                 * Format: int64
+                 * @description Notices in it.
+                 */
+                notices: number;
+                /** @description Names of the routes it came by. */
+                routes: string[];
+                sink: components["schemas"]["SinkRef"];
+                state: components["schemas"]["DeliveryState"];
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -1777,8 +2190,70 @@ export interface components {
          * @enum {string}
          */
         RecommendationState: "open" | "healthy" | "not_applicable";
+        RefusedAlert: {
+            /**
+             * Format: int64
+             * @description Which of those sent, counted from 0.
+             */
+            index: number;
+            reason: string;
+        };
+        /** @description How many deliveries were put back in line. */
+        Replayed: {
+            /** Format: int64 */
+            count: number;
+        };
         /** @enum {string} */
         ReportFormat: "json" | "sarif" | "cyclonedx" | "spdx" | "csv";
+        /** @description One route. */
+        Route: {
+            /** Format: date-time */
+            created: string;
+            /**
+             * Format: int32
+             * @description Gather for so many seconds and send one digest; 0: send each.
+             */
+            digest_seconds: number;
+            enabled: boolean;
+            /** @description Names of environments; empty: all. */
+            environments: string[];
+            /** @description `finding.opened`, `finding.resolved`, `recommendation.changed`, … */
+            events: string[];
+            id: string;
+            /** Format: date-time */
+            last_matched?: string | null;
+            /**
+             * Format: int64
+             * @description Notices that matched so far.
+             */
+            matched: number;
+            /**
+             * Format: int32
+             * @description Beyond so many in a minute, the rest becomes one digest; 0: no limit.
+             */
+            max_per_minute: number;
+            name: string;
+            /** @description Which findings, in the grammar of `q`; empty: all. */
+            query: string;
+            sink: components["schemas"]["SinkRef"];
+            /** Format: date-time */
+            updated: string;
+        };
+        /** @description What a route would have sent. */
+        RoutePreview: {
+            /** @description There may be more than `matched`. */
+            capped: boolean;
+            /** Format: int32 */
+            days: number;
+            /**
+             * Format: int64
+             * @description Findings that match the filter and opened, or were resolved, in
+             *     these days, as the route's events ask.
+             */
+            matched: number;
+            /** @description Some of them, newest first. */
+            sample: string[];
+        };
         /** @description One scan and how far it is. */
         Scan: {
             /** Format: date-time */
@@ -1967,6 +2442,99 @@ export interface components {
             /** @description The part of the sign-in link after `token=`. */
             token?: string | null;
         };
+        /** @description One sink. */
+        Sink: {
+            /** Format: date-time */
+            created: string;
+            health: components["schemas"]["SinkHealth"];
+            id: string;
+            kind: components["schemas"]["SinkKind"];
+            name: string;
+            paused: boolean;
+            /** @description The names of the secret settings that are set. */
+            secrets: string[];
+            /** @description What [`SinkDescription`] lists, without secrets. */
+            settings: Record<string, never>;
+            /** Format: date-time */
+            updated: string;
+        };
+        /** @description One sort of sink and what it has to be told, for forms and help. */
+        SinkDescription: {
+            /** @description One sentence. */
+            about: string;
+            fields: components["schemas"]["SinkField"][];
+            /** @description Whether people read it, so that a storm should become a digest. */
+            for_people: boolean;
+            kind: components["schemas"]["SinkKind"];
+            /** @description "Slack". */
+            title: string;
+        };
+        /** @description One setting of a sink. */
+        SinkField: {
+            /** @description What it may be, where `input` is `choice`. */
+            choices?: string[];
+            /** @description What holds when it is not given. */
+            default?: unknown;
+            /** @description One sentence of help. */
+            help: string;
+            input: components["schemas"]["SinkInput"];
+            /** @description Its key in `settings`. */
+            name: string;
+            required: boolean;
+            /**
+             * @description Is never shown again once set. Leave it out of a change to keep
+             *     it, or send `null` to remove it.
+             */
+            secret: boolean;
+            title: string;
+        };
+        /** @description How a sink does. */
+        SinkHealth: {
+            /**
+             * Format: int64
+             * @description Deliveries that were given up.
+             */
+            dead: number;
+            /**
+             * Format: int64
+             * @description How long the oldest waiting delivery waits.
+             */
+            lag_seconds?: number | null;
+            last_answer?: components["schemas"]["Answer"] | null;
+            /** Format: date-time */
+            last_delivered?: string | null;
+            /** Format: date-time */
+            next_try?: string | null;
+            /**
+             * Format: int64
+             * @description Deliveries that wait.
+             */
+            pending: number;
+            state: components["schemas"]["SinkState"];
+        };
+        /**
+         * @description How a setting is asked for.
+         * @enum {string}
+         */
+        SinkInput: "text" | "url" | "lines" | "number" | "boolean" | "choice" | "list" | "pairs";
+        /**
+         * @description The sorts of sinks.
+         * @enum {string}
+         */
+        SinkKind: "webhook" | "slack" | "teams" | "pagerduty" | "email" | "jira" | "alertmanager" | "syslog" | "kafka" | "object_storage" | "splunk" | "http";
+        /** @description A sink, as others mention it. */
+        SinkRef: {
+            id: string;
+            kind: components["schemas"]["SinkKind"];
+            name: string;
+        };
+        /**
+         * @description `idle`: nothing was ever delivered. `retrying`: the last try failed
+         *     and there will be another. `failing`: something was given up since
+         *     the last success.
+         * @enum {string}
+         */
+        SinkState: "idle" | "working" | "retrying" | "failing" | "paused";
         /** @description One standard, with the controls that something is known about. */
         Standard: {
             controls: components["schemas"]["Control"][];
@@ -2076,6 +2644,11 @@ export interface components {
             /** Format: int64 */
             resolved: number;
         };
+        /**
+         * @description `retry`: may work later. `rejected`: will not.
+         * @enum {string}
+         */
+        Verdict: "delivered" | "retry" | "rejected";
         /** @description One saved view. */
         View: {
             /** Format: date-time */
@@ -2188,6 +2761,7 @@ export interface components {
             message: string;
             path?: string | null;
         };
+        ExportFormat: unknown;
     };
     responses: never;
     parameters: never;
@@ -2197,6 +2771,58 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    post_alerts_falco: {
+        parameters: {
+            query?: {
+                /** @description The environment they belong to; `local` when absent. */
+                environment?: string;
+                /** @description The name of the cluster they come from; `kubernetes` when absent. */
+                cluster?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description events as Falco writes them */
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertIntake"];
+                };
+            };
+            /** @description more than 1 MiB or 1,000 events */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description neither JSON nor NDJSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_changes: {
         parameters: {
             query?: {
@@ -2379,6 +3005,111 @@ export interface operations {
             };
         };
     };
+    get_deliveries: {
+        parameters: {
+            query?: {
+                /** @description One sink's id. */
+                sink?: string;
+                /** @description `pending`, `delivered`, `dead`; several separated by commas. */
+                state?: string;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Delivery"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_deliveries_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the delivery's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_deliveries_id_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the delivery's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description it is not dead */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_demo: {
         parameters: {
             query?: never;
@@ -2481,6 +3212,41 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_export_findings: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Which findings, in the grammar of every list; all open ones when absent. */
+                q?: string;
+                /** @description `csv` (the default), `ndjson` or `ocsf`. */
+                format?: components["schemas"]["ExportFormat"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file, streamed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description what went wrong */
@@ -3163,6 +3929,208 @@ export interface operations {
             };
         };
     };
+    get_routes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_routes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_routes_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutePreview"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_routes_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the route's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_routes_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the route's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_routes_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the route's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_scans: {
         parameters: {
             query?: {
@@ -3477,6 +4445,329 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSink"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sinks_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkDescription"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sinks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_sinks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSink"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_sinks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks_id_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks_id_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks_id_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the receiver's answer, good or bad */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
             };
             /** @description what went wrong */
             default: {

@@ -13,7 +13,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use model::Permission::{Administer, Configure, Metrics, Scan, View};
+use model::Permission::{Administer, Configure, Ingest, Metrics, Scan, View};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -27,6 +27,7 @@ use self::access::{needs, needs_everywhere, nobody, signed_in};
 use crate::app::App;
 
 pub(crate) mod access;
+pub(crate) mod alert;
 pub(crate) mod compliance;
 pub(crate) mod dashboard;
 pub(crate) mod database;
@@ -130,6 +131,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(image::report)))
         .routes(needs(View, routes!(finding::list)))
         .routes(needs(View, routes!(finding::facets)))
+        .routes(needs(Ingest, routes!(alert::falco)))
         .routes(needs(View, routes!(vulnerability::list)))
         .routes(needs(View, routes!(vulnerability::facets)))
         .routes(needs(View, routes!(vulnerability::read)))

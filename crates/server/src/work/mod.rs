@@ -5,6 +5,7 @@
 //! none stops the server. Engines run on blocking threads.
 
 pub(crate) mod advisories;
+pub(crate) mod alert;
 pub(crate) mod database;
 pub(crate) mod delivery;
 pub(crate) mod discovery;

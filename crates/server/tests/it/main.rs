@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod alerts;
 mod authorization;
 mod contract;
 mod dashboard;
