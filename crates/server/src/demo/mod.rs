@@ -1,8 +1,9 @@
 //! The demonstration environment: made-up images, built as real archives
-//! and sent through the same scan, match and store as any other. Every
-//! row of it belongs to the environment `demo`, so that all of it can be
+//! and sent through the same scan, match and store as any other, and
+//! made-up alerts, sent through the same intake. Every row of it belongs to the environment `demo`, so that all of it can be
 //! removed at once.
 
+mod alert;
 mod archive;
 mod definition;
 
@@ -14,7 +15,7 @@ use store::{NewScan, ScanEnd, ScanFilter, ScanOrigin, ScanState, StoreError};
 use self::definition::Definition;
 use crate::{
     app::{App, DEMO},
-    work::{engine, queue},
+    work::{self, engine, queue},
 };
 
 #[derive(RustEmbed)]
@@ -57,6 +58,8 @@ pub(crate) async fn add(app: &Arc<App>) -> Result<u64, DemoError> {
     app.store
         .ensure_environment(DEMO, "Demonstration", true)
         .await?;
+    let alerts = alert::parsed(app.clock.now()).alerts;
+    work::alert::take(app, DEMO, alerts).await?;
     let count = built.len() as u64;
     for (name, path) in built {
         let scan = NewScan {
