@@ -1,12 +1,11 @@
 //! Letting go of what is over and done with, a little at a time.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use crate::{
     Store, StoreError,
     db::{Sql, sql},
+    rollup::{Deltas, WEIGHT, Weight},
 };
 
 /// What is older than these may go.
@@ -51,12 +50,12 @@ const BATCH: i64 = 500;
 
 /// Removes findings by the index that is kept for it.
 pub(crate) fn resolved_before(time: Timestamp) -> Sql {
-    sql("DELETE FROM finding WHERE id IN (
-             SELECT id FROM finding WHERE state = 1 AND resolved < ? LIMIT ?)
-         RETURNING environment_id, kind, severity, state, suppressed, fixable,
-             rank / 1000000 % 2 AS kev")
+    let mut query = sql("DELETE FROM finding WHERE id IN (
+             SELECT id FROM finding WHERE state = 1 AND resolved < ? LIMIT ?) RETURNING ")
     .bind(time)
-    .bind(BATCH)
+    .bind(BATCH);
+    query.push(WEIGHT);
+    query
 }
 
 impl Store {
@@ -91,35 +90,17 @@ impl Store {
         })
     }
 
-    /// Removes resolved findings, and from the roll-up what they counted.
+    /// Removes resolved findings, and from the roll-ups what they counted.
     async fn prune_findings(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
                     let gone = resolved_before(before).fetch_all(&mut *connection).await?;
-                    let mut counted: BTreeMap<[i64; 7], i64> = BTreeMap::new();
+                    let mut deltas = Deltas::default();
                     for row in &gone {
-                        let place = [
-                            row.int("environment_id")?,
-                            row.int("kind")?,
-                            row.int("severity")?,
-                            row.int("state")?,
-                            row.int("suppressed")?,
-                            row.int("fixable")?,
-                            row.int("kev")?,
-                        ];
-                        *counted.entry(place).or_default() += 1;
+                        deltas.change(Some(&Weight::read(row)?), None);
                     }
-                    for (place, findings) in counted {
-                        let mut update = sql("UPDATE finding_count SET findings = findings - ?
-                             WHERE environment_id = ? AND kind = ? AND severity = ? AND state = ?
-                               AND suppressed = ? AND fixable = ? AND kev = ?")
-                        .bind(findings);
-                        for value in place {
-                            update = update.bind(value);
-                        }
-                        update.execute(&mut *connection).await?;
-                    }
+                    deltas.apply(connection, before).await?;
                     Ok(gone.len() as u64)
                 })
             })

@@ -184,6 +184,7 @@ async fn what_is_over_is_let_go_of_and_what_is_not_stays(test: &TestStore) {
     let old = store.prune(keep(21)).await.unwrap();
     assert_eq!((old.resolved, old.changes), (1, 1));
     assert_eq!(store.prune(keep(21)).await.unwrap().total(), 0);
+    assert_eq!(store.check_roll_ups().await.unwrap(), []);
     let filter = FindingFilter::default();
     let page = store
         .findings(

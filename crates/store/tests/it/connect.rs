@@ -50,3 +50,34 @@ async fn a_server_is_trusted_by_its_certificate_and_trusts_us_by_a_password() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_server_that_died_and_came_back_is_found_again() {
+    let Some(mut cluster) = Postgres::start(true).unwrap() else {
+        testkit::skipped("PostgreSQL is not installed");
+        return;
+    };
+    let url = cluster.create_database().unwrap();
+    let store = Store::connect(&url).await.unwrap();
+    store.put_setting("before", "yes").await.unwrap();
+    assert!(store.setting("before").await.unwrap().is_some());
+    cluster.kill();
+    // Asked for while nobody answers, done once somebody does.
+    let again = tokio::task::spawn_blocking(move || {
+        let ran = cluster.run();
+        (cluster, ran)
+    });
+    let (waited, again) = tokio::join!(store.put_setting("meanwhile", "yes"), again);
+    let (cluster, ran) = again.unwrap();
+    ran.unwrap();
+    // The first attempt may have met the dying server.
+    if waited.is_err() {
+        store.put_setting("meanwhile", "yes").await.unwrap();
+    }
+    for name in ["before", "meanwhile"] {
+        let value = store.setting(name).await.unwrap();
+        assert_eq!(value.as_deref(), Some("yes"), "{name}");
+    }
+    store.close().await;
+    drop(cluster);
+}
