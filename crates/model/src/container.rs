@@ -93,6 +93,33 @@ impl fmt::Display for PublishedPort {
     }
 }
 
+/// The text is no published port.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a published port: '{0}' (expected '127.0.0.1:8080 -> 80/tcp')")]
+pub struct ParsePortError(String);
+
+impl std::str::FromStr for PublishedPort {
+    type Err = ParsePortError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = || {
+            let (outside, inside) = text.split_once(" -> ")?;
+            let (container, protocol) = inside.split_once('/')?;
+            let (address, host) = outside.rsplit_once(':').unwrap_or(("", outside));
+            let bare = address
+                .strip_prefix('[')
+                .and_then(|address| address.strip_suffix(']'));
+            Some(Self {
+                address: bare.unwrap_or(address).to_owned(),
+                host: host.parse().ok()?,
+                container: container.parse().ok()?,
+                protocol: protocol.to_owned(),
+            })
+        };
+        read().ok_or_else(|| ParsePortError(text.chars().take(60).collect()))
+    }
+}
+
 /// What runs on one machine, as far as its engines tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunningContainers {
@@ -117,5 +144,11 @@ mod tests {
         assert_eq!(port("").to_string(), "8080 -> 80/tcp");
         assert_eq!(port("127.0.0.1").to_string(), "127.0.0.1:8080 -> 80/tcp");
         assert_eq!(port("::").to_string(), "[::]:8080 -> 80/tcp");
+        for address in ["", "127.0.0.1", "::"] {
+            assert_eq!(port(address).to_string().parse(), Ok(port(address)));
+        }
+        for text in ["", "80", "x -> 80/tcp", "80 -> 80", "[::]:99999 -> 80/tcp"] {
+            assert!(text.parse::<PublishedPort>().is_err(), "{text}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     http::session::Attempts,
     metrics::Metrics,
     vault::Vault,
-    work::{database::Keeper, delivery::Deliverer, queue::Queue},
+    work::{database::Keeper, delivery::Deliverer, posture::Bell, queue::Queue},
 };
 
 /// The environment of what this server looks at itself.
@@ -32,6 +32,7 @@ pub(crate) struct App {
     pub(crate) bus: Bus,
     pub(crate) queue: Queue,
     pub(crate) database: Keeper,
+    pub(crate) posture: Bell,
     pub(crate) metrics: Metrics,
     pub(crate) deliverer: Deliverer,
     pub(crate) vault: Vault,

@@ -139,6 +139,7 @@ impl Server {
                 bus: bus::Bus::new(started),
                 queue: queue::Queue::default(),
                 database: Keeper::new(advisories, problem),
+                posture: work::posture::Bell::default(),
                 metrics: metrics::Metrics::default(),
                 deliverer: work::delivery::Deliverer::new(),
                 vault,
@@ -179,6 +180,17 @@ impl Server {
         http::router(Arc::clone(&self.app))
     }
 
+    /// Takes in what runs on a host of an environment, all of it, from
+    /// whoever looked there.
+    pub async fn put_containers(
+        &self,
+        environment: &str,
+        host: &str,
+        running: model::RunningContainers,
+    ) -> Result<store::ContainerChanges, StoreError> {
+        discovery::put_containers(&self.app, environment, host, running).await
+    }
+
     /// Starts the background jobs.
     pub async fn start_jobs(&self) -> Result<(), ServeError> {
         let app = &self.app;
@@ -188,6 +200,7 @@ impl Server {
         queue::start(app);
         app.tasks.spawn(work::database::run(Arc::clone(app)));
         app.tasks.spawn(discovery::run(Arc::clone(app)));
+        app.tasks.spawn(work::posture::run(Arc::clone(app)));
         app.tasks.spawn(work::retention::run(Arc::clone(app)));
         app.tasks
             .spawn(discovery::watch_containers(Arc::clone(app)));

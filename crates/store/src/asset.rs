@@ -154,7 +154,7 @@ pub(crate) async fn of_environment(
 }
 
 /// What an environment's asset is called outside.
-pub(crate) fn uid_of_environment(name: &str) -> String {
+pub fn uid_of_environment(name: &str) -> String {
     format!("environment-{name}")
 }
 

@@ -413,7 +413,7 @@ pub(crate) fn tallies(rows: &[Row]) -> Result<Vec<Tally>, StoreError> {
         .collect()
 }
 
-fn kind(text: &str) -> TargetKind {
+pub(crate) fn kind(text: &str) -> TargetKind {
     match text {
         "rootfs" => TargetKind::Rootfs,
         "sbom" => TargetKind::Sbom,

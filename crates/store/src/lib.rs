@@ -32,6 +32,7 @@ mod page;
 mod place;
 #[cfg(test)]
 mod plan;
+mod posture;
 mod query;
 mod rollup;
 mod route;
@@ -56,6 +57,7 @@ use std::{
 
 pub use alert::TakenAlerts;
 pub use assessment::{Assessment, Outcome, StoredSbom};
+pub use asset::uid_of_environment as environment_asset;
 pub use care::{
     backup::{Backup, backup},
     check::{Check, check, vacuum},
@@ -84,6 +86,7 @@ pub use notice::PictureFilter;
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
 pub use place::Place;
+pub use posture::{ContainerFacts, Fault, ImageFacts, Judgement, JudgementChanges, RuleText};
 pub use rollup::Drift;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};

@@ -53,7 +53,6 @@ pub(crate) async fn note(
 }
 
 /// A recommendation's affected assets, severity or state changed.
-#[expect(dead_code, reason = "called when recommendations are counted")]
 pub(crate) async fn note_recommendation(
     connection: &mut Connection,
     environment_id: i64,

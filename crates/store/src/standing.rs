@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use model::{
     Severity,
+    notice::NoticedRecommendation,
     score::{self, Part, Score, Standing},
 };
 
@@ -11,7 +12,7 @@ use crate::{
     Scope, Store, StoreError,
     counts::{severity_number, severity_of},
     db::{Connection, Row, sql},
-    environment,
+    environment, outbox,
     row::number,
     score as points,
 };
@@ -33,6 +34,7 @@ pub struct RuleStanding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewStanding {
     pub rule: String,
+    pub title: String,
     pub severity: Severity,
     pub standing: Standing,
     pub not_applicable: u64,
@@ -167,10 +169,41 @@ async fn put(
             points::tell(connection, environment_id, now, &step, &text).await?;
         }
     }
+    for new in standings {
+        let old = known.iter().find(|old| old.rule == new.rule);
+        let was = old.map_or(0, |old| old.standing.affected);
+        if was != new.standing.affected {
+            let told = noticed(new);
+            outbox::note_recommendation(connection, environment_id, now, told).await?;
+        }
+    }
     if always || old != score {
         points::put(connection, environment_id, now, score).await?;
     }
     Ok(changed)
+}
+
+/// What other systems are told of a recommendation.
+fn noticed(new: &NewStanding) -> NoticedRecommendation {
+    let part = Part {
+        rule: new.rule.clone(),
+        severity: new.severity,
+        standing: new.standing,
+    };
+    NoticedRecommendation {
+        id: new.rule.clone(),
+        title: new.title.clone(),
+        severity: new.severity,
+        affected: new.standing.affected,
+        total: new.standing.assessed(),
+        points: part.gain(),
+        state: match new.standing {
+            Standing { affected: 1.., .. } => "open",
+            standing if standing.assessed() > 0 => "healthy",
+            _ => "not_applicable",
+        }
+        .to_owned(),
+    }
 }
 
 fn amount(count: u64) -> i64 {

@@ -15,7 +15,7 @@ use api::{
     },
 };
 use jiff::{SignedDuration, Timestamp};
-use model::Cancel;
+use model::{Cancel, db::DatabaseStatus};
 use store::{ChangeKind, Counts, NewChange};
 
 use super::{
@@ -138,17 +138,21 @@ impl Keeper {
         }
     }
 
+    /// Whether only the embedded set is here, and when the advisories in
+    /// use were last known to be current.
+    pub(crate) fn currency(&self) -> (bool, Timestamp) {
+        let advisories = self.advisories();
+        let status = advisories.status();
+        (status.starter_only, as_of(status, self.state().updated))
+    }
+
     /// As the wire shows it.
     pub(crate) fn describe(&self, app: &App) -> Database {
         let advisories = self.advisories();
         let status = advisories.status();
         let state = self.state();
-        let newest = status
-            .sources
-            .iter()
-            .filter_map(|source| source.newest)
-            .max();
-        let as_of = state.updated.max(newest).unwrap_or(status.compiled);
+        let newest = newest(status);
+        let as_of = as_of(status, state.updated);
         Database {
             state: if status.starter_only {
                 DatabaseState::Starter
@@ -175,6 +179,16 @@ impl Keeper {
             next_update: state.next_update.filter(|_| app.config.advisories.update),
         }
     }
+}
+
+/// When the newest advisory changed.
+fn newest(status: &DatabaseStatus) -> Option<Timestamp> {
+    let sources = status.sources.iter();
+    sources.filter_map(|source| source.newest).max()
+}
+
+fn as_of(status: &DatabaseStatus, updated: Option<Timestamp>) -> Timestamp {
+    updated.max(newest(status)).unwrap_or(status.compiled)
 }
 
 pub(crate) fn tell(app: &App) {

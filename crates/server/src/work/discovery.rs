@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::Warning;
-use store::{NewScan, ScanOrigin, StoreError};
+use model::{RunningContainers, Warning};
+use store::{ContainerChanges, NewScan, ScanOrigin, StoreError};
 
 use super::{engine, queue};
 use crate::app::{App, LOCAL};
@@ -31,6 +31,10 @@ pub(crate) async fn run(app: Arc<App>) {
 /// and asking costs an engine next to nothing.
 const CONTAINERS_EVERY: Duration = Duration::from_mins(1);
 
+/// How soon they are asked for again once an image became known, which
+/// some of them may run.
+const AFTER_IMAGE: Duration = Duration::from_secs(2);
+
 /// Keeps the record of what runs on this machine, until told to stop.
 pub(crate) async fn watch_containers(app: Arc<App>) {
     if !app.config.scan.images {
@@ -43,6 +47,11 @@ pub(crate) async fn watch_containers(app: Arc<App>) {
         tokio::select! {
             () = app.shutdown.cancelled() => return,
             () = tokio::time::sleep(CONTAINERS_EVERY) => {}
+            () = app.posture.image_read() => tokio::select! {
+                () = app.shutdown.cancelled() => return,
+                // Others that are read meanwhile need no look of their own.
+                () = tokio::time::sleep(AFTER_IMAGE) => {}
+            }
         }
     }
 }
@@ -52,13 +61,25 @@ async fn note_containers(app: &App) -> Result<(), StoreError> {
     for warning in &warnings {
         tracing::debug!(warning = %warning, "container engine not readable");
     }
+    put_containers(app, LOCAL, &app.host, running).await?;
+    Ok(())
+}
+
+/// Takes in what runs on a host of an environment, all of it.
+pub(crate) async fn put_containers(
+    app: &App,
+    environment: &str,
+    host: &str,
+    running: RunningContainers,
+) -> Result<ContainerChanges, StoreError> {
     let containers = running.containers.len();
-    let now = app.clock.now();
     let changes = app
         .store
-        .put_containers(LOCAL, &app.host, running, now)
+        .put_containers(environment, host, running, app.clock.now())
         .await?;
-    if changes != store::ContainerChanges::default() {
+    // Also where none came or went: an image may be known by now.
+    app.posture.ring();
+    if changes != ContainerChanges::default() {
         tracing::info!(
             containers,
             started = changes.started,
@@ -66,7 +87,7 @@ async fn note_containers(app: &App) -> Result<(), StoreError> {
             "running containers changed"
         );
     }
-    Ok(())
+    Ok(changes)
 }
 
 async fn look_around(app: &Arc<App>, origin: ScanOrigin) -> Result<(), StoreError> {

@@ -12,5 +12,6 @@ pub(crate) mod discovery;
 pub(crate) mod engine;
 pub(crate) mod fix;
 pub(crate) mod meter;
+pub(crate) mod posture;
 pub(crate) mod queue;
 pub(crate) mod retention;

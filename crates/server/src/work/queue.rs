@@ -178,6 +178,7 @@ async fn run(app: &Arc<App>, scan: Scan) {
 }
 
 fn done(app: &App, outcome: &Outcome) -> ScanEnd {
+    app.posture.ring_read();
     app.bus.publish(&Event::Image {
         image: crate::http::image::reference(&outcome.image),
     });

@@ -44,16 +44,20 @@ async fn the_demonstration_is_found_out_by_the_real_pipeline_and_goes_without_a_
         "opt/billing/billing.jar!/BOOT-INF/lib/log4j-core-2.14.1.jar"
     );
     let local = person
-        .get("/api/v1/findings?environment=local")
+        .get("/api/v1/vulnerabilities?environment=local")
         .await
         .json();
     assert_eq!(local["total"], 0);
 
     let answer = person.delete("/api/v1/demo").await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    for list in ["images", "findings", "vulnerabilities", "scans"] {
+    for list in ["images", "vulnerabilities", "scans"] {
         let page = person.get(&format!("/api/v1/{list}")).await.json();
         assert_eq!(page["total"], 0, "{list}");
+    }
+    let findings = person.get("/api/v1/findings").await.json();
+    for finding in findings["items"].as_array().unwrap() {
+        assert_eq!(finding["asset"]["environment"], "local");
     }
     let environments = person.get("/api/v1/environments").await.json();
     assert_eq!(environments.as_array().unwrap().len(), 1);

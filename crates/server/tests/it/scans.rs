@@ -65,10 +65,10 @@ async fn a_scan_ends_in_findings_everywhere_they_belong() {
         finding["package"]["path"],
         "app/node_modules/lodash/package.json"
     );
-    let everywhere = person.get("/api/v1/findings").await.json();
+    let everywhere = person.get("/api/v1/findings?package=lodash").await.json();
     assert_eq!(everywhere["items"], findings["items"]);
 
-    let id = finding["vulnerability"].as_str().unwrap();
+    let id = finding["rule"].as_str().unwrap();
     let vulnerability = person
         .get(&format!("/api/v1/vulnerabilities/{id}"))
         .await
@@ -239,7 +239,7 @@ async fn news_reaches_what_is_known_without_reading_it_again() {
         }
     }
     let findings = person.get(about_quiet).await.json();
-    assert_eq!(findings["items"][0]["vulnerability"], "GHSA-quie-tpac-kage");
+    assert_eq!(findings["items"][0]["rule"], "GHSA-quie-tpac-kage");
     assert_eq!(findings["items"][0]["fix"]["versions"], json!(["2.0.0"]));
     let changes = person.get("/api/v1/changes").await.json();
     let kinds: Vec<_> = changes["items"]

@@ -9,6 +9,7 @@ fn standing(rule: &str, severity: Severity, counts: [u64; 3]) -> NewStanding {
     let [healthy, affected, exempted] = counts;
     NewStanding {
         rule: rule.to_owned(),
+        title: rule.to_uppercase(),
         severity,
         standing: Standing {
             healthy,

@@ -1,0 +1,10 @@
+//! What recommendations are judged by, and what was judged.
+//!
+//! The record lends facts and takes verdicts; what makes an asset healthy
+//! is decided elsewhere.
+
+mod facts;
+mod judgement;
+
+pub use facts::{ContainerFacts, ImageFacts};
+pub use judgement::{Fault, Judgement, JudgementChanges, RuleText};
