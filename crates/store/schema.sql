@@ -1,3 +1,19 @@
+CREATE TABLE account (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    display_name TEXT NOT NULL,
+    email TEXT,
+    -- Who says so, where it is not us.
+    issuer TEXT,
+    subject TEXT,
+    -- argon2id; none until the invitation is used.
+    password TEXT,
+    roles TEXT NOT NULL,
+    disabled BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    last_sign_in BIGINT,
+    UNIQUE (issuer, subject)
+);
 CREATE TABLE action (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -37,6 +53,23 @@ CREATE TABLE alert_receipt (
     PRIMARY KEY (environment_id, event)
 );
 CREATE INDEX alert_receipt_by_time ON alert_receipt (received);
+CREATE TABLE api_token (
+    id TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,
+    name TEXT NOT NULL,
+    account_id TEXT REFERENCES account (id) ON DELETE CASCADE,
+    -- The token it was made with: revoked together.
+    parent TEXT,
+    permissions TEXT NOT NULL,
+    environments TEXT NOT NULL,
+    addresses TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    last_used BIGINT,
+    last_address TEXT,
+    revoked BIGINT
+);
+CREATE INDEX api_token_by_account ON api_token (account_id);
 CREATE TABLE asset (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -72,6 +105,28 @@ CREATE TABLE asset (
 CREATE INDEX asset_by_folded_name ON asset (LOWER(name));
 CREATE INDEX asset_by_image ON asset (image_id) WHERE image_id IS NOT NULL;
 CREATE INDEX asset_by_parent ON asset (parent_id, kind);
+CREATE TABLE audit (
+    number BIGINT PRIMARY KEY,
+    time BIGINT NOT NULL,
+    actor_kind TEXT NOT NULL,
+    actor_id TEXT,
+    actor_name TEXT NOT NULL,
+    address TEXT,
+    action TEXT NOT NULL,
+    object_kind TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    environment TEXT,
+    was TEXT,
+    became TEXT,
+    request TEXT,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE TABLE audit_head (
+    id BIGINT PRIMARY KEY,
+    number BIGINT NOT NULL,
+    hash TEXT NOT NULL
+);
 CREATE TABLE change (
     id INTEGER PRIMARY KEY,
     time BIGINT NOT NULL,
@@ -257,6 +312,11 @@ CREATE TABLE image_package (
     PRIMARY KEY (image_id, ordinal)
 );
 CREATE INDEX image_package_by_package ON image_package (package_id, image_id);
+CREATE TABLE invitation (
+    hash TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    expires BIGINT NOT NULL
+);
 CREATE TABLE layer (
     image_id BIGINT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
     ordinal BIGINT NOT NULL,
@@ -268,6 +328,14 @@ CREATE TABLE layer (
     PRIMARY KEY (image_id, ordinal)
 );
 CREATE INDEX layer_by_content ON layer (diff_id, image_id);
+CREATE TABLE oidc_attempt (
+    state_hash TEXT PRIMARY KEY,
+    browser_hash TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    verifier TEXT NOT NULL,
+    onward TEXT NOT NULL,
+    expires BIGINT NOT NULL
+);
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY,
     demo BIGINT NOT NULL,
@@ -391,10 +459,23 @@ CREATE TABLE score_move (
 );
 CREATE INDEX score_move_by_time ON score_move (time, environment_id);
 CREATE TABLE session (
-    hash TEXT PRIMARY KEY,
+    id TEXT PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE,
+    account_id TEXT REFERENCES account (id) ON DELETE CASCADE,
+    method TEXT NOT NULL,
+    address TEXT,
+    browser TEXT,
     created BIGINT NOT NULL,
-    expires BIGINT NOT NULL
+    last_seen BIGINT NOT NULL,
+    -- If it is not used; and at the latest.
+    expires BIGINT NOT NULL,
+    ends BIGINT NOT NULL,
+    -- The identity provider's name for it, and what it wants to see at
+    -- sign-out.
+    provider_session TEXT,
+    id_token TEXT
 );
+CREATE INDEX session_by_account ON session (account_id);
 CREATE TABLE setting (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -1,6 +1,9 @@
 //! What the running server holds, handed to every handler and job.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use jiff::Timestamp;
 use model::{Clock, Warning};
@@ -8,10 +11,12 @@ use store::Store;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    address::Network,
     bus::Bus,
     config::Config,
-    http::session::Attempts,
     metrics::Metrics,
+    password::Passwords,
+    throttle::{RequestThrottle, SignInThrottle},
     vault::Vault,
     work::{database::Keeper, delivery::Deliverer, posture::Bell, queue::Queue},
 };
@@ -36,7 +41,13 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) deliverer: Deliverer,
     pub(crate) vault: Vault,
-    pub(crate) sign_in_attempts: Attempts,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Whose `X-Forwarded-For` is believed.
+    pub(crate) proxies: Vec<Network>,
+    pub(crate) sign_ins: SignInThrottle,
+    pub(crate) requests: RequestThrottle,
+    pub(crate) passwords: Passwords,
     /// Container engines that are here but did not answer.
     pub(crate) unreachable: Mutex<Vec<Warning>>,
     pub(crate) tasks: TaskTracker,
@@ -50,9 +61,14 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    /// Where people find the dashboard; links in notices begin with it.
+    /// Where people find the dashboard, without a slash at the end; links
+    /// in notices and invitations begin with it.
     pub(crate) fn public_url(&self) -> String {
-        format!("http://{}", self.config.listen)
+        match self.config.public_origin() {
+            Some(origin) => origin.as_str().trim_end_matches('/').to_owned(),
+            None if self.config.speaks_tls() => format!("https://{}", self.address),
+            None => format!("http://{}", self.address),
+        }
     }
 
     /// Where advisory updates come from, for people to read.

@@ -1,6 +1,8 @@
 //! What an operator may choose: `seawall.yaml`, and the same keys as
 //! `SEAWALL__SECTION__KEY` in the environment.
 
+mod access;
+
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -12,14 +14,20 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_norway::{Mapping, Value};
 
+pub use access::{GroupRole, LimitConfig, OidcConfig, SessionConfig, TlsConfig, TokenConfig};
+
 /// Everything the server may be told. The defaults suit one person on
 /// one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address and port to listen on. Loopback only: there is no TLS and
-    /// there are no accounts yet.
+    /// Address and port to listen on. Anything but loopback speaks TLS.
     pub listen: SocketAddr,
+    /// How browsers reach it, where that is not `listen`:
+    /// `https://seawall.example`.
+    pub public_url: String,
+    /// Proxies (addresses, networks) whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
     /// Folder for the database, the advisories and the demonstration.
     pub data_dir: PathBuf,
     /// Folder for what was learned of image layers.
@@ -29,7 +37,11 @@ pub struct Config {
     pub store: StoreConfig,
     pub advisories: AdvisoryConfig,
     pub scan: ScanConfig,
+    pub tls: TlsConfig,
     pub session: SessionConfig,
+    pub tokens: TokenConfig,
+    pub limits: LimitConfig,
+    pub oidc: OidcConfig,
     pub retention: RetentionConfig,
     pub export: ExportConfig,
 }
@@ -119,27 +131,23 @@ pub struct ScanConfig {
     pub skip: Vec<String>,
 }
 
-/// `session`: how long signing in lasts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SessionConfig {
-    /// After this, a new sign-in link is needed.
-    pub lifetime: Interval,
-    /// How long the link printed at start may be used.
-    pub link_lifetime: Interval,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8470),
+            public_url: String::new(),
+            trusted_proxies: Vec::new(),
             data_dir: PathBuf::from("data"),
             cache_dir: PathBuf::from("data/cache"),
             demo: false,
             store: StoreConfig::default(),
             advisories: AdvisoryConfig::default(),
             scan: ScanConfig::default(),
+            tls: TlsConfig::default(),
             session: SessionConfig::default(),
+            tokens: TokenConfig::default(),
+            limits: LimitConfig::default(),
+            oidc: OidcConfig::default(),
             retention: RetentionConfig::default(),
             export: ExportConfig::default(),
         }
@@ -184,15 +192,6 @@ impl Default for RetentionConfig {
     }
 }
 
-impl Default for SessionConfig {
-    fn default() -> Self {
-        Self {
-            lifetime: Interval::hours(24 * 7),
-            link_lifetime: Interval::hours(24),
-        }
-    }
-}
-
 /// Why the configuration was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -206,11 +205,8 @@ pub enum ConfigError {
     Parse(String),
     #[error("apply {variable}: '{part}' is a value, not a section")]
     NotASection { variable: String, part: String },
-    #[error(
-        "listen on {0}: only loopback addresses (127.0.0.1, ::1) are allowed, because there is no \
-         TLS; put a reverse proxy on this machine in front, or use an SSH tunnel"
-    )]
-    NotLoopback(SocketAddr),
+    #[error("understand the configuration: {key}: {why}")]
+    Refused { key: &'static str, why: String },
     #[error("set scan.concurrency to {0}: expected 1 to 64")]
     Concurrency(usize),
 }
@@ -260,9 +256,7 @@ impl Config {
 
     /// What the types alone cannot hold.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if !self.listen.ip().is_loopback() {
-            return Err(ConfigError::NotLoopback(self.listen));
-        }
+        self.check_access()?;
         if !(1..=64).contains(&self.scan.concurrency) {
             return Err(ConfigError::Concurrency(self.scan.concurrency));
         }
@@ -493,7 +487,12 @@ mod tests {
             refusal("scan:\n  machin: true", &[]),
             refusal("scan:\n  interval: soon", &[]),
             refusal("advisories:\n  max_upload: 4 gigs", &[]),
-            refusal("listen: '0.0.0.0:8470'", &[]),
+            refusal("tls:\n  certificate: c.pem", &[]),
+            refusal("public_url: seawall.example", &[]),
+            refusal("trusted_proxies: [everyone]", &[]),
+            refusal("session:\n  idle: 8d", &[]),
+            refusal("oidc:\n  issuer: http://id.example", &[]),
+            refusal("oidc:\n  issuer: https://id.example\n  client_id: s", &[]),
             refusal("scan:\n  concurrency: 0", &[]),
             refusal("", &[("SEAWALL__LISTEN__PORT", "1")]),
         ];

@@ -4,6 +4,7 @@
 //! Nothing here parses an image, matches an advisory or writes SQL; it
 //! decides when those things happen, keeps what they say and shows it.
 
+mod address;
 mod app;
 mod bus;
 pub mod config;
@@ -13,9 +14,15 @@ pub mod demo;
 pub mod fuzzing;
 mod http;
 mod intake;
+mod listener;
 mod metrics;
+mod oidc;
+mod password;
 mod secret;
 mod sinks;
+mod throttle;
+mod tls;
+mod token;
 pub mod vault;
 mod work;
 
@@ -35,9 +42,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use config::{Config, ConfigError};
 pub use http::openapi;
+pub use tls::TlsError;
 
 use crate::{
     app::{App, LOCAL},
+    listener::{Incoming, Peer},
+    tls::Certificate,
     work::{advisories::Advisories, database::Keeper, discovery, queue},
 };
 
@@ -69,6 +79,8 @@ pub enum ServeError {
     Demo(#[from] demo::DemoError),
     #[error(transparent)]
     Vault(#[from] vault::VaultError),
+    #[error("have a certificate to show")]
+    Tls(#[from] TlsError),
     #[error("make a sign-in link")]
     Random(#[source] getrandom::Error),
     #[error("answer requests")]
@@ -80,19 +92,31 @@ pub enum ServeError {
 pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
-    address: SocketAddr,
+    certificate: Option<Arc<Certificate>>,
 }
 
-/// Starts a server and runs it until `shutdown` is cancelled. `ready` is
-/// told the one-time sign-in link once the server listens.
+/// What whoever started a server should be told once it listens.
+#[derive(Debug)]
+pub struct Ready {
+    /// How browsers reach it.
+    pub url: String,
+    /// Signs one browser in as the owner, once. None where there are
+    /// accounts to sign in with.
+    pub link: Option<String>,
+    /// Of the certificate the server made for itself, which no browser
+    /// trusts unasked.
+    pub fingerprint: Option<String>,
+}
+
+/// Starts a server and runs it until `shutdown` is cancelled.
 pub async fn run(
     config: Config,
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
-    ready: impl FnOnce(&str),
+    ready: impl FnOnce(&Ready),
 ) -> Result<(), ServeError> {
     let server = Server::start(config, clock, shutdown).await?;
-    ready(&server.sign_in_link().await?);
+    ready(&server.ready().await?);
     server.run().await
 }
 
@@ -129,6 +153,17 @@ impl Server {
             config.export.key_file.as_os_str().is_empty(),
         )?;
         let started = clock.now();
+        let certificate = if config.speaks_tls() {
+            Some(Arc::new(Certificate::open(&config, &host, started)?))
+        } else {
+            None
+        };
+        let proxies = config
+            .trusted_proxies
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        let requests = throttle::RequestThrottle::new(config.limits.requests_per_minute);
         Ok(Self {
             app: Arc::new(App {
                 config,
@@ -143,19 +178,41 @@ impl Server {
                 metrics: metrics::Metrics::default(),
                 deliverer: work::delivery::Deliverer::new(),
                 vault,
-                sign_in_attempts: http::session::Attempts::default(),
+                address,
+                proxies,
+                sign_ins: throttle::SignInThrottle::default(),
+                requests,
+                passwords: password::Passwords::default(),
                 unreachable: Mutex::default(),
                 tasks: TaskTracker::new(),
                 shutdown,
             }),
             listener,
-            address,
+            certificate,
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.app.address
+    }
+
+    /// What to tell whoever started it.
+    pub async fn ready(&self) -> Result<Ready, ServeError> {
+        let link = if self.app.store.has_accounts().await? {
+            None
+        } else {
+            Some(self.sign_in_link().await?)
+        };
+        let certificate = self.certificate.as_ref();
+        let is_ours = !self.app.config.has_own_certificate();
+        Ok(Ready {
+            url: self.app.public_url(),
+            link,
+            fingerprint: certificate
+                .filter(|_| is_ours)
+                .map(|certificate| certificate.fingerprint()),
+        })
     }
 
     /// A new link that signs one browser in, once.
@@ -169,8 +226,8 @@ impl Server {
             .await?;
         // After '#', the token stays out of every log on the way.
         Ok(format!(
-            "http://{}/sign-in#token={}",
-            self.address,
+            "{}/sign-in#token={}",
+            self.app.public_url(),
             token.reveal()
         ))
     }
@@ -214,10 +271,26 @@ impl Server {
         self.start_jobs().await?;
         let router = self.router();
         let app = self.app;
-        tracing::info!(address = %self.address, "listening");
+        tracing::info!(address = %app.address, tls = self.certificate.is_some(), "listening");
         let stopping = app.shutdown.clone();
+        let acceptor = match &self.certificate {
+            Some(certificate) => {
+                let following = tls::follow(Arc::clone(certificate), stopping.clone());
+                app.tasks.spawn(following);
+                Some(certificate.acceptor()?)
+            }
+            None => None,
+        };
+        let incoming = Incoming::start(
+            self.listener,
+            app.address,
+            acceptor,
+            &app.tasks,
+            stopping.clone(),
+        );
+        let service = router.into_make_service_with_connect_info::<Peer>();
         let served =
-            axum::serve(self.listener, router).with_graceful_shutdown(stopping.cancelled_owned());
+            axum::serve(incoming, service).with_graceful_shutdown(stopping.cancelled_owned());
         let deadline = async {
             app.shutdown.cancelled().await;
             tokio::time::sleep(DRAIN).await;
@@ -236,6 +309,12 @@ impl Server {
         tracing::info!("stopped");
         outcome.map_err(ServeError::Serve)
     }
+}
+
+/// What a request is given to know its other end by, for callers that
+/// bring their own transport.
+pub fn peer(address: std::net::IpAddr) -> impl Clone + Send + Sync + 'static {
+    axum::extract::ConnectInfo(Peer(SocketAddr::new(address, 0)))
 }
 
 /// Advisories that cannot be opened must not keep the server down: the

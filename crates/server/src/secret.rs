@@ -19,8 +19,16 @@ impl Token {
         &self.0
     }
 
+    /// How it is kept.
     pub(crate) fn hash(&self) -> String {
         hash(&self.0)
+    }
+}
+
+/// It is printed nowhere.
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
     }
 }
 
@@ -29,7 +37,16 @@ pub(crate) fn hash(token: &str) -> String {
     hex(&sha2::Sha256::digest(token.as_bytes()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Compares in a time that does not tell where they differ.
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
+    a.len() == b.len()
+        && a.bytes()
+            .zip(b.bytes())
+            .fold(0, |differences, (a, b)| differences | (a ^ b))
+            == 0
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("invariant: writing to a string cannot fail");
         text

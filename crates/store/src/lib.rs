@@ -9,6 +9,7 @@
 mod alert;
 mod assessment;
 mod asset;
+mod audit;
 mod care;
 mod change;
 mod container;
@@ -22,10 +23,12 @@ mod fix;
 mod history;
 mod image;
 mod ingest;
+mod invitation;
 mod kind;
 mod layer;
 mod lease;
 mod notice;
+mod oidc;
 mod outbox;
 mod package;
 mod page;
@@ -45,7 +48,9 @@ mod setting;
 mod sighting;
 mod sink;
 mod standing;
+mod token;
 mod trend;
+mod user;
 mod view;
 mod vulnerability;
 mod writer;
@@ -58,6 +63,7 @@ use std::{
 pub use alert::TakenAlerts;
 pub use assessment::{Assessment, Outcome, StoredSbom};
 pub use asset::uid_of_environment as environment_asset;
+pub use audit::{AuditFilter, Author, Note};
 pub use care::{
     backup::{Backup, backup},
     check::{Check, check, vacuum},
@@ -83,6 +89,7 @@ pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageS
 pub use kind::KindCounts;
 pub use layer::{Layer, LayerTotals};
 pub use notice::PictureFilter;
+pub use oidc::{ExternalUser, OidcAttempt};
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
 pub use place::Place;
@@ -92,9 +99,12 @@ pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};
 pub use scope::Scope;
 pub use score::{ScoreMove, ScorePoint};
+pub use session::{Ended, NewSession, OpenSession, Session, SessionUser, SignInMethod};
 pub use sink::{DeliveryAnswer, Sink, SinkQueue, SinkRecord};
 pub use standing::{NewStanding, RuleStanding};
+pub use token::{NewToken, Token, TokenUse};
 pub use trend::{Activity, TrendDay};
+pub use user::{NewUser, User, UserChange, UserOutcome, UserRefusal};
 pub use view::{NewView, View};
 pub use vulnerability::{
     Vulnerability, VulnerabilityFilter, VulnerabilityFix, VulnerabilityRecord, VulnerabilitySort,

@@ -6,7 +6,9 @@ use clap::Args;
 
 /// Serve the dashboard and keep scanning in the background
 ///
-/// Prints a one-time link that signs a browser in. In the background the advisory
+/// Until an account exists, prints a one-time link that signs a browser in. Beyond
+/// loopback it speaks TLS, with a certificate of its own making unless it is given one;
+/// the fingerprint is printed. In the background the advisory
 /// database is kept fresh, and this machine's root file system and the images in its
 /// Docker Engine and containerd are scanned.
 ///
@@ -26,7 +28,7 @@ pub(crate) struct Server {
     /// Configuration file; default: seawall.yaml if it is there
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// Address and port to listen on: loopback only, there is no TLS [default: 127.0.0.1:8470]
+    /// Address and port to listen on; all but loopback speak TLS [default: 127.0.0.1:8470]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
     /// Folder for all state; default: `$SEAWALL_DATA_DIR`, else /var/lib/seawall or

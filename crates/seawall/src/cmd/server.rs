@@ -47,17 +47,36 @@ async fn serve(context: &Context, config: Config) -> Result<(), ServeError> {
             Err(error) => tracing::warn!(%error, "Ctrl-C cannot be heard"),
         }
     });
-    server::run(config, Arc::new(context.clock), shutdown, |link| {
-        let text = format!(
-            "Seawall is running. Open this link to sign in; it works once:\n\n  {link}\n\n\
-             Ctrl-C stops it.\n"
-        );
+    server::run(config, Arc::new(context.clock), shutdown, |ready| {
+        let text = greeting(ready);
         // A closed standard output is no reason not to serve.
         if let Err(failure) = write_stdout(text.as_bytes()) {
             context.complain(&failure);
         }
     })
     .await
+}
+
+/// What is said once the server listens.
+fn greeting(ready: &server::Ready) -> String {
+    let mut text = match &ready.link {
+        Some(link) => format!(
+            "Seawall is running. Open this link to sign in and make the first account; it works \
+             once:\n\n  {link}\n\n"
+        ),
+        None => format!(
+            "Seawall is running. Sign in with your account:\n\n  {}\n\n",
+            ready.url
+        ),
+    };
+    if let Some(fingerprint) = &ready.fingerprint {
+        text.push_str(&format!(
+            "Its certificate is signed by itself; the browser will ask. SHA-256 fingerprint:\n\n  \
+             {fingerprint}\n\n"
+        ));
+    }
+    text.push_str("Ctrl-C stops it.\n");
+    text
 }
 
 /// The configuration, and over it the flags.

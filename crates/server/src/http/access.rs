@@ -8,11 +8,11 @@
 //! a handler takes [`Access`] and reads the record through
 //! [`Access::scope`], so that rows out of reach do not exist for it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{FromRequestParts, Request},
-    http::{StatusCode, request::Parts},
+    http::{Extensions, StatusCode, request::Parts},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
@@ -21,7 +21,7 @@ use model::{
     Permission,
     permission::{ActorKind, Reach, Rights},
 };
-use store::Scope;
+use store::{Author, Scope};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa_axum::router::UtoipaMethodRouter;
 
@@ -151,10 +151,43 @@ pub(crate) struct Origin {
     pub(crate) request: String,
 }
 
+impl Origin {
+    /// As the envelope put it; nothing is known where there is none.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or(Self {
+            address: None,
+            request: String::new(),
+        })
+    }
+
+    /// For counting what comes from one place. A household's or a
+    /// server's IPv6 network is one place.
+    pub(crate) fn key(&self) -> String {
+        match self.address {
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+            Some(address) => address.to_string(),
+            None => "nowhere".to_owned(),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
 /// The session a browser asks with.
 #[derive(Clone, Debug)]
 pub(crate) struct CurrentSession {
     pub(crate) id: String,
+    /// Of its cookie.
+    pub(crate) hash: String,
     pub(crate) expires: Timestamp,
 }
 
@@ -166,9 +199,13 @@ pub(crate) struct Actor {
     pub(crate) id: Option<String>,
     /// The account's or the token's name, or `owner`.
     pub(crate) name: String,
+    /// The account behind it: a token's maker's. None: the owner.
+    pub(crate) account: Option<String>,
     pub(crate) rights: Rights,
     /// Absent for tokens.
     pub(crate) session: Option<CurrentSession>,
+    /// When a token stops working.
+    pub(crate) expires: Option<Timestamp>,
 }
 
 impl Actor {
@@ -178,8 +215,10 @@ impl Actor {
             kind: ActorKind::Owner,
             id: None,
             name: "owner".to_owned(),
+            account: None,
             rights: Rights::all(),
             session: Some(session),
+            expires: None,
         }
     }
 }
@@ -207,10 +246,7 @@ impl<S: Sync> FromRequestParts<S> for Access {
         };
         Ok(Self {
             actor: Arc::clone(actor),
-            origin: extensions.get::<Origin>().cloned().unwrap_or(Origin {
-                address: None,
-                request: String::new(),
-            }),
+            origin: Origin::of(extensions),
             need,
         })
     }
@@ -275,6 +311,23 @@ impl Access {
         } else {
             Err(ApiError::not_found("environment"))
         }
+    }
+
+    /// Who it was, for what the store records of a change.
+    pub(crate) fn author(&self, app: &App) -> Author {
+        Author {
+            kind: self.actor.kind,
+            id: self.actor.id.clone(),
+            name: self.actor.name.clone(),
+            address: self.origin.address.map(|address| address.to_string()),
+            request: Some(self.origin.request.clone()),
+            time: app.clock.now(),
+        }
+    }
+
+    /// The account that asks, itself or by a token; none: the owner.
+    pub(crate) fn account(&self) -> Option<&str> {
+        self.actor.account.as_deref()
     }
 
     /// Refuses tokens: some things are for people at a browser.

@@ -1,10 +1,13 @@
 //! What every answer carries: a request id, security headers, and a
 //! problem document where something went wrong.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
@@ -15,7 +18,12 @@ use super::{
     access::Origin,
     error::{self, Refusal},
 };
-use crate::{app::App, metrics};
+use crate::{
+    address::{Network, plain},
+    app::App,
+    listener::Peer,
+    metrics,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -38,6 +46,32 @@ const HEADERS: [(HeaderName, &str); 5] = [
     ),
 ];
 
+/// Where a request came from: the connection's other end, or, if that
+/// is a proxy we trust, the last address before it that is none.
+fn client_address(app: &App, request: &Request) -> Option<IpAddr> {
+    let ConnectInfo(Peer(peer)) = *request.extensions().get::<ConnectInfo<Peer>>()?;
+    let is_proxy = |address: IpAddr| {
+        app.proxies
+            .iter()
+            .any(|network: &Network| network.contains(address))
+    };
+    let mut address = plain(peer.ip());
+    let said: Vec<&str> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    for before in said.into_iter().rev() {
+        match before.trim().parse() {
+            Ok(before) if is_proxy(address) => address = plain(before),
+            _ => break,
+        }
+    }
+    Some(address)
+}
+
 pub(crate) async fn wrap(
     State(app): State<Arc<App>>,
     mut request: Request,
@@ -51,10 +85,11 @@ pub(crate) async fn wrap(
         request.method = %request.method(),
         request.path = %path
     );
-    request.extensions_mut().insert(Origin {
-        address: None,
+    let origin = Origin {
+        address: client_address(&app, &request),
         request: id.clone(),
-    });
+    };
+    request.extensions_mut().insert(origin);
     let mut response = next.run(request).instrument(span).await;
 
     metrics::count(&app.metrics.requests);
@@ -64,13 +99,27 @@ pub(crate) async fn wrap(
     }
     if status.is_client_error() || status.is_server_error() {
         let refusal = response.extensions_mut().remove::<Refusal>();
-        let kept = response.headers().get(header::ALLOW).cloned();
+        let kept = [
+            header::ALLOW,
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
+            header::SET_COOKIE,
+        ]
+        .map(|name| (response.headers().get(&name).cloned(), name));
         response = error::problem(status, refusal, &path, &id);
-        if let Some(allow) = kept {
-            response.headers_mut().insert(header::ALLOW, allow);
+        for (value, name) in kept {
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value);
+            }
         }
     }
     let headers = response.headers_mut();
+    if app.config.has_own_certificate() {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
     for (name, value) in HEADERS {
         headers
             .entry(name)

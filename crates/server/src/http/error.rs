@@ -13,6 +13,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use crate::throttle::TooMany;
+
 /// Why a request was not answered.
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -21,6 +23,8 @@ pub(crate) struct ApiError {
     detail: String,
     errors: Vec<ProblemPart>,
     cause: Option<String>,
+    /// Seconds after which asking again makes sense.
+    retry_after: Option<u64>,
 }
 
 /// Put into the response for the layer that knows path and request id.
@@ -39,6 +43,7 @@ impl ApiError {
             detail: detail.into(),
             errors: Vec::new(),
             cause: None,
+            retry_after: None,
         }
     }
 
@@ -54,7 +59,7 @@ impl ApiError {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "not_signed_in",
-            "sign in with the link printed when the server started",
+            "sign in, or send an API token",
         )
     }
 
@@ -121,12 +126,36 @@ impl IntoResponse for ApiError {
             tracing::error!(error = %cause, "request failed");
         }
         let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response.extensions_mut().insert(Refusal {
             code: self.code,
             detail: self.detail,
             errors: self.errors,
         });
         response
+    }
+}
+
+impl From<TooMany> for ApiError {
+    fn from(too_many: TooMany) -> Self {
+        let seconds = too_many.retry_after;
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_requests",
+                format!("too many requests or attempts; try again in {seconds} seconds"),
+            )
+        }
     }
 }
 

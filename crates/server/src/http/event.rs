@@ -15,7 +15,7 @@ use model::permission::Reach;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
-use super::{Shared, access::Access};
+use super::{Shared, access::Access, identity};
 use crate::{
     app::App,
     bus::{Numbered, Subscription},
@@ -24,6 +24,8 @@ use crate::{
 /// Silence is broken this often, so that proxies keep the line open and
 /// both sides learn of its end.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often it is asked whether the listener still may listen.
+const DOUBT: Duration = Duration::from_secs(30);
 /// Events on their way to one listener; a slower one waits here and then
 /// falls behind on the bus, which ends in a `resync`.
 const ON_THE_WAY: usize = 64;
@@ -42,22 +44,26 @@ pub(crate) async fn stream(State(app): Shared, access: Access, headers: HeaderMa
     let subscription = app.bus.subscribe(last_seen);
     let (out, events) = mpsc::channel(ON_THE_WAY);
     let tasks = app.tasks.clone();
-    tasks.spawn(async move { forward(&app, &access.reach(), subscription, out).await });
+    tasks.spawn(async move { forward(&app, &access, subscription, out).await });
     let events = ReceiverStream::new(events).map(Ok::<_, Infallible>);
     Sse::new(events)
         .keep_alive(KeepAlive::new().interval(HEARTBEAT))
         .into_response()
 }
 
-/// Hands on what is within `reach`.
+/// Hands on what is within reach, as long as that does not change: whoever
+/// was signed out, or given other roles, has to come again.
 async fn forward(
     app: &App,
-    reach: &Reach,
+    access: &Access,
     subscription: Subscription,
     out: mpsc::Sender<sse::Event>,
 ) {
     use tokio::sync::broadcast::error::RecvError;
 
+    let reach = &access.reach();
+    let mut doubts = tokio::time::interval(DOUBT);
+    doubts.reset();
     let Subscription {
         missed,
         last,
@@ -81,6 +87,10 @@ async fn forward(
         let received = tokio::select! {
             () = app.shutdown.cancelled() => return,
             () = out.closed() => return,
+            _ = doubts.tick() => match identity::still_is(app, &access.actor).await {
+                Ok(true) => continue,
+                Ok(false) | Err(_) => return,
+            },
             received = live.recv() => received,
         };
         let event = match received {

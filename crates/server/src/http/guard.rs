@@ -1,9 +1,8 @@
 //! Who may ask, from where: checked before any handler runs.
 //!
-//! The server listens on loopback, so the attackers are web pages in the
-//! user's own browser: pages of other sites that send requests here
-//! (CSRF), and names that resolve to loopback to look like this site
-//! (DNS rebinding).
+//! Among the attackers are web pages in the user's own browser: pages of
+//! other sites that send requests here (CSRF), and names that resolve to
+//! loopback to look like this site (DNS rebinding).
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -14,22 +13,38 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{error::ApiError, session};
-use crate::app::App;
+use super::{access::Origin, cookie::Cookie, error::ApiError, identity};
+use crate::{app::App, config::Config};
 
-/// Refuses names that are not ours.
-pub(crate) async fn known_host(request: Request, next: Next) -> Response {
+/// Refuses names that are not ours. Beyond loopback the certificate
+/// does: a browser that came by another name never got this far.
+pub(crate) async fn known_host(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let name = host_of(request.uri(), request.headers());
-    if name.is_some_and(is_loopback_name) {
-        next.run(request).await
-    } else {
-        ApiError::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            "wrong_host",
-            "this server answers to localhost, 127.0.0.1 and [::1] only",
-        )
-        .into_response()
+    let is_ours = !app.config.listen.ip().is_loopback()
+        || name.is_some_and(|name| is_loopback_name(name) || is_public_name(&app.config, name));
+    if is_ours {
+        return next.run(request).await;
     }
+    ApiError::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "wrong_host",
+        "this server answers to localhost, 127.0.0.1 and [::1] only, and to the name in \
+         public_url if one is set",
+    )
+    .into_response()
+}
+
+fn is_public_name(config: &Config, authority: &str) -> bool {
+    config.public_origin().is_some_and(|origin| {
+        let name = origin.host_str().unwrap_or_default();
+        let with_port = origin.port().map(|port| format!("{name}:{port}"));
+        authority.eq_ignore_ascii_case(name)
+            || with_port.is_some_and(|full| authority.eq_ignore_ascii_case(&full))
+    })
 }
 
 fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
@@ -50,35 +65,45 @@ fn is_loopback_name(authority: &str) -> bool {
 }
 
 /// Refuses changes asked for by pages of other sites.
-pub(crate) async fn same_site(request: Request, next: Next) -> Response {
+pub(crate) async fn same_site(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
-    if is_safe || is_same_origin(request.uri(), request.headers()) {
-        next.run(request).await
-    } else {
-        ApiError::forbidden(
-            "cross_site",
-            "a page of another site may not change anything here",
-        )
-        .into_response()
+    if is_safe || is_same_origin(&app.config, request.uri(), request.headers()) {
+        return next.run(request).await;
     }
+    ApiError::forbidden(
+        "cross_site",
+        "a page of another site may not change anything here; a program should use an API \
+         token, or send 'Sec-Fetch-Site: none' with its cookie",
+    )
+    .into_response()
 }
 
-fn is_same_origin(uri: &Uri, headers: &HeaderMap) -> bool {
+fn is_same_origin(config: &Config, uri: &Uri, headers: &HeaderMap) -> bool {
+    // No browser adds this by itself: whoever sends it knows a secret.
+    if headers.contains_key(header::AUTHORIZATION) {
+        return true;
+    }
     // Every browser of today sends this, and no page can forge it.
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";
     }
     match headers.get(header::ORIGIN).map(|origin| origin.to_str()) {
         Some(Ok(origin)) => {
+            let host = origin.split_once("://").map(|(_, host)| host);
             let ours = host_of(uri, headers);
-            origin.split_once("://").map(|(_, host)| host) == ours
+            host == ours || host.is_some_and(|host| is_public_name(config, host))
         }
         Some(Err(_)) => false,
-        // No browser: a program that was given the cookie.
-        None => true,
+        // A program, or a browser too old to say: it may do what needs
+        // no cookie.
+        None => Cookie::Session.read(config, headers).is_none(),
     }
 }
 
@@ -88,7 +113,8 @@ pub(crate) async fn known(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match session::recognise(&app, request.headers()).await {
+    let origin = Origin::of(request.extensions());
+    match identity::recognise(&app, request.headers(), &origin).await {
         Ok(Some(actor)) => {
             request.extensions_mut().insert(Arc::new(actor));
             next.run(request).await
@@ -130,7 +156,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, "127.0.0.1:8470".parse().unwrap());
             headers.insert(name, value.parse().unwrap());
-            is_same_origin(&Uri::from_static("/x"), &headers)
+            is_same_origin(&Config::default(), &Uri::from_static("/x"), &headers)
         };
         assert!(verdict("sec-fetch-site", "same-origin"));
         assert!(verdict("sec-fetch-site", "none"));
@@ -139,5 +165,8 @@ mod tests {
         assert!(verdict("origin", "http://127.0.0.1:8470"));
         assert!(!verdict("origin", "http://127.0.0.1:1"));
         assert!(!verdict("origin", "null"));
+        assert!(verdict("cookie", "theme=dark"));
+        assert!(!verdict("cookie", "seawall_session=abc"));
+        assert!(verdict("authorization", "Bearer sw_a_b"));
     }
 }

@@ -18,7 +18,7 @@ use utoipa::{
     Modify, OpenApi,
     openapi::{
         ContentBuilder, Ref, ResponseBuilder,
-        security::{ApiKey, ApiKeyValue, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -28,7 +28,9 @@ use crate::app::App;
 
 pub(crate) mod access;
 pub(crate) mod alert;
+pub(crate) mod audit;
 pub(crate) mod compliance;
+pub(crate) mod cookie;
 pub(crate) mod dashboard;
 pub(crate) mod database;
 pub(crate) mod delivery;
@@ -41,6 +43,7 @@ pub(crate) mod finding;
 pub(crate) mod grammar;
 pub(crate) mod guard;
 pub(crate) mod health;
+pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod overview;
 pub(crate) mod query;
@@ -52,7 +55,9 @@ pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod severity;
 pub(crate) mod sink;
+pub(crate) mod token;
 pub(crate) mod trend;
+pub(crate) mod user;
 pub(crate) mod view;
 pub(crate) mod vulnerability;
 
@@ -80,7 +85,7 @@ const MAX_BODY: usize = 64 * 1024;
         api::image::ReportFormat,
         api::vulnerability::VulnerabilitySort
     )),
-    security(("session" = [])),
+    security(("session" = []), ("token" = [])),
     modifiers(&Contract),
 )]
 struct ApiDocument;
@@ -93,22 +98,54 @@ impl Modify for Contract {
         document
             .components
             .get_or_insert_default()
-            .add_security_scheme(
-                "session",
-                SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("seawall_session"))),
-            );
+            .add_security_schemes_from_iter([
+                (
+                    "session",
+                    SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("seawall_session"))),
+                ),
+                (
+                    "token",
+                    SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build()),
+                ),
+            ]);
     }
 }
 
 /// What anybody may ask. Everything else needs somebody.
 fn open_operations() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(nobody(routes!(session::sign_in)))
+    OpenApiRouter::new()
+        .routes(nobody(routes!(session::sign_in)))
+        .routes(nobody(routes!(session::providers)))
+        .routes(nobody(routes!(session::accept)))
 }
 
 /// Every other operation, with what it needs of whoever asks.
 fn operations() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(signed_in(routes!(session::read, session::sign_out)))
+        .routes(signed_in(routes!(session::list, session::end_others)))
+        .routes(signed_in(routes!(session::end)))
+        .routes(signed_in(routes!(user::me)))
+        .routes(signed_in(routes!(user::change_password)))
+        .routes(signed_in(routes!(user::create_first)))
+        .routes(needs_everywhere(
+            Administer,
+            routes!(user::list, user::create),
+        ))
+        .routes(needs_everywhere(
+            Administer,
+            routes!(user::read, user::change, user::delete),
+        ))
+        .routes(needs_everywhere(Administer, routes!(user::reset)))
+        .routes(needs_everywhere(
+            Administer,
+            routes!(user::sessions, user::end_sessions),
+        ))
+        .routes(signed_in(routes!(token::list, token::create)))
+        .routes(signed_in(routes!(token::revoke)))
+        .routes(needs_everywhere(Administer, routes!(audit::list)))
+        .routes(needs_everywhere(Administer, routes!(audit::export)))
+        .routes(needs_everywhere(Administer, routes!(audit::verify)))
         .routes(needs(View, routes!(overview::read)))
         .routes(needs(View, routes!(overview::changes)))
         .routes(needs(View, routes!(trend::read)))
@@ -248,8 +285,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/ready", get(health::ready))
         .fallback(dashboard::serve);
     open.merge(guarded)
-        .layer(from_fn(guard::same_site))
-        .layer(from_fn(guard::known_host))
+        .layer(from_fn_with_state(Arc::clone(&app), guard::same_site))
+        .layer(from_fn_with_state(Arc::clone(&app), guard::known_host))
         .layer(from_fn_with_state(Arc::clone(&app), envelope::wrap))
         .with_state(app)
 }

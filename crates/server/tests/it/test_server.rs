@@ -93,6 +93,8 @@ impl TestServer {
         Person {
             router: self.router(),
             cookie: None,
+            bearer: None,
+            address: None,
         }
     }
 
@@ -120,10 +122,14 @@ impl TestServer {
 }
 
 /// Somebody who talks to the server.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) router: Router,
     pub(crate) cookie: Option<String>,
+    /// An API token.
+    pub(crate) bearer: Option<String>,
+    /// Where they are.
+    pub(crate) address: Option<std::net::IpAddr>,
 }
 
 impl Person {
@@ -136,8 +142,12 @@ impl Person {
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
         let json = [("content-type", "application/json")];
-        self.ask(Method::POST, path, Body::from(body.to_string()), &json)
+        self.ask(method, path, Body::from(body.to_string()), &json)
             .await
     }
 
@@ -170,11 +180,24 @@ impl Person {
         if !headers.iter().any(|(name, _)| *name == "host") {
             request = request.header(header::HOST, "127.0.0.1:8470");
         }
+        // As a browser on our own page does.
+        let is_told = headers
+            .iter()
+            .any(|(name, _)| ["sec-fetch-site", "origin"].contains(name));
+        if self.cookie.is_some() && !is_told {
+            request = request.header("sec-fetch-site", "same-origin");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
+        }
+        if let Some(token) = &self.bearer {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(address) = self.address {
+            request = request.extension(server::peer(address));
         }
         self.router
             .clone()

@@ -71,6 +71,11 @@ const STEPS: &[Step] = &[
     both(10, "life", include_str!("../../migrations/0010_life.sql")),
     both(15, "query", include_str!("../../migrations/0015_query.sql")),
     both(
+        20,
+        "people",
+        include_str!("../../migrations/0020_people.sql"),
+    ),
+    both(
         30,
         "delivery",
         include_str!("../../migrations/0030_delivery.sql"),

@@ -13,6 +13,7 @@ mod crash;
 mod deliveries;
 mod history;
 mod lists;
+mod people;
 mod posture;
 mod sample;
 mod schema;
