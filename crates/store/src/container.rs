@@ -94,11 +94,13 @@ impl Store {
     }
 
     /// How many containers run each image, by the image's id; images
-    /// that run nowhere are left out.
+    /// that run nowhere are left out. A container an alert told of is
+    /// not known to run still: nobody has said when it started.
     pub async fn running_images(&self, scope: &Scope) -> Result<HashMap<String, u64>, StoreError> {
         let mut query = sql("SELECT image.uid AS uid, COUNT(*) AS containers
              FROM asset JOIN image ON image.id = asset.image_id
-             WHERE asset.kind = 'container' AND asset.gone IS NULL AND ");
+             WHERE asset.kind = 'container' AND asset.gone IS NULL
+                 AND asset.started IS NOT NULL AND ");
         scope.constrain(&mut query, "asset.environment_id");
         query.push(" GROUP BY image.uid");
         let rows = query.fetch_all(&self.readers).await?;
@@ -138,7 +140,7 @@ async fn put(
                 .image_digests
                 .iter()
                 .find_map(|digest| images.get(&digest.to_string()).copied()),
-            started: container.started,
+            started: container.started.or(Some(now)),
             ..Described::new(
                 environment_id,
                 host_id,
