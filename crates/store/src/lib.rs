@@ -81,7 +81,8 @@ pub use delivery::{
 pub use environment::Environment;
 pub use error::StoreError;
 pub use finding::{
-    AssetKey, Decision, Finding, FindingColumn, FindingFilter, FindingSort, FoundPackage,
+    Asked, AssetKey, Decision, Finding, FindingColumn, FindingFilter, FindingSort, FoundPackage,
+    Suppressed,
 };
 pub use fix::{PackageFix, TopFix};
 pub use history::{FindingEvent, FindingEventKind};

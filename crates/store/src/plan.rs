@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use model::{FindingKind, FindingState};
 
 use crate::{
-    FindingFilter, FindingSort, PageRequest, ScanOrigin, Store, care::retention, db::Sql, finding,
-    scan,
+    FindingFilter, FindingSort, PageRequest, ScanOrigin, Store,
+    care::retention,
+    db::{Dialect, Sql},
+    finding, scan,
 };
 
 /// A store on each database there is.
@@ -46,7 +48,7 @@ async fn findings(stores: &[Store], filter: &FindingFilter, sort: FindingSort, i
         .collect();
     let page = PageRequest::first(50);
     assert_uses(stores, index, || {
-        finding::list_query(&scope, filter, sort, &runs, &page).unwrap()
+        finding::list_query(&scope, filter, sort, &runs, &page, Dialect::Sqlite).unwrap()
     })
     .await;
 }

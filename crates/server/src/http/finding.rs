@@ -6,13 +6,13 @@ use api::{
     overview::OverviewQuery,
 };
 use axum::{Json, extract::State};
-use store::FindingFilter;
+use store::{FindingFilter, Suppressed};
 
 use super::{
     Shared,
     access::Access,
     error::ApiError,
-    image,
+    grammar, image,
     query::{self, Query},
     severity,
 };
@@ -133,12 +133,18 @@ pub(crate) async fn page(
     query: FindingQuery,
 ) -> Result<Json<Page<Finding>>, ApiError> {
     let request = query::page(query.cursor, query.limit)?;
-    let filter = FindingFilter {
+    let asked = grammar::read("q", query.q.as_deref())?;
+    let mut filter = FindingFilter {
         image: query.image,
-        text: query::text(query.q),
         severities: query::words("severity", query.severity.as_deref())?,
-        states: states(query.state.as_deref())?,
-        suppressed: query.suppressed.unwrap_or(false),
+        states: match query.state.as_deref() {
+            None if asked.speaks_of_state() => Vec::new(),
+            text => states(text)?,
+        },
+        suppressed: match query.suppressed {
+            None if asked.speaks_of(model::query::Flag::Suppressed) => Suppressed::Either,
+            asked => asked.unwrap_or(false).into(),
+        },
         fixable: query.fixable,
         kev: query.kev,
         kinds: Vec::new(),
@@ -146,7 +152,9 @@ pub(crate) async fn page(
         layer: query.layer,
         rule: query.vulnerability,
         package: query.package,
+        ..FindingFilter::default()
     };
+    filter.ask(asked, app.clock.now(), Some(&access.actor.name));
     let sort = match query.sort.unwrap_or_default() {
         FindingSort::Severity => store::FindingSort::Severity,
         FindingSort::Newest => store::FindingSort::Newest,

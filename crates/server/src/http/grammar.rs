@@ -75,7 +75,6 @@ pub(crate) async fn check(Query(asked): Query<QueryCheck>) -> Json<QueryChecked>
 }
 
 /// A query as a request has it; nothing is everything.
-#[expect(dead_code, reason = "lists do not take queries yet")]
 pub(crate) fn read(pointer: &str, text: Option<&str>) -> Result<model::Query, ApiError> {
     model::Query::parse(text.unwrap_or_default())
         .map_err(|errors| ApiError::invalid_query(pointer, &errors))

@@ -49,3 +49,61 @@ async fn a_query_is_checked_and_said_plainly() {
     let anonymous = server.anonymous().get("/api/v1/query/check?q=a").await;
     assert_eq!(anonymous.status, 401);
 }
+
+#[tokio::test]
+async fn findings_are_listed_by_a_query() {
+    let server = start().await;
+    server.server.start_jobs().await.unwrap();
+    let person = server.signed_in().await;
+    let answer = person.post("/api/v1/demo", json!({})).await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+    person.wait_for_scans().await;
+    let total = async |parameters: &str| {
+        let path = format!("/api/v1/findings?environment=demo&{parameters}");
+        let answer = person.get(&path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.json()["total"].as_u64().unwrap()
+    };
+    let all = total("limit=1").await;
+    assert!(all > 10, "{all}");
+    assert_eq!(total("q=severity:*").await, all);
+    assert_eq!(total("q=kind:alert").await, 0);
+    let critical = total("severity=critical").await;
+    assert!(critical > 0 && critical < all);
+    assert_eq!(total("q=severity:critical").await, critical);
+    assert_eq!(total("q=-severity:critical").await, all - critical);
+    assert_eq!(
+        total("q=severity:critical%20OR%20severity:%3Ccritical").await,
+        all
+    );
+    let fixable = total("fixable=true").await;
+    assert_eq!(total("q=is:fixable").await, fixable);
+    assert_eq!(total("q=is:fixable%20-has:fix").await, 0);
+    let found = total("q=cve").await;
+    assert!(found > 0 && found <= all);
+    for hostile in [
+        "%27;DROP%20TABLE%20finding;--",
+        "%25",
+        "_",
+        "%22%25%22",
+        "%5C",
+    ] {
+        assert!(total(&format!("q={hostile}")).await < all, "{hostile}");
+    }
+    assert_eq!(total("limit=1").await, all);
+
+    let answer = person.get("/api/v1/findings?q=sevrity:high").await;
+    assert_eq!(answer.status, 400);
+    let problem = answer.json();
+    assert_eq!(problem["code"], "invalid_query");
+    assert_eq!(
+        problem["errors"],
+        json!([{
+            "pointer": "q",
+            "detail": "no field 'sevrity'",
+            "start": 0,
+            "end": 7,
+            "suggestion": "severity",
+        }])
+    );
+}

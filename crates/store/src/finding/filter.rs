@@ -4,14 +4,18 @@
 //! rules, packages and assets it says by their ids. So a list is picked
 //! without joins, and the planner keeps to the index it was led to.
 
-use model::{FindingKind, FindingState, PackageKind, Severity};
+use jiff::Timestamp;
+use model::{
+    FindingKind, FindingState, PackageKind, Query, Severity,
+    query::{Asking, Condition, Field, Flag, Node},
+};
 
 use super::{kind_number, state_number};
 use crate::{
     Scope,
     counts::severity_number,
-    db::{Sql, sql},
-    row::like,
+    db::{Dialect, Sql, sql},
+    query,
 };
 
 /// Which findings.
@@ -21,7 +25,7 @@ pub struct FindingFilter {
     /// Empty: all states.
     pub states: Vec<FindingState>,
     pub severities: Vec<Severity>,
-    pub suppressed: bool,
+    pub suppressed: Suppressed,
     pub fixable: Option<bool>,
     pub kev: Option<bool>,
     /// One image's id.
@@ -32,15 +36,38 @@ pub struct FindingFilter {
     pub package: Option<String>,
     pub package_kinds: Vec<PackageKind>,
     pub layer: Option<u32>,
-    /// Text in the rule, the package, the asset or the summary.
-    pub text: Option<String>,
+    /// What a query asks that no field of these says: see [`Self::ask`].
+    pub asked: Option<Asked>,
+}
+
+/// Whether those are meant that somebody else says need no attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Suppressed {
+    #[default]
+    No,
+    Yes,
+    Either,
+}
+
+impl From<bool> for Suppressed {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
+/// A query, and who asks it when.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    query: Query,
+    now: Timestamp,
+    me: Option<String>,
 }
 
 impl FindingFilter {
     /// Whether it means open, unsuppressed findings and no others: those
     /// the queue's index holds.
     pub(super) fn is_queue(&self) -> bool {
-        self.states == [FindingState::Open] && !self.suppressed
+        self.states == [FindingState::Open] && self.suppressed == Suppressed::No
     }
 
     /// Whether it asks for nothing the roll-ups do not know.
@@ -50,12 +77,93 @@ impl FindingFilter {
             && self.package.is_none()
             && self.package_kinds.is_empty()
             && self.layer.is_none()
-            && self.text.is_none()
+            && self.asked.is_none()
     }
 
     /// Whether it names an index of its own, better than the queue's.
     pub(super) fn is_narrow(&self) -> bool {
-        self.image.is_some() || self.rule.is_some()
+        self.image.is_some()
+            || self.rule.is_some()
+            || self
+                .asked
+                .as_ref()
+                .is_some_and(|asked| query::is_narrow(&asked.query))
+    }
+
+    /// How many values it binds, at most, each time it is written out.
+    pub(super) fn weight(&self) -> usize {
+        self.asked
+            .as_ref()
+            .map_or(0, |asked| query::weight(&asked.query))
+    }
+
+    /// Narrows to what a query means. What the fields can say they say
+    /// from now on, because roll-ups and indexes know them; they must
+    /// not contradict it. `me` is the name findings are assigned under.
+    pub fn ask(&mut self, query: Query, now: Timestamp, me: Option<&str>) {
+        let nodes = match query.root {
+            None => return,
+            Some(Node::All(nodes)) => nodes,
+            Some(node) => vec![node],
+        };
+        let rest = nodes.into_iter().filter(|node| !self.take(node)).collect();
+        self.asked = Node::all(rest).map(|root| Asked {
+            query: Query { root: Some(root) },
+            now,
+            me: me.map(str::to_owned),
+        });
+    }
+
+    /// Lets a field say what this part of a query says; false where none
+    /// can.
+    fn take(&mut self, node: &Node) -> bool {
+        let (test, holds) = match node {
+            Node::Test(test) => (test, true),
+            Node::Not(inner) => match inner.as_ref() {
+                Node::Test(test) => (test, false),
+                _ => return false,
+            },
+            Node::All(_) | Node::Any(_) => return false,
+        };
+        match &test.condition {
+            Condition::Flags(_, flags) => match flags.as_slice() {
+                [Flag::Fixable] if self.fixable.is_none() => self.fixable = Some(holds),
+                [Flag::Kev] if self.kev.is_none() => self.kev = Some(holds),
+                [Flag::Suppressed] if self.suppressed == Suppressed::Either => {
+                    self.suppressed = holds.into();
+                }
+                flags if holds && self.states.is_empty() => {
+                    let states = flags.iter().map(|flag| state_named(flag.as_state()?));
+                    match states.collect::<Option<Vec<_>>>() {
+                        Some(states) => self.states = states,
+                        None => return false,
+                    }
+                }
+                _ => return false,
+            },
+            Condition::Words(Field::State, words) if holds && self.states.is_empty() => {
+                self.states = words.iter().filter_map(|word| state_named(word)).collect();
+            }
+            Condition::Words(Field::Kind, words) if holds && self.kinds.is_empty() => {
+                self.kinds = FindingKind::ALL
+                    .into_iter()
+                    .filter(|kind| words.contains(&kind.as_str()))
+                    .collect();
+            }
+            Condition::Severity(op, values) if self.severities.is_empty() => {
+                let meant = |severity: &Severity| {
+                    values.iter().any(|value| op.holds(severity, value)) == holds
+                };
+                let severities: Vec<Severity> =
+                    Severity::WORST_FIRST.into_iter().filter(meant).collect();
+                if severities.is_empty() {
+                    return false;
+                }
+                self.severities = severities;
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Adds what of it the roll-ups know, for columns of their names.
@@ -68,55 +176,42 @@ impl FindingFilter {
 
     /// Adds all of it, for columns of `finding`. `environment` says how
     /// the scope's column is written.
-    pub(super) fn narrow(&self, scope: &Scope, query: &mut Sql, environment: &str) {
-        scope.constrain(query, environment);
-        self.narrow_flags(query, "finding.");
+    pub(super) fn narrow(&self, scope: &Scope, sql: &mut Sql, environment: &str, dialect: Dialect) {
+        scope.constrain(sql, environment);
+        self.narrow_flags(sql, "finding.");
         if let Some(kev) = self.kev {
-            query
-                .push(" AND finding.rank / 1000000 % 2 = ")
+            sql.push(" AND finding.rank / 1000000 % 2 = ")
                 .push_bind(kev);
         }
         if let Some(image) = &self.image {
-            query
-                .push(" AND finding.asset_id = (SELECT id FROM asset WHERE uid = ")
+            sql.push(" AND finding.asset_id = (SELECT id FROM asset WHERE uid = ")
                 .push_bind(image)
                 .push(")");
         }
         if let Some(rule) = &self.rule {
-            query
-                .push(" AND finding.rule_id IN (SELECT id FROM rule WHERE name = ")
+            sql.push(" AND finding.rule_id IN (SELECT id FROM rule WHERE name = ")
                 .push_bind(rule)
                 .push(")");
         }
         if let Some(package) = &self.package {
-            query
-                .push(" AND finding.package_id IN (SELECT id FROM package WHERE name = ")
+            sql.push(" AND finding.package_id IN (SELECT id FROM package WHERE name = ")
                 .push_bind(package)
                 .push(")");
         }
         if !self.package_kinds.is_empty() {
-            query
-                .push(" AND finding.package_id IN (SELECT id FROM package WHERE kind IN ")
+            sql.push(" AND finding.package_id IN (SELECT id FROM package WHERE kind IN ")
                 .push_list(self.package_kinds.iter().map(|kind| kind.as_str()))
                 .push(")");
         }
         if let Some(layer) = self.layer {
-            query.push(" AND finding.layer = ").push_bind(layer);
+            sql.push(" AND finding.layer = ").push_bind(layer);
         }
-        if let Some(text) = &self.text {
-            let pattern = like(text);
-            query
-                .push(" AND (finding.rule_id IN (SELECT id FROM rule WHERE LOWER(name) LIKE ")
-                .push_bind(&pattern)
-                .push(" ESCAPE '\\' OR LOWER(title) LIKE ")
-                .push_bind(&pattern)
-                .push(" ESCAPE '\\') OR finding.package_id IN (SELECT id FROM package WHERE LOWER(name) LIKE ")
-                .push_bind(&pattern)
-                .push(" ESCAPE '\\') OR finding.asset_id IN (SELECT id FROM asset WHERE LOWER(name) LIKE ")
-                .push_bind(&pattern)
-                .push(" ESCAPE '\\') OR LOWER(finding.summary) LIKE ")
-                .push_bind(&pattern)
-                .push(" ESCAPE '\\')");
+        if let Some(asked) = &self.asked {
+            let asking = Asking {
+                now: asked.now,
+                me: asked.me.as_deref(),
+            };
+            query::constrain(sql, &asked.query, &asking, dialect);
         }
     }
 
@@ -138,10 +233,11 @@ impl FindingFilter {
                 )),
             };
         }
-        query.push(format_args!(
-            " AND {table}suppressed = {}",
-            i64::from(self.suppressed)
-        ));
+        match self.suppressed {
+            Suppressed::No => query.push(format_args!(" AND {table}suppressed = 0")),
+            Suppressed::Yes => query.push(format_args!(" AND {table}suppressed = 1")),
+            Suppressed::Either => query,
+        };
         if !self.kinds.is_empty() {
             query
                 .push(format_args!(" AND {table}kind IN "))
@@ -171,15 +267,74 @@ impl FindingFilter {
 
     /// The statement that counts what it means, as far as it is worth
     /// counting.
-    pub(super) fn count(&self, scope: &Scope, cap: u64) -> Sql {
+    pub(super) fn count(&self, scope: &Scope, cap: u64, dialect: Dialect) -> Sql {
         let mut query = sql("SELECT COUNT(*) FROM (SELECT 1 FROM finding WHERE ");
         let environment = if self.is_narrow() {
             "+finding.environment_id"
         } else {
             "finding.environment_id"
         };
-        self.narrow(scope, &mut query, environment);
+        self.narrow(scope, &mut query, environment, dialect);
         query.push(format_args!(" LIMIT {}) AS counted", cap + 1));
         query
+    }
+}
+
+fn state_named(word: &str) -> Option<FindingState> {
+    FindingState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(text: &str) -> FindingFilter {
+        let query = Query::parse(text).unwrap();
+        let mut filter = FindingFilter {
+            states: if query.speaks_of_state() {
+                Vec::new()
+            } else {
+                vec![FindingState::Open]
+            },
+            suppressed: if query.speaks_of(Flag::Suppressed) {
+                Suppressed::Either
+            } else {
+                Suppressed::No
+            },
+            ..FindingFilter::default()
+        };
+        filter.ask(query, Timestamp::UNIX_EPOCH, None);
+        filter
+    }
+
+    #[test]
+    fn what_roll_ups_and_indexes_know_is_taken_out_of_the_query() {
+        let filter = asked("severity:>=high kind:alert -is:kev is:fixable");
+        assert!(filter.is_counted() && filter.is_queue());
+        assert_eq!(filter.severities, [Severity::Critical, Severity::High]);
+        assert_eq!(filter.kinds, [FindingKind::Alert]);
+        assert_eq!((filter.kev, filter.fixable), (Some(false), Some(true)));
+        let filter = asked("is:dismissed,exempted is:suppressed");
+        assert!(filter.is_counted() && !filter.is_queue());
+        assert_eq!(filter.suppressed, Suppressed::Yes);
+    }
+
+    #[test]
+    fn what_they_do_not_know_stays_a_query() {
+        for (text, left) in [
+            ("severity:high ns:shop", "namespace:shop"),
+            ("kind:alert OR severity:high", "kind:alert OR severity:high"),
+            ("severity:high severity:low", "severity:low"),
+            ("severity:>critical", "severity:>critical"),
+            ("-state:open", "-state:open"),
+            ("-kind:alert", "-kind:alert"),
+            ("is:open,kev", "is:open,kev"),
+        ] {
+            let filter = asked(text);
+            assert_eq!(filter.asked.unwrap().query.to_string(), left, "{text}");
+        }
+        assert!(asked("-state:open").states.is_empty());
     }
 }

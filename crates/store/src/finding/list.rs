@@ -8,12 +8,14 @@
 use super::{COLUMNS, Finding, FindingFilter, JOINS, read};
 use crate::{
     Page, PageRequest, Scope, Store, StoreError,
-    db::{Sql, sql},
+    db::{Dialect, Sql, sql},
     page::{Key, Order, TOTAL_CAP, Total},
 };
 
 /// Runs merged into one page; more are one walk with a sort.
 const MAX_RUNS: usize = 64;
+/// Values all runs of a query bind; SQLite takes 32,766 in a statement.
+const MAX_VALUES: usize = 20_000;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FindingSort {
@@ -93,13 +95,13 @@ impl Store {
         } else {
             let (runs, _) = self.runs(scope, filter).await?;
             let total: i64 = filter
-                .count(scope, TOTAL_CAP)
+                .count(scope, TOTAL_CAP, self.dialect())
                 .scalar()
                 .fetch_one(&self.readers)
                 .await?;
             (runs, Total(total.try_into().unwrap_or(0)))
         };
-        let query = list_query(scope, filter, sort, &runs, request)?;
+        let query = list_query(scope, filter, sort, &runs, request, self.dialect())?;
         let rows = query.fetch_all(&self.readers).await?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Ok(order.cut(items, request, total, |finding| {
@@ -138,6 +140,7 @@ pub(crate) fn list_query(
     sort: FindingSort,
     runs: &[Run],
     request: &PageRequest,
+    dialect: Dialect,
 ) -> Result<Sql, StoreError> {
     let order = sort.order();
     let mut query = sql("SELECT ");
@@ -145,7 +148,8 @@ pub(crate) fn list_query(
     let is_walk = sort == FindingSort::Severity
         && filter.is_queue()
         && !filter.is_narrow()
-        && (1..=MAX_RUNS).contains(&runs.len());
+        && (1..=MAX_RUNS).contains(&runs.len())
+        && runs.len() * filter.weight() <= MAX_VALUES;
     if is_walk {
         query.push("SELECT id FROM (");
         for (step, run) in runs.iter().enumerate() {
@@ -169,7 +173,7 @@ pub(crate) fn list_query(
                     .push_bind(most);
             }
             query.push(" AND ");
-            filter.narrow(scope, &mut query, "+finding.environment_id");
+            filter.narrow(scope, &mut query, "+finding.environment_id", dialect);
             order.page(&mut query, request)?;
             query.push(format_args!(") AS run{step}"));
         }
@@ -185,7 +189,7 @@ pub(crate) fn list_query(
         } else {
             "finding.environment_id"
         };
-        filter.narrow(scope, &mut query, environment);
+        filter.narrow(scope, &mut query, environment, dialect);
         order.page(&mut query, request)?;
     }
     query
@@ -228,7 +232,7 @@ mod tests {
             })
             .collect();
         let request = PageRequest::first(50);
-        let query = list_query(&scope, filter, sort, &runs, &request).unwrap();
+        let query = list_query(&scope, filter, sort, &runs, &request, store.dialect()).unwrap();
         query.plan(&store.readers).await
     }
 

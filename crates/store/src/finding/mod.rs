@@ -10,7 +10,7 @@ use model::{
     Severity, Suppression, Tactics,
 };
 
-pub use filter::FindingFilter;
+pub use filter::{Asked, FindingFilter, Suppressed};
 pub use list::FindingSort;
 #[cfg(test)]
 pub(crate) use list::{Run, list_query};

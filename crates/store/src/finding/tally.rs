@@ -38,7 +38,7 @@ impl Store {
             "CAST({expression} AS TEXT) AS value, COUNT(*) AS number FROM finding
              LEFT JOIN package ON package.id = finding.package_id WHERE "
         ));
-        filter.narrow(scope, &mut query, "+finding.environment_id");
+        filter.narrow(scope, &mut query, "+finding.environment_id", self.dialect());
         query.push(format_args!(
             " AND {expression} IS NOT NULL GROUP BY {expression} ORDER BY {order}"
         ));

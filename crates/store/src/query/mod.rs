@@ -11,11 +11,6 @@
 //! `Query::matches` is the definition, this its translation; a property
 //! test holds them together on both databases.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "lists of findings do not take queries yet")
-)]
-
 mod column;
 mod compile;
 mod place;
@@ -63,6 +58,22 @@ pub(crate) fn is_narrow(query: &Query) -> bool {
         Some(Node::Test(test)) => is_narrow_test(&test.condition),
         _ => false,
     }
+}
+
+/// How many values [`constrain`] binds, at most.
+pub(crate) fn weight(query: &Query) -> usize {
+    let tests = query.tests();
+    let weights = tests.iter().map(|test| match &test.condition {
+        Condition::Contains(_) => 9,
+        Condition::Text(_, patterns) => patterns.len() * 3,
+        Condition::Label(labels) => labels.len() * 2,
+        Condition::Assignee(people) => people.len(),
+        Condition::Number(_, _, numbers) => numbers.len(),
+        Condition::Time(_, _, times) => times.len() * 2,
+        Condition::Flags(_, flags) => flags.len(),
+        Condition::Present(_) | Condition::Words(..) | Condition::Severity(..) => 0,
+    });
+    weights.sum()
 }
 
 #[cfg(test)]
