@@ -12,6 +12,8 @@ mod env;
 mod exit;
 mod gate;
 mod logging;
+#[cfg(debug_assertions)]
+mod moved_clock;
 mod progress;
 #[cfg(test)]
 mod reference;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::Clock;
 use server::{Config, ServeError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +48,7 @@ async fn serve(context: &Context, config: Config) -> Result<(), ServeError> {
             Err(error) => tracing::warn!(%error, "Ctrl-C cannot be heard"),
         }
     });
-    server::run(config, Arc::new(context.clock), shutdown, |ready| {
+    server::run(config, clock(context), shutdown, |ready| {
         let text = greeting(ready);
         // A closed standard output is no reason not to serve.
         if let Err(failure) = write_stdout(text.as_bytes()) {
@@ -55,6 +56,16 @@ async fn serve(context: &Context, config: Config) -> Result<(), ServeError> {
         }
     })
     .await
+}
+
+/// The machine's clock. In debug builds a file may move it, for stories
+/// about things that expire.
+fn clock(context: &Context) -> Arc<dyn Clock> {
+    #[cfg(debug_assertions)]
+    if let Some(file) = context.env.path("SEAWALL_CLOCK_FILE") {
+        return Arc::new(crate::moved_clock::MovedClock(file));
+    }
+    Arc::new(context.clock)
 }
 
 /// What is said once the server listens.
