@@ -87,7 +87,10 @@ pub(crate) async fn same_site(
 
 fn is_same_origin(config: &Config, uri: &Uri, headers: &HeaderMap) -> bool {
     // No browser adds this by itself: whoever sends it knows a secret.
-    if headers.contains_key(header::AUTHORIZATION) {
+    // A password it might remember and add is no such proof.
+    let authorization = headers.get(header::AUTHORIZATION);
+    let scheme = authorization.and_then(|value| value.as_bytes().get(..7));
+    if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer ")) {
         return true;
     }
     // Every browser of today sends this, and no page can forge it.
@@ -168,5 +171,10 @@ mod tests {
         assert!(verdict("cookie", "theme=dark"));
         assert!(!verdict("cookie", "seawall_session=abc"));
         assert!(verdict("authorization", "Bearer sw_a_b"));
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, "Basic eA==".parse().unwrap());
+        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
+        let uri = Uri::from_static("/x");
+        assert!(!is_same_origin(&Config::default(), &uri, &headers));
     }
 }

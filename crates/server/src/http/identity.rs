@@ -104,11 +104,8 @@ async fn by_token(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Actor, ApiError> {
-    let text = header
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    let Some((id, secret)) = text.and_then(token::parse) else {
+    let text = header.and_then(token::presented);
+    let Some((id, secret)) = text.as_deref().and_then(token::parse) else {
         return Err(refused());
     };
     let Some(found) = app.store.token_use(id).await? else {

@@ -4,9 +4,13 @@ use axum::{
     body::Body,
     http::{Method, StatusCode},
 };
+use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::test_server::{Answer, Person, start};
+use crate::{
+    people::{in_days, token},
+    test_server::{Answer, Person, start},
+};
 
 const PATH: &str = "/api/v1/alerts/falco";
 
@@ -140,4 +144,49 @@ async fn what_is_refused_spoils_nothing_and_says_why() {
     let nobody = test.anonymous();
     let answer = hand_in(&nobody, event("d", 4).to_string(), "application/json").await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_token_that_may_only_ingest_hands_in_alerts_and_reads_nothing() {
+    let test = start().await;
+    let owner = test.signed_in().await;
+    let body = json!({
+        "name": "falco",
+        "permissions": ["ingest"],
+        "expires": in_days(30),
+    });
+    let (falco, _) = token(&test, &owner, body).await;
+    let answer = hand_in(&falco, event("a", 1).to_string(), "application/json").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let answer = falco.get("/api/v1/findings").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text);
+
+    // Falco's own output sends no header; its address can hold a password.
+    let secret = falco.bearer.unwrap();
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("falco:{secret}"));
+    let basic = format!("Basic {pair}");
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", &*basic),
+    ];
+    let ask = |headers: Vec<(&'static str, String)>| {
+        let anyone = test.anonymous();
+        async move {
+            let headers: Vec<_> = headers
+                .iter()
+                .map(|(name, value)| (*name, &**value))
+                .collect();
+            let body = Body::from(event("b", 2).to_string());
+            anyone.ask(Method::POST, PATH, body, &headers).await
+        }
+    };
+    let owned = headers
+        .map(|(name, value)| (name, value.to_owned()))
+        .to_vec();
+    let answer = ask(owned.clone()).await;
+    assert_eq!(answer.json()["accepted"], 1, "{}", answer.text);
+    // A password a browser remembers is no proof that nobody forged this.
+    let forged = [owned, vec![("sec-fetch-site", "cross-site".to_owned())]].concat();
+    let answer = ask(forged).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text);
 }

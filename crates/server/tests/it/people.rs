@@ -57,13 +57,13 @@ pub(crate) async fn sign_in(
     Ok(person)
 }
 
-fn in_days(days: i64) -> String {
+pub(crate) fn in_days(days: i64) -> String {
     let now = model::Clock::now(&model::SystemClock);
     (now + SignedDuration::from_hours(days * 24)).to_string()
 }
 
 /// A program with a token `maker` made.
-async fn token(server: &TestServer, maker: &Person, body: Value) -> (Person, Value) {
+pub(crate) async fn token(server: &TestServer, maker: &Person, body: Value) -> (Person, Value) {
     let answer = maker.post("/api/v1/tokens", body).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let made = answer.json();
