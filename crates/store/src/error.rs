@@ -53,6 +53,8 @@ pub enum StoreError {
         "copy into the database {database}: its table {table} has rows; name an empty database"
     )]
     NotEmpty { database: String, table: String },
+    #[error("copy the database {database}: a server is using it")]
+    Company { database: String },
     #[error("use the database {database}: {why}")]
     Unsuited { database: String, why: String },
     #[error("copy the table {table}: {why}")]

@@ -129,6 +129,7 @@ fn failure(error: StoreError) -> Failure {
             false,
             Some(format!("stop the server that uses {} first", shown(path))),
         ),
+        StoreError::Company { .. } => (false, Some("stop every server on it first".to_owned())),
         StoreError::NoStore { .. } => (
             false,
             Some("name a file or URL with --store or --from, or the folder with --data-dir".into()),

@@ -4,6 +4,8 @@
 //! there as a whole or not at all. Every table is read again from the
 //! target, counted and hashed, before that is believed.
 
+use std::time::Duration;
+
 use sha2::{Digest as _, Sha256};
 
 use super::table::{self, Table};
@@ -44,14 +46,19 @@ impl Copied {
     }
 }
 
-/// Copies everything at `from` into the empty database at `to`. Neither
-/// may be a file that a server is using.
+/// How often, and how long apart, a database's users are looked for.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Copies everything at `from` into the empty database at `to`. No
+/// server may be using either.
 pub async fn copy(
     from: &Place,
     to: &Place,
     progress: &mut (dyn FnMut(CopyProgress<'_>) + Send),
 ) -> Result<Copied, StoreError> {
     let _leases = (from.lease()?, to.lease()?);
+    refuse_company(from).await?;
     copy_unleased(from, to, progress).await
 }
 
@@ -92,6 +99,32 @@ pub(super) async fn copy_unleased(
     source.close().await;
     target.close().await;
     Ok(Copied { schema, tables })
+}
+
+/// What a server writes behind a copy's back would be left behind. A
+/// file has its lease; of a database we ask who else is there.
+async fn refuse_company(from: &Place) -> Result<(), StoreError> {
+    if from.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let mut connection = from.database.connect_existing().await?;
+    for _ in 0..LOOKS {
+        let others = sql("SELECT COUNT(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'seawall'
+               AND pid <> pg_backend_pid()")
+        .scalar::<i64>()
+        .fetch_one(&mut connection)
+        .await?;
+        if others == 0 {
+            connection.close().await;
+            return Ok(());
+        }
+        // One that just left takes a moment to be gone.
+        tokio::time::sleep(LOOK).await;
+    }
+    Err(StoreError::Company {
+        database: from.to_string(),
+    })
 }
 
 /// A copy of another schema's rows would be none of either.

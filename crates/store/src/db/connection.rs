@@ -220,6 +220,7 @@ impl Database {
         // what it was told is written must be on disk.
         sql(
             "SELECT set_config('idle_in_transaction_session_timeout', '60s', false),
+                 set_config('client_min_messages', 'warning', false),
                  CASE WHEN current_setting('synchronous_commit') = 'off'
                      THEN set_config('synchronous_commit', 'on', false) END",
         )

@@ -114,6 +114,14 @@ async fn a_copy_never_goes_where_something_is(test: &TestStore) {
     assert!(other.environments().await.unwrap().is_empty());
 }
 
+async fn a_copy_is_not_made_behind_a_servers_back(test: &TestStore) {
+    let folder = tempfile::tempdir().unwrap();
+    fill(&test.store).await;
+    let there = elsewhere(test, &folder);
+    let error = copy(&test.place(), &there).await.unwrap_err().to_string();
+    assert!(error.contains("server is using it"), "{error}");
+}
+
 async fn a_backup_is_taken_while_others_write_and_can_be_restored(test: &TestStore) {
     let folder = tempfile::tempdir().unwrap();
     fill(&test.store).await;
@@ -221,6 +229,7 @@ async fn another_programs_database_is_left_alone(test: &TestStore) {
 on_each_database! {
     a_copy_there_and_back_is_the_same_to_the_last_bit,
     a_copy_never_goes_where_something_is,
+    a_copy_is_not_made_behind_a_servers_back,
     a_backup_is_taken_while_others_write_and_can_be_restored,
     a_sound_store_has_no_problems_and_shrinks,
     what_is_over_is_let_go_of_and_what_is_not_stays,
