@@ -1,9 +1,9 @@
 // The event stream.
 
-import type { Scan } from '../src/api/types';
+import type { Finding, Scan } from '../src/api/types';
 
 /** A running scan moves on every so often, and begins again when done. */
-export function events(scans: Scan[]): Response {
+export function events(scans: Scan[], happen?: () => Finding | undefined): Response {
   const encoder = new TextEncoder();
   let timer: ReturnType<typeof setInterval> | undefined;
   let sequence = 0;
@@ -12,6 +12,17 @@ export function events(scans: Scan[]): Response {
       const send = (text: string) => controller.enqueue(encoder.encode(text));
       send(': hello\n\n');
       timer = setInterval(() => {
+        const finding = sequence < 12 ? happen?.() : undefined;
+        if (finding) {
+          sequence += 1;
+          const event = {
+            type: 'findings',
+            environment: finding.asset.environment,
+            kind: finding.kind,
+            new: 1,
+          };
+          send(`id: ${sequence}\nevent: findings\ndata: ${JSON.stringify(event)}\n\n`);
+        }
         const scan = scans.find((each) => each.state === 'running' && each.progress?.bytes_total);
         if (!scan?.progress?.bytes_total) return send(': still here\n\n');
         const { progress } = scan;

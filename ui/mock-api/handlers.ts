@@ -9,9 +9,19 @@ import { databaseOf } from './database';
 import { events } from './events';
 import { facetsOf, imagesOf, narrowed, words } from './lists';
 import { changesOf, overviewOf } from './overview';
+import { createPlatform } from './platform';
 import { liveScans, pastScans } from './scans';
 import { detailOf, vulnerabilitiesOf } from './vulnerabilities';
-import { createWorld, hex, noCounts, type Target, tally, topFixes, type World } from './world';
+import {
+  createWorld,
+  hex,
+  isOpen,
+  noCounts,
+  type Target,
+  tally,
+  topFixes,
+  type World,
+} from './world';
 
 export const SCENARIOS = {
   normal: 'a server at work',
@@ -25,6 +35,8 @@ export const SCENARIOS = {
   slow: 'no answer comes',
   'signed-out': 'no session',
   offline: 'the event stream is refused',
+  reader: 'somebody who may look, not decide',
+  busy: 'alerts keep coming',
 } as const;
 export type Scenario = keyof typeof SCENARIOS;
 
@@ -44,6 +56,7 @@ function problem(
 ): Response {
   const titles: Record<number, string> = {
     401: 'Unauthorized',
+    403: 'Forbidden',
     404: 'Not Found',
     409: 'Conflict',
     422: 'Unprocessable Content',
@@ -98,6 +111,12 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
   }
   if (scenario === 'starter') for (const target of world.targets) target.image.starter_only = true;
 
+  const platform = createPlatform(
+    world,
+    { json, page, problem },
+    { isClean: scenario === 'clean', isReader: scenario === 'reader' },
+  );
+
   let hasDemo = scenario !== 'empty' && scenario !== 'first';
   let isSignedIn = scenario !== 'signed-out';
   const scans: Scan[] = [
@@ -123,7 +142,7 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
         name,
         demo,
         images: targets.length,
-        counts: tally(targets.flatMap((target) => target.findings)),
+        counts: tally(platform.all().filter((each) => each.asset.environment === id)),
       };
     };
     return [of('local', 'This server', false), ...(hasDemo ? [of('demo', 'Demo', true)] : [])];
@@ -192,7 +211,15 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
       return problem(500, 'internal', 'the server failed to answer', url.pathname);
 
     if (noun === 'environments') return json(environments());
-    if (noun === 'overview') return json(overviewOf(inScope(query), scans, database, query, now));
+    if (noun === 'overview') {
+      const environment = query.get('environment');
+      const { score, top_recommendations } = platform.posture(environment);
+      const findings = platform
+        .all()
+        .filter((each) => !environment || each.asset.environment === environment);
+      const parts = { score, top_recommendations };
+      return json(overviewOf(inScope(query), scans, database, query, now, findings, parts));
+    }
     if (noun === 'changes') return page(changesOf(inScope(query), now), query);
     if (noun === 'database') {
       if (request.method === 'POST') {
@@ -209,11 +236,8 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
         ? json({ environment: 'demo', scans: 3 }, 202)
         : new Response(null, { status: 204 });
     }
-    if (noun === 'findings') {
-      if (name === 'facets')
-        return json(facetsOf(inScope(query).flatMap((target) => target.findings)));
-      return page(narrowed(inScope(query), query), query);
-    }
+    const answer = await platform.route(request, url, [noun, name, part]);
+    if (answer) return answer;
     if (noun === 'images' && (!name || name === 'facets')) {
       if (!name) return page(imagesOf(inScope(query), query), query);
       const kinds = ['image', 'rootfs', 'sbom'].map((value) => ({
@@ -232,8 +256,8 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
       if (!part) return json(imageDetail(target));
       if (part === 'findings')
         return path.endsWith('/facets')
-          ? json(facetsOf(target.findings))
-          : page(narrowed([target], query), query);
+          ? json(facetsOf(target.findings.filter(isOpen)))
+          : page(narrowed(target.findings, query, platform.matcher), query);
       if (part === 'layers') {
         const unlayered = {
           packages: target.layers.length > 0 ? 0 : target.packages.length,
@@ -367,7 +391,9 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
       });
     }
     if (noun === 'events')
-      return scenario === 'offline' ? problem(500, 'internal', 'no', url.pathname) : events(scans);
+      return scenario === 'offline'
+        ? problem(500, 'internal', 'no', url.pathname)
+        : events(scans, scenario === 'busy' ? platform.happen : undefined);
     return missing('path');
   };
 

@@ -1,60 +1,64 @@
 // Lists narrowed and ordered as their queries say.
 
 import type { Facets, Finding, Image } from '../src/api/types';
+import { mentions } from '../src/lib/query';
+import type { Matcher } from './matching';
 import { RANK, type Target } from './world';
 
 export const words = (value: string | null) => (value ? value.split(',') : []);
 export const flag = (value: string | null) => (value === null ? undefined : value === 'true');
 
-export const narrowed = (targets: Target[], query: URLSearchParams): Finding[] => {
-  const q = query.get('q')?.toLowerCase();
+/** Worst first, as the server orders unless asked otherwise. */
+export const worstFirst = (a: Finding, b: Finding) =>
+  (RANK[a.severity] ?? 9) - (RANK[b.severity] ?? 9) ||
+  Number(b.kev ?? false) - Number(a.kev ?? false) ||
+  b.last_seen.localeCompare(a.last_seen) ||
+  a.rule.localeCompare(b.rule) ||
+  a.id.localeCompare(b.id);
+
+/** The findings a list's parameters mean, in their order. */
+export const narrowed = (findings: Finding[], query: URLSearchParams, matcher: Matcher) => {
+  const q = query.get('q') ?? '';
   const severities = words(query.get('severity'));
   const kinds = words(query.get('kind'));
   const fixable = flag(query.get('fixable'));
   const kev = flag(query.get('kev'));
   const layer = query.get('layer');
   const isSuppressed = flag(query.get('suppressed')) ?? false;
-  const rows = targets
-    .flatMap((target) => target.findings)
-    .filter((finding) => {
-      if ((finding.suppression !== undefined) !== isSuppressed) return false;
-      if (severities.length > 0 && !severities.includes(finding.severity)) return false;
-      if (kinds.length > 0 && !kinds.includes(finding.package.kind)) return false;
-      if (fixable !== undefined && finding.fix.versions.length > 0 !== fixable) return false;
-      if (kev !== undefined && finding.kev !== kev) return false;
-      if (layer !== null && finding.package.layer !== Number(layer)) return false;
-      if (query.get('package') && finding.package.name !== query.get('package')) return false;
-      if (query.get('vulnerability') && finding.vulnerability !== query.get('vulnerability'))
-        return false;
-      if (query.get('image') && finding.image.id !== query.get('image')) return false;
-      return (
-        !q ||
-        `${finding.vulnerability} ${finding.title} ${finding.package.name}`
-          .toLowerCase()
-          .includes(q)
-      );
-    });
-  const worst = (a: Finding, b: Finding) =>
-    (RANK[a.severity] ?? 9) - (RANK[b.severity] ?? 9) ||
-    Number(b.kev) - Number(a.kev) ||
-    a.vulnerability.localeCompare(b.vulnerability) ||
-    a.id.localeCompare(b.id);
+  const states = words(query.get('state') ?? (mentions(q, 'state') ? 'all' : 'open'));
+  const isMeant = matcher(q);
+  const rows = findings.filter((finding) => {
+    if ((finding.suppression !== undefined) !== isSuppressed) return false;
+    if (!states.includes('all') && !states.includes(finding.state)) return false;
+    if (severities.length > 0 && !severities.includes(finding.severity)) return false;
+    if (kinds.length > 0 && !kinds.includes(finding.package?.kind ?? '')) return false;
+    if (fixable !== undefined && isFixable(finding) !== fixable) return false;
+    if (kev !== undefined && (finding.kev ?? false) !== kev) return false;
+    if (layer !== null && finding.package?.layer !== Number(layer)) return false;
+    if (query.get('package') && finding.package?.name !== query.get('package')) return false;
+    if (query.get('vulnerability') && finding.rule !== query.get('vulnerability')) return false;
+    if (query.get('image') && finding.image?.id !== query.get('image')) return false;
+    return isMeant(finding);
+  });
   const orders: Record<string, (a: Finding, b: Finding) => number> = {
-    severity: worst,
-    '-epss': (a, b) => (b.epss ?? 0) - (a.epss ?? 0) || worst(a, b),
-    '-first_seen': (a, b) => b.first_seen.localeCompare(a.first_seen) || worst(a, b),
-    package: (a, b) => a.package.name.localeCompare(b.package.name) || worst(a, b),
+    severity: worstFirst,
+    '-epss': (a, b) => (b.epss ?? 0) - (a.epss ?? 0) || worstFirst(a, b),
+    '-first_seen': (a, b) => b.first_seen.localeCompare(a.first_seen) || worstFirst(a, b),
+    '-last_seen': (a, b) => b.last_seen.localeCompare(a.last_seen) || worstFirst(a, b),
+    package: (a, b) =>
+      (a.package?.name ?? '').localeCompare(b.package?.name ?? '') || worstFirst(a, b),
   };
-  return rows.sort(orders[query.get('sort') ?? 'severity'] ?? worst);
+  return rows.sort(orders[query.get('sort') ?? 'severity'] ?? worstFirst);
 };
 
+export const isFixable = (finding: Finding) => (finding.fix?.versions.length ?? 0) > 0;
+
 export const facetsOf = (findings: Finding[]): Facets => {
-  const open = findings.filter((finding) => !finding.suppression);
-  const values = (of: (finding: Finding) => string | undefined) => {
+  const values = (of: (finding: Finding) => string | string[] | undefined | null) => {
     const counts = new Map<string, number>();
-    for (const finding of open) {
-      const value = of(finding);
-      if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
+    for (const finding of findings) {
+      for (const value of [of(finding) ?? []].flat())
+        counts.set(value, (counts.get(value) ?? 0) + 1);
     }
     return [...counts]
       .map(([value, count]) => ({ value, count }))
@@ -68,14 +72,14 @@ export const facetsOf = (findings: Finding[]): Facets => {
           (a, b) => (RANK[a.value] ?? 9) - (RANK[b.value] ?? 9),
         ),
       },
-      { field: 'kind', values: values((f) => f.package.kind) },
-      { field: 'fixable', values: values((f) => String(f.fix.versions.length > 0)) },
+      { field: 'kind', values: values((f) => f.package?.kind) },
+      { field: 'tactic', values: values((f) => f.tactics) },
+      { field: 'finding_kind', values: values((f) => f.kind) },
+      { field: 'fixable', values: values((f) => String(isFixable(f))) },
       {
         field: 'layer',
         values: values((f) =>
-          f.package.layer === null || f.package.layer === undefined
-            ? undefined
-            : String(f.package.layer),
+          typeof f.package?.layer === 'number' ? String(f.package.layer) : undefined,
         ),
       },
     ],

@@ -1,9 +1,13 @@
 // How things stand, and what happened lately.
 
-import type { Change, Database, Overview, Scan } from '../src/api/types';
-import { imagesOf } from './lists';
+import type { Change, Database, Finding, FindingKind, Overview, Scan } from '../src/api/types';
+import { TACTICS } from './attack';
+import { imagesOf, isFixable, worstFirst } from './lists';
 import { vulnerabilitiesOf } from './vulnerabilities';
-import { noCounts, type Target, tally, topFixes } from './world';
+import { isOpen, noCounts, type Target, tally, topFixes } from './world';
+
+const KINDS: FindingKind[] = ['alert', 'misconfiguration', 'vulnerability', 'secret', 'malware'];
+const open = (findings: Finding[]) => findings.filter(isOpen);
 
 export const changesOf = (targets: Target[], now: number): Change[] => {
   const at = (minutes: number) => new Date(now - minutes * 60_000).toISOString();
@@ -44,9 +48,11 @@ export const overviewOf = (
   database: Database,
   query: URLSearchParams,
   now: number,
+  findings: Finding[],
+  posture: Pick<Overview, 'score' | 'top_recommendations'>,
 ): Overview => {
-  const findings = targets.flatMap((target) => target.findings);
-  const open = findings.filter((finding) => !finding.suppression);
+  const since = new Date(now - 86_400_000).toISOString();
+  const today = open(findings).filter((finding) => finding.first_seen > since);
   const found = vulnerabilitiesOf(targets, query, now);
   const byKind = (kind: string) => targets.filter((target) => target.image.kind === kind).length;
   const gaps: Overview['coverage']['gaps'] = [];
@@ -91,9 +97,9 @@ export const overviewOf = (
       sboms: byKind('sbom'),
       packages: targets.reduce((sum, target) => sum + target.packages.length, 0),
       findings: tally(findings),
-      fixable: open.filter((finding) => finding.fix.versions.length > 0).length,
-      suppressed: findings.length - open.length,
-      kev: open.filter((finding) => finding.kev).length,
+      fixable: open(findings).filter(isFixable).length,
+      suppressed: findings.filter((finding) => finding.suppression).length,
+      kev: open(findings).filter((finding) => finding.kev).length,
       scans_active: scans.filter((scan) => scan.state === 'running' || scan.state === 'queued')
         .length,
       vulnerabilities: found.reduce(
@@ -101,7 +107,7 @@ export const overviewOf = (
         noCounts(),
       ),
     },
-    top_fixes: topFixes(findings, 8),
+    top_fixes: topFixes(findings, 6),
     top_images: imagesOf(targets, query)
       .filter((image) => image.counts.critical + image.counts.high > 0)
       .slice(0, 6),
@@ -124,5 +130,33 @@ export const overviewOf = (
       )
       .slice(0, 20),
     changes: changesOf(targets, now).slice(0, 10),
+    ...posture,
+    top_alerts: open(findings)
+      .filter((finding) => finding.kind === 'alert')
+      .sort(worstFirst)
+      .slice(0, 6),
+    day: {
+      new: tally(today),
+      resolved: findings.filter((finding) => finding.state === 'resolved').length,
+      dismissed: findings.filter((finding) => finding.state === 'dismissed').length,
+      exempted: findings.filter((finding) => finding.state === 'exempted').length,
+    },
+    kinds: KINDS.map((kind) => {
+      const mine = findings.filter((finding) => finding.kind === kind);
+      return {
+        kind,
+        open: tally(mine),
+        dismissed: mine.filter((finding) => finding.state === 'dismissed').length,
+        exempted: mine.filter((finding) => finding.state === 'exempted').length,
+        new: today.filter((finding) => finding.kind === kind).length,
+      };
+    }),
+    tactics: TACTICS.map(({ slug, name }) => ({
+      slug,
+      name,
+      alerts: open(findings).filter(
+        (finding) => finding.kind === 'alert' && finding.tactics?.includes(slug),
+      ).length,
+    })),
   };
 };

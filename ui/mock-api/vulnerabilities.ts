@@ -3,12 +3,10 @@
 import type { Finding, Vulnerability, VulnerabilityDetail } from '../src/api/types';
 import { CATALOGUE, type Entry } from './catalogue';
 import { flag, words } from './lists';
-import { RANK, type Target } from './world';
+import { isOpen, RANK, type Target } from './world';
 
 const vulnerabilityOf = (entry: Entry, findings: Finding[], now: number): Vulnerability => {
-  const mine = findings.filter(
-    (finding) => finding.vulnerability === entry.id && !finding.suppression,
-  );
+  const mine = findings.filter((finding) => finding.rule === entry.id && isOpen(finding));
   return {
     id: entry.id,
     title: entry.title,
@@ -19,9 +17,9 @@ const vulnerabilityOf = (entry: Entry, findings: Finding[], now: number): Vulner
     published: `${entry.published}T00:00:00Z`,
     first_seen: mine[0]?.first_seen ?? new Date(now).toISOString(),
     findings: mine.length,
-    fixable: mine.filter((finding) => finding.fix.versions.length > 0).length,
-    images: new Set(mine.map((finding) => finding.image.id)).size,
-    packages: [...new Set(mine.map((finding) => finding.package.name))],
+    fixable: mine.filter((finding) => (finding.fix?.versions.length ?? 0) > 0).length,
+    images: new Set(mine.map((finding) => finding.image?.id)).size,
+    packages: [...new Set(mine.map((finding) => finding.package?.name ?? ''))],
   };
 };
 
@@ -58,7 +56,7 @@ export const vulnerabilitiesOf = (
 export const detailOf = (entry: Entry, targets: Target[], now: number): VulnerabilityDetail => {
   const mine = targets
     .flatMap((target) => target.findings)
-    .filter((finding) => finding.vulnerability === entry.id);
+    .filter((finding) => finding.rule === entry.id);
   const row = vulnerabilityOf(entry, mine, now);
   return {
     id: entry.id,
@@ -93,35 +91,42 @@ export const detailOf = (entry: Entry, targets: Target[], now: number): Vulnerab
     findings: row.findings,
     fixable: row.fixable,
     images: row.images,
-    advisories: [...new Set(mine.flatMap((finding) => finding.advisories))],
-    fixes: [...new Map(mine.map((finding) => [finding.package.name, finding])).values()].map(
-      (finding) => {
-        const same = mine.filter(
-          (other) => other.package.name === finding.package.name && !other.suppression,
-        );
-        return {
-          package: finding.package.name,
-          kind: finding.package.kind,
-          installed: [...new Set(same.map((other) => other.package.version))],
-          state: finding.fix.state,
-          version: finding.fix.versions[0] ?? null,
-          findings: same.length,
-          images: new Set(same.map((other) => other.image.id)).size,
-        };
+    advisories: [...new Set(mine.flatMap((finding) => finding.advisories ?? []))],
+    fixes: [...new Map(mine.map((finding) => [finding.package?.name, finding])).values()].flatMap(
+      ({ package: found, fix }) => {
+        if (!found || !fix) return [];
+        const same = mine.filter((other) => other.package?.name === found.name && isOpen(other));
+        return [
+          {
+            package: found.name,
+            kind: found.kind,
+            installed: [...new Set(same.map((other) => other.package?.version ?? ''))],
+            state: fix.state,
+            version: fix.versions[0] ?? null,
+            findings: same.length,
+            images: new Set(same.map((other) => other.image?.id)).size,
+          },
+        ];
       },
     ),
-    affected: mine.map((finding) => ({
-      finding: finding.id,
-      image: finding.image,
-      package: finding.package.name,
-      kind: finding.package.kind,
-      version: finding.package.version,
-      path: finding.package.path,
-      layer: finding.package.layer ?? null,
-      fix_state: finding.fix.state,
-      fixed_version: finding.fix.versions[0] ?? null,
-      suppressed: finding.suppression !== undefined,
-      first_seen: finding.first_seen,
-    })),
+    affected: mine.flatMap((finding) => {
+      const { package: found, fix, image } = finding;
+      if (!found || !fix || !image) return [];
+      return [
+        {
+          finding: finding.id,
+          image,
+          package: found.name,
+          kind: found.kind,
+          version: found.version,
+          path: found.path,
+          layer: found.layer ?? null,
+          fix_state: fix.state,
+          fixed_version: fix.versions[0] ?? null,
+          suppressed: finding.suppression !== undefined,
+          first_seen: finding.first_seen,
+        },
+      ];
+    }),
   };
 };

@@ -34,6 +34,8 @@ export interface World {
   targets: Target[];
 }
 
+export const findingsOf = (targets: Target[]) => targets.flatMap((target) => target.findings);
+
 /** FNV-1a, stretched: stable names for made-up things. */
 export function hex(text: string, digits: number): string {
   let out = '';
@@ -47,13 +49,22 @@ export function hex(text: string, digits: number): string {
   return out.slice(0, digits);
 }
 
+/** Ids of findings are decimal text. */
+export function decimal(text: string): string {
+  return BigInt(`0x${hex(text, 12)}`).toString();
+}
+
 export function noCounts(): SeverityCounts {
   return { critical: 0, high: 0, medium: 0, low: 0, info: 0, unknown: 0 };
 }
 
+export function isOpen(finding: Finding): boolean {
+  return finding.state === 'open' && !finding.suppression;
+}
+
 export function tally(findings: Finding[]): SeverityCounts {
   const counts = noCounts();
-  for (const finding of findings) if (!finding.suppression) counts[finding.severity] += 1;
+  for (const finding of findings) if (isOpen(finding)) counts[finding.severity] += 1;
   return counts;
 }
 
@@ -97,9 +108,14 @@ function findingOf(
   const seen = new Date(now - recipe.minutesAgo * 60_000).toISOString();
   const isSuppressed = recipe.suppress?.includes(entry.id);
   return {
-    id: hex(`${image.id} ${entry.id} ${found.purl} ${found.path}`, 32),
+    id: decimal(`${image.id} ${entry.id} ${found.purl} ${found.path}`),
+    fingerprint: hex(`${image.id} ${entry.id} ${found.purl} ${found.path}`, 32),
     kind: 'vulnerability',
-    vulnerability: entry.id,
+    rule: entry.id,
+    asset: { id: image.id, kind: 'image', name: image.name, environment: image.environment },
+    occurrences: 1,
+    progress: 'new',
+    comments: 0,
     title: entry.title,
     severity: entry.severity,
     state: 'open',
@@ -179,7 +195,7 @@ function build(recipe: Recipe, now: number): Target {
     found.counts = tally(here);
     return here;
   });
-  const open = findings.filter((finding) => !finding.suppression);
+  const open = findings.filter(isOpen);
   const scanned = new Date(now - recipe.minutesAgo * 60_000).toISOString();
   const layers: Layer[] = hasLayers
     ? recipe.layers.map((layer, index) => ({
@@ -193,9 +209,10 @@ function build(recipe: Recipe, now: number): Target {
         totals: {
           packages: layer.packages.length,
           fixable: open.filter(
-            (finding) => finding.package.layer === index && finding.fix.versions.length > 0,
+            (finding) =>
+              finding.package?.layer === index && (finding.fix?.versions.length ?? 0) > 0,
           ).length,
-          counts: tally(open.filter((finding) => finding.package.layer === index)),
+          counts: tally(open.filter((finding) => finding.package?.layer === index)),
         },
       }))
     : [];
@@ -224,12 +241,13 @@ function build(recipe: Recipe, now: number): Target {
       packages: packages.length,
       layers: layers.length,
       counts: tally(findings),
-      fixable: open.filter((finding) => finding.fix.versions.length > 0).length,
+      fixable: open.filter((finding) => (finding.fix?.versions.length ?? 0) > 0).length,
       suppressed: findings.length - open.length,
       kev: open.filter((finding) => finding.kev).length,
       warnings: warnings.length,
       partial: warnings.length > 0,
       starter_only: false,
+      running: 0,
       scanning: false,
       last_error: recipe.lastError ?? null,
       first_scanned: new Date(now - 35 * 86_400_000).toISOString(),
@@ -248,26 +266,29 @@ export function createWorld(now: number): World {
 export function topFixes(findings: Finding[], howMany: number): TopFix[] {
   const groups = new Map<string, Finding[]>();
   for (const finding of findings) {
-    if (finding.suppression || !finding.fix.versions[0]) continue;
-    const key = `${finding.package.kind} ${finding.package.name}`;
+    if (!isOpen(finding) || !finding.fix?.versions[0]) continue;
+    const key = `${finding.package?.kind} ${finding.package?.name}`;
     groups.set(key, [...(groups.get(key) ?? []), finding]);
   }
   const weigh = (counts: SeverityCounts) =>
     counts.critical * 1000 + counts.high * 100 + counts.medium * 10 + counts.low;
   return [...groups.values()]
-    .map((group): TopFix => {
-      const versions = group.flatMap((finding) => finding.fix.versions);
+    .flatMap((group): TopFix[] => {
+      const versions = group.flatMap((finding) => finding.fix?.versions ?? []);
       const version = versions.reduce((best, each) => (isBefore(best, each) ? each : best));
-      const first = group[0] as Finding;
-      return {
-        package: first.package.name,
-        kind: first.package.kind,
-        installed: [...new Set(group.map((finding) => finding.package.version))].sort(),
-        version,
-        images: new Set(group.map((finding) => finding.image.id)).size,
-        closes: tally(group),
-        layer: first.package.layer ?? null,
-      };
+      const first = group[0]?.package;
+      if (!first) return [];
+      return [
+        {
+          package: first.name,
+          kind: first.kind,
+          installed: [...new Set(group.map((finding) => finding.package?.version ?? ''))].sort(),
+          version,
+          images: new Set(group.map((finding) => finding.image?.id)).size,
+          closes: tally(group),
+          layer: first.layer ?? null,
+        },
+      ];
     })
     .sort((a, b) => weigh(b.closes) - weigh(a.closes) || a.package.localeCompare(b.package))
     .slice(0, howMany);

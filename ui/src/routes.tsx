@@ -12,12 +12,12 @@ import {
 import { CrashPage } from './components/CrashPage';
 import { NotFoundPage } from './components/NotFoundPage';
 import { Shell } from './components/Shell';
-import { parseSearch, pick, stringifySearch } from './lib/url-state';
+import { parseSearch, pick, SCOPE_KEYS, stringifySearch } from './lib/url-state';
 
 const keys =
   <K extends string>(...names: K[]) =>
   (search: Record<string, unknown>) =>
-    pick(search, [...names, 'environment', 'scan'] as const);
+    pick(search, [...names, ...SCOPE_KEYS, 'scan'] as const);
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   notFoundComponent: NotFoundPage,
@@ -27,6 +27,14 @@ const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
   validateSearch: (search: Record<string, unknown>) => pick(search, ['next', 'token'] as const),
+  component: lazyRouteComponent(() => import('./pages/sign-in/SignInPage'), 'SignInPage'),
+});
+
+// The first account is made here; agents of the server send people to it.
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  validateSearch: (search: Record<string, unknown>) => pick(search, ['token'] as const),
   component: lazyRouteComponent(() => import('./pages/sign-in/SignInPage'), 'SignInPage'),
 });
 
@@ -96,22 +104,100 @@ const vulnerability = createRoute({
   ),
 });
 
+const alerts = createRoute({
+  getParentRoute: () => shell,
+  path: '/alerts',
+  validateSearch: keys('q', 'sort', 'group', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/alerts/AlertsPage'), 'AlertsPage'),
+});
+
 const findings = createRoute({
   getParentRoute: () => shell,
   path: '/findings',
-  validateSearch: keys(
-    'q',
-    'severity',
-    'fixable',
-    'kind',
-    'package',
-    'vulnerability',
-    'kev',
-    'suppressed',
-    'sort',
-    'sel',
-  ),
+  validateSearch: keys('q', 'sort', 'group', 'sel', 'suppressed'),
   component: lazyRouteComponent(() => import('./pages/findings/FindingsPage'), 'FindingsPage'),
+});
+
+const finding = createRoute({
+  getParentRoute: () => shell,
+  path: '/findings/$id',
+  validateSearch: keys(),
+  component: lazyRouteComponent(() => import('./pages/findings/FindingPage'), 'FindingPage'),
+});
+
+const recommendations = createRoute({
+  getParentRoute: () => shell,
+  path: '/recommendations',
+  validateSearch: keys('q', 'severity', 'state', 'sort', 'sel'),
+  component: lazyRouteComponent(
+    () => import('./pages/recommendations/RecommendationsPage'),
+    'RecommendationsPage',
+  ),
+});
+
+const recommendation = createRoute({
+  getParentRoute: () => shell,
+  path: '/recommendations/$id',
+  validateSearch: keys('sel', 'sort'),
+  component: lazyRouteComponent(
+    () => import('./pages/recommendations/RecommendationPage'),
+    'RecommendationPage',
+  ),
+});
+
+const inventory = createRoute({
+  getParentRoute: () => shell,
+  path: '/inventory',
+  validateSearch: keys('kind', 'q', 'open', 'gone', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/inventory/InventoryPage'), 'InventoryPage'),
+});
+
+const asset = createRoute({
+  getParentRoute: () => shell,
+  path: '/inventory/$id',
+  validateSearch: keys('tab', 'q', 'sort', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/inventory/AssetPage'), 'AssetPage'),
+});
+
+const attack = createRoute({
+  getParentRoute: () => shell,
+  path: '/attack',
+  validateSearch: keys('seen'),
+  component: lazyRouteComponent(() => import('./pages/attack/AttackPage'), 'AttackPage'),
+});
+
+const compliance = createRoute({
+  getParentRoute: () => shell,
+  path: '/compliance',
+  validateSearch: keys('standard', 'state'),
+  component: lazyRouteComponent(
+    () => import('./pages/compliance/CompliancePage'),
+    'CompliancePage',
+  ),
+});
+
+const exemptions = createRoute({
+  getParentRoute: () => shell,
+  path: '/exemptions',
+  validateSearch: keys('q', 'state', 'sel', 'new'),
+  component: lazyRouteComponent(
+    () => import('./pages/exemptions/ExemptionsPage'),
+    'ExemptionsPage',
+  ),
+});
+
+const settings = createRoute({
+  getParentRoute: () => shell,
+  path: '/settings',
+  validateSearch: keys(),
+  component: lazyRouteComponent(() => import('./pages/settings/SettingsPage'), 'SettingsPage'),
+});
+
+const settingsPart = createRoute({
+  getParentRoute: () => shell,
+  path: '/settings/$part',
+  validateSearch: keys('q', 'sel', 'tab'),
+  component: lazyRouteComponent(() => import('./pages/settings/SettingsPage'), 'SettingsPage'),
 });
 
 const scans = createRoute({
@@ -137,13 +223,25 @@ const nowhere = createRoute({
 
 export const routeTree = root.addChildren([
   signIn,
+  setup,
   shell.addChildren([
     overview,
     images,
     image,
     vulnerabilities,
     vulnerability,
+    alerts,
     findings,
+    finding,
+    recommendations,
+    recommendation,
+    inventory,
+    asset,
+    attack,
+    compliance,
+    exemptions,
+    settings,
+    settingsPart,
     scans,
     database,
     nowhere,

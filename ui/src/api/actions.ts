@@ -2,7 +2,7 @@
 
 import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, body } from './client';
-import type { Database } from './types';
+import type { Action, Database, ExemptionChange, NewExemption, NewView, Selection } from './types';
 
 function stale(cache: QueryClient, ...nouns: string[]) {
   return Promise.all(nouns.map((noun) => cache.invalidateQueries({ queryKey: [noun] })));
@@ -83,5 +83,87 @@ export function useDemo() {
       else await body(api.DELETE('/api/v1/demo'));
     },
     onSuccess: () => cache.invalidateQueries(),
+  });
+}
+
+/** Everything that counts or lists findings. */
+const OF_FINDINGS = [
+  'findings',
+  'finding',
+  'facets',
+  'counts',
+  'overview',
+  'image',
+  'images',
+  'vulnerability',
+  'vulnerabilities',
+  'recommendations',
+  'score',
+  'assets',
+  'attack',
+  'compliance',
+  'exemptions',
+];
+
+/** Something done to findings; what it did can be undone by its id. */
+export function useAct() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (wanted: { select: Selection; action: Action }) =>
+      body(api.POST('/api/v1/actions', { body: wanted })),
+    onSuccess: () => stale(cache, ...OF_FINDINGS),
+  });
+}
+
+export function useUndo() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) =>
+      body(api.POST('/api/v1/actions/{id}/undo', { params: { path: { id } } })),
+    onSuccess: () => stale(cache, ...OF_FINDINGS),
+  });
+}
+
+export function useCreateExemption() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (exemption: NewExemption) =>
+      body(api.POST('/api/v1/exemptions', { body: exemption })),
+    onSuccess: () => stale(cache, ...OF_FINDINGS),
+  });
+}
+
+export function useChangeExemption() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, change }: { id: string; change: ExemptionChange }) =>
+      body(api.PATCH('/api/v1/exemptions/{id}', { params: { path: { id } }, body: change })),
+    onSuccess: () => stale(cache, ...OF_FINDINGS),
+  });
+}
+
+export function useEndExemption() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) =>
+      body(api.DELETE('/api/v1/exemptions/{id}', { params: { path: { id } } })),
+    onSuccess: () => stale(cache, ...OF_FINDINGS),
+  });
+}
+
+export function useSaveView() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (view: NewView) => body(api.POST('/api/v1/views', { body: view })),
+    onSuccess: () => stale(cache, 'views'),
+  });
+}
+
+export function useDeleteView() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) =>
+      body(api.DELETE('/api/v1/views/{id}', { params: { path: { id } } })),
+    onSuccess: () => stale(cache, 'views'),
   });
 }

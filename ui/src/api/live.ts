@@ -5,7 +5,7 @@
 // one a second.
 
 import type { QueryClient } from '@tanstack/react-query';
-import type { Database, Event, Scan } from './types';
+import type { Database, Event, FindingKind, Scan } from './types';
 
 export type LiveState = 'connecting' | 'live' | 'lost';
 
@@ -13,35 +13,33 @@ export interface Live {
   state: LiveState;
   /** Since when this state holds; milliseconds of the wall clock. */
   since: number;
+  /** When anything was last heard. */
+  heard: number;
+  /** Findings that came and are not on screen yet, by environment and kind. */
+  fresh: Readonly<Record<string, number>>;
 }
 
 const REPAINT_MS = 1000;
 
-/** What each event makes stale, by the first part of the query's key. */
+export function freshKey(environment: string, kind: FindingKind): string {
+  return `${environment} ${kind}`;
+}
+
+/**
+ * What each event makes stale, by the first part of the query's key. Lists
+ * of findings are not among them: rows never move under a reader, they wait
+ * until they are asked for.
+ */
 const STALE: Record<string, string[]> = {
-  image: [
-    'images',
-    'image',
-    'overview',
-    'vulnerabilities',
-    'vulnerability',
-    'findings',
-    'environments',
-  ],
-  database: [
-    'database',
-    'overview',
-    'image',
-    'images',
-    'vulnerability',
-    'vulnerabilities',
-    'findings',
-  ],
+  image: ['images', 'image', 'overview', 'vulnerabilities', 'vulnerability', 'environments'],
+  database: ['database', 'overview', 'image', 'images', 'vulnerability', 'vulnerabilities'],
   scan: ['scans', 'overview'],
+  findings: ['facets', 'counts', 'finding', 'overview', 'assets', 'attack', 'environments'],
+  score: ['score', 'recommendations', 'compliance', 'overview'],
 };
 
 export class LiveFeed {
-  #state: Live = { state: 'connecting', since: Date.now() };
+  #state: Live = { state: 'connecting', since: Date.now(), heard: 0, fresh: {} };
   #listeners = new Set<() => void>();
   #source: EventSource | undefined;
   #stale = new Set<string>();
@@ -80,7 +78,15 @@ export class LiveFeed {
         setTimeout(() => this.#listeners.size > 0 && !this.#source && this.#open(), 5000);
       }
     };
-    for (const name of ['scan', 'image', 'image_removed', 'database', 'resync']) {
+    for (const name of [
+      'scan',
+      'image',
+      'image_removed',
+      'database',
+      'findings',
+      'score',
+      'resync',
+    ]) {
       source.addEventListener(name, (event) => {
         this.#take(JSON.parse((event as MessageEvent<string>).data) as Event);
       });
@@ -88,9 +94,12 @@ export class LiveFeed {
   }
 
   #take(event: Event) {
+    this.#set({ heard: Date.now() });
     if (event.type === 'scan') this.#scan(event.scan);
     else if (event.type === 'database') this.#database(event.database);
     else if (event.type === 'resync') this.#queries.invalidateQueries();
+    else if (event.type === 'findings') this.#findings(event);
+    else if (event.type === 'score') this.#invalidate(STALE.score ?? []);
     else this.#invalidate(STALE.image ?? []);
   }
 
@@ -101,9 +110,27 @@ export class LiveFeed {
 
   #move(state: LiveState) {
     if (this.#state.state === state) return;
-    this.#state = { state, since: Date.now() };
+    this.#set({ state, since: Date.now(), heard: Date.now() });
+  }
+
+  #set(change: Partial<Live>) {
+    this.#state = { ...this.#state, ...change };
     for (const listener of this.#listeners) listener();
   }
+
+  #findings(event: Extract<Event, { type: 'findings' }>) {
+    const key = freshKey(event.environment, event.kind);
+    const fresh = { ...this.#state.fresh, [key]: (this.#state.fresh[key] ?? 0) + event.new };
+    if (event.new > 0) this.#set({ fresh });
+    this.#invalidate(STALE.findings ?? []);
+  }
+
+  /** The new ones are on screen. */
+  readonly seen = (keys: readonly string[]): void => {
+    const fresh = { ...this.#state.fresh };
+    for (const key of keys) delete fresh[key];
+    this.#set({ fresh });
+  };
 
   /** Progress is the server's own word on one scan: it goes straight in. */
   #scan(scan: Scan) {

@@ -4,14 +4,24 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, body } from './client';
 import type { paths } from './schema';
-import type { Page } from './types';
+import type { GroupBy, Page } from './types';
 
-type Paths = '/api/v1/findings' | '/api/v1/images' | '/api/v1/vulnerabilities' | '/api/v1/scans';
+type Paths =
+  | '/api/v1/findings'
+  | '/api/v1/images'
+  | '/api/v1/vulnerabilities'
+  | '/api/v1/scans'
+  | '/api/v1/exemptions'
+  | '/api/v1/assets'
+  | '/api/v1/recommendations';
 type QueryOf<P extends Paths> = NonNullable<paths[P]['get']['parameters']['query']>;
 export type FindingFilters = QueryOf<'/api/v1/findings'>;
 export type ImageFilters = QueryOf<'/api/v1/images'>;
 export type VulnerabilityFilters = QueryOf<'/api/v1/vulnerabilities'>;
 export type ScanFilters = QueryOf<'/api/v1/scans'>;
+export type ExemptionFilters = QueryOf<'/api/v1/exemptions'>;
+export type AssetFilters = QueryOf<'/api/v1/assets'>;
+export type RecommendationFilters = QueryOf<'/api/v1/recommendations'>;
 export type PackageFilters = { q?: string; kind?: string; layer?: number };
 
 const limit = 100;
@@ -148,11 +158,161 @@ export const queries = {
         api.GET('/api/v1/findings', { params: { query: { ...filters, cursor, limit } }, signal }),
       ),
     ),
-  findingFacets: (environment: string) =>
+  findingFacets: (environment: string, q?: string) =>
     queryOptions({
-      queryKey: ['findings', 'facets', environment],
+      queryKey: ['facets', environment, q],
       queryFn: ({ signal }) =>
-        body(api.GET('/api/v1/findings/facets', { params: { query: { environment } }, signal })),
+        body(api.GET('/api/v1/findings/facets', { params: { query: { environment, q } }, signal })),
+      placeholderData: keepPreviousData,
+      // A query still being typed is refused; asking again helps nobody.
+      retry: false,
+    }),
+  findingGroups: (by: GroupBy, environment: string, q: string) =>
+    pages(['findings', 'groups', by, environment, q], (cursor, signal) =>
+      body(
+        api.GET('/api/v1/findings/groups', {
+          params: { query: { by, environment, q, cursor, limit } },
+          signal,
+        }),
+      ),
+    ),
+  finding: (id: string) =>
+    queryOptions({
+      queryKey: ['finding', id],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/findings/{id}', { params: { path: { id } }, signal })),
+      placeholderData: keepPreviousData,
+    }),
+  /** How many findings a query means, without fetching them. */
+  findingCount: (environment: string, q: string) =>
+    queryOptions({
+      queryKey: ['counts', environment, q],
+      queryFn: async ({ signal }) => {
+        const query = { environment, q, limit: 1 };
+        const { total, total_capped } = await body(
+          api.GET('/api/v1/findings', { params: { query }, signal }),
+        );
+        return { total, isCapped: total_capped };
+      },
+    }),
+  fields: (environment: string) =>
+    queryOptions({
+      queryKey: ['fields', environment],
+      queryFn: async ({ signal }) => {
+        const query = { environment };
+        return (await body(api.GET('/api/v1/query/fields', { params: { query }, signal }))).fields;
+      },
+      staleTime: 300_000,
+    }),
+  check: (q: string) =>
+    queryOptions({
+      queryKey: ['check', q],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/query/check', { params: { query: { q } }, signal })),
+      staleTime: Number.POSITIVE_INFINITY,
+      enabled: q !== '',
+    }),
+  exemptions: (filters: ExemptionFilters) =>
+    pages(['exemptions', filters], (cursor, signal) =>
+      body(
+        api.GET('/api/v1/exemptions', { params: { query: { ...filters, cursor, limit } }, signal }),
+      ),
+    ),
+  exemption: (id: string) =>
+    queryOptions({
+      queryKey: ['exemptions', 'one', id],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/exemptions/{id}', { params: { path: { id } }, signal })),
+    }),
+  exemptionPreview: (scope: string, environment: string | undefined) =>
+    queryOptions({
+      queryKey: ['preview', scope, environment],
+      queryFn: ({ signal }) =>
+        body(
+          api.POST('/api/v1/exemptions/preview', {
+            body: {
+              scope,
+              reason: 'accepted_risk',
+              note: 'preview',
+              ...(environment ? { environment } : {}),
+            },
+            signal,
+          }),
+        ),
+      retry: false,
+      placeholderData: keepPreviousData,
+    }),
+  recommendations: (filters: RecommendationFilters) =>
+    queryOptions({
+      queryKey: ['recommendations', filters],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/recommendations', { params: { query: filters }, signal })),
+      placeholderData: keepPreviousData,
+    }),
+  recommendation: (id: string, environment: string) =>
+    queryOptions({
+      queryKey: ['recommendations', 'one', id, environment],
+      queryFn: ({ signal }) =>
+        body(
+          api.GET('/api/v1/recommendations/{id}', {
+            params: { path: { id }, query: { environment } },
+            signal,
+          }),
+        ),
+    }),
+  score: (environment: string) =>
+    queryOptions({
+      queryKey: ['score', environment],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/score', { params: { query: { environment } }, signal })),
+    }),
+  scoreHistory: (environment: string, days: number) =>
+    queryOptions({
+      queryKey: ['score', 'history', environment, days],
+      queryFn: ({ signal }) =>
+        body(
+          api.GET('/api/v1/score/history', { params: { query: { environment, days } }, signal }),
+        ),
+      placeholderData: keepPreviousData,
+    }),
+  assets: (filters: AssetFilters) =>
+    pages(['assets', filters], (cursor, signal) =>
+      body(api.GET('/api/v1/assets', { params: { query: { ...filters, cursor, limit } }, signal })),
+    ),
+  /** One level of the tree: what is directly below an asset. */
+  assetsBelow: (environment: string, parent: string | undefined, kind?: string) =>
+    queryOptions({
+      queryKey: ['assets', 'below', environment, parent, kind],
+      queryFn: ({ signal }) =>
+        body(
+          api.GET('/api/v1/assets', {
+            params: { query: { environment, parent, kind, limit: 500 } },
+            signal,
+          }),
+        ),
+    }),
+  asset: (id: string) =>
+    queryOptions({
+      queryKey: ['assets', 'one', id],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/assets/{id}', { params: { path: { id } }, signal })),
+    }),
+  attack: (environment: string) =>
+    queryOptions({
+      queryKey: ['attack', environment],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/attack', { params: { query: { environment } }, signal })),
+    }),
+  compliance: (environment: string) =>
+    queryOptions({
+      queryKey: ['compliance', environment],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/compliance', { params: { query: { environment } }, signal })),
+    }),
+  views: () =>
+    queryOptions({
+      queryKey: ['views'],
+      queryFn: ({ signal }) => body(api.GET('/api/v1/views', { signal })),
     }),
   scans: (filters: ScanFilters) =>
     pages(['scans', filters], (cursor, signal) =>

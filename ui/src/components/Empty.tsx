@@ -2,13 +2,23 @@
 // is a blank table.
 
 import { Anchor, Button } from '@mantine/core';
-import { IconCircleCheck, IconFilterOff, IconHelpCircle, IconRadar2 } from '@tabler/icons-react';
+import {
+  IconCircleCheck,
+  IconFilterOff,
+  IconHelpCircle,
+  IconPlugOff,
+  IconRadar2,
+} from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { queries } from '../api/queries';
 import { plural } from '../lib/format';
 import { Blank } from '../ui/Blank';
-import { keepEnvironment } from './Names';
-import { useUrl } from './url';
+import { Command } from '../ui/Copy';
+import { Waiting } from './List';
+import { keepEnvironment, keepWith } from './Names';
+import { useEnvironment, useUrl } from './url';
 
 const icon = { size: 32, stroke: 1.4, 'aria-hidden': true } as const;
 
@@ -29,6 +39,39 @@ export function NotConnected() {
         Images in this machine’s Docker Engine and containerd are found by themselves when the
         server starts. Others are scanned on request.
       </p>
+    </Blank>
+  );
+}
+
+/** No alert is open: because none came, or because nobody can send one. */
+export function NoAlerts() {
+  const environment = useEnvironment();
+  const { data } = useQuery(
+    queries.findingCount(environment, 'kind:alert state:open,resolved,dismissed,exempted'),
+  );
+  if (!data) return <Waiting label="Alerts" />;
+  if (data.total > 0) {
+    return (
+      <NothingFound title="No open alerts">
+        <p>
+          {plural(data.total, 'alert')} came before and{' '}
+          <Link to="/alerts" search={keepWith({ q: 'state:resolved,dismissed,exempted' })}>
+            were dealt with
+          </Link>
+          .
+        </p>
+      </NothingFound>
+    );
+  }
+  return (
+    <Blank icon={<IconPlugOff {...icon} />} title="No alert has ever arrived">
+      <p>
+        Alerts come from what watches running containers. Point a Falco installation at this server,
+        and what it sees appears here.
+      </p>
+      <Command label="the setting">
+        {`http_output:\n  enabled: true\n  url: ${location.origin}/api/v1/ingest/falco`}
+      </Command>
     </Blank>
   );
 }

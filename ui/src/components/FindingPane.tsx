@@ -1,220 +1,74 @@
-import { Anchor, Skeleton } from '@mantine/core';
-import { IconExternalLink } from '@tabler/icons-react';
+import { ActionIcon, Tooltip } from '@mantine/core';
+import { IconArrowsDiagonal } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { queries } from '../api/queries';
-import type { Finding, Layer, VulnerabilityDetail } from '../api/types';
-import { dockerfileStep, percent } from '../lib/format';
-import { upgradeFor } from '../lib/upgrade';
-import { Command, Copy } from '../ui/Copy';
-import { isSafeLink, Markdown } from '../ui/Markdown';
-import { Notice } from '../ui/Notice';
+import type { Finding, Layer } from '../api/types';
 import { Pane, PaneSection } from '../ui/Pane';
-import { Fact, Facts } from '../ui/Panel';
-import { Day, Time } from '../ui/Time';
-import classes from './FindingPane.module.css';
-import { FIX_STATE, KevMark, PACKAGE_KIND } from './marks';
-import { ImageLink, VulnerabilityLink } from './Names';
-import { SeverityMark } from './Severity';
-import { useEnvironment } from './url';
+import type { Decision } from './Decide';
+import { FindingActions } from './FindingActions';
+import { FindingMarks, partsOf, What } from './FindingView';
+import { keepEnvironment } from './Names';
+import { Missing } from './NotFoundPage';
+import { ProblemNotice } from './ProblemNotice';
 
-/** One finding: what, where, since when, why it matters, what to do. */
+/** One finding beside its list. */
 export function FindingPane({
-  finding,
+  id,
+  row,
   layers,
   onClose,
+  onDecide,
 }: {
-  finding: Finding;
+  id: string;
+  /** The list’s own row, which needs no waiting for. */
+  row: Finding | undefined;
   layers?: Layer[] | undefined;
   onClose: () => void;
+  onDecide: (decision: Decision, finding: Finding) => void;
 }) {
-  const environment = useEnvironment();
-  const { data: vulnerability } = useQuery(
-    queries.vulnerability(finding.vulnerability, environment),
-  );
-  const layer = layers?.find((each) => each.index === finding.package.layer);
-  return (
-    <Pane
-      label={`${finding.vulnerability} in ${finding.package.name}`}
-      title={finding.title || finding.vulnerability}
-      onClose={onClose}
-    >
-      <div className={classes.marks}>
-        <SeverityMark severity={finding.severity} />
-        <VulnerabilityLink id={finding.vulnerability} />
-        <Copy value={finding.vulnerability} what="id" />
-        {finding.kev && <KevMark />}
-      </div>
-      {finding.suppression && (
-        <Notice
-          tone="info"
-          title={`Suppressed: ${finding.suppression.status.replaceAll('_', ' ')}`}
-        >
-          {finding.suppression.statement ?? finding.suppression.justification?.replaceAll('_', ' ')}
-          <div className={classes.source}>
-            by <code>{finding.suppression.source}</code>
-            {finding.suppression.expires && `, until ${finding.suppression.expires}`}
-          </div>
-        </Notice>
-      )}
-
-      <PaneSection title="What to do">
-        <WhatToDo finding={finding} layer={layer} />
-      </PaneSection>
-
-      <PaneSection title="Where">
-        <Facts>
-          <Fact term="Image">
-            <ImageLink image={finding.image} />
-          </Fact>
-          <Fact term="Package">
-            {finding.package.name} <span className="mono">{finding.package.version}</span>{' '}
-            <span className={classes.quiet}>{PACKAGE_KIND[finding.package.kind]}</span>
-          </Fact>
-          <Fact term="File">
-            <code>/{finding.package.path}</code>
-          </Fact>
-          {typeof finding.package.layer === 'number' && (
-            <Fact term="Layer">
-              {finding.package.layer}
-              {layer?.created_by && (
-                <code className={classes.step}>{dockerfileStep(layer.created_by)}</code>
-              )}
-            </Fact>
-          )}
-          <Fact term="Since">
-            <Time at={finding.first_seen} />
-          </Fact>
-        </Facts>
-      </PaneSection>
-
-      <PaneSection title="Why it matters">
-        <Why finding={finding} vulnerability={vulnerability} />
-      </PaneSection>
-
-      <PaneSection title="What it is">
-        {vulnerability ? (
-          <Markdown>
-            {vulnerability.description || finding.title || 'No advisory describes it.'}
-          </Markdown>
-        ) : (
-          <Skeleton height={60} />
-        )}
-      </PaneSection>
-
-      {vulnerability && vulnerability.references.length > 0 && (
-        <PaneSection title="References">
-          <References links={vulnerability.references} />
-        </PaneSection>
-      )}
-    </Pane>
-  );
-}
-
-function WhatToDo({ finding, layer }: { finding: Finding; layer: Layer | undefined }) {
-  const version = finding.fix.versions[0];
-  if (!version) {
-    const why = {
-      unfixed:
-        'No version with a fix has been published. Take the package out if nothing needs it, or watch for one.',
-      will_not_fix:
-        'Its publisher says it will not be fixed. Take the package out if nothing needs it, or accept it with a reason in an ignore file or VEX document.',
-      under_investigation: 'Its publisher is still looking into it. Nothing to upgrade to yet.',
-      not_affected: 'Its publisher says this package is not affected.',
-      fixed: 'A fix exists, but no advisory names its version.',
-    };
+  const { data, error } = useQuery(queries.finding(id));
+  const detail = data?.finding.id === id ? data : undefined;
+  const finding = detail?.finding ?? row;
+  if (!finding) {
     return (
-      <p className={classes.text}>
-        <b>{FIX_STATE[finding.fix.state]}.</b> {why[finding.fix.state]}
-      </p>
+      <Pane label="Finding" title="Finding" onClose={onClose}>
+        {error ? <Missing what="finding" /> : null}
+      </Pane>
     );
   }
-  const upgrade = upgradeFor(finding.package.kind, finding.package.name, version);
-  const isBase = layer?.index === 0 && ['deb', 'apk', 'rpm'].includes(finding.package.kind);
+  const name = finding.title || finding.rule;
   return (
-    <>
-      <p className={classes.text}>
-        Upgrade <b>{finding.package.name}</b> to <span className="mono">{version}</span>
-        {finding.fix.versions.length > 1 && ` (or ${finding.fix.versions.slice(1).join(', ')})`}.
-        {isBase && ' It came with the base image: a newer base may bring the fix by itself.'}
-      </p>
-      {upgrade && (
-        <>
-          <div className={classes.quiet}>{upgrade.place}</div>
-          <Command label="the upgrade">{upgrade.command}</Command>
-        </>
-      )}
-    </>
-  );
-}
-
-function Why({
-  finding,
-  vulnerability,
-}: {
-  finding: Finding;
-  vulnerability: VulnerabilityDetail | undefined;
-}) {
-  const kev = vulnerability?.kev;
-  const epss = vulnerability?.epss;
-  return (
-    <Facts>
-      <Fact term="Severity">
-        {finding.severity}
-        {typeof finding.cvss === 'number' && `, CVSS ${finding.cvss.toFixed(1)}`}
-        {vulnerability?.cvss[0] && (
-          <code className={classes.step}>{vulnerability.cvss[0].vector}</code>
-        )}
-      </Fact>
-      <Fact term="Likelihood">
-        {typeof finding.epss === 'number' ? (
-          <>
-            {percent(finding.epss)} within 30 days
-            {epss && (
-              <span className={classes.quiet}>
-                {' '}
-                · above {percent(epss.percentile)} of all (EPSS)
-              </span>
-            )}
-          </>
-        ) : (
-          'no EPSS score'
-        )}
-      </Fact>
-      <Fact term="Exploited">
-        {finding.kev ? (
-          <>
-            yes, says CISA
-            {kev && (
-              <>
-                {' '}
-                since <Day at={kev.added} />
-                {kev.ransomware && ', by ransomware too'}
-              </>
-            )}
-          </>
-        ) : (
-          'not in CISA’s catalogue'
-        )}
-      </Fact>
-      {finding.advisories.length > 0 && (
-        <Fact term="Advisories">{finding.advisories.join(', ')}</Fact>
-      )}
-    </Facts>
-  );
-}
-
-/** Links from advisories: only those a browser can follow safely. */
-export function References({ links }: { links: string[] }) {
-  return (
-    <ul className={classes.links}>
-      {links.filter(isSafeLink).map((link) => (
-        <li key={link}>
-          <Anchor href={link} target="_blank" rel="noopener noreferrer nofollow" size="sm">
-            {link.replace(/^https?:\/\//, '')}{' '}
-            <IconExternalLink size={11} aria-label="opens a new tab" />
-          </Anchor>
-        </li>
+    <Pane
+      label={name}
+      title={name}
+      onClose={onClose}
+      aside={
+        <Tooltip label="Open on a page of its own (Enter)">
+          <ActionIcon
+            component={Link}
+            to="/findings/$id"
+            params={{ id: finding.id } as never}
+            search={keepEnvironment as never}
+            size={24}
+            variant="subtle"
+            color="gray"
+            aria-label="Open on a page of its own"
+          >
+            <IconArrowsDiagonal size={14} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      }
+    >
+      <FindingMarks finding={finding} />
+      <FindingActions finding={finding} onDecide={(decision) => onDecide(decision, finding)} />
+      {error && !detail && <ProblemNotice problem={error} title="The rest could not be fetched" />}
+      <What shown={{ finding, detail }} />
+      {partsOf({ finding, detail, layers }).map((part) => (
+        <PaneSection key={part.id} title={part.title}>
+          {part.body}
+        </PaneSection>
       ))}
-    </ul>
+    </Pane>
   );
 }

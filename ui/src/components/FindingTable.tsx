@@ -1,14 +1,17 @@
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { Finding, Page } from '../api/types';
-import type { Column } from '../ui/DataTable';
+import { count } from '../lib/format';
+import type { Column, Ticks } from '../ui/DataTable';
 import { Time } from '../ui/Time';
 import classes from './FindingTable.module.css';
 import { List } from './List';
-import { EpssMark, FixText, KevMark, KindMark } from './marks';
-import { ImageLink, VulnerabilityLink } from './Names';
+import { EpssMark, FixText, KevMark, KindMark, ProgressMark, StateMark } from './marks';
+import { AssetLink, ImageLink, keepEnvironment, RuleLink } from './Names';
 import { SeverityMark } from './Severity';
 import { useUrl } from './url';
+import { KIND_NAME, tacticName } from './words';
 
 const SEVERITY: Column<Finding> = {
   id: 'severity',
@@ -24,7 +27,7 @@ const VULNERABILITY: Column<Finding> = {
   fixed: true,
   cell: (row) => (
     <span className={classes.id}>
-      <VulnerabilityLink id={row.vulnerability} />
+      <RuleLink finding={row} />
       {row.kev && <KevMark />}
     </span>
   ),
@@ -32,17 +35,17 @@ const VULNERABILITY: Column<Finding> = {
 const PACKAGE: Column<Finding> = {
   id: 'package',
   header: 'Package',
-  width: 'minmax(120px, 1.1fr)',
+  width: 'minmax(110px, 1fr)',
   sorts: ['package'],
-  cell: (row) => <span title={row.package.purl}>{row.package.name}</span>,
+  cell: (row) => <span title={row.package?.purl}>{row.package?.name ?? '–'}</span>,
 };
 const INSTALLED: Column<Finding> = {
   id: 'installed',
   header: 'Installed',
   width: 'minmax(90px, 0.8fr)',
   cell: (row) => (
-    <span className="mono" title={row.package.version}>
-      {row.package.version}
+    <span className="mono" title={row.package?.version}>
+      {row.package?.version ?? '–'}
     </span>
   ),
 };
@@ -50,7 +53,7 @@ const FIXED: Column<Finding> = {
   id: 'fixed',
   header: 'Fixed in',
   width: 'minmax(100px, 0.9fr)',
-  cell: (row) => <FixText fix={row.fix} />,
+  cell: (row) => (row.fix ? <FixText fix={row.fix} /> : '–'),
 };
 const EPSS: Column<Finding> = {
   id: 'epss',
@@ -72,19 +75,13 @@ const LAYER: Column<Finding> = {
   header: 'Layer',
   width: '48px',
   align: 'right',
-  cell: (row) => row.package.layer ?? '–',
+  cell: (row) => row.package?.layer ?? '–',
 };
-const KIND: Column<Finding> = {
-  id: 'kind',
+const PACKAGE_KIND: Column<Finding> = {
+  id: 'package_kind',
   header: 'Kind',
   width: '66px',
-  cell: (row) => <KindMark kind={row.package.kind} />,
-};
-const IMAGE: Column<Finding> = {
-  id: 'image',
-  header: 'Image',
-  width: 'minmax(150px, 1.5fr)',
-  cell: (row) => <ImageLink image={row.image} isShort />,
+  cell: (row) => row.package && <KindMark kind={row.package.kind} />,
 };
 const SEEN: Column<Finding> = {
   id: 'first_seen',
@@ -94,47 +91,203 @@ const SEEN: Column<Finding> = {
   sorts: ['-first_seen'],
   cell: (row) => <Time at={row.first_seen} />,
 };
+const LAST: Column<Finding> = {
+  id: 'last_seen',
+  header: 'Seen',
+  name: 'Last seen',
+  width: '84px',
+  sorts: ['-last_seen'],
+  cell: (row) => <Time at={row.last_seen} />,
+};
+const NAME: Column<Finding> = {
+  id: 'name',
+  header: 'Finding',
+  width: 'minmax(200px, 2.2fr)',
+  fixed: true,
+  cell: (row) => <FindingName finding={row} />,
+};
+const SUMMARY: Column<Finding> = {
+  id: 'summary',
+  header: 'What was seen',
+  width: 'minmax(130px, 1.3fr)',
+  cell: (row) => (
+    <span className={`${classes.summary} mono`} title={row.summary ?? ''}>
+      {row.summary}
+    </span>
+  ),
+};
+const TACTIC: Column<Finding> = {
+  id: 'tactic',
+  header: 'Tactic',
+  name: 'ATT&CK tactic',
+  width: 'minmax(96px, 0.8fr)',
+  cell: (row) => {
+    const names = (row.tactics ?? []).map(tacticName);
+    return <span title={names.join(', ')}>{names[0] ?? '–'}</span>;
+  },
+};
+const CLUSTER: Column<Finding> = {
+  id: 'cluster',
+  header: 'Cluster or host',
+  width: 'minmax(80px, 0.7fr)',
+  cell: (row) => row.asset.cluster ?? '–',
+};
+const NAMESPACE: Column<Finding> = {
+  id: 'namespace',
+  header: 'Namespace',
+  width: 'minmax(76px, 0.6fr)',
+  cell: (row) => row.asset.namespace ?? '–',
+};
+const WORKLOAD: Column<Finding> = {
+  id: 'workload',
+  header: 'Workload',
+  width: 'minmax(90px, 0.9fr)',
+  cell: (row) => <AssetLink asset={row.asset} name={row.asset.workload ?? row.asset.name} />,
+};
+const WHERE: Column<Finding> = {
+  id: 'where',
+  header: 'Where',
+  width: 'minmax(150px, 1.5fr)',
+  cell: (row) => (
+    <span className={classes.where} title={whereText(row)}>
+      {row.asset.namespace && (
+        <span className={classes.quiet}>
+          {row.asset.cluster} / {row.asset.namespace} /{' '}
+        </span>
+      )}
+      <AssetLink asset={row.asset} />
+    </span>
+  ),
+};
+const KIND: Column<Finding> = {
+  id: 'kind',
+  header: 'Kind',
+  width: '112px',
+  cell: (row) => KIND_NAME[row.kind],
+};
+const STATE: Column<Finding> = {
+  id: 'state',
+  header: 'Status',
+  width: '92px',
+  cell: (row) =>
+    row.state === 'open' ? <ProgressMark finding={row} /> : <StateMark state={row.state} />,
+};
+const ASSIGNEE: Column<Finding> = {
+  id: 'assignee',
+  header: 'Assignee',
+  width: '74px',
+  cell: (row) => row.assignee ?? '–',
+};
 
-const IN_IMAGE = [
-  SEVERITY,
-  VULNERABILITY,
-  PACKAGE,
-  INSTALLED,
-  FIXED,
-  EPSS,
-  TITLE,
-  KIND,
-  LAYER,
-  SEEN,
-];
-const EVERYWHERE = [
-  SEVERITY,
-  VULNERABILITY,
-  PACKAGE,
-  INSTALLED,
-  FIXED,
-  EPSS,
-  IMAGE,
-  TITLE,
-  KIND,
-  SEEN,
-];
+type Sort = 'image' | 'alert' | 'any';
+const SETS: Record<Sort, Column<Finding>[]> = {
+  image: [
+    SEVERITY,
+    VULNERABILITY,
+    PACKAGE,
+    INSTALLED,
+    FIXED,
+    EPSS,
+    TITLE,
+    PACKAGE_KIND,
+    LAYER,
+    STATE,
+    SEEN,
+  ],
+  alert: [
+    SEVERITY,
+    { ...NAME, header: 'Alert' },
+    SUMMARY,
+    TACTIC,
+    CLUSTER,
+    NAMESPACE,
+    WORKLOAD,
+    STATE,
+    ASSIGNEE,
+    LAST,
+  ],
+  any: [SEVERITY, KIND, NAME, WHERE, PACKAGE, FIXED, EPSS, STATE, ASSIGNEE, SEEN],
+};
+/** What gives way to the pane, which says it anyway. */
+const YIELDS: Record<Sort, string[]> = {
+  image: ['title', 'first_seen', 'package_kind', 'layer', 'state'],
+  alert: ['summary', 'cluster', 'assignee', 'state'],
+  any: ['package', 'fixed', 'epss', 'assignee', 'state'],
+};
+const WIDTH: Record<Sort, [alone: number, beside: number]> = {
+  image: [940, 620],
+  alert: [1060, 620],
+  any: [1040, 620],
+};
 
-function Card({ finding, isEverywhere }: { finding: Finding; isEverywhere: boolean }) {
+export function whereText(finding: Finding): string {
+  const { cluster, namespace, workload, name } = finding.asset;
+  return [cluster, namespace, workload, name]
+    .filter((part, index, all) => part && all.indexOf(part) === index)
+    .join(' / ');
+}
+
+/** The name of a finding, as a link to all there is about it. */
+export function FindingName({ finding }: { finding: Finding }) {
+  const isVulnerability = finding.kind === 'vulnerability';
+  return (
+    <span className={classes.name}>
+      <Link
+        to="/findings/$id"
+        params={{ id: finding.id }}
+        search={keepEnvironment as never}
+        className="quiet-link truncate"
+        title={finding.title || finding.rule}
+      >
+        {isVulnerability && <span className={classes.rule}>{finding.rule}</span>}
+        {isVulnerability && finding.title ? ' ' : ''}
+        {isVulnerability ? finding.title : finding.title || finding.rule}
+      </Link>
+      {finding.kev && <KevMark />}
+      {finding.occurrences > 1 && (
+        <span className={classes.times} title={`Seen ${count(finding.occurrences)} times`}>
+          ×{count(finding.occurrences)}
+        </span>
+      )}
+    </span>
+  );
+}
+
+function Card({ finding, sort }: { finding: Finding; sort: Sort }) {
   return (
     <div className={classes.card}>
       <div className={classes.cardHead}>
         <SeverityMark severity={finding.severity} />
-        <VulnerabilityLink id={finding.vulnerability} />
-        {finding.kev && <KevMark />}
+        {sort === 'image' ? (
+          <RuleLink finding={finding} />
+        ) : (
+          <span className={classes.quiet}>
+            {sort === 'alert' ? tacticName(finding.tactics?.[0] ?? '') : KIND_NAME[finding.kind]}
+          </span>
+        )}
+        {sort === 'image' && finding.kev && <KevMark />}
+        <span className={classes.cardTime}>
+          <Time at={finding.last_seen} />
+        </span>
       </div>
-      <div>
-        <b>{finding.package.name}</b> <span className="mono">{finding.package.version}</span>
-        {' → '}
-        <FixText fix={finding.fix} />
-      </div>
-      {finding.title && <div className={classes.cardTitle}>{finding.title}</div>}
-      {isEverywhere && <ImageLink image={finding.image} />}
+      {sort === 'image' ? (
+        <div className={classes.cardTitle}>{finding.title}</div>
+      ) : (
+        <FindingName finding={finding} />
+      )}
+      {finding.package && finding.fix && (
+        <div>
+          <b>{finding.package.name}</b> <span className="mono">{finding.package.version}</span>
+          {' → '}
+          <FixText fix={finding.fix} />
+        </div>
+      )}
+      {sort !== 'image' &&
+        (finding.image && finding.asset.kind === 'image' ? (
+          <ImageLink image={finding.image} isShort />
+        ) : (
+          <span className={`${classes.quiet} truncate`}>{whereText(finding)}</span>
+        ))}
     </div>
   );
 }
@@ -143,45 +296,51 @@ function Card({ finding, isEverywhere }: { finding: Finding; isEverywhere: boole
 export function FindingTable({
   query,
   empty,
-  isEverywhere = false,
+  sort,
+  noun = 'finding',
+  label = 'Findings',
   hasPane = false,
+  ticks,
 }: {
   query: UseInfiniteQueryResult<InfiniteData<Page<Finding>>>;
   empty: ReactNode;
-  isEverywhere?: boolean;
+  /** Which of the columns matter here. */
+  sort: Sort;
+  noun?: string;
+  label?: string;
   /** The pane is open, and takes its room from the less important columns. */
   hasPane?: boolean;
+  ticks?: Ticks | undefined;
 }) {
   const [search, set] = useUrl();
-  const all = isEverywhere ? EVERYWHERE : IN_IMAGE;
+  const navigate = useNavigate();
   const columns = hasPane
-    ? all.filter(
-        (column) =>
-          ![
-            'title',
-            'first_seen',
-            'kind',
-            'layer',
-            ...(isEverywhere ? ['epss', 'installed'] : []),
-          ].includes(column.id),
-      )
-    : all;
+    ? SETS[sort].filter((column) => !YIELDS[sort].includes(column.id))
+    : SETS[sort];
   return (
     <List
-      label="Findings"
-      noun="finding"
+      label={label}
+      noun={noun}
       query={query}
       empty={empty}
       columns={columns}
       rowKey={(row) => row.id}
-      card={(row) => <Card finding={row} isEverywhere={isEverywhere} />}
+      card={(row) => <Card finding={row} sort={sort} />}
       sort={search.sort ?? 'severity'}
-      onSort={(sort) => set({ sort: sort === 'severity' ? undefined : sort })}
+      onSort={(order) => set({ sort: order === 'severity' ? undefined : order })}
       selected={search.sel}
       onSelect={(sel) => set({ sel })}
       onOpen={(row) => set({ sel: row.id }, 'push')}
-      isMuted={(row) => row.suppression !== undefined && row.suppression !== null}
-      minWidth={hasPane ? 620 : 900}
+      onEnter={(row) =>
+        navigate({
+          to: '/findings/$id',
+          params: { id: row.id },
+          search: keepEnvironment as never,
+        })
+      }
+      isMuted={(row) => row.state !== 'open' || (row.suppression ?? undefined) !== undefined}
+      minWidth={WIDTH[sort][hasPane ? 1 : 0]}
+      ticks={ticks}
     />
   );
 }

@@ -1,9 +1,11 @@
 import { Link } from '@tanstack/react-router';
 import type { TopFix } from '../api/types';
 import { plural } from '../lib/format';
+import { term } from '../lib/query';
 import { totalOf } from '../lib/severity';
 import classes from './FixList.module.css';
 import { FixStep, KindMark } from './marks';
+import { keepEnvironment } from './Names';
 import { SeverityStrip } from './Severity';
 
 /** What to do first: upgrades by what they close, each a link to it. */
@@ -16,13 +18,12 @@ export function FixList({ fixes, image }: { fixes: TopFix[]; image?: string }) {
             to={image ? '/images/$id' : '/findings'}
             params={(image ? { id: image } : {}) as never}
             search={
-              ((old: { environment?: string }) =>
+              ((old: Record<string, unknown>) =>
                 image
                   ? { environment: old.environment, q: fix.package, fixable: 'true' }
                   : {
-                      environment: old.environment,
-                      package: fix.package,
-                      fixable: 'true',
+                      ...keepEnvironment(old),
+                      q: `${term('package', fix.package)} is:fixable`,
                     }) as never
             }
             className={classes.fix}

@@ -1,7 +1,10 @@
 // Names that link to what they name, and never wrap mid-token.
 
 import { Link } from '@tanstack/react-router';
+import type { AssetRef, Finding } from '../api/types';
 import { imageName, shortDigest } from '../lib/format';
+import { term } from '../lib/query';
+import { SCOPE_KEYS } from '../lib/url-state';
 import { Copy } from '../ui/Copy';
 import classes from './Names.module.css';
 
@@ -62,7 +65,54 @@ export function DigestText({ digest }: { digest: string | null | undefined }) {
   );
 }
 
-/** Links inside the product stay in the environment they came from. */
+/** Where an asset is: an image among the images, all else in the inventory. */
+export function AssetLink({ asset, name }: { asset: AssetRef; name?: string }) {
+  const isImage = asset.kind === 'image';
+  return (
+    <Link
+      to={isImage ? '/images/$id' : '/inventory/$id'}
+      params={{ id: asset.id }}
+      search={keepEnvironment as never}
+      className={classes.name}
+      title={asset.name}
+    >
+      {isImage ? (
+        <ImageText name={asset.name} isShort />
+      ) : (
+        <span className="truncate">{name ?? asset.name}</span>
+      )}
+    </Link>
+  );
+}
+
+/** What says so: the vulnerability, the recommendation, or all of the rule’s alerts. */
+export function RuleLink({ finding }: { finding: Pick<Finding, 'kind' | 'rule'> }) {
+  const { kind, rule } = finding;
+  if (kind === 'vulnerability') return <VulnerabilityLink id={rule} />;
+  const props =
+    kind === 'misconfiguration'
+      ? {
+          to: '/recommendations/$id',
+          params: { id: rule },
+          search: keepEnvironment,
+        }
+      : {
+          to: kind === 'alert' ? '/alerts' : '/findings',
+          search: keepWith({ q: term('rule', rule) }),
+        };
+  return (
+    <Link {...(props as object)} to={props.to} className={`${classes.id} mono`}>
+      {rule}
+    </Link>
+  );
+}
+
+/** Links inside the product stay in the scope they came from. */
 export function keepEnvironment(old: Record<string, unknown>): Record<string, unknown> {
-  return { environment: old.environment };
+  return Object.fromEntries(SCOPE_KEYS.map((key) => [key, old[key]]));
+}
+
+/** The same, with something more to say. */
+export function keepWith(more: Record<string, string | undefined>) {
+  return ((old: Record<string, unknown>) => ({ ...keepEnvironment(old), ...more })) as never;
 }

@@ -13,6 +13,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, type ReactNode, useState } from 'react';
 import { queries } from '../api/queries';
 import { plural } from '../lib/format';
+import { term } from '../lib/query';
 import { Dialog } from '../ui/Dialog';
 import { ImageText, keepEnvironment } from './Names';
 import classes from './Palette.module.css';
@@ -117,7 +118,7 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
           </>
         ),
         note: `${each.kind} · ${plural(each.images, 'image')}`,
-        go: to('/findings', undefined, { package: each.name }),
+        go: to('/findings', undefined, { q: term('package', each.name) }),
       });
     }
   }
@@ -134,6 +135,19 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
         </>
       ),
       go: to(place.to),
+    });
+  }
+  if (wanted !== '') {
+    choices.push({
+      key: 'findings',
+      group: 'Do',
+      icon: <IconSearch size={15} aria-hidden />,
+      label: (
+        <>
+          Search findings for <b>{text.trim()}</b>
+        </>
+      ),
+      go: to('/findings', undefined, { q: text.trim() }),
     });
   }
   // Anything typed may be the name of an image nobody has scanned yet.

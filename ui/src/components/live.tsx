@@ -2,9 +2,9 @@
 
 import { useQuery } from '@tanstack/react-query';
 import { createContext, type ReactNode, use, useSyncExternalStore } from 'react';
-import type { Live, LiveFeed } from '../api/live';
+import { freshKey, type Live, type LiveFeed } from '../api/live';
 import { queries } from '../api/queries';
-import type { Scan } from '../api/types';
+import type { FindingKind, Scan } from '../api/types';
 
 const Feed = createContext<LiveFeed | undefined>(undefined);
 
@@ -13,11 +13,20 @@ export function LiveProvider({ feed, children }: { feed: LiveFeed; children: Rea
 }
 
 const NEVER = () => () => {};
-const IDLE: Live = { state: 'connecting', since: 0 };
+const IDLE: Live = { state: 'connecting', since: 0, heard: 0, fresh: {} };
 
 export function useLive(): Live {
   const feed = use(Feed);
   return useSyncExternalStore(feed?.subscribe ?? NEVER, feed?.snapshot ?? (() => IDLE));
+}
+
+/** Findings that came since the list was fetched, and how to say they are seen. */
+export function useFresh(environment: string, kinds: readonly FindingKind[]): [number, () => void] {
+  const feed = use(Feed);
+  const { fresh } = useLive();
+  const keys = kinds.map((kind) => freshKey(environment, kind));
+  const waiting = keys.reduce((sum, key) => sum + (fresh[key] ?? 0), 0);
+  return [waiting, () => feed?.seen(keys)];
 }
 
 /** Scans running first, then those waiting. */

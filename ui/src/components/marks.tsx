@@ -2,9 +2,18 @@
 
 import { Tooltip } from '@mantine/core';
 import { IconAlertTriangle, IconFlame } from '@tabler/icons-react';
-import type { FixState, PackageKind, TargetKind, TopFix } from '../api/types';
+import type {
+  Effort,
+  Finding,
+  FindingState,
+  FixState,
+  PackageKind,
+  TargetKind,
+  TopFix,
+} from '../api/types';
 import { percent, plural } from '../lib/format';
 import classes from './marks.module.css';
+import { PROGRESS_NAME, STATE_NAME } from './words';
 
 export function KevMark() {
   return (
@@ -101,3 +110,39 @@ export function FixStep({ fix }: { fix: TopFix }) {
     </span>
   );
 }
+
+/** Where a finding is in its life, in a word and a shape. */
+export function StateMark({ state }: { state: FindingState }) {
+  return (
+    <span className={classes.state} data-state={state}>
+      {STATE_NAME[state]}
+    </span>
+  );
+}
+
+/** What is done about an open finding. */
+export function ProgressMark({ finding }: { finding: Pick<Finding, 'progress' | 'due'> }) {
+  const isWorked = finding.progress === 'in_progress';
+  return (
+    <span className={classes.state} data-state={isWorked ? 'in_progress' : 'new'}>
+      {PROGRESS_NAME[finding.progress ?? 'new']}
+    </span>
+  );
+}
+
+/** How much work it is, in three steps. */
+export function EffortMark({ effort }: { effort: Effort }) {
+  const steps = { low: 1, moderate: 2, high: 3 }[effort];
+  return (
+    <span className={classes.effort}>
+      <span aria-hidden className={classes.steps}>
+        {[1, 2, 3].map((step) => (
+          <i key={step} data-on={step <= steps || undefined} />
+        ))}
+      </span>
+      {EFFORT[effort]}
+    </span>
+  );
+}
+
+const EFFORT: Record<Effort, string> = { low: 'Low', moderate: 'Moderate', high: 'High' };

@@ -1,6 +1,7 @@
 // The address as state: read it, change it.
 
 import { useNavigate, useSearch } from '@tanstack/react-router';
+import { both, term } from '../lib/query';
 import type { Search } from '../lib/url-state';
 
 export type Change = Record<string, string | undefined>;
@@ -28,4 +29,19 @@ export const LOCAL = 'local';
 /** Whose things the page shows: this server's own unless the address says. */
 export function useEnvironment(): string {
   return (useSearch({ strict: false }) as Partial<Search>).environment ?? LOCAL;
+}
+
+export interface Scope {
+  environment: string;
+  cluster: string | undefined;
+  ns: string | undefined;
+  /** The part of the environment, in the query grammar. */
+  q: string;
+}
+
+/** What is looked at: an environment, and perhaps a part of it. */
+export function useScope(): Scope {
+  const { environment = LOCAL, cluster, ns } = useSearch({ strict: false }) as Partial<Search>;
+  const q = both(cluster && term('cluster', cluster), ns && term('ns', ns));
+  return { environment, cluster, ns, q };
 }

@@ -37,6 +37,9 @@ export function pick<K extends string>(
   return kept;
 }
 
+/** What every link inside the product carries on: whose things are shown. */
+export const SCOPE_KEYS = ['environment', 'cluster', 'ns'] as const;
+
 /** A comma-separated value as a list; only allowed words survive. */
 export function list<T extends string>(value: string | undefined, allowed: readonly T[]): T[] {
   if (!value) return [];

@@ -61,6 +61,17 @@ export interface DataTableProps<T> {
   isMuted?: (row: T) => boolean;
   /** j, k and Enter steer this table. */
   hasKeys?: boolean;
+  /** What Enter does, where it is not what a click does. */
+  onEnter?: (row: T) => void;
+  /** Rows ticked to be acted on together; absent: no boxes. */
+  ticks?: Ticks | undefined;
+}
+
+export interface Ticks {
+  ids: ReadonlySet<string>;
+  /** `reach`: everything from the last one ticked to this. */
+  onTick: (key: string, reach: boolean) => void;
+  onTickAll: () => void;
 }
 
 const features = tableFeatures({ rowSortingFeature, columnVisibilityFeature });
@@ -130,7 +141,9 @@ function Grid<T extends object>(props: DataTableProps<T>) {
     const column = columns.find((each) => each.id === visible.id);
     return column ? [column] : [];
   });
-  const template = shown.map((column) => column.width).join(' ');
+  const { ticks } = props;
+  const template = `${ticks ? '18px ' : ''}${shown.map((column) => column.width).join(' ')}`;
+  const ticked = ticks ? rows.filter((row) => ticks.ids.has(rowKey(row))).length : 0;
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => region.current,
@@ -156,10 +169,25 @@ function Grid<T extends object>(props: DataTableProps<T>) {
     {
       j: () => step(1),
       k: () => step(at < 0 ? 1 : -1),
+      ']': () => step(1),
+      '[': () => step(at < 0 ? 1 : -1),
+      ...(ticks
+        ? {
+            x: () => {
+              const row = rows[at];
+              if (row) ticks.onTick(rowKey(row), false);
+            },
+            X: () => {
+              const row = rows[at];
+              if (row) ticks.onTick(rowKey(row), true);
+            },
+          }
+        : {}),
       Enter: (event) => {
         const row = rows[at];
         const target = event.target as HTMLElement;
-        if (row && onOpen && !target.closest('a, button')) onOpen(row);
+        const open = props.onEnter ?? onOpen;
+        if (row && open && !target.closest('a, button')) open(row);
         else if (target.closest('a, button')) (target.closest('a, button') as HTMLElement).click();
       },
       Escape: unselect,
@@ -175,12 +203,23 @@ function Grid<T extends object>(props: DataTableProps<T>) {
           role="table"
           aria-label={label}
           aria-rowcount={total + 1}
-          aria-colcount={shown.length}
+          aria-colcount={shown.length + (ticks ? 1 : 0)}
           className={classes.table}
           style={{ minWidth: props.minWidth ?? 640 }}
         >
           <div role="rowgroup" className={classes.headgroup}>
             <div role="row" className={classes.head} style={{ gridTemplateColumns: template }}>
+              {ticks && (
+                <div role="columnheader" className={classes.headcell}>
+                  <Checkbox
+                    size="xs"
+                    aria-label={`Choose all ${props.nouns ?? `${props.noun}s`}`}
+                    checked={ticked > 0 && ticked === rows.length}
+                    indeterminate={ticked > 0 && ticked < rows.length}
+                    onChange={ticks.onTickAll}
+                  />
+                </div>
+              )}
               {shown.map((column) => (
                 <Head key={column.id} column={column} sort={sort} onSort={onSort} />
               ))}
@@ -205,6 +244,8 @@ function Grid<T extends object>(props: DataTableProps<T>) {
                   aria-rowindex={item.index + 2}
                   aria-current={key === selected || undefined}
                   className={classes.row}
+                  aria-selected={ticks ? ticks.ids.has(key) : undefined}
+                  data-ticked={ticks?.ids.has(key) || undefined}
                   data-muted={props.isMuted?.(row) || undefined}
                   data-opens={onOpen !== undefined || undefined}
                   style={{
@@ -213,6 +254,18 @@ function Grid<T extends object>(props: DataTableProps<T>) {
                   }}
                   onClick={(event) => !isControl(event) && onOpen?.(row)}
                 >
+                  {ticks && (
+                    <div role="cell" className={classes.tick}>
+                      <Checkbox
+                        size="xs"
+                        aria-label={`Choose row ${item.index + 1}`}
+                        checked={ticks.ids.has(key)}
+                        onChange={() => {}}
+                        onClick={(event) => ticks.onTick(key, event.shiftKey)}
+                        tabIndex={-1}
+                      />
+                    </div>
+                  )}
                   {shown.map((column) => (
                     <div
                       role="cell"
@@ -340,7 +393,19 @@ function Cards<T extends object>(props: DataTableProps<T>) {
               style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
               onClick={(event) => !isControl(event) && onOpen?.(row)}
             >
-              {props.card(row)}
+              {props.ticks ? (
+                <div className={classes.ticked}>
+                  <Checkbox
+                    size="sm"
+                    aria-label={`Choose row ${item.index + 1}`}
+                    checked={props.ticks.ids.has(key)}
+                    onChange={() => props.ticks?.onTick(key, false)}
+                  />
+                  {props.card(row)}
+                </div>
+              ) : (
+                props.card(row)
+              )}
             </li>
           );
         })}

@@ -9,11 +9,14 @@ import classes from './Pane.module.css';
 export function Pane({
   label,
   title,
+  aside,
   onClose,
   children,
 }: {
   label: string;
   title: ReactNode;
+  /** Beside the way out. */
+  aside?: ReactNode;
   onClose: () => void;
   children: ReactNode;
 }) {
@@ -23,7 +26,10 @@ export function Pane({
         <Title order={2} fz={15} className={classes.title}>
           {title}
         </Title>
-        <CloseButton size="sm" aria-label="Close details" onClick={onClose} />
+        <div className={classes.aside}>
+          {aside}
+          <CloseButton size="sm" aria-label="Close details" onClick={onClose} />
+        </div>
       </header>
       <div className={classes.body}>{children}</div>
     </aside>

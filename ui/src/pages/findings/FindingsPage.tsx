@@ -1,42 +1,34 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { queries } from '../../api/queries';
-import { FilteredOut, NothingFound } from '../../components/Empty';
-import { FindingFilters } from '../../components/FindingFilters';
-import { FindingPane } from '../../components/FindingPane';
-import { FindingTable } from '../../components/FindingTable';
-import { clearFilters, findingFilters, hasFilters } from '../../components/findings';
-import { Page } from '../../components/Page';
-import { useEnvironment, useUrl } from '../../components/url';
+import { NotConnected, NothingFound } from '../../components/Empty';
+import { FindingsScreen } from '../../components/FindingsScreen';
+import { useEnvironment } from '../../components/url';
+import { plural } from '../../lib/format';
 
-/** Findings of every image: where the overview's numbers lead. */
+/** Findings of every kind: where the numbers lead. */
 export function FindingsPage() {
-  const environment = useEnvironment();
-  const [search, set] = useUrl();
-  const query = useInfiniteQuery(queries.findings({ ...findingFilters(search), environment }));
-  const { data: facets } = useQuery(queries.findingFacets(environment));
-  const rows = query.data?.pages.flatMap((page) => page.items) ?? [];
-  const chosen = rows.find((row) => row.id === search.sel);
   return (
-    <Page
+    <FindingsScreen
       title="Findings"
-      isFixed
-      pane={chosen && <FindingPane finding={chosen} onClose={() => set({ sel: undefined })} />}
-    >
-      <FindingFilters facets={facets} />
-      <FindingTable
-        query={query}
-        isEverywhere
-        hasPane={chosen !== undefined}
-        empty={
-          hasFilters(search) ? (
-            <FilteredOut noun="finding" onClear={() => set(clearFilters())} />
-          ) : (
-            <NothingFound title="No open findings">
-              <p>No installed package matches an advisory of the database.</p>
-            </NothingFound>
-          )
-        }
-      />
-    </Page>
+      page="/findings"
+      noun="finding"
+      kinds={['alert', 'misconfiguration', 'vulnerability', 'secret', 'malware']}
+      fixed=""
+      sort="any"
+      groups={['rule', 'asset', 'workload', 'namespace', 'image', 'package']}
+      empty={<Empty />}
+    />
+  );
+}
+
+function Empty() {
+  const environment = useEnvironment();
+  const { data } = useQuery(queries.environments());
+  const images = data?.find((each) => each.id === environment)?.images ?? 0;
+  if (images === 0) return <NotConnected />;
+  return (
+    <NothingFound title="No open findings">
+      <p>{plural(images, 'target')} looked at, and nothing is open.</p>
+    </NothingFound>
   );
 }

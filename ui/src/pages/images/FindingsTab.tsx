@@ -33,7 +33,7 @@ export function FindingsTab({
   return (
     <>
       <FindingFilters facets={facets} layers={choices} />
-      <FindingTable query={query} hasPane={hasPane} empty={empty()} />
+      <FindingTable query={query} sort="image" hasPane={hasPane} empty={empty()} />
     </>
   );
 

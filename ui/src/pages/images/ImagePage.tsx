@@ -1,9 +1,11 @@
 import { Title } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
 import { Problem } from '../../api/problem';
 import { queries } from '../../api/queries';
 import type { ImageDetail } from '../../api/types';
+import { Decide, type Decision } from '../../components/Decide';
 import { FindingPane } from '../../components/FindingPane';
 import { FixList } from '../../components/FixList';
 import { findingFilters } from '../../components/findings';
@@ -34,6 +36,7 @@ export function ImagePage() {
   const { id } = useParams({ strict: false }) as { id: string };
   const [search, set] = useUrl();
   const { data, error, refetch } = useQuery(queries.image(id));
+  const [decision, setDecision] = useState<Decision>();
   const tab = search.tab ?? 'findings';
   const findings = useInfiniteQuery({
     ...queries.imageFindings(id, findingFilters(search)),
@@ -70,9 +73,11 @@ export function ImagePage() {
       pane={
         chosen && (
           <FindingPane
-            finding={chosen}
+            id={chosen.id}
+            row={chosen}
             layers={layers?.items}
             onClose={() => set({ sel: undefined })}
+            onDecide={setDecision}
           />
         )
       }
@@ -106,6 +111,17 @@ export function ImagePage() {
         {tab === 'history' && <HistoryTab id={id} />}
         {tab === 'about' && <AboutTab detail={data} layers={layers?.items} />}
       </div>
+      <Decide
+        decision={decision}
+        targets={{
+          select: { ids: chosen ? [chosen.id] : [] },
+          findings: chosen ? [chosen] : [],
+          count: 1,
+        }}
+        onTurn={setDecision}
+        onClose={() => setDecision(undefined)}
+        onDone={() => {}}
+      />
     </Page>
   );
 }

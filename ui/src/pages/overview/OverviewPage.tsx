@@ -4,24 +4,29 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { queries } from '../../api/queries';
 import type { Overview } from '../../api/types';
+import { FindingName, whereText } from '../../components/FindingTable';
 import { FixList } from '../../components/FixList';
 import { Waiting } from '../../components/List';
 import { EpssMark, KevMark } from '../../components/marks';
-import { ImageLink, keepEnvironment, VulnerabilityLink } from '../../components/Names';
+import { ImageLink, keepEnvironment, keepWith, VulnerabilityLink } from '../../components/Names';
 import { Page } from '../../components/Page';
 import { ProblemBlank } from '../../components/ProblemNotice';
 import { SeverityBar, SeverityMark, SeverityStrip } from '../../components/Severity';
+import { TacticLinks } from '../../components/TacticStrip';
 import { LOCAL, useEnvironment, useUrl } from '../../components/url';
 import { count, plural } from '../../lib/format';
+import { term } from '../../lib/query';
 import { totalOf } from '../../lib/severity';
 import { Notice } from '../../ui/Notice';
 import { Panel } from '../../ui/Panel';
+import { Time } from '../../ui/Time';
 import { Changes } from './Changes';
 import { Coverage } from './Coverage';
 import { DatabasePanel } from './DatabasePanel';
 import { FirstRun } from './FirstRun';
 import classes from './overview.module.css';
 import { RunningScans } from './RunningScans';
+import { DayCard, Kinds, ScoreCard } from './Standing';
 
 export function OverviewPage() {
   const environment = useEnvironment();
@@ -84,6 +89,10 @@ function Content({ overview, environment }: { overview: Overview; environment: s
           What is shown is true, but most of what there is to find is missing.
         </Notice>
       )}
+      <div className={classes.top}>
+        <ScoreCard overview={overview} />
+        <DayCard overview={overview} />
+      </div>
       <div className={classes.grid}>
         <div className={classes.main}>
           <Panel
@@ -93,25 +102,95 @@ function Content({ overview, environment }: { overview: Overview; environment: s
             <SeverityBar
               counts={totals.findings}
               label="Open findings by severity"
-              to={(severity) => ({ to: '/findings', search: { ...scope, severity } })}
+              to={(severity) => ({
+                to: '/findings',
+                search: { ...scope, q: term('severity', severity) },
+              })}
             />
+            <Kinds kinds={overview.kinds} />
             <Numbers overview={overview} scope={scope} />
           </Panel>
           <Panel
-            title="What to do first"
-            aside={overview.top_fixes.length > 0 && 'upgrades, by what they close'}
+            title="Alerts"
+            aside={
+              <Link to="/alerts" search={keepEnvironment as never}>
+                The queue
+              </Link>
+            }
             flush
           >
-            {overview.top_fixes.length > 0 ? (
-              <FixList fixes={overview.top_fixes} />
-            ) : (
-              <div className={classes.none}>
-                {totalOf(totals.findings) === 0
-                  ? 'Nothing: no open finding anywhere.'
-                  : 'No upgrade would close anything yet.'}
-              </div>
-            )}
+            <div className={classes.tactics}>
+              <TacticLinks tactics={overview.tactics} />
+            </div>
+            <ul className={classes.rows}>
+              {overview.top_alerts.slice(0, 5).map((alert) => (
+                <li key={alert.id} className={classes.alert}>
+                  <SeverityMark severity={alert.severity} />
+                  <FindingName finding={alert} />
+                  <span className={`${classes.quiet} truncate`}>{whereText(alert)}</span>
+                  <span className={classes.quiet}>
+                    <Time at={alert.last_seen} />
+                  </span>
+                </li>
+              ))}
+              {overview.top_alerts.length === 0 && (
+                <li className={classes.none}>No alert is open.</li>
+              )}
+            </ul>
           </Panel>
+          <div className={classes.pair}>
+            <Panel
+              title="Recommendations worth most"
+              aside={
+                <Link to="/recommendations" search={keepEnvironment as never}>
+                  All
+                </Link>
+              }
+              flush
+            >
+              <ul className={classes.rows}>
+                {overview.top_recommendations.slice(0, 5).map((row) => (
+                  <li key={row.id} className={classes.recommendation}>
+                    <b className="tabular">+{row.gain.toFixed(1)}</b>
+                    <Link
+                      to="/recommendations/$id"
+                      params={{ id: row.id } as never}
+                      search={keepEnvironment as never}
+                      className="quiet-link truncate"
+                      title={row.title}
+                    >
+                      {row.title}
+                    </Link>
+                    <Link
+                      to="/findings"
+                      search={keepWith({ q: term('rule', row.id) })}
+                      className={classes.quiet}
+                    >
+                      {plural(row.affected, 'asset')}
+                    </Link>
+                  </li>
+                ))}
+                {overview.top_recommendations.length === 0 && (
+                  <li className={classes.none}>Nothing to mend.</li>
+                )}
+              </ul>
+            </Panel>
+            <Panel
+              title="Upgrades that close most"
+              aside={overview.top_fixes.length > 0 && 'by what they close'}
+              flush
+            >
+              {overview.top_fixes.length > 0 ? (
+                <FixList fixes={overview.top_fixes.slice(0, 5)} />
+              ) : (
+                <div className={classes.none}>
+                  {totalOf(totals.vulnerabilities) === 0
+                    ? 'Nothing: no vulnerability is open.'
+                    : 'No upgrade would close anything yet.'}
+                </div>
+              )}
+            </Panel>
+          </div>
           <div className={classes.pair}>
             <Panel
               title="Worst images"
@@ -123,7 +202,7 @@ function Content({ overview, environment }: { overview: Overview; environment: s
               flush
             >
               <ul className={classes.rows}>
-                {overview.top_images.slice(0, 6).map((image) => (
+                {overview.top_images.slice(0, 5).map((image) => (
                   <li key={image.id}>
                     <ImageLink image={image} isShort />
                     <SeverityStrip counts={image.counts} />
@@ -144,7 +223,7 @@ function Content({ overview, environment }: { overview: Overview; environment: s
               flush
             >
               <ul className={classes.rows}>
-                {overview.top_vulnerabilities.slice(0, 6).map((each) => (
+                {overview.top_vulnerabilities.slice(0, 5).map((each) => (
                   <li key={each.id} className={classes.vulnerability}>
                     <SeverityMark severity={each.severity} />
                     <VulnerabilityLink id={each.id} />
@@ -176,8 +255,8 @@ function Content({ overview, environment }: { overview: Overview; environment: s
 function Numbers({ overview, scope }: { overview: Overview; scope: Record<string, string> }) {
   const { totals } = overview;
   const numbers: { value: number; label: string; to: string; search: Record<string, string> }[] = [
-    { value: totals.fixable, label: 'fixable', to: '/findings', search: { fixable: 'true' } },
-    { value: totals.kev, label: 'known to be exploited', to: '/findings', search: { kev: 'true' } },
+    { value: totals.fixable, label: 'fixable', to: '/findings', search: { q: 'is:fixable' } },
+    { value: totals.kev, label: 'known to be exploited', to: '/findings', search: { q: 'is:kev' } },
     {
       value: totalOf(totals.vulnerabilities),
       label: 'different vulnerabilities',
