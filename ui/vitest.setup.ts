@@ -28,6 +28,10 @@ if (typeof HTMLElement !== 'undefined') {
   }));
   Element.prototype.scrollIntoView = () => {};
   window.scrollTo = () => {};
+  Object.defineProperty(document, 'fonts', {
+    configurable: true,
+    value: { addEventListener() {}, removeEventListener() {} },
+  });
 }
 
 afterEach(() => {

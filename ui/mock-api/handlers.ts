@@ -7,7 +7,7 @@ import { SEVERITIES } from '../src/lib/severity';
 import { CATALOGUE } from './catalogue';
 import { databaseOf } from './database';
 import { events } from './events';
-import { facetsOf, imagesOf, narrowed, words } from './lists';
+import { facetsOf, imagesOf, isFixable, narrowed, words } from './lists';
 import { changesOf, overviewOf } from './overview';
 import { createPlatform } from './platform';
 import { liveScans, pastScans } from './scans';
@@ -210,6 +210,12 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     if (scenario === 'error' && noun !== 'environments')
       return problem(500, 'internal', 'the server failed to answer', url.pathname);
 
+    // What was decided about findings shows in the counts of their images.
+    for (const { image, findings } of world.targets) {
+      image.counts = tally(findings);
+      image.fixable = findings.filter((each) => isOpen(each) && isFixable(each)).length;
+      image.kev = findings.filter((each) => isOpen(each) && each.kev).length;
+    }
     if (noun === 'environments') return json(environments());
     if (noun === 'overview') {
       const environment = query.get('environment');

@@ -195,13 +195,11 @@ export const queries = {
         return { total, isCapped: total_capped };
       },
     }),
-  fields: (environment: string) =>
+  fields: () =>
     queryOptions({
-      queryKey: ['fields', environment],
-      queryFn: async ({ signal }) => {
-        const query = { environment };
-        return (await body(api.GET('/api/v1/query/fields', { params: { query }, signal }))).fields;
-      },
+      queryKey: ['fields'],
+      queryFn: async ({ signal }) =>
+        (await body(api.GET('/api/v1/query/fields', { signal }))).fields,
       staleTime: 300_000,
     }),
   check: (q: string) =>

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/alerts/falco": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take alerts in Falco's JSON form: one, an array, or one a line. For
+         *     Falco's `http_output` and falcosidekick's `webhook`.
+         */
+        post: operations["post_alerts_falco"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -13,6 +33,23 @@ export interface paths {
         };
         /** What happened, newest first. */
         get: operations["get_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compliance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the recommendations stand, by standard and control. */
+        get: operations["get_compliance"];
         put?: never;
         post?: never;
         delete?: never;
@@ -75,6 +112,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was, is or could not be delivered, newest first. */
+        get: operations["get_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery. */
+        get: operations["get_deliveries_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a dead delivery back in line. Its notices keep their ids. */
+        post: operations["post_deliveries_id_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/demo": {
         parameters: {
             query?: never;
@@ -103,7 +191,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All environments. */
+        /**
+         * The environments within reach. Counts are zero where findings may not
+         *     be seen.
+         */
         get: operations["get_environments"];
         put?: never;
         post?: never;
@@ -135,6 +226,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/export/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Findings as CSV, lines of JSON or lines of OCSF. Open ones, unless the
+         *     filter speaks of states.
+         */
+        get: operations["get_export_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings": {
         parameters: {
             query?: never;
@@ -142,6 +253,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Findings of every image. */
         get: operations["get_findings"];
         put?: never;
         post?: never;
@@ -226,6 +338,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** An image's findings. */
         get: operations["get_images_id_findings"];
         put?: never;
         post?: never;
@@ -337,6 +450,148 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overview/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open findings at the end of each day. */
+        get: operations["get_overview_trend"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a query can be read, and how. */
+        get: operations["get_query_check"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query/fields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What queries may say, for completion. */
+        get: operations["get_query_fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recommendations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What should be otherwise, most points to gain first. */
+        get: operations["get_recommendations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recommendations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One recommendation; its assets are the findings of its rule. */
+        get: operations["get_recommendations_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every route, by name. */
+        get: operations["get_routes"];
+        put?: never;
+        /** Add a route. It is for what happens from now on. */
+        post: operations["post_routes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a route would have sent in the last seven days. Nothing is
+         *     written or sent.
+         */
+        post: operations["post_routes_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One route. */
+        get: operations["get_routes_id"];
+        /** Change a route. */
+        put: operations["put_routes_id"];
+        post?: never;
+        /** Remove a route. */
+        delete: operations["delete_routes_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans": {
         parameters: {
             query?: never;
@@ -376,6 +631,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/score": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The secure score: points earned of points possible. */
+        get: operations["get_score"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/score/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The score over time, and what moved it. */
+        get: operations["get_score_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -407,6 +696,169 @@ export interface paths {
         post: operations["post_session"];
         /** Sign out. */
         delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every sink, by name, and how it does. */
+        get: operations["get_sinks"];
+        put?: never;
+        /** Add a sink. Nothing is sent before a route leads to it. */
+        post: operations["post_sinks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sorts of sinks and what each has to be told. */
+        get: operations["get_sinks_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One sink. */
+        get: operations["get_sinks_id"];
+        /**
+         * Change a sink. Secrets that are left out stay as they are; `null`
+         *     removes one.
+         */
+        put: operations["put_sinks_id"];
+        post?: never;
+        /** Remove a sink with its routes and deliveries. */
+        delete: operations["delete_sinks_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver nothing until resumed; what happens meanwhile waits. */
+        post: operations["post_sinks_id_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put all of a sink's dead deliveries back in line, in their old order. */
+        post: operations["post_sinks_id_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deliver again, beginning with what waited. */
+        post: operations["post_sinks_id_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test notice now, past the queue, and show the receiver's real
+         *     answer.
+         */
+        post: operations["post_sinks_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The asker's views and those shared with everybody, by name. */
+        get: operations["get_views"];
+        put?: never;
+        /** Save a view; one of the same name and owner is replaced. */
+        post: operations["post_views"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a view of one's own; who administers may delete shared ones. */
+        delete: operations["delete_views_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -530,38 +982,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/query/fields": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_query_fields"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/query/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_query_check"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/exemptions": {
         parameters: {
             query?: never;
@@ -608,70 +1028,6 @@ export interface paths {
         options?: never;
         head?: never;
         patch: operations["patch_exemptions_id"];
-        trace?: never;
-    };
-    "/api/v1/recommendations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_recommendations"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/recommendations/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_recommendations_id"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/score": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_score"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/score/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_score_history"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/assets": {
@@ -722,77 +1078,13 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/compliance": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_compliance"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/views": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_views"];
-        put?: never;
-        post: operations["post_views"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/views/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_views_id"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/overview/trend": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_overview_trend"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description One package in one image. */
         AffectedPlace: {
-            /** @description The finding's fingerprint. */
+            /** @description The finding's id. */
             finding: string;
             /** Format: date-time */
             first_seen: string;
@@ -806,6 +1098,58 @@ export interface components {
             path: string;
             suppressed: boolean;
             version: string;
+        };
+        /** @description What became of the alerts of a request. */
+        AlertIntake: {
+            /**
+             * Format: int64
+             * @description Kept, whether they opened a finding or were seen again.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Findings that were not open before.
+             */
+            opened: number;
+            /** @description Not understood; at most 100 are told. */
+            refused: components["schemas"]["RefusedAlert"][];
+            /**
+             * Format: int64
+             * @description Delivered before, and not counted again.
+             */
+            repeated: number;
+        };
+        /** @description What a receiver said. */
+        Answer: {
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            milliseconds: number;
+            /**
+             * Format: int32
+             * @description The HTTP or SMTP status; absent where the receiver was not reached
+             *     or its protocol has none.
+             */
+            status?: number | null;
+            /** @description The receiver's words, at most 2 KiB, or why it was not reached. */
+            text: string;
+            /** Format: date-time */
+            time: string;
+            verdict: components["schemas"]["Verdict"];
+        };
+        /** @enum {string} */
+        AssetKind: "environment" | "cluster" | "host" | "namespace" | "workload" | "pod" | "container" | "image";
+        /** @description Enough of an asset to name it, place it and link to it. */
+        AssetRef: {
+            /** @description The cluster or host it is on. */
+            cluster?: string | null;
+            environment: string;
+            id: string;
+            kind: components["schemas"]["AssetKind"];
+            name: string;
+            namespace?: string | null;
+            workload?: string | null;
         };
         /** @description One thing that happened. */
         Change: {
@@ -829,6 +1173,23 @@ export interface components {
         };
         /** @enum {string} */
         ChangeKind: "image_added" | "image_changed" | "image_removed" | "scan_failed" | "database_updated" | "database_failed";
+        Compliance: {
+            standards: components["schemas"]["Standard"][];
+        };
+        Control: {
+            /**
+             * Format: int64
+             * @description Affected assets, added up over its recommendations.
+             */
+            affected: number;
+            id: string;
+            /** @description The recommendations that serve it. */
+            recommendations: string[];
+            state: components["schemas"]["ControlState"];
+            title: string;
+        };
+        /** @enum {string} */
+        ControlState: "passed" | "failed" | "not_applicable";
         /** @description How much of what is there has been looked at. */
         Coverage: {
             /**
@@ -838,16 +1199,16 @@ export interface components {
             complete: number;
             /**
              * Format: int64
-             * @description Targets of which part could not be read.
-             */
-            partial: number;
-            /**
-             * Format: int64
              * @description Targets whose last scan failed.
              */
             failed: number;
             /** @description What is not covered, most important first. */
             gaps: components["schemas"]["Gap"][];
+            /**
+             * Format: int64
+             * @description Targets of which part could not be read.
+             */
+            partial: number;
         };
         Cvss: {
             /** Format: double */
@@ -928,6 +1289,59 @@ export interface components {
         };
         /** @enum {string} */
         DatabaseState: "starter" | "ready" | "stale";
+        /** @description A day's changes. */
+        Day: {
+            /** Format: int64 */
+            dismissed: number;
+            /** Format: int64 */
+            exempted: number;
+            /** @description Findings first seen. */
+            new: components["schemas"]["SeverityCounts"];
+            /** Format: int64 */
+            resolved: number;
+        };
+        /** @description Who accepted a finding, and why. */
+        Decision: {
+            /** Format: date-time */
+            at: string;
+            /** @description Who decided. */
+            by: string;
+            /** @description The exemption, unless it was dismissed alone. */
+            exemption?: string | null;
+            /** Format: date-time */
+            expires?: string | null;
+            note?: string | null;
+            reason: components["schemas"]["Reason"];
+        };
+        /** @description One delivery: one notice, or a batch for sinks that take many. */
+        Delivery: {
+            answer?: components["schemas"]["Answer"] | null;
+            /** Format: int32 */
+            attempts: number;
+            /** Format: date-time */
+            created: string;
+            /** Format: date-time */
+            finished?: string | null;
+            /** @description The first of them in one line. */
+            headline: string;
+            id: string;
+            /** Format: date-time */
+            next_try?: string | null;
+            /**
+             * Format: int64
+             * @description Notices in it.
+             */
+            notices: number;
+            /** @description Names of the routes it came by. */
+            routes: string[];
+            sink: components["schemas"]["SinkRef"];
+            state: components["schemas"]["DeliveryState"];
+        };
+        /**
+         * @description `dead`: given up; it can be replayed.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "dead";
         /** @description What preparing the demonstration environment started. */
         DemoStarted: {
             environment: string;
@@ -937,6 +1351,8 @@ export interface components {
              */
             scans: number;
         };
+        /** @enum {string} */
+        Effort: "low" | "moderate" | "high";
         /**
          * @description One environment. `local` is what this server looks at itself, `demo`
          *     the demonstration.
@@ -949,6 +1365,15 @@ export interface components {
             /** Format: int64 */
             images: number;
             name: string;
+        };
+        EnvironmentScore: {
+            /** Format: double */
+            earned: number;
+            environment: string;
+            /** Format: double */
+            percent?: number | null;
+            /** Format: double */
+            possible: number;
         };
         Epss: {
             /** Format: double */
@@ -974,15 +1399,19 @@ export interface components {
             /** @enum {string} */
             type: "database";
         } | {
-            /** @enum {string} */
-            type: "findings";
             environment: string;
             kind: components["schemas"]["FindingKind"];
+            /**
+             * Format: int64
+             * @description Findings that came.
+             */
             new: number;
+            /** @enum {string} */
+            type: "findings";
         } | {
+            environment: string;
             /** @enum {string} */
             type: "score";
-            environment: string;
         } | {
             /** @enum {string} */
             type: "resync";
@@ -1008,64 +1437,61 @@ export interface components {
         };
         /** @description One finding, as lists show it. */
         Finding: {
-            id: string;
-            /** @description The same weakness in the same place keeps it. */
-            fingerprint: string;
-            kind: components["schemas"]["FindingKind"];
-            state: components["schemas"]["FindingState"];
-            severity: components["schemas"]["Severity"];
-            /** @description What says so: the vulnerability's id, else the rule's. */
-            rule: string;
-            /** @description One line about the rule; empty where no advisory has one. */
-            title: string;
-            /** @description One line about this occurrence, where the title does not say it. */
-            summary?: string | null;
+            /** @description The advisories it rests on. */
+            advisories?: string[];
             /** @description What it is about. */
             asset: components["schemas"]["AssetRef"];
-            /** @description The image, where the asset is one or runs one. */
-            image?: components["schemas"]["ImageRef"] | null;
+            /** @description The name of who takes care of it. */
+            assignee?: string | null;
+            /** Format: int64 */
+            comments?: number;
             /**
              * Format: double
              * @description Vulnerabilities only: highest CVSS base score.
              */
             cvss?: number | null;
+            decision?: components["schemas"]["Decision"] | null;
+            /** Format: date */
+            due?: string | null;
             /**
              * Format: double
              * @description Vulnerabilities only: probability of exploitation within 30 days.
              */
             epss?: number | null;
+            /** @description The same weakness in the same place keeps it. */
+            fingerprint: string;
+            /** Format: date-time */
+            first_seen: string;
+            fix?: components["schemas"]["Fix"] | null;
+            id: string;
+            image?: components["schemas"]["ImageRef"] | null;
             /** @description Vulnerabilities only: known to be exploited. */
             kev?: boolean;
-            package?: components["schemas"]["FindingPackage"] | null;
-            fix?: components["schemas"]["Fix"] | null;
-            /** @description The advisories it rests on. */
-            advisories?: string[];
-            /** @description ATT&CK tactics, by their short names (`execution`). */
-            tactics?: string[];
-            /** @description ATT&CK techniques (`T1059.004`). */
-            techniques?: string[];
+            kind: components["schemas"]["FindingKind"];
+            /** Format: date-time */
+            last_seen: string;
             /**
              * Format: int64
              * @description How often it was seen; 1 for what is a state, not an event.
              */
             occurrences: number;
-            /** Format: date-time */
-            first_seen: string;
-            /** Format: date-time */
-            last_seen: string;
+            package?: components["schemas"]["FindingPackage"] | null;
+            progress?: components["schemas"]["Progress"];
             /** Format: date-time */
             resolved?: string | null;
-            progress?: components["schemas"]["Progress"];
-            /** @description The name of who takes care of it. */
-            assignee?: string | null;
-            /** Format: date */
-            due?: string | null;
-            /** Format: int64 */
-            comments?: number;
-            /** @description Why it is dismissed or exempted. */
-            decision?: components["schemas"]["Decision"] | null;
-            /** @description Somebody else's word (VEX) that it needs no attention. */
+            /** @description What says so: the vulnerability's id, else the rule's. */
+            rule: string;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["FindingState"];
+            /** @description One line about this occurrence, where the title does not say it. */
+            summary?: string | null;
             suppression?: components["schemas"]["Suppression"] | null;
+            /** @description ATT&CK tactics, by their short names (`execution`). */
+            tactics?: string[];
+            /** @description ATT&CK techniques (`T1059.004`). */
+            techniques?: string[];
+            /** @description One line about the rule; empty where no advisory has one. */
+            title: string;
         };
         /**
          * @description The sorts of findings.
@@ -1075,16 +1501,16 @@ export interface components {
         /** @description The installed package a finding is about. */
         FindingPackage: {
             kind: components["schemas"]["PackageKind"];
-            name: string;
-            version: string;
-            purl: string;
-            /** @description The file that names it, relative to the root. */
-            path: string;
             /**
              * Format: int32
              * @description The layer that brought it, counted from the lowest.
              */
             layer?: number | null;
+            name: string;
+            /** @description The file that names it, relative to the root. */
+            path: string;
+            purl: string;
+            version: string;
         };
         /**
          * @description The order of findings. `severity`: worst first, the default.
@@ -1092,7 +1518,8 @@ export interface components {
          */
         FindingSort: "severity" | "-first_seen" | "-epss" | "package" | "-last_seen";
         /**
-         * @description Where a finding is in its life. Only `open` ones weigh; all are counted and can be listed.
+         * @description Where a finding is in its life. Only `open` ones weigh; all are
+         *     counted and can be listed.
          * @enum {string}
          */
         FindingState: "open" | "resolved" | "dismissed" | "exempted";
@@ -1109,10 +1536,10 @@ export interface components {
         FixState: "fixed" | "unfixed" | "will_not_fix" | "under_investigation" | "not_affected";
         /** @description One reason why the picture is incomplete, and what to do. */
         Gap: {
-            kind: components["schemas"]["GapKind"];
-            message: string;
             advice: string;
             image?: components["schemas"]["ImageRef"] | null;
+            kind: components["schemas"]["GapKind"];
+            message: string;
         };
         /** @enum {string} */
         GapKind: "database" | "partial" | "failed" | "runtime" | "source";
@@ -1159,6 +1586,11 @@ export interface components {
             partial: boolean;
             /** @description `linux/amd64` */
             platform?: string | null;
+            /**
+             * Format: int64
+             * @description Containers that run it now.
+             */
+            running: number;
             /** @description A scan of it is queued or running. */
             scanning: boolean;
             /**
@@ -1176,11 +1608,6 @@ export interface components {
             tags?: string[];
             /** Format: int64 */
             warnings: number;
-            /**
-             * Format: int64
-             * @description Containers that run it now.
-             */
-            running: number;
         };
         ImageConfig: {
             author?: string | null;
@@ -1226,6 +1653,19 @@ export interface components {
             due?: string | null;
             ransomware: boolean;
         };
+        KindCounts: {
+            /** Format: int64 */
+            dismissed: number;
+            /** Format: int64 */
+            exempted: number;
+            kind: components["schemas"]["FindingKind"];
+            /**
+             * Format: int64
+             * @description First seen within the last 24 hours.
+             */
+            new: number;
+            open: components["schemas"]["SeverityCounts"];
+        };
         /** @description One layer. */
         Layer: {
             /** Format: date-time */
@@ -1267,6 +1707,24 @@ export interface components {
             /** @description What belongs to no layer: everything, in a root file system. */
             unlayered: components["schemas"]["LayerTotals"];
         };
+        /** @description Make or change a route. */
+        NewRoute: {
+            /** Format: int32 */
+            digest_seconds?: number;
+            enabled?: boolean;
+            environments?: string[];
+            /** @description When empty: `finding.opened` and `finding.reopened`. */
+            events?: string[];
+            /**
+             * Format: int32
+             * @description When absent: 20 for sinks people read, else no limit.
+             */
+            max_per_minute?: number | null;
+            name: string;
+            query?: string;
+            /** @description The sink's id. */
+            sink: string;
+        };
         /** @description Ask for a scan. */
         NewScan: {
             /** @description `linux/arm64`; the server's own platform when absent. */
@@ -1278,6 +1736,23 @@ export interface components {
              */
             target: string;
         };
+        /**
+         * @description Make or change a sink. In a change, secret settings that are left out
+         *     keep their value and `kind` must be the sink's.
+         */
+        NewSink: {
+            kind: components["schemas"]["SinkKind"];
+            name: string;
+            paused?: boolean;
+            settings: Record<string, never>;
+        };
+        /** @description A view to save; one of the same name and owner is replaced. */
+        NewView: {
+            name: string;
+            page: string;
+            search: string;
+            shared?: boolean;
+        };
         OperatingSystem: {
             /** @description `debian` */
             id: string;
@@ -1288,29 +1763,29 @@ export interface components {
         };
         /** @description How things stand. */
         Overview: {
-            totals: components["schemas"]["Totals"];
-            /** @description The images with the worst findings. */
-            top_images: components["schemas"]["Image"][];
-            /** @description The upgrades that close the most. */
-            top_fixes: components["schemas"]["TopFix"][];
-            /** @description The vulnerabilities most likely to hurt: exploited ones first. */
-            top_vulnerabilities: components["schemas"]["Vulnerability"][];
+            changes: components["schemas"]["Change"][];
             coverage: components["schemas"]["Coverage"];
             database: components["schemas"]["Database"];
-            /** @description Scans running or queued, running first; at most 20. */
-            scans: components["schemas"]["Scan"][];
-            changes: components["schemas"]["Change"][];
-            score: components["schemas"]["Score"];
-            /** @description The recommendations worth most. */
-            top_recommendations: components["schemas"]["Recommendation"][];
-            /** @description The worst open alerts, newest first within a severity. */
-            top_alerts: components["schemas"]["Finding"][];
             /** @description What changed within the last 24 hours. */
             day: components["schemas"]["Day"];
             /** @description Open findings of each kind, worst first. */
             kinds: components["schemas"]["KindCounts"][];
+            /** @description Scans running or queued, running first; at most 20. */
+            scans: components["schemas"]["Scan"][];
+            score: components["schemas"]["Score"];
             /** @description Open alerts by ATT&CK tactic, in the matrix's order. */
             tactics: components["schemas"]["TacticCount"][];
+            /** @description The worst open alerts, newest first within a severity. */
+            top_alerts: components["schemas"]["Finding"][];
+            /** @description The upgrades that close the most. */
+            top_fixes: components["schemas"]["TopFix"][];
+            /** @description The images with the worst findings. */
+            top_images: components["schemas"]["Image"][];
+            /** @description The recommendations worth most. */
+            top_recommendations: components["schemas"]["Recommendation"][];
+            /** @description The vulnerabilities most likely to hurt: exploited ones first. */
+            top_vulnerabilities: components["schemas"]["Vulnerability"][];
+            totals: components["schemas"]["Totals"];
         };
         /** @description One package installed in one image. */
         Package: {
@@ -1393,16 +1868,203 @@ export interface components {
             /** @description There are more than `total`: show it as "10 000+". */
             total_capped: boolean;
         };
-        Page_Finding: {
-            items: components["schemas"]["Finding"][];
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Delivery: {
+            items: {
+                answer?: components["schemas"]["Answer"] | null;
+                /** Format: int32 */
+                attempts: number;
+                /** Format: date-time */
+                created: string;
+                /** Format: date-time */
+                finished?: string | null;
+                /** @description The first of them in one line. */
+                headline: string;
+                id: string;
+                /** Format: date-time */
+                next_try?: string | null;
+                /**
+                 * Format: int64
+                 * @description Notices in it.
+                 */
+                notices: number;
+                /** @description Names of the routes it came by. */
+                routes: string[];
+                sink: components["schemas"]["SinkRef"];
+                state: components["schemas"]["DeliveryState"];
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
             next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
             total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
             total_capped: boolean;
         };
-        Page_Image: {
-            items: components["schemas"]["Image"][];
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Finding: {
+            items: {
+                /** @description The advisories it rests on. */
+                advisories?: string[];
+                /** @description What it is about. */
+                asset: components["schemas"]["AssetRef"];
+                /** @description The name of who takes care of it. */
+                assignee?: string | null;
+                /** Format: int64 */
+                comments?: number;
+                /**
+                 * Format: double
+                 * @description Vulnerabilities only: highest CVSS base score.
+                 */
+                cvss?: number | null;
+                decision?: components["schemas"]["Decision"] | null;
+                /** Format: date */
+                due?: string | null;
+                /**
+                 * Format: double
+                 * @description Vulnerabilities only: probability of exploitation within 30 days.
+                 */
+                epss?: number | null;
+                /** @description The same weakness in the same place keeps it. */
+                fingerprint: string;
+                /** Format: date-time */
+                first_seen: string;
+                fix?: components["schemas"]["Fix"] | null;
+                id: string;
+                image?: components["schemas"]["ImageRef"] | null;
+                /** @description Vulnerabilities only: known to be exploited. */
+                kev?: boolean;
+                kind: components["schemas"]["FindingKind"];
+                /** Format: date-time */
+                last_seen: string;
+                /**
+                 * Format: int64
+                 * @description How often it was seen; 1 for what is a state, not an event.
+                 */
+                occurrences: number;
+                package?: components["schemas"]["FindingPackage"] | null;
+                progress?: components["schemas"]["Progress"];
+                /** Format: date-time */
+                resolved?: string | null;
+                /** @description What says so: the vulnerability's id, else the rule's. */
+                rule: string;
+                severity: components["schemas"]["Severity"];
+                state: components["schemas"]["FindingState"];
+                /** @description One line about this occurrence, where the title does not say it. */
+                summary?: string | null;
+                suppression?: components["schemas"]["Suppression"] | null;
+                /** @description ATT&CK tactics, by their short names (`execution`). */
+                tactics?: string[];
+                /** @description ATT&CK techniques (`T1059.004`). */
+                techniques?: string[];
+                /** @description One line about the rule; empty where no advisory has one. */
+                title: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
             next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
             total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Image: {
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When its packages were last matched against advisories, which
+                 *     also happens without reading the image again.
+                 */
+                assessed: string;
+                /** @description The configuration's digest: Docker's image id. */
+                config_digest?: string | null;
+                /** @description Open findings. */
+                counts: components["schemas"]["SeverityCounts"];
+                /** @description The manifest's digest, where it has one. */
+                digest?: string | null;
+                environment: string;
+                /** Format: date-time */
+                first_scanned: string;
+                /**
+                 * Format: int64
+                 * @description Open findings that an upgrade would close.
+                 */
+                fixable: number;
+                id: string;
+                /**
+                 * Format: int64
+                 * @description Open findings known to be exploited (CISA KEV).
+                 */
+                kev: number;
+                kind: components["schemas"]["TargetKind"];
+                /** @description The last attempt to scan it failed, with this message. */
+                last_error?: string | null;
+                /** Format: date-time */
+                last_scanned: string;
+                /** Format: int64 */
+                layers: number;
+                name: string;
+                os?: components["schemas"]["OperatingSystem"] | null;
+                /** Format: int64 */
+                packages: number;
+                /** @description Part of it could not be read; `warnings` says how many parts. */
+                partial: boolean;
+                /** @description `linux/amd64` */
+                platform?: string | null;
+                /**
+                 * Format: int64
+                 * @description Containers that run it now.
+                 */
+                running: number;
+                /** @description A scan of it is queued or running. */
+                scanning: boolean;
+                /**
+                 * Format: int64
+                 * @description Bytes of all layers as the registry holds them.
+                 */
+                size_bytes?: number | null;
+                /** @description Matched against the starter set alone: true but incomplete. */
+                starter_only: boolean;
+                /**
+                 * Format: int64
+                 * @description Findings someone has said need no attention.
+                 */
+                suppressed: number;
+                tags?: string[];
+                /** Format: int64 */
+                warnings: number;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
             total_capped: boolean;
         };
         /**
@@ -1560,13 +2222,197 @@ export interface components {
         /** @description One refused part of a request. */
         ProblemPart: {
             detail: string;
+            /**
+             * Format: int64
+             * @description Up to but not including.
+             */
+            end?: number | null;
             /** @description A JSON pointer into the body, or the name of a query parameter. */
             pointer: string;
+            /**
+             * Format: int64
+             * @description Where in that text, in characters: from.
+             */
+            start?: number | null;
+            /** @description What to put there instead. */
+            suggestion?: string | null;
         };
+        /**
+         * @description What is being done about an open finding.
+         * @enum {string}
+         */
+        Progress: "new" | "in_progress";
         /** @enum {string} */
         ProgressUnit: "bytes" | "records" | "images";
+        /** @description Whether a query can be read, and how it was. */
+        QueryChecked: {
+            /** @description The same query in its plainest form; absent where it has errors. */
+            canonical?: string | null;
+            errors: components["schemas"]["QueryError"][];
+        };
+        /** @description What cannot be read, and what was perhaps meant. */
+        QueryError: {
+            /** Format: int64 */
+            end: number;
+            message: string;
+            /**
+             * Format: int64
+             * @description Where it is, in characters: from, up to but not including.
+             */
+            start: number;
+            suggestion?: string | null;
+        };
+        /** @description One field of the grammar. */
+        QueryField: {
+            aliases: string[];
+            /** @description One line for people. */
+            doc: string;
+            example: string;
+            /** @description May stand in an exemption's scope. */
+            identity: boolean;
+            kind: components["schemas"]["QueryFieldKind"];
+            name: string;
+            /**
+             * @description The words it takes, where they are a closed set; else a few that
+             *     occur, commonest first.
+             */
+            values: string[];
+        };
+        /** @enum {string} */
+        QueryFieldKind: "word" | "rank" | "text" | "number" | "time" | "flag";
+        /** @description What queries may say. */
+        QueryFields: {
+            fields: components["schemas"]["QueryField"][];
+        };
+        /**
+         * @description Why a finding needs no work.
+         * @enum {string}
+         */
+        Reason: "false_positive" | "accepted_risk" | "mitigated" | "benign" | "test" | "other";
+        /** @description One recommendation over the assets in scope. */
+        Recommendation: {
+            /**
+             * Format: int64
+             * @description Assets with an open finding.
+             */
+            affected: number;
+            /**
+             * Format: int64
+             * @description Assets looked at in all.
+             */
+            assessed: number;
+            /** @description Compliance controls it serves (`CIS-K8S 5.2.1`). */
+            controls: string[];
+            effort: components["schemas"]["Effort"];
+            /**
+             * Format: int64
+             * @description Assets whose findings are all exempted or dismissed.
+             */
+            exempted: number;
+            /** Format: date-time */
+            first_seen?: string | null;
+            /**
+             * Format: double
+             * @description Points that mending all would add to the score.
+             */
+            gain: number;
+            /** @description The rule's id. */
+            id: string;
+            /** Format: date-time */
+            last_checked?: string | null;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["RecommendationState"];
+            techniques: string[];
+            title: string;
+            /**
+             * Format: double
+             * @description Points it can give at most.
+             */
+            weight: number;
+        };
+        /**
+         * @description Everything about one recommendation but its assets
+         *     (`/findings?q=rule:ID`).
+         */
+        RecommendationDetail: {
+            /** @description How it is checked, in words. */
+            checked_by: string;
+            /** @description Markdown. */
+            description: string;
+            recommendation: components["schemas"]["Recommendation"];
+            references: string[];
+            remediation: components["schemas"]["Step"][];
+            why: string;
+        };
+        /**
+         * @description How a recommendation stands.
+         * @enum {string}
+         */
+        RecommendationState: "open" | "healthy" | "not_applicable";
+        RefusedAlert: {
+            /**
+             * Format: int64
+             * @description Which of those sent, counted from 0.
+             */
+            index: number;
+            reason: string;
+        };
+        /** @description How many deliveries were put back in line. */
+        Replayed: {
+            /** Format: int64 */
+            count: number;
+        };
         /** @enum {string} */
         ReportFormat: "json" | "sarif" | "cyclonedx" | "spdx" | "csv";
+        /** @description One route. */
+        Route: {
+            /** Format: date-time */
+            created: string;
+            /**
+             * Format: int32
+             * @description Gather for so many seconds and send one digest; 0: send each.
+             */
+            digest_seconds: number;
+            enabled: boolean;
+            /** @description Names of environments; empty: all. */
+            environments: string[];
+            /** @description `finding.opened`, `finding.resolved`, `recommendation.changed`, … */
+            events: string[];
+            id: string;
+            /** Format: date-time */
+            last_matched?: string | null;
+            /**
+             * Format: int64
+             * @description Notices that matched so far.
+             */
+            matched: number;
+            /**
+             * Format: int32
+             * @description Beyond so many in a minute, the rest becomes one digest; 0: no limit.
+             */
+            max_per_minute: number;
+            name: string;
+            /** @description Which findings, in the grammar of `q`; empty: all. */
+            query: string;
+            sink: components["schemas"]["SinkRef"];
+            /** Format: date-time */
+            updated: string;
+        };
+        /** @description What a route would have sent. */
+        RoutePreview: {
+            /** @description There may be more than `matched`. */
+            capped: boolean;
+            /** Format: int32 */
+            days: number;
+            /**
+             * Format: int64
+             * @description Findings that match the filter and opened, or were resolved, in
+             *     these days, as the route's events ask.
+             */
+            matched: number;
+            /** @description Some of them, newest first. */
+            sample: string[];
+        };
         /** @description One scan and how far it is. */
         Scan: {
             /** Format: date-time */
@@ -1646,6 +2492,58 @@ export interface components {
          * @enum {string}
          */
         ScanTrigger: "user" | "start" | "schedule" | "demo";
+        /** @description The secure score: points earned of points possible. */
+        Score: {
+            /** Format: double */
+            earned: number;
+            environments: components["schemas"]["EnvironmentScore"][];
+            /**
+             * Format: double
+             * @description Points that exemptions count as earned.
+             */
+            exempted: number;
+            /**
+             * Format: double
+             * @description The change since a day ago, in percent points.
+             */
+            moved?: number | null;
+            /**
+             * Format: double
+             * @description 0 to 100; absent where nothing was assessed yet.
+             */
+            percent?: number | null;
+            /** Format: double */
+            possible: number;
+        };
+        /** @description The score over time, and what moved it. */
+        ScoreHistory: {
+            /** @description Newest first, at most 200. */
+            ledger: components["schemas"]["ScoreMove"][];
+            /** @description Oldest first. */
+            points: components["schemas"]["ScorePoint"][];
+        };
+        /** @description One reason why the score moved. */
+        ScoreMove: {
+            /**
+             * Format: double
+             * @description Percent points, either sign.
+             */
+            change: number;
+            environment: string;
+            /** @description The recommendation. */
+            rule: string;
+            /** @description `3 images newly affected`. */
+            text: string;
+            /** Format: date-time */
+            time: string;
+            title: string;
+        };
+        ScorePoint: {
+            /** Format: double */
+            percent: number;
+            /** Format: date-time */
+            time: string;
+        };
         /** @description A few of each kind, best first. */
         SearchResults: {
             images: components["schemas"]["Image"][];
@@ -1666,7 +2564,10 @@ export interface components {
         };
         /** @description The signed-in session and what the server is. */
         Session: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it ends, if it is used until then.
+             */
             expires: string;
             server: components["schemas"]["ServerFacts"];
         };
@@ -1690,24 +2591,146 @@ export interface components {
             /** Format: int64 */
             unknown: number;
         };
-        /** @description Exchange the token of a one-time sign-in link for a session cookie. */
+        /**
+         * @description Sign in: either with the token of a one-time link, or with a name and
+         *     a password.
+         */
         SignIn: {
+            name?: string | null;
+            password?: string | null;
             /** @description The part of the sign-in link after `token=`. */
-            token: string;
+            token?: string | null;
+        };
+        /** @description One sink. */
+        Sink: {
+            /** Format: date-time */
+            created: string;
+            health: components["schemas"]["SinkHealth"];
+            id: string;
+            kind: components["schemas"]["SinkKind"];
+            name: string;
+            paused: boolean;
+            /** @description The names of the secret settings that are set. */
+            secrets: string[];
+            /** @description What [`SinkDescription`] lists, without secrets. */
+            settings: Record<string, never>;
+            /** Format: date-time */
+            updated: string;
+        };
+        /** @description One sort of sink and what it has to be told, for forms and help. */
+        SinkDescription: {
+            /** @description One sentence. */
+            about: string;
+            fields: components["schemas"]["SinkField"][];
+            /** @description Whether people read it, so that a storm should become a digest. */
+            for_people: boolean;
+            kind: components["schemas"]["SinkKind"];
+            /** @description "Slack". */
+            title: string;
+        };
+        /** @description One setting of a sink. */
+        SinkField: {
+            /** @description What it may be, where `input` is `choice`. */
+            choices?: string[];
+            /** @description What holds when it is not given. */
+            default?: unknown;
+            /** @description One sentence of help. */
+            help: string;
+            input: components["schemas"]["SinkInput"];
+            /** @description Its key in `settings`. */
+            name: string;
+            required: boolean;
+            /**
+             * @description Is never shown again once set. Leave it out of a change to keep
+             *     it, or send `null` to remove it.
+             */
+            secret: boolean;
+            title: string;
+        };
+        /** @description How a sink does. */
+        SinkHealth: {
+            /**
+             * Format: int64
+             * @description Deliveries that were given up.
+             */
+            dead: number;
+            /**
+             * Format: int64
+             * @description How long the oldest waiting delivery waits.
+             */
+            lag_seconds?: number | null;
+            last_answer?: components["schemas"]["Answer"] | null;
+            /** Format: date-time */
+            last_delivered?: string | null;
+            /** Format: date-time */
+            next_try?: string | null;
+            /**
+             * Format: int64
+             * @description Deliveries that wait.
+             */
+            pending: number;
+            state: components["schemas"]["SinkState"];
+        };
+        /**
+         * @description How a setting is asked for.
+         * @enum {string}
+         */
+        SinkInput: "text" | "url" | "lines" | "number" | "boolean" | "choice" | "list" | "pairs";
+        /**
+         * @description The sorts of sinks.
+         * @enum {string}
+         */
+        SinkKind: "webhook" | "slack" | "teams" | "pagerduty" | "email" | "jira" | "alertmanager" | "syslog" | "kafka" | "object_storage" | "splunk" | "http";
+        /** @description A sink, as others mention it. */
+        SinkRef: {
+            id: string;
+            kind: components["schemas"]["SinkKind"];
+            name: string;
+        };
+        /**
+         * @description `idle`: nothing was ever delivered. `retrying`: the last try failed
+         *     and there will be another. `failing`: something was given up since
+         *     the last success.
+         * @enum {string}
+         */
+        SinkState: "idle" | "working" | "retrying" | "failing" | "paused";
+        /** @description One standard, with the controls that something is known about. */
+        Standard: {
+            controls: components["schemas"]["Control"][];
+            /** Format: int64 */
+            failed: number;
+            id: string;
+            name: string;
+            /** Format: int64 */
+            passed: number;
+        };
+        /** @description One step of a fix. */
+        Step: {
+            /** @description Something to copy: a command, a patch, a Dockerfile line. */
+            code?: string | null;
+            /** @description `shell`, `yaml`, `dockerfile`, `diff`. */
+            language?: string | null;
+            text: string;
         };
         /** @enum {string} */
         SuppressedBy: "vex" | "ignore_file" | "advisory";
         /** @description Why a finding is not counted. */
         Suppression: {
             by: components["schemas"]["SuppressedBy"];
-            /** @description `not_affected`, `fixed`, `ignored`. */
-            status: string;
-            justification?: string | null;
-            statement?: string | null;
-            /** @description The document that says so. */
-            source: string;
             /** Format: date */
             expires?: string | null;
+            justification?: string | null;
+            /** @description The document that says so. */
+            source: string;
+            statement?: string | null;
+            /** @description `not_affected`, `fixed`, `ignored`. */
+            status: string;
+        };
+        TacticCount: {
+            /** Format: int64 */
+            alerts: number;
+            name: string;
+            slug: string;
         };
         /**
          * @description What kind of thing was scanned.
@@ -1716,12 +2739,6 @@ export interface components {
         TargetKind: "image" | "rootfs" | "sbom";
         /** @description One upgrade, and what it would close. */
         TopFix: {
-            kind: components["schemas"]["PackageKind"];
-            package: string;
-            /** @description The versions installed. */
-            installed: string[];
-            /** @description Upgrading to this closes them all. */
-            version: string;
             /** @description Open findings it closes. */
             closes: components["schemas"]["SeverityCounts"];
             /**
@@ -1729,43 +2746,83 @@ export interface components {
              * @description Images it touches.
              */
             images: number;
+            /** @description The versions installed. */
+            installed: string[];
+            kind: components["schemas"]["PackageKind"];
             /**
              * Format: int32
              * @description The layer to change, within one image.
              */
             layer?: number | null;
+            package: string;
+            /** @description Upgrading to this closes them all. */
+            version: string;
         };
         /** @description Counts over everything in scope. */
         Totals: {
+            /** @description Open findings. */
+            findings: components["schemas"]["SeverityCounts"];
+            /** Format: int64 */
+            fixable: number;
             /**
              * Format: int64
              * @description Container images.
              */
             images: number;
+            /** Format: int64 */
+            kev: number;
             /**
              * Format: int64
              * @description Root file systems.
              */
             machines: number;
             /** Format: int64 */
-            sboms: number;
-            /** Format: int64 */
             packages: number;
-            /** @description Open findings. */
-            findings: components["schemas"]["SeverityCounts"];
-            /** @description Different vulnerabilities among them. */
-            vulnerabilities: components["schemas"]["SeverityCounts"];
             /** Format: int64 */
-            fixable: number;
-            /** Format: int64 */
-            kev: number;
-            /** Format: int64 */
-            suppressed: number;
+            sboms: number;
             /**
              * Format: int64
              * @description Scans queued or running.
              */
             scans_active: number;
+            /** Format: int64 */
+            suppressed: number;
+            /** @description Different vulnerabilities among them. */
+            vulnerabilities: components["schemas"]["SeverityCounts"];
+        };
+        /** @description Open findings at the end of each day, oldest first. */
+        Trend: {
+            days: components["schemas"]["TrendDay"][];
+        };
+        TrendDay: {
+            /** Format: date */
+            date: string;
+            /** Format: int64 */
+            new: number;
+            open: components["schemas"]["SeverityCounts"];
+            /** Format: int64 */
+            resolved: number;
+        };
+        /**
+         * @description `retry`: may work later. `rejected`: will not.
+         * @enum {string}
+         */
+        Verdict: "delivered" | "retry" | "rejected";
+        /** @description One saved view. */
+        View: {
+            /** Format: date-time */
+            created: string;
+            id: string;
+            /** @description The asker may change it. */
+            mine: boolean;
+            name: string;
+            owner: string;
+            /** @description The dashboard's path: `/alerts`. */
+            page: string;
+            /** @description The part of the address behind `?`. */
+            search: string;
+            /** @description Everybody sees it. */
+            shared: boolean;
         };
         /** @description One vulnerability that some image has. */
         Vulnerability: {
@@ -1863,29 +2920,6 @@ export interface components {
             message: string;
             path?: string | null;
         };
-        /**
-         * @description What is being done about an open finding.
-         * @enum {string}
-         */
-        Progress: "new" | "in_progress";
-        /** @description Who accepted a finding, and why. */
-        Decision: {
-            reason: components["schemas"]["Reason"];
-            note?: string | null;
-            /** @description Who decided. */
-            by: string;
-            /** Format: date-time */
-            at: string;
-            /** @description The exemption, unless it was dismissed alone. */
-            exemption?: string | null;
-            /** Format: date-time */
-            expires?: string | null;
-        };
-        /**
-         * @description Why a finding needs no work.
-         * @enum {string}
-         */
-        Reason: "false_positive" | "accepted_risk" | "mitigated" | "benign" | "test" | "other";
         /** @description Everything about one finding. */
         FindingDetail: {
             finding: components["schemas"]["Finding"];
@@ -1914,14 +2948,6 @@ export interface components {
              * @description Other open findings of the same asset.
              */
             same_asset: number;
-        };
-        /** @description One step of a fix. */
-        Step: {
-            text: string;
-            /** @description Something to copy: a command, a patch, a Dockerfile line. */
-            code?: string | null;
-            /** @description `shell`, `yaml`, `dockerfile`, `diff`. */
-            language?: string | null;
         };
         /** @description One entry of a finding's history. */
         FindingEvent: {
@@ -1972,19 +2998,6 @@ export interface components {
             summary: string;
             /** Format: date-time */
             undo_until: string;
-        };
-        /** @enum {string} */
-        AssetKind: "environment" | "cluster" | "host" | "namespace" | "workload" | "pod" | "container" | "image";
-        /** @description Enough of an asset to name it, place it and link to it. */
-        AssetRef: {
-            id: string;
-            kind: components["schemas"]["AssetKind"];
-            name: string;
-            environment: string;
-            /** @description The cluster or host it is on. */
-            cluster?: string | null;
-            namespace?: string | null;
-            workload?: string | null;
         };
         /** @description One asset, as lists show it. */
         Asset: {
@@ -2093,163 +3106,6 @@ export interface components {
              */
             score: number;
         };
-        /** @enum {string} */
-        Effort: "low" | "moderate" | "high";
-        /**
-         * @description How a recommendation stands.
-         * @enum {string}
-         */
-        RecommendationState: "open" | "healthy" | "not_applicable";
-        /** @description One recommendation over the assets in scope. */
-        Recommendation: {
-            /** @description The rule's id. */
-            id: string;
-            title: string;
-            severity: components["schemas"]["Severity"];
-            effort: components["schemas"]["Effort"];
-            state: components["schemas"]["RecommendationState"];
-            /**
-             * Format: int64
-             * @description Assets with an open finding.
-             */
-            affected: number;
-            /**
-             * Format: int64
-             * @description Assets whose findings are all exempted or dismissed.
-             */
-            exempted: number;
-            /**
-             * Format: int64
-             * @description Assets looked at in all.
-             */
-            assessed: number;
-            /**
-             * Format: double
-             * @description Points that mending all would add to the score.
-             */
-            gain: number;
-            /**
-             * Format: double
-             * @description Points it can give at most.
-             */
-            weight: number;
-            /** @description Compliance controls it serves (`CIS-K8S 5.2.1`). */
-            controls: string[];
-            techniques: string[];
-            /** Format: date-time */
-            first_seen?: string | null;
-            /** Format: date-time */
-            last_checked?: string | null;
-        };
-        /** @description Everything about one recommendation but its assets (`/findings?q=rule:ID`). */
-        RecommendationDetail: {
-            recommendation: components["schemas"]["Recommendation"];
-            /** @description Markdown. */
-            description: string;
-            why: string;
-            remediation: components["schemas"]["Step"][];
-            /** @description How it is checked, in words. */
-            checked_by: string;
-            references: string[];
-        };
-        /** @description The secure score: points earned of points possible. */
-        Score: {
-            /**
-             * Format: double
-             * @description 0 to 100; absent where nothing was assessed yet.
-             */
-            percent?: number | null;
-            /** Format: double */
-            earned: number;
-            /** Format: double */
-            possible: number;
-            /**
-             * Format: double
-             * @description Points that exemptions count as earned.
-             */
-            exempted: number;
-            /**
-             * Format: double
-             * @description The change since a day ago, in percent points.
-             */
-            moved?: number | null;
-            environments: components["schemas"]["EnvironmentScore"][];
-        };
-        EnvironmentScore: {
-            environment: string;
-            /** Format: double */
-            percent?: number | null;
-            /** Format: double */
-            earned: number;
-            /** Format: double */
-            possible: number;
-        };
-        /** @description The score over time, and what moved it. */
-        ScoreHistory: {
-            /** @description Oldest first. */
-            points: components["schemas"]["ScorePoint"][];
-            /** @description Newest first, at most 200. */
-            ledger: components["schemas"]["ScoreMove"][];
-        };
-        ScorePoint: {
-            /** Format: date-time */
-            time: string;
-            /** Format: double */
-            percent: number;
-        };
-        /** @description One reason why the score moved. */
-        ScoreMove: {
-            /** Format: date-time */
-            time: string;
-            environment: string;
-            /** @description The recommendation. */
-            rule: string;
-            title: string;
-            /**
-             * Format: double
-             * @description Percent points, either sign.
-             */
-            change: number;
-            /** @description `3 images newly affected`. */
-            text: string;
-        };
-        /** @description What queries may say. */
-        QueryFields: {
-            fields: components["schemas"]["QueryField"][];
-        };
-        /** @description One field of the grammar. */
-        QueryField: {
-            name: string;
-            aliases: string[];
-            kind: components["schemas"]["QueryFieldKind"];
-            /** @description The words it takes, where they are a closed set; else a few that occur, commonest first. */
-            values: string[];
-            /** @description One line for people. */
-            doc: string;
-            example: string;
-            /** @description May stand in an exemption's scope. */
-            identity: boolean;
-        };
-        /** @enum {string} */
-        QueryFieldKind: "word" | "rank" | "text" | "number" | "time" | "flag";
-        /** @description Whether a query can be read, and how it was. */
-        QueryChecked: {
-            /** @description The same query in its plainest form; absent where it has errors. */
-            canonical?: string | null;
-            errors: components["schemas"]["QueryError"][];
-        };
-        /** @description What cannot be read, and what was perhaps meant. */
-        QueryError: {
-            message: string;
-            /**
-             * Format: int64
-             * @description Where it is, in characters: from, up to but not including.
-             */
-            start: number;
-            /** Format: int64 */
-            end: number;
-            suggestion?: string | null;
-        };
         /** @description The matrix: tactics in the order an attack goes. */
         AttackMatrix: {
             /** @description The version of ATT&CK the ids are of. */
@@ -2293,99 +3149,6 @@ export interface components {
             /** @description The worst of them. */
             severity?: components["schemas"]["Severity"] | null;
         };
-        Compliance: {
-            standards: components["schemas"]["Standard"][];
-        };
-        /** @description One standard, with the controls that something is known about. */
-        Standard: {
-            id: string;
-            name: string;
-            /** Format: int64 */
-            passed: number;
-            /** Format: int64 */
-            failed: number;
-            controls: components["schemas"]["Control"][];
-        };
-        Control: {
-            id: string;
-            title: string;
-            state: components["schemas"]["ControlState"];
-            /**
-             * Format: int64
-             * @description Assets with an open finding.
-             */
-            affected: number;
-            /** @description The recommendations that serve it. */
-            recommendations: string[];
-        };
-        /** @enum {string} */
-        ControlState: "passed" | "failed" | "not_applicable";
-        /** @description One saved view. */
-        View: {
-            id: string;
-            name: string;
-            /** @description The dashboard's path: `/alerts`. */
-            page: string;
-            /** @description The part of the address behind `?`. */
-            search: string;
-            /** @description Everybody sees it. */
-            shared: boolean;
-            owner: string;
-            /** @description The asker may change it. */
-            mine: boolean;
-            /** Format: date-time */
-            created: string;
-        };
-        /** @description A view to save; one of the same name and owner is replaced. */
-        NewView: {
-            name: string;
-            page: string;
-            search: string;
-            shared?: boolean;
-        };
-        /** @description A day's changes. */
-        Day: {
-            /** @description Findings first seen. */
-            new: components["schemas"]["SeverityCounts"];
-            /** Format: int64 */
-            resolved: number;
-            /** Format: int64 */
-            dismissed: number;
-            /** Format: int64 */
-            exempted: number;
-        };
-        KindCounts: {
-            kind: components["schemas"]["FindingKind"];
-            open: components["schemas"]["SeverityCounts"];
-            /** Format: int64 */
-            dismissed: number;
-            /** Format: int64 */
-            exempted: number;
-            /**
-             * Format: int64
-             * @description First seen within the last 24 hours.
-             */
-            new: number;
-        };
-        TacticCount: {
-            slug: string;
-            name: string;
-            /** Format: int64 */
-            alerts: number;
-        };
-        /** @description Open findings at the end of each day, oldest first. */
-        Trend: {
-            days: components["schemas"]["TrendDay"][];
-        };
-        TrendDay: {
-            /** Format: date */
-            date: string;
-            open: components["schemas"]["SeverityCounts"];
-            /** Format: int64 */
-            new: number;
-            /** Format: int64 */
-            resolved: number;
-        };
         Selection: {
             ids: string[];
         } | {
@@ -2420,6 +3183,7 @@ export interface components {
             do: "comment";
             text: string;
         };
+        ExportFormat: unknown;
     };
     responses: never;
     parameters: never;
@@ -2429,6 +3193,58 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    post_alerts_falco: {
+        parameters: {
+            query?: {
+                /** @description The environment they belong to; `local` when absent. */
+                environment?: string;
+                /** @description The name of the cluster they come from; `kubernetes` when absent. */
+                cluster?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description events as Falco writes them */
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertIntake"];
+                };
+            };
+            /** @description more than 1 MiB or 1,000 events */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description neither JSON nor NDJSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_changes: {
         parameters: {
             query?: {
@@ -2449,6 +3265,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Change"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_compliance: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Compliance"];
                 };
             };
             /** @description what went wrong */
@@ -2563,6 +3410,111 @@ export interface operations {
                 };
             };
             /** @description an update or import is running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_deliveries: {
+        parameters: {
+            query?: {
+                /** @description One sink's id. */
+                sink?: string;
+                /** @description `pending`, `delivered`, `dead`; several separated by commas. */
+                state?: string;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Delivery"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_deliveries_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the delivery's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_deliveries_id_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the delivery's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description it is not dead */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2695,23 +3647,74 @@ export interface operations {
             };
         };
     };
-    get_findings: {
+    get_export_findings: {
         parameters: {
             query?: {
                 environment?: string;
-                image?: string;
+                /** @description Which findings, in the grammar of every list; all open ones when absent. */
                 q?: string;
+                /** @description `csv` (the default), `ndjson` or `ocsf`. */
+                format?: components["schemas"]["ExportFormat"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file, streamed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_findings: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description One image's id. */
+                image?: string;
+                /** @description A query. */
+                q?: string;
+                /** @description Several separated by commas. */
                 severity?: string;
+                /**
+                 * @description `open` (the default), `resolved`, `dismissed`, `exempted` or
+                 *     `all`; several separated by commas.
+                 */
                 state?: string;
+                /** @description Only findings an upgrade would close, or only those it would not. */
                 fixable?: boolean;
+                /** @description Only those known to be exploited. */
                 kev?: boolean;
+                /** @description Package kinds (`deb`, `npm`, …), separated by commas. */
                 kind?: string;
+                /** @description The layer that brought the package, counted from 0. */
                 layer?: number;
+                /** @description `false` (the default): only what counts. `true`: only what is suppressed. */
                 suppressed?: boolean;
+                /** @description One vulnerability's id. */
                 vulnerability?: string;
+                /** @description One package's exact name. */
                 package?: string;
                 sort?: components["schemas"]["FindingSort"];
                 cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
                 limit?: number;
             };
             header?: never;
@@ -2725,12 +3728,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Finding"][];
-                        next_cursor?: string | null;
-                        total: number;
-                        total_capped: boolean;
-                    };
+                    "application/json": components["schemas"]["Page_Finding"];
                 };
             };
             /** @description what went wrong */
@@ -2922,24 +3920,41 @@ export interface operations {
     get_images_id_findings: {
         parameters: {
             query?: {
+                /** @description One environment; all when absent. */
                 environment?: string;
+                /** @description One image's id. */
                 image?: string;
+                /** @description A query. */
                 q?: string;
+                /** @description Several separated by commas. */
                 severity?: string;
+                /**
+                 * @description `open` (the default), `resolved`, `dismissed`, `exempted` or
+                 *     `all`; several separated by commas.
+                 */
                 state?: string;
+                /** @description Only findings an upgrade would close, or only those it would not. */
                 fixable?: boolean;
+                /** @description Only those known to be exploited. */
                 kev?: boolean;
+                /** @description Package kinds (`deb`, `npm`, …), separated by commas. */
                 kind?: string;
+                /** @description The layer that brought the package, counted from 0. */
                 layer?: number;
+                /** @description `false` (the default): only what counts. `true`: only what is suppressed. */
                 suppressed?: boolean;
+                /** @description One vulnerability's id. */
                 vulnerability?: string;
+                /** @description One package's exact name. */
                 package?: string;
                 sort?: components["schemas"]["FindingSort"];
                 cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description the image's id */
                 id: string;
             };
             cookie?: never;
@@ -2951,12 +3966,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["Finding"][];
-                        next_cursor?: string | null;
-                        total: number;
-                        total_capped: boolean;
-                    };
+                    "application/json": components["schemas"]["Page_Finding"];
                 };
             };
             /** @description what went wrong */
@@ -3181,6 +4191,368 @@ export interface operations {
             };
         };
     };
+    get_overview_trend: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Days back from now, 1 to 365; 30 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trend"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_query_check: {
+        parameters: {
+            query?: {
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryChecked"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_query_fields: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryFields"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_recommendations: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Text in the title or id. */
+                q?: string;
+                /** @description Several separated by commas. */
+                severity?: string;
+                /** @description `open` (the default), `healthy`, `not_applicable` or `all`. */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recommendation"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_recommendations_id: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the recommendation's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecommendationDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_routes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_routes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_routes_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutePreview"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_routes_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the route's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_routes_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the route's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_routes_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the route's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_scans: {
         parameters: {
             query?: {
@@ -3322,6 +4694,69 @@ export interface operations {
             };
         };
     };
+    get_score: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Score"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_score_history: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Days back from now, 1 to 365; 30 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScoreHistory"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_search: {
         parameters: {
             query: {
@@ -3427,6 +4862,420 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description signed out; clears the cookie */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSink"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sinks_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkDescription"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sinks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_sinks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSink"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_sinks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks_id_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks_id_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sink"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sinks_id_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the sink's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the receiver's answer, good or bad */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description saved */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_views_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the view's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3681,66 +5530,6 @@ export interface operations {
             };
         };
     };
-    get_query_fields: {
-        parameters: {
-            query?: {
-                environment?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["QueryFields"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_query_check: {
-        parameters: {
-            query?: {
-                q?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["QueryChecked"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     get_exemptions: {
         parameters: {
             query?: {
@@ -3938,132 +5727,6 @@ export interface operations {
             };
         };
     };
-    get_recommendations: {
-        parameters: {
-            query?: {
-                environment?: string;
-                q?: string;
-                severity?: string;
-                state?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Recommendation"][];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_recommendations_id: {
-        parameters: {
-            query?: {
-                environment?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecommendationDetail"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_score: {
-        parameters: {
-            query?: {
-                environment?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Score"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_score_history: {
-        parameters: {
-            query?: {
-                environment?: string;
-                days?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ScoreHistory"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     get_assets: {
         parameters: {
             query?: {
@@ -4152,156 +5815,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AttackMatrix"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_compliance: {
-        parameters: {
-            query?: {
-                environment?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Compliance"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_views: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["View"][];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_views: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewView"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["View"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_views_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_overview_trend: {
-        parameters: {
-            query?: {
-                environment?: string;
-                days?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Trend"];
                 };
             };
             /** @description what went wrong */

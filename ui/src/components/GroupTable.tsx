@@ -13,65 +13,70 @@ import { SeverityMark, SeverityStrip } from './Severity';
 import { useEnvironment, useUrl } from './url';
 import { GROUP_NAME } from './words';
 
+/** The address of a group’s members. */
+function inside(old: { q?: string }, group: FindingGroup) {
+  return { q: both(old.q, group.q), group: undefined, sel: undefined };
+}
+
+const columnsBy = (by: GroupBy): Column<FindingGroup>[] => [
+  {
+    id: 'severity',
+    header: 'Worst',
+    width: '74px',
+    cell: (row) => <SeverityMark severity={row.severity} />,
+  },
+  {
+    id: 'label',
+    header: GROUP_NAME[by],
+    width: 'minmax(220px, 3fr)',
+    fixed: true,
+    cell: (row) => (
+      <Link
+        to="."
+        search={((old: { q?: string }) => ({ ...old, ...inside(old, row) })) as never}
+        className="quiet-link"
+        title={row.label}
+      >
+        {row.label}
+      </Link>
+    ),
+  },
+  {
+    id: 'counts',
+    header: 'Severities',
+    width: '194px',
+    cell: (row) => <SeverityStrip counts={row.counts} />,
+  },
+  {
+    id: 'total',
+    header: 'Open',
+    width: '72px',
+    align: 'right',
+    cell: (row) => count(totalOf(row.counts)),
+  },
+  {
+    id: 'last_seen',
+    header: 'Last seen',
+    width: '96px',
+    cell: (row) => <Time at={row.last_seen} />,
+  },
+];
+
+const COLUMNS = Object.fromEntries(
+  (Object.keys(GROUP_NAME) as GroupBy[]).map((by) => [by, columnsBy(by)]),
+) as Record<GroupBy, Column<FindingGroup>[]>;
+
 /** Findings gathered by what they share; a group opens as the list it counts. */
 export function GroupTable({ by, q, noun }: { by: GroupBy; q: string; noun: string }) {
   const environment = useEnvironment();
   const [search, set] = useUrl();
   const query = useInfiniteQuery(queries.findingGroups(by, environment, q));
-  const inside = (group: FindingGroup) => ({
-    q: both(search.q, group.q),
-    group: undefined,
-    sel: undefined,
-  });
-  const columns: Column<FindingGroup>[] = [
-    {
-      id: 'severity',
-      header: 'Worst',
-      width: '74px',
-      cell: (row) => <SeverityMark severity={row.severity} />,
-    },
-    {
-      id: 'label',
-      header: GROUP_NAME[by],
-      width: 'minmax(220px, 3fr)',
-      fixed: true,
-      cell: (row) => (
-        <Link
-          to="."
-          search={((old: object) => ({ ...old, ...inside(row) })) as never}
-          className="quiet-link"
-          title={row.label}
-        >
-          {row.label}
-        </Link>
-      ),
-    },
-    {
-      id: 'counts',
-      header: 'Severities',
-      width: '194px',
-      cell: (row) => <SeverityStrip counts={row.counts} />,
-    },
-    {
-      id: 'total',
-      header: 'Open',
-      width: '72px',
-      align: 'right',
-      cell: (row) => count(totalOf(row.counts)),
-    },
-    {
-      id: 'last_seen',
-      header: 'Last seen',
-      width: '96px',
-      cell: (row) => <Time at={row.last_seen} />,
-    },
-  ];
   return (
     <List
       label={`By ${GROUP_NAME[by].toLowerCase()}`}
       noun={GROUP_NAME[by].toLowerCase()}
       query={query}
-      columns={columns}
+      columns={COLUMNS[by]}
       rowKey={(row) => row.q}
       card={(row) => (
         <div>
@@ -83,7 +88,7 @@ export function GroupTable({ by, q, noun }: { by: GroupBy; q: string; noun: stri
       )}
       selected={search.sel}
       onSelect={(sel) => set({ sel })}
-      onOpen={(row) => set(inside(row), 'push')}
+      onOpen={(row) => set(inside(search, row), 'push')}
       empty={<FilteredOut noun={noun} onClear={() => set({ q: undefined, group: undefined })} />}
     />
   );

@@ -12,7 +12,7 @@ import type { QueryError } from '../api/types';
 import { accept, completionAt, mended } from '../lib/query';
 import { keepWith } from './Names';
 import classes from './SearchBox.module.css';
-import { useEnvironment, useUrl } from './url';
+import { useUrl } from './url';
 
 const PAUSE_MS = 250;
 /** Pages that are lists of findings: the box is their filter. */
@@ -23,7 +23,6 @@ export function SearchBox() {
   const [search, set] = useUrl();
   const speaks = SPEAKS.includes(path);
   const known = speaks ? (search.q ?? '') : '';
-  const environment = useEnvironment();
   const navigate = useNavigate();
   const cache = useQueryClient();
   const input = useRef<HTMLInputElement>(null);
@@ -46,7 +45,7 @@ export function SearchBox() {
     }
   }
 
-  const { data: fields } = useQuery({ ...queries.fields(environment), enabled: isOpen });
+  const { data: fields } = useQuery({ ...queries.fields(), enabled: isOpen });
   const { data: checked } = useQuery(queries.check(asked.trim()));
   const errors = text === asked ? (checked?.errors ?? []) : [];
   const completion = isOpen ? completionAt(text, caret, fields ?? []) : undefined;

@@ -14,9 +14,9 @@ describe('the overview', () => {
       within(bar)
         .getByRole('link', { name: /Critical/ })
         .getAttribute('href'),
-    ).toBe('/findings?severity=critical');
-    expect(screen.getByRole('link', { name: /fixable/ }).getAttribute('href')).toBe(
-      '/findings?fixable=true',
+    ).toBe('/findings?q=severity:critical');
+    expect(screen.getByRole('link', { name: /^\d+ fixable/ }).getAttribute('href')).toBe(
+      '/findings?q=is:fixable',
     );
   });
   it('says so when only the starter advisories are in use', async () => {

@@ -137,7 +137,7 @@ function Cell({ tactic, technique }: { tactic: Tactic; technique: Technique }) {
         </a>
         <span className={classes.quiet}>{technique.id}</span>
         <span className={classes.numbers}>
-          {technique.alerts > 0 ? (
+          {technique.alerts > 0 && (
             <Link
               to="/alerts"
               search={keepWith({
@@ -146,8 +146,6 @@ function Cell({ tactic, technique }: { tactic: Tactic; technique: Technique }) {
             >
               {plural(technique.alerts, 'alert')}
             </Link>
-          ) : (
-            <span>no alert</span>
           )}
           <span>
             {technique.rules > 0 ? plural(technique.rules, 'rule') : 'not watched'}

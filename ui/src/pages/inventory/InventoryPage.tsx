@@ -194,6 +194,51 @@ function Flat({ kind }: { kind: AssetKind | undefined }) {
   );
 }
 
+type Branch = Row<Asset> & { onToggle: () => void };
+
+function Twist({ row, size }: { row: Branch; size: number }) {
+  if (!row.hasChildren) return <span className={classes.twist} />;
+  const Icon = row.isOpen ? IconChevronDown : IconChevronRight;
+  return (
+    <UnstyledButton
+      className={classes.twist}
+      aria-expanded={row.isOpen}
+      aria-label={`${row.isOpen ? 'Close' : 'Open'} ${row.item.asset.name}`}
+      onClick={row.onToggle}
+    >
+      <Icon size={size} aria-hidden />
+    </UnstyledButton>
+  );
+}
+
+const TREE_COLUMNS: Column<Branch>[] = [
+  {
+    id: 'name',
+    header: 'Name',
+    width: 'minmax(280px, 2.4fr)',
+    fixed: true,
+    cell: (row) => (
+      <span className={classes.node} style={{ paddingLeft: row.depth * 18 }}>
+        <Twist row={row} size={14} />
+        <AssetLink asset={row.item.asset} />
+        <span className={classes.kind}>{ASSET_NAME[row.item.asset.kind]}</span>
+        {row.isWaiting && <span className={classes.kind}>…</span>}
+      </span>
+    ),
+  },
+  {
+    id: 'children',
+    header: 'Below',
+    name: 'Directly below',
+    width: '64px',
+    align: 'right',
+    cell: (row) => (row.item.children > 0 ? count(row.item.children) : '–'),
+  },
+  ...ASSET_COLUMNS.filter((each) =>
+    ['severity', 'total', 'running', 'image', 'seen'].includes(each.id),
+  ).map((each): Column<Branch> => ({ ...each, cell: (row) => each.cell(row.item) })),
+];
+
 function Tree() {
   const environment = useEnvironment();
   const [search, set] = useUrl();
@@ -209,77 +254,22 @@ function Tree() {
   if (roots.error && !roots.data)
     return <ProblemBlank problem={roots.error} onRetry={() => roots.refetch()} />;
   const node = (item: Asset) => ({ id: item.asset.id, item });
-  const rows = rowsOf(roots.data.items.map(node), new Set(open), (id) =>
-    levels[open.indexOf(id)]?.data?.items.map(node),
-  );
-  if (rows.length === 0) return <NotConnected />;
   const toggle = (id: string) => set({ open: toggledOpen(open.join(','), id) ?? 'none' });
-  const columns: Column<Row<Asset>>[] = [
-    {
-      id: 'name',
-      header: 'Name',
-      width: 'minmax(280px, 2.4fr)',
-      fixed: true,
-      cell: (row) => (
-        <span className={classes.node} style={{ paddingLeft: row.depth * 18 }}>
-          {row.hasChildren ? (
-            <UnstyledButton
-              className={classes.twist}
-              aria-expanded={row.isOpen}
-              aria-label={`${row.isOpen ? 'Close' : 'Open'} ${row.item.asset.name}`}
-              onClick={() => toggle(row.id)}
-            >
-              {row.isOpen ? (
-                <IconChevronDown size={14} aria-hidden />
-              ) : (
-                <IconChevronRight size={14} aria-hidden />
-              )}
-            </UnstyledButton>
-          ) : (
-            <span className={classes.twist} />
-          )}
-          <AssetLink asset={row.item.asset} />
-          <span className={classes.kind}>{ASSET_NAME[row.item.asset.kind]}</span>
-          {row.isWaiting && <span className={classes.kind}>…</span>}
-        </span>
-      ),
-    },
-    {
-      id: 'children',
-      header: 'Below',
-      name: 'Directly below',
-      width: '64px',
-      align: 'right',
-      cell: (row) => (row.item.children > 0 ? count(row.item.children) : '–'),
-    },
-    ...ASSET_COLUMNS.filter((each) =>
-      ['severity', 'total', 'running', 'image', 'seen'].includes(each.id),
-    ).map((each) => ({ ...each, cell: (row: Row<Asset>) => each.cell(row.item) })),
-  ];
+  const rows: Branch[] = rowsOf(roots.data.items.map(node), new Set(open), (id) =>
+    levels[open.indexOf(id)]?.data?.items.map(node),
+  ).map((row) => ({ ...row, onToggle: () => toggle(row.id) }));
+  if (rows.length === 0) return <NotConnected />;
   return (
     <DataTable
       label="Inventory"
       noun="asset"
       rows={rows}
       total={rows.length}
-      columns={columns}
+      columns={TREE_COLUMNS}
       rowKey={(row) => row.id}
       card={(row) => (
         <div style={{ paddingLeft: row.depth * 10 }} className={classes.treeCard}>
-          {row.hasChildren && (
-            <UnstyledButton
-              className={classes.twist}
-              aria-expanded={row.isOpen}
-              aria-label={`${row.isOpen ? 'Close' : 'Open'} ${row.item.asset.name}`}
-              onClick={() => toggle(row.id)}
-            >
-              {row.isOpen ? (
-                <IconChevronDown size={18} aria-hidden />
-              ) : (
-                <IconChevronRight size={18} aria-hidden />
-              )}
-            </UnstyledButton>
-          )}
+          <Twist row={row} size={18} />
           <AssetCard row={row.item} />
         </div>
       )}
