@@ -20,8 +20,9 @@ export function Shortcuts({
     [
       'Anywhere',
       [
-        [['/'], 'Filter the list, or search'],
-        [['Ctrl', 'K'], 'Search everything'],
+        [['/'], 'Search, or filter the list'],
+        [['Ctrl', 'K'], 'Go anywhere'],
+        [['z'], 'Undo what was last done'],
         [['n'], 'Scan an image'],
         [['?'], 'This sheet'],
         [['Esc'], 'Close what is open'],
@@ -33,7 +34,19 @@ export function Shortcuts({
       [
         [['j'], 'Next row'],
         [['k'], 'Previous row'],
+        [['['], 'Previous, as k'],
+        [[']'], 'Next, as j'],
         [['Enter'], 'Open the row'],
+      ],
+    ],
+    [
+      'Among findings',
+      [
+        [['x'], 'Choose the row'],
+        [['Shift', 'X'], 'Choose up to it'],
+        [['e'], 'Decide about it'],
+        [['s'], 'Exempt it'],
+        [['.'], 'Show the new ones'],
       ],
     ],
   ];
