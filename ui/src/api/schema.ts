@@ -24,6 +24,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Entries, newest first. */
+        get: operations["get_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Entries, oldest first, one JSON object a line, for keeping elsewhere
+         *     and for `seawall audit verify`. Unfiltered, the chain can be checked.
+         */
+        get: operations["get_audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Check the chain of the whole trail. */
+        get: operations["get_audit_verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -279,6 +333,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/first-account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the first account, as the owner, while there is none. It gets
+         *     both admin roles everywhere; this browser is signed in with it, and
+         *     the owner's link and sessions end.
+         */
+        post: operations["post_first_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images": {
         parameters: {
             query?: never;
@@ -427,6 +502,40 @@ export interface paths {
         get: operations["get_images_id_scans"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is asking, and what they may do. */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change one's own password. Ends every other session of one's own. */
+        post: operations["post_me_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -692,10 +801,82 @@ export interface paths {
         /** The current session. */
         get: operations["get_session"];
         put?: never;
-        /** Sign in: exchange a one-time link's token for a session cookie. */
+        /** Sign in: with a one-time link's token, or with a name and a password. */
         post: operations["post_session"];
-        /** Sign out. */
+        /**
+         * Sign out. Where the identity provider can be signed out of too, the
+         *     answer says how.
+         */
         delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Use an invitation or a reset link: choose a password and sign in. */
+        post: operations["post_session_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ways to sign in here. */
+        get: operations["get_session_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers one is signed in with. */
+        get: operations["get_sessions"];
+        put?: never;
+        post?: never;
+        /** Sign every other browser of one's own out. */
+        delete: operations["delete_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign one of one's browsers out. */
+        delete: operations["delete_sessions_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -824,6 +1005,125 @@ export interface paths {
          */
         post: operations["post_sinks_id_test"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own tokens, or everybody's. */
+        get: operations["get_tokens"];
+        put?: never;
+        /**
+         * Make a token. It may do no more than its maker, now and whenever it
+         *     is used, and one made with another token works no longer than that.
+         */
+        post: operations["post_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a token, and those made with it. */
+        delete: operations["delete_tokens_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All accounts. */
+        get: operations["get_users"];
+        put?: never;
+        /**
+         * Make an account. Without a password, the answer holds a one-time link
+         *     to choose one with.
+         */
+        post: operations["post_users"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One account. */
+        get: operations["get_users_id"];
+        put?: never;
+        post?: never;
+        /** Remove an account with its sessions and tokens. */
+        delete: operations["delete_users_id"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an account: its name for display, its roles, whether it can be
+         *     used. New roles and disabling end its sessions.
+         */
+        patch: operations["patch_users_id"];
+        trace?: never;
+    };
+    "/api/v1/users/{id}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset an account: its password stops working, its sessions end, and
+         *     the answer holds a one-time link to choose a new one with.
+         */
+        post: operations["post_users_id_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers an account is signed in with. */
+        get: operations["get_users_id_sessions"];
+        put?: never;
+        post?: never;
+        /** Sign an account out everywhere. */
+        delete: operations["delete_users_id_sessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1082,6 +1382,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Use an invitation or a reset link: choose a password and sign in. */
+        AcceptInvitation: {
+            /** @description The part of the link after `invitation=`. */
+            invitation: string;
+            /** @description At least 12 characters, and not a common one. */
+            password: string;
+        };
+        /**
+         * @description How somebody is known to the server.
+         * @enum {string}
+         */
+        ActorKind: "owner" | "user" | "token" | "system";
         /** @description One package in one image. */
         AffectedPlace: {
             /** @description The finding's id. */
@@ -1138,6 +1450,46 @@ export interface components {
             time: string;
             verdict: components["schemas"]["Verdict"];
         };
+        /**
+         * @description An API token, without its secret. It never allows more than its
+         *     maker may do at the moment of use.
+         */
+        ApiToken: {
+            /** @description Addresses and networks it may be used from; empty: any. */
+            addresses: string[];
+            /** Format: date-time */
+            created: string;
+            /** @description Environment ids; `*` stands for all its maker reaches. */
+            environments: string[];
+            /** Format: date-time */
+            expires: string;
+            /** @description The part between the first and the second `_` of the token. */
+            id: string;
+            last_address?: string | null;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_used?: string | null;
+            /** @description Its maker's sign-in name; `owner` for one made by the link's owner. */
+            maker: string;
+            /** @description Its maker's account. */
+            maker_id?: string | null;
+            name: string;
+            permissions: components["schemas"]["Permission"][];
+            /** Format: date-time */
+            revoked?: string | null;
+            state: components["schemas"]["TokenState"];
+        };
+        /** @description A token just made. */
+        ApiTokenMade: {
+            /**
+             * @description `sw_<id>_<secret>`, shown this once: send it as
+             *     `Authorization: Bearer …`.
+             */
+            secret: string;
+            token: components["schemas"]["ApiToken"];
+        };
         /** @enum {string} */
         AssetKind: "environment" | "cluster" | "host" | "namespace" | "workload" | "pod" | "container" | "image";
         /** @description Enough of an asset to name it, place it and link to it. */
@@ -1150,6 +1502,71 @@ export interface components {
             name: string;
             namespace?: string | null;
             workload?: string | null;
+        };
+        /** @description Who did it. */
+        AuditActor: {
+            id?: string | null;
+            kind: components["schemas"]["ActorKind"];
+            /** @description As it was called then. */
+            name: string;
+        };
+        /**
+         * @description One entry. Its hash covers everything in it and the hash of the entry
+         *     before; `docs/reference/audit.md` says exactly how.
+         */
+        AuditEntry: {
+            /** @description What was done: `user.create`, `finding.dismiss`, `session.refuse`. */
+            action: string;
+            actor: components["schemas"]["AuditActor"];
+            /** @description Where the request came from. */
+            address?: string | null;
+            /** @description The same parts, as they are since. */
+            after?: Record<string, never> | null;
+            /** @description The parts that changed, as they were; absent where nothing was. */
+            before?: Record<string, never> | null;
+            /** @description The environment it belongs to, where it belongs to one. */
+            environment?: string | null;
+            /** @description SHA-256 in hexadecimal. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Counts from 1 without gaps.
+             */
+            number: number;
+            object: components["schemas"]["AuditObject"];
+            /** @description The hash of the entry before; 64 zeros in the first. */
+            previous: string;
+            /** @description The request's id, as in the server's log. */
+            request?: string | null;
+            /** Format: date-time */
+            time: string;
+        };
+        /** @description Where and how the trail is broken. */
+        AuditFault: {
+            message: string;
+            /** Format: int64 */
+            number: number;
+        };
+        /** @description What it was done to. */
+        AuditObject: {
+            id: string;
+            /** @description `user`, `token`, `finding`, `exemption`, `setting`, … */
+            kind: string;
+        };
+        /** @description Whether the trail is whole. */
+        AuditVerdict: {
+            /**
+             * Format: int64
+             * @description Entries looked at.
+             */
+            entries: number;
+            fault?: components["schemas"]["AuditFault"] | null;
+            /**
+             * @description The last sound hash: keep it elsewhere, and a later verdict that
+             *     still passes through it proves that nothing before was rewritten.
+             */
+            head: string;
+            intact: boolean;
         };
         /** @description One thing that happened. */
         Change: {
@@ -1366,6 +1783,11 @@ export interface components {
             images: number;
             name: string;
         };
+        /** @description What is allowed in one environment. */
+        EnvironmentPermissions: {
+            environment: string;
+            permissions: components["schemas"]["Permission"][];
+        };
         EnvironmentScore: {
             /** Format: double */
             earned: number;
@@ -1523,6 +1945,12 @@ export interface components {
          * @enum {string}
          */
         FindingState: "open" | "resolved" | "dismissed" | "exempted";
+        /** @description The first account: it gets both admin roles, everywhere. */
+        FirstAccount: {
+            display_name?: string | null;
+            name: string;
+            password: string;
+        };
         /** @description Whether and how it can be mended. */
         Fix: {
             state: components["schemas"]["FixState"];
@@ -1646,6 +2074,15 @@ export interface components {
          * @enum {string}
          */
         ImageSort: "severity" | "name" | "-name" | "-last_scanned" | "last_scanned" | "-packages";
+        /**
+         * @description A link with which somebody chooses a password and signs in, once.
+         *     Shown this once.
+         */
+        Invitation: {
+            /** Format: date-time */
+            expires: string;
+            link: string;
+        };
         Kev: {
             /** Format: date */
             added: string;
@@ -1707,6 +2144,47 @@ export interface components {
             /** @description What belongs to no layer: everything, in a root file system. */
             unlayered: components["schemas"]["LayerTotals"];
         };
+        /** @description Who is asking, and what they may do. */
+        Me: {
+            /** @description For people to read. */
+            display_name: string;
+            email?: string | null;
+            /** @description What is allowed in each environment that can be reached. */
+            environments: components["schemas"]["EnvironmentPermissions"][];
+            /** @description What is allowed in every environment, and in what belongs to none. */
+            everywhere: components["schemas"]["Permission"][];
+            /** @description No account exists yet: make the first with `POST /first-account`. */
+            first_account_needed: boolean;
+            /** @description Whether there is a password here to change. */
+            has_password: boolean;
+            /** @description The account's or the token's id; absent for the owner. */
+            id?: string | null;
+            kind: components["schemas"]["ActorKind"];
+            /** @description The account's sign-in name, the token's name, or `owner`. */
+            name: string;
+            /** @description The account's roles; empty for the owner. */
+            roles: components["schemas"]["RoleBinding"][];
+        };
+        /** @description A token to make. */
+        NewApiToken: {
+            /**
+             * @description Addresses (`192.0.2.7`) and networks (`192.0.2.0/24`) it may be
+             *     used from; empty: any.
+             */
+            addresses?: string[];
+            /** @description Environment ids; `*`, or nothing said, is all its maker reaches. */
+            environments?: string[];
+            /**
+             * Format: date-time
+             * @description When it stops working; no later than the server's longest
+             *     lifetime (`tokens.max_lifetime`) from now.
+             */
+            expires: string;
+            /** @description What it is for, 1 to 100 characters. */
+            name: string;
+            /** @description What it may do: no more than its maker. */
+            permissions: components["schemas"]["Permission"][];
+        };
         /** @description Make or change a route. */
         NewRoute: {
             /** Format: int32 */
@@ -1746,12 +2224,28 @@ export interface components {
             paused?: boolean;
             settings: Record<string, never>;
         };
+        /** @description An account to make. */
+        NewUser: {
+            display_name?: string | null;
+            email?: string | null;
+            /** @description 2 to 64 of `a-z 0-9 . _ - @`. */
+            name: string;
+            /** @description Absent: the answer holds a one-time link to choose one with. */
+            password?: string | null;
+            roles: components["schemas"]["RoleBinding"][];
+        };
         /** @description A view to save; one of the same name and owner is replaced. */
         NewView: {
             name: string;
             page: string;
             search: string;
             shared?: boolean;
+        };
+        /** @description An identity provider. */
+        OidcProvider: {
+            /** @description Go here to sign in; `?next=/path` says where to come back to. */
+            start: string;
+            title: string;
         };
         OperatingSystem: {
             /** @description `debian` */
@@ -1830,6 +2324,51 @@ export interface components {
             name: string;
             purl: string;
             version: string;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_AuditEntry: {
+            items: {
+                /** @description What was done: `user.create`, `finding.dismiss`, `session.refuse`. */
+                action: string;
+                actor: components["schemas"]["AuditActor"];
+                /** @description Where the request came from. */
+                address?: string | null;
+                /** @description The same parts, as they are since. */
+                after?: Record<string, never> | null;
+                /** @description The parts that changed, as they were; absent where nothing was. */
+                before?: Record<string, never> | null;
+                /** @description The environment it belongs to, where it belongs to one. */
+                environment?: string | null;
+                /** @description SHA-256 in hexadecimal. */
+                hash: string;
+                /**
+                 * Format: int64
+                 * @description Counts from 1 without gaps.
+                 */
+                number: number;
+                object: components["schemas"]["AuditObject"];
+                /** @description The hash of the entry before; 64 zeros in the first. */
+                previous: string;
+                /** @description The request's id, as in the server's log. */
+                request?: string | null;
+                /** Format: date-time */
+                time: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
         };
         /**
          * @description One page of a list. Pages are walked by key, not by offset: a row
@@ -2200,6 +2739,17 @@ export interface components {
             /** @description There are more than `total`: show it as "10 000+". */
             total_capped: boolean;
         };
+        /** @description Change one's own password. Ends every other session. */
+        PasswordChange: {
+            /** @description At least 12 characters, and not a common one. */
+            new: string;
+            old: string;
+        };
+        /**
+         * @description One thing somebody may be allowed to do.
+         * @enum {string}
+         */
+        Permission: "view" | "triage" | "exempt" | "scan" | "configure" | "administer" | "ingest" | "metrics";
         /** @description An error, `application/problem+json` (RFC 9457). */
         Problem: {
             /** @description A stable word a program can act on: `not_found`, `invalid_query`. */
@@ -2364,6 +2914,17 @@ export interface components {
         };
         /** @enum {string} */
         ReportFormat: "json" | "sarif" | "cyclonedx" | "spdx" | "csv";
+        /**
+         * @description A bundle of permissions people are given.
+         * @enum {string}
+         */
+        Role: "security_admin" | "security_reader" | "platform_admin";
+        /** @description A role and where it holds. */
+        RoleBinding: {
+            /** @description Environment ids; `*` stands for all there are and will be. */
+            environments: string[];
+            role: components["schemas"]["Role"];
+        };
         /** @description One route. */
         Route: {
             /** Format: date-time */
@@ -2571,6 +3132,29 @@ export interface components {
             expires: string;
             server: components["schemas"]["ServerFacts"];
         };
+        /** @description One signed-in browser. */
+        SessionEntry: {
+            /** @description Where it was opened from. */
+            address?: string | null;
+            /** @description What the browser calls itself. */
+            browser?: string | null;
+            /** Format: date-time */
+            created: string;
+            /** @description The one that is asking. */
+            current: boolean;
+            /**
+             * Format: date-time
+             * @description When it ends, if it is not used; and at the latest.
+             */
+            expires: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_seen: string;
+            method: components["schemas"]["SignInMethod"];
+        };
         /**
          * @description How bad it is. `unknown`: nobody has scored it.
          * @enum {string}
@@ -2600,6 +3184,25 @@ export interface components {
             password?: string | null;
             /** @description The part of the sign-in link after `token=`. */
             token?: string | null;
+        };
+        /**
+         * @description How a session came to be.
+         * @enum {string}
+         */
+        SignInMethod: "link" | "password" | "oidc";
+        /** @description The ways to sign in here. */
+        SignInProviders: {
+            /** @description No account exists yet: only the link the server printed signs in. */
+            first_run: boolean;
+            /** @description Identity providers, each with where to send the browser. */
+            oidc: components["schemas"]["OidcProvider"][];
+            /** @description Accounts with a password exist. */
+            password: boolean;
+        };
+        /** @description Signed out. */
+        SignedOut: {
+            /** @description Go here to sign out of the identity provider too. */
+            provider_sign_out?: string | null;
         };
         /** @description One sink. */
         Sink: {
@@ -2737,6 +3340,11 @@ export interface components {
          * @enum {string}
          */
         TargetKind: "image" | "rootfs" | "sbom";
+        /**
+         * @description Whether a token works.
+         * @enum {string}
+         */
+        TokenState: "active" | "expired" | "revoked" | "suspended";
         /** @description One upgrade, and what it would close. */
         TopFix: {
             /** @description Open findings it closes. */
@@ -2803,6 +3411,59 @@ export interface components {
             /** Format: int64 */
             resolved: number;
         };
+        /** @description An account. */
+        User: {
+            /** Format: date-time */
+            created: string;
+            display_name: string;
+            /** @description For display; it identifies nobody. */
+            email?: string | null;
+            id: string;
+            /** Format: date-time */
+            last_sign_in?: string | null;
+            /**
+             * @description What is typed to sign in. For display only where the identity
+             *     provider made the account.
+             */
+            name: string;
+            roles: components["schemas"]["RoleBinding"][];
+            /**
+             * Format: int64
+             * @description Browsers signed in at the moment.
+             */
+            sessions: number;
+            source: components["schemas"]["UserSource"];
+            state: components["schemas"]["UserState"];
+            /**
+             * Format: int64
+             * @description API tokens that work at the moment.
+             */
+            tokens: number;
+        };
+        /** @description What to change of an account; absent parts stay. */
+        UserChange: {
+            /** @description Disabling ends every session; tokens stop working. */
+            disabled?: boolean | null;
+            display_name?: string | null;
+            email?: string | null;
+            /** @description All of them: these replace what there was. */
+            roles?: components["schemas"]["RoleBinding"][] | null;
+        };
+        /** @description An account just made or reset. */
+        UserMade: {
+            invitation?: components["schemas"]["Invitation"] | null;
+            user: components["schemas"]["User"];
+        };
+        /**
+         * @description Where an account's identity comes from.
+         * @enum {string}
+         */
+        UserSource: "local" | "oidc";
+        /**
+         * @description Whether and how an account can be used.
+         * @enum {string}
+         */
+        UserState: "active" | "invited" | "disabled";
         /**
          * @description `retry`: may work later. `rejected`: will not.
          * @enum {string}
@@ -3233,6 +3894,118 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_audit: {
+        parameters: {
+            query?: {
+                /** @description The actor's name or id. */
+                actor?: string;
+                /** @description An action, or its beginning: `user` finds `user.create`. */
+                action?: string;
+                /** @description The object's kind (`user`) or kind and id (`user/0190…`). */
+                object?: string;
+                environment?: string;
+                /** @description Not before this time. */
+                from?: string;
+                /** @description Before this time. */
+                to?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_audit_export: {
+        parameters: {
+            query?: {
+                /** @description The actor's name or id. */
+                actor?: string;
+                /** @description An action, or its beginning: `user` finds `user.create`. */
+                action?: string;
+                /** @description The object's kind (`user`) or kind and id (`user/0190…`). */
+                object?: string;
+                environment?: string;
+                /** @description Not before this time. */
+                from?: string;
+                /** @description Before this time. */
+                to?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_audit_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerdict"];
+                };
             };
             /** @description what went wrong */
             default: {
@@ -3773,6 +4546,46 @@ export interface operations {
             };
         };
     };
+    post_first_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstAccount"];
+            };
+        };
+        responses: {
+            /** @description made; changes the cookie */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description there are accounts already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_images: {
         parameters: {
             query?: {
@@ -4148,6 +4961,79 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_Scan"];
                 };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description changed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the old password is not the right one */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description too many attempts */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what went wrong */
             default: {
@@ -4841,6 +5727,20 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description not with these */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description too many attempts */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description what went wrong */
             default: {
                 headers: {
@@ -4861,7 +5761,176 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description signed out here; clears the cookie */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedOut"];
+                };
+            };
             /** @description signed out; clears the cookie */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_session_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInvitation"];
+            };
+        };
+        responses: {
+            /** @description signed in; sets the cookie */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description used already, expired, or never was */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description too many attempts */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProviders"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEntry"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_sessions_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description signed out */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5190,6 +6259,388 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Answer"];
                 };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_tokens: {
+        parameters: {
+            query?: {
+                /** @description Everybody's instead of one's own; needs `administer`. */
+                all?: boolean;
+                /** @description Also those that no longer work. */
+                ended?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiToken"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiToken"];
+            };
+        };
+        responses: {
+            /** @description made; the secret is shown this once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTokenMade"];
+                };
+            };
+            /** @description its maker may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_tokens_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the token's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description revoked */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_users: {
+        parameters: {
+            query?: {
+                /** @description Part of the name, the display name or the e-mail address. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserMade"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_users_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the account's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_users_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the account's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description nobody could administer any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_users_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the account's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description nobody could administer any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users_id_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the account's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserMade"];
+                };
+            };
+            /** @description the identity provider answers for it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_users_id_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the account's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionEntry"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_users_id_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the account's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what went wrong */
             default: {
