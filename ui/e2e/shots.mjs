@@ -41,7 +41,87 @@ const PAGES = [
   ['image-clean', 'clean', '/images/:image'],
   ['vulnerabilities', 'normal', '/vulnerabilities'],
   ['vulnerability', 'normal', '/vulnerabilities/CVE-2021-44228'],
-  ['findings', 'normal', '/findings?fixable=true&severity=critical,high'],
+  ['findings', 'normal', '/findings?q=is:fixable+severity:critical,high'],
+  ['findings-empty', 'empty', '/findings'],
+  ['finding', 'normal', '/findings/:alert'],
+  ['finding-vulnerability', 'normal', '/findings/:vulnerability'],
+  ['alerts', 'normal', '/alerts'],
+  ['alerts-pane', 'normal', '/alerts?sel=:alert'],
+  [
+    'alerts-chosen',
+    'normal',
+    '/alerts',
+    async (page) => {
+      const boxes = page.getByRole('checkbox', { name: /Choose row/ });
+      await boxes.nth(1).click();
+      await boxes.nth(3).click();
+    },
+  ],
+  ['alerts-grouped', 'normal', '/alerts?group=workload'],
+  ['alerts-filtered', 'normal', '/alerts?q=nothing-like-this'],
+  ['alerts-empty', 'clean', '/alerts'],
+  ['alerts-error', 'error', '/alerts'],
+  [
+    'alerts-exempt',
+    'normal',
+    '/alerts?sel=:alert',
+    async (page) => {
+      await page.getByRole('button', { name: 'Exempt…' }).first().click();
+      await page.getByRole('checkbox', { name: /^This rule/ }).click();
+      await page.getByText(/^\d+ open findings$/).waitFor();
+    },
+  ],
+  [
+    'alerts-decide',
+    'normal',
+    '/alerts?sel=:alert',
+    async (page) => {
+      await page.keyboard.press('e');
+      await page.getByRole('dialog').waitFor();
+    },
+  ],
+  [
+    'search-error',
+    'normal',
+    '/alerts',
+    async (page) => {
+      await page.keyboard.press('/');
+      await page.keyboard.type('severty:high kind:alert');
+      await page.getByText(/There is no field/).waitFor();
+    },
+  ],
+  [
+    'search-completion',
+    'normal',
+    '/alerts',
+    async (page) => {
+      await page.keyboard.press('/');
+      await page.keyboard.type('severity:high s');
+      await page.getByRole('option').first().waitFor();
+    },
+  ],
+  ['recommendations', 'normal', '/recommendations'],
+  ['recommendations-empty', 'empty', '/recommendations'],
+  ['recommendation', 'normal', '/recommendations/privileged-containers'],
+  ['exemptions', 'normal', '/exemptions?state=all'],
+  ['exemptions-empty', 'clean', '/exemptions'],
+  [
+    'exemptions-pane',
+    'normal',
+    '/exemptions',
+    async (page) => {
+      await page.keyboard.press('j');
+      await page.waitForTimeout(400);
+    },
+  ],
+  ['inventory', 'normal', '/inventory'],
+  ['inventory-list', 'normal', '/inventory?kind=workload'],
+  ['inventory-empty', 'empty', '/inventory'],
+  ['asset', 'normal', '/inventory/:cluster'],
+  ['attack', 'normal', '/attack'],
+  ['compliance', 'normal', '/compliance'],
+  ['compliance-empty', 'empty', '/compliance'],
+  ['settings', 'normal', '/settings'],
   ['scans', 'normal', '/scans'],
   [
     'scans-pane',
@@ -99,6 +179,17 @@ const inEnvironment = (path) =>
   environment && !path.includes('environment=')
     ? `${path}${path.includes('?') ? '&' : '?'}environment=${environment}`
     : path;
+/** Ids of whatever is there: `:alert`, `:vulnerability`, `:cluster`. */
+async function filled(page, path) {
+  const [, noun] = /:(alert|vulnerability|cluster)\b/.exec(path.replace(/q=[^&]*/g, '')) ?? [];
+  if (!noun) return path;
+  const scope = `environment=${environment || 'local'}&limit=1`;
+  const list =
+    noun === 'cluster' ? `assets?kind=cluster,host&${scope}` : `findings?q=kind:${noun}&${scope}`;
+  const answer = await page.request.get(`${server.url}/api/v1/${list}`);
+  const [item] = (await answer.json()).items;
+  return path.replace(`:${noun}`, item?.id ?? item?.asset.id);
+}
 let objections = 0;
 const looks = (process.env.LOOKS ?? 'light,dark,phone').split(',');
 for (const [look, scheme, viewport] of [
@@ -126,6 +217,7 @@ for (const [look, scheme, viewport] of [
         );
         target = path.replace(':image', (await answer.json()).items[0].id);
       }
+      target = await filled(page, target);
       await page.goto(`${server.url}${inEnvironment(target)}`, { waitUntil: 'domcontentloaded' });
       await page.locator('h1, h2').first().waitFor();
       await page.waitForTimeout(scenario === 'error' ? 4500 : 700);
