@@ -31,6 +31,13 @@ pub struct AlertRule {
     pub tactics: Vec<String>,
     /// ATT&CK techniques: `T1059.004`.
     pub techniques: Vec<String>,
+    /// The sensor whose rule it is.
+    pub source: String,
+    /// Why it matters; empty where nothing is known.
+    pub why: String,
+    /// What to do, in order.
+    pub steps: Vec<String>,
+    pub references: Vec<String>,
 }
 
 /// Where it happened: from the top of the asset tree, below the

@@ -170,12 +170,22 @@ async fn rules(
     let mut ids = HashMap::with_capacity(rules.len());
     for rule in rules.into_values() {
         let tactics = Tactics::named(rule.tactics.iter().map(String::as_str));
+        let steps = rule
+            .steps
+            .iter()
+            .map(|text| serde_json::json!({ "text": text }));
+        let details = serde_json::json!({
+            "source": rule.source,
+            "why": rule.why,
+            "remediation": steps.collect::<Vec<_>>(),
+            "references": rule.references,
+        });
         let id: i64 = sql(
             "INSERT INTO rule (kind, name, severity, title, kev, tactics, techniques, details)
-             VALUES (?, ?, ?, ?, 0, ?, ?, '{}')
+             VALUES (?, ?, ?, ?, 0, ?, ?, ?)
              ON CONFLICT (name, kind) DO UPDATE SET severity = excluded.severity,
                  title = excluded.title, tactics = excluded.tactics,
-                 techniques = excluded.techniques
+                 techniques = excluded.techniques, details = excluded.details
              RETURNING id",
         )
         .bind(kind_number(FindingKind::Alert))
@@ -184,6 +194,7 @@ async fn rules(
         .bind(&rule.title)
         .bind(i64::from(tactics.bits()))
         .bind(json(&rule.techniques))
+        .bind(details.to_string())
         .scalar()
         .fetch_one(&mut *connection)
         .await?;

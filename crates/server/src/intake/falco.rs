@@ -11,6 +11,7 @@
 //! References: falco.org, "Falco Alerts, Formatting" and "Supported
 //! Fields"; falcosidekick's README.
 
+mod advice;
 mod fields;
 mod place;
 
@@ -143,12 +144,22 @@ fn alert(event: &Value, context: Context<'_>) -> Result<Alert, String> {
     let source = text(event, "source").unwrap_or_default();
     let place = place::of(&fields, hostname.as_deref(), source, context.cluster);
     let tags = tags(event);
+    let title = fields::clean(name, MAX_RULE);
+    let tactics: Vec<String> = tags.iter().filter_map(|tag| tactic(tag)).collect();
+    let techniques: Vec<String> = tags.iter().filter_map(|tag| technique(tag)).collect();
+    let pages = techniques
+        .iter()
+        .map(|technique| advice::reference(technique));
     let rule = AlertRule {
         id: slug(name),
-        title: fields::clean(name, MAX_RULE),
         severity,
-        tactics: tags.iter().filter_map(|tag| tactic(tag)).collect(),
-        techniques: tags.iter().filter_map(|tag| technique(tag)).collect(),
+        source: "Falco".to_owned(),
+        why: advice::why(&tactics),
+        steps: advice::steps(&title),
+        references: pages.collect(),
+        title,
+        tactics,
+        techniques,
     };
     let output = fields::clean(text(event, "output").unwrap_or_default(), MAX_OUTPUT);
     let program = ["proc.exepath", "proc.name", "ka.user.name", "evt.type"];

@@ -50,6 +50,10 @@ fn an_event_of_a_pod_is_placed_in_its_cluster() {
     assert_eq!(alert.rule.severity, Severity::Low);
     assert_eq!(alert.rule.tactics, ["execution"]);
     assert_eq!(alert.rule.techniques, ["T1059"]);
+    assert_eq!(
+        alert.rule.references,
+        ["https://attack.mitre.org/techniques/T1059/"]
+    );
     assert_eq!(alert.time.to_string(), "2026-01-01T09:12:31.104512211Z");
     assert_eq!(
         alert.summary,
