@@ -26,16 +26,17 @@ const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>) => pick(search, ['next', 'token'] as const),
+  validateSearch: (search: Record<string, unknown>) =>
+    pick(search, ['next', 'token', 'error'] as const),
   component: lazyRouteComponent(() => import('./pages/sign-in/SignInPage'), 'SignInPage'),
 });
 
-// The first account is made here; agents of the server send people to it.
+// The first account is made here, by whoever opened the printed link.
 const setup = createRoute({
   getParentRoute: () => root,
   path: '/setup',
-  validateSearch: (search: Record<string, unknown>) => pick(search, ['token'] as const),
-  component: lazyRouteComponent(() => import('./pages/sign-in/SignInPage'), 'SignInPage'),
+  validateSearch: (search: Record<string, unknown>) => pick(search, [] as const),
+  component: lazyRouteComponent(() => import('./pages/sign-in/SetupPage'), 'SetupPage'),
 });
 
 const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell });

@@ -27,7 +27,7 @@ export type PackageFilters = { q?: string; kind?: string; layer?: number };
 const limit = 100;
 
 /** A list read page by page as the reader scrolls. */
-function pages<T>(
+export function pages<T>(
   queryKey: readonly unknown[],
   page: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>,
 ) {

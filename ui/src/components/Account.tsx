@@ -7,11 +7,13 @@ import {
   IconMoon,
   IconSettings,
   IconSun,
+  IconUser,
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { useSignOut } from '../api/actions';
 import { queries } from '../api/queries';
+import { settings } from '../api/settings';
 
 const SCHEMES = [
   { id: 'light', label: 'Light', icon: IconSun },
@@ -23,6 +25,7 @@ const SCHEMES = [
 export function Account({ onShortcuts }: { onShortcuts: () => void }) {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const { data: session } = useQuery(queries.session());
+  const { data: me } = useQuery(settings.me());
   const signOut = useSignOut();
   const navigate = useNavigate();
   return (
@@ -47,13 +50,27 @@ export function Account({ onShortcuts }: { onShortcuts: () => void }) {
           </Menu.Item>
         ))}
         <Menu.Divider />
+        {me && <Menu.Label>{me.display_name}</Menu.Label>}
+        <Menu.Item
+          component={Link}
+          to="/settings/account"
+          leftSection={<IconUser size={14} aria-hidden />}
+        >
+          Your account
+        </Menu.Item>
         <Menu.Item leftSection={<IconKeyboard size={14} aria-hidden />} onClick={onShortcuts}>
           Keyboard shortcuts
         </Menu.Item>
         <Menu.Item
           leftSection={<IconLogout size={14} aria-hidden />}
           onClick={() =>
-            signOut.mutate(undefined, { onSettled: () => navigate({ to: '/sign-in' }) })
+            signOut.mutate(undefined, {
+              onSuccess: (done) => {
+                if (done?.provider_sign_out) location.assign(done.provider_sign_out);
+                else navigate({ to: '/sign-in' });
+              },
+              onError: () => navigate({ to: '/sign-in' }),
+            })
           }
         >
           Sign out

@@ -1,45 +1,101 @@
-// The frame of the settings: one place each for people, tokens, sessions,
-// notifications, exports, the audit trail and the system.
+// The settings: one place each for people, tokens, sessions,
+// notifications, the audit trail and the system.
 
-import { Title } from '@mantine/core';
 import { Link, useParams } from '@tanstack/react-router';
+import { type ComponentType, lazy, Suspense } from 'react';
+import { Waiting } from '../../components/List';
 import { keepEnvironment } from '../../components/Names';
 import { Page } from '../../components/Page';
 import classes from './settings.module.css';
 
-export const PARTS: { id: string; label: string; doc: string }[] = [
-  { id: 'people', label: 'People', doc: 'Accounts, roles and what they may see' },
-  { id: 'tokens', label: 'API tokens', doc: 'For programs: scoped, expiring, shown once' },
-  { id: 'sessions', label: 'Sessions', doc: 'Where you are signed in' },
-  { id: 'notifications', label: 'Notifications', doc: 'What is told to whom, and when' },
-  { id: 'exports', label: 'Exports', doc: 'Where findings go continuously' },
-  { id: 'audit', label: 'Audit trail', doc: 'Who changed what, in a chain that shows tampering' },
-  { id: 'system', label: 'System', doc: 'How this server is' },
+interface Part {
+  id: string;
+  label: string;
+  doc: string;
+  content: ComponentType;
+}
+
+const PARTS: Part[] = [
+  {
+    id: 'account',
+    label: 'Your account',
+    doc: 'Who you are here, what you may do, your password',
+    content: lazy(() => import('./AccountPart').then((m) => ({ default: m.AccountPart }))),
+  },
+  {
+    id: 'sessions',
+    label: 'Sessions',
+    doc: 'Where you are signed in',
+    content: lazy(() => import('./SessionsPart').then((m) => ({ default: m.SessionsPart }))),
+  },
+  {
+    id: 'tokens',
+    label: 'API tokens',
+    doc: 'For programs: scoped, expiring, shown once',
+    content: lazy(() => import('./TokensPart').then((m) => ({ default: m.TokensPart }))),
+  },
+  {
+    id: 'people',
+    label: 'People',
+    doc: 'Accounts, roles and what they may see',
+    content: lazy(() => import('./PeoplePart').then((m) => ({ default: m.PeoplePart }))),
+  },
+  {
+    id: 'notifications',
+    label: 'Notifications and export',
+    doc: 'Which other systems are told of what',
+    content: lazy(() =>
+      import('./NotificationsPart').then((m) => ({ default: m.NotificationsPart })),
+    ),
+  },
+  {
+    id: 'deliveries',
+    label: 'Deliveries',
+    doc: 'What was told, what waits, what was given up',
+    content: lazy(() => import('./DeliveriesPart').then((m) => ({ default: m.DeliveriesPart }))),
+  },
+  {
+    id: 'audit',
+    label: 'Audit trail',
+    doc: 'Who changed what, in a chain that shows tampering',
+    content: lazy(() => import('./AuditPart').then((m) => ({ default: m.AuditPart }))),
+  },
+  {
+    id: 'system',
+    label: 'System',
+    doc: 'What this server is and keeps',
+    content: lazy(() => import('./SystemPart').then((m) => ({ default: m.SystemPart }))),
+  },
 ];
 
 export function SettingsPage() {
   const { part } = useParams({ strict: false }) as { part?: string };
-  const chosen = PARTS.find((each) => each.id === part);
+  const chosen = PARTS.find((each) => each.id === part) ?? PARTS[0];
+  if (!chosen) return null;
   return (
-    <Page title={chosen?.label ?? 'Settings'}>
-      <ul className={classes.parts}>
-        {PARTS.map((each) => (
-          <li key={each.id}>
+    <Page title={part ? chosen.label : 'Settings'}>
+      <div className={classes.frame}>
+        <nav aria-label="Settings" className={classes.parts}>
+          {PARTS.map((each) => (
             <Link
+              key={each.id}
               to="/settings/$part"
               params={{ part: each.id } as never}
               search={keepEnvironment as never}
               className={classes.part}
               aria-current={each === chosen ? 'page' : undefined}
+              title={each.doc}
             >
-              <Title order={2} fz={14}>
-                {each.label}
-              </Title>
-              <span>{each.doc}</span>
+              {each.label}
             </Link>
-          </li>
-        ))}
-      </ul>
+          ))}
+        </nav>
+        <div className={classes.content}>
+          <Suspense fallback={<Waiting label={chosen.label} />}>
+            <chosen.content />
+          </Suspense>
+        </div>
+      </div>
     </Page>
   );
 }
