@@ -9,6 +9,7 @@ import { databaseOf } from './database';
 import { events } from './events';
 import { facetsOf, imagesOf, isFixable, narrowed, words } from './lists';
 import { changesOf, overviewOf } from './overview';
+import { createPeople, PASSWORD } from './people';
 import { createPlatform } from './platform';
 import { liveScans, pastScans } from './scans';
 import { detailOf, vulnerabilitiesOf } from './vulnerabilities';
@@ -111,6 +112,7 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
   }
   if (scenario === 'starter') for (const target of world.targets) target.image.starter_only = true;
 
+  const people = createPeople(scenario, now, { json, page, problem });
   const platform = createPlatform(
     world,
     { json, page, problem },
@@ -175,18 +177,25 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     const missing = (what: string) =>
       problem(404, 'not_found', `there is no such ${what}`, url.pathname);
 
+    if (noun === 'session' && name === 'providers') {
+      const isFirst = scenario === 'empty' || scenario === 'first';
+      const oidc = isFirst ? [] : [{ title: 'Company account', start: '/api/v1/oidc/start' }];
+      return json({ password: !isFirst, first_run: isFirst, oidc });
+    }
     if (noun === 'session') {
       if (request.method === 'DELETE') {
         isSignedIn = false;
-        return new Response(null, { status: 204 });
+        return json({});
       }
       if (request.method === 'POST') {
-        const { token } = (await request.json()) as { token: string };
-        if (token !== 'mock')
+        const { token, invitation, password } = (await request.json()) as Record<string, string>;
+        if (!invitation && token !== 'mock' && password !== PASSWORD)
           return problem(
             401,
-            'link_expired',
-            'this sign-in link has been used or has expired',
+            token ? 'link_expired' : 'not_signed_in',
+            token
+              ? 'this sign-in link has been used or has expired'
+              : 'name and password do not belong together',
             url.pathname,
           );
         isSignedIn = true;
@@ -242,7 +251,9 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
         ? json({ environment: 'demo', scans: 3 }, 202)
         : new Response(null, { status: 204 });
     }
-    const answer = await platform.route(request, url, [noun, name, part]);
+    const answer =
+      (await people.route(request, url.pathname, [noun, name, part])) ??
+      (await platform.route(request, url, [noun, name, part]));
     if (answer) return answer;
     if (noun === 'images' && (!name || name === 'facets')) {
       if (!name) return page(imagesOf(inScope(query), query), query);

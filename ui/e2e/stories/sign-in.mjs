@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-export const title = 'a link signs in once, leads back, and is not left in the address';
+export const title = 'a link signs in once and leads back, a password as often as it is right';
 export const needsMock = true;
 export const expectsFaults = true;
 
@@ -16,5 +16,11 @@ export default async function story({ page, url }) {
 
   await page.getByRole('button', { name: 'Settings and account' }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
-  await page.getByText('Seawall has no password').waitFor();
+  await page.getByLabel('Name').fill('ines');
+  await page.getByLabel('Password').fill('wrong');
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByText('Name and password do not belong together').waitFor();
+  await page.getByLabel('Password').fill('correct horse battery');
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('navigation', { name: 'Main' }).waitFor();
 }
