@@ -16,6 +16,7 @@ pub mod languages;
 )]
 pub mod layer;
 pub mod postgres;
+pub mod receiver;
 pub mod service;
 mod skip;
 pub mod sleeper;

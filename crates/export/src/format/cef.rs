@@ -66,7 +66,7 @@ pub fn write(notice: &Notice) -> String {
             pairs.put(&format!("{key}Label"), label);
             pairs.put(key, &value);
         }
-    } else {
+    } else if !notice.environment.is_empty() {
         pairs.put("cs5Label", "environment");
         pairs.put("cs5", &notice.environment);
     }

@@ -87,7 +87,7 @@ pub fn write(notice: &Notice) -> String {
         ]);
         cells.resize(HEADER.len() - 1, "".into());
     }
-    cells.push(notice.link.as_deref().unwrap_or_default().into());
+    cells.push(super::link(notice).unwrap_or_default().into());
     let mut text = cells
         .iter()
         .map(|cell| quoted(cell))
