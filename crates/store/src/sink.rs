@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Store, StoreError,
+    Dialect, Store, StoreError,
     db::{Connection, Row, sql},
     row::json,
 };
@@ -256,6 +256,24 @@ impl Store {
                     .execute(connection)
                     .await?;
                     Ok(touched > 0)
+                })
+            })
+            .await
+    }
+
+    /// Takes every lease away where that is nobody else's: an embedded
+    /// file has one server, so what a killed one held is free.
+    pub async fn free_leases(&self) -> Result<(), StoreError> {
+        if self.dialect() != Dialect::Sqlite {
+            return Ok(());
+        }
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sql("UPDATE sink SET lease_until = 0, lease_holder = ''")
+                        .execute(connection)
+                        .await?;
+                    Ok(())
                 })
             })
             .await

@@ -33,6 +33,25 @@ pub const AZURE_KEY: &str =
 /// The broker's one topic.
 pub const TOPIC: &str = "findings";
 
+const HTTP: &str = r#"
+import http.server, os, sys
+class Taker(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        with open(sys.argv[2], "a") as lines:
+            lines.write(self.headers["webhook-id"] + "\n")
+            lines.flush()
+            os.fsync(lines.fileno())
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+    def log_message(self, *words):
+        pass
+http.server.ThreadingHTTPServer.allow_reuse_address = True
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Taker).serve_forever()
+"#;
+
 /// A receiver's process, gone on drop.
 #[derive(Debug)]
 pub struct Receiver {
@@ -132,6 +151,19 @@ impl Receiver {
                 None
             }
         }
+    }
+
+    /// A web server that takes everything and writes each request's
+    /// `webhook-id` to the file `lines` before it says so.
+    pub fn http() -> Option<Self> {
+        let python = program("python3")?;
+        let port = spare_port();
+        let receiver = Self::new("web server", python, port).ok()?;
+        let lines = receiver.folder().join("lines").display().to_string();
+        receiver
+            .arguments(["-c", HTTP])
+            .arguments([port.to_string(), lines])
+            .started()
     }
 
     /// A mail server that keeps each message as a file in `mail/new`.
@@ -263,17 +295,23 @@ impl Receiver {
         .to_vec();
         receiver.arguments.push(properties.display().to_string());
         let receiver = receiver.started()?;
-        let made = Command::new(&receiver.command)
-            .args(["-cp", &class_path, "org.apache.kafka.tools.TopicCommand"])
-            .args(["--create", "--topic", TOPIC, "--partitions", "3"])
-            .args(["--replication-factor", "1", "--bootstrap-server"])
-            .arg(format!("127.0.0.1:{port}"))
-            .output();
-        if !made.is_ok_and(|output| output.status.success()) {
-            skipped(&format!("kafka makes no topic: {}", receiver.log()));
-            return None;
+        let mut why = String::new();
+        for _ in 0..3 {
+            let made = Command::new(&receiver.command)
+                .args(["-cp", &class_path, "org.apache.kafka.tools.TopicCommand"])
+                .args(["--create", "--topic", TOPIC, "--partitions", "3"])
+                .args(["--if-not-exists", "--bootstrap-server"])
+                .arg(format!("127.0.0.1:{port}"))
+                .output()
+                .ok()?;
+            if made.status.success() {
+                return Some(receiver);
+            }
+            why = String::from_utf8_lossy(&made.stdout).into_owned();
+            why.push_str(&String::from_utf8_lossy(&made.stderr));
         }
-        Some(receiver)
+        skipped(&format!("kafka makes no topic: {why}"));
+        None
     }
 
     /// A log server that writes what it understood to the file `lines`:

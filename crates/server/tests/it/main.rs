@@ -9,6 +9,7 @@ mod dashboard;
 mod demonstration;
 mod events;
 mod guards;
+mod interruptions;
 mod people;
 mod posture;
 mod query;

@@ -30,10 +30,10 @@ use crate::{
 
 /// How often a sink looks for work nobody rang for.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a lease lasts, and when it is renewed; longer than the
-/// longest delivery.
-const LEASE: SignedDuration = SignedDuration::from_secs(150);
-const RENEW: SignedDuration = SignedDuration::from_secs(90);
+/// How long a lease lasts: so long a sink waits when the server that
+/// served it dies. And when it is renewed, also during a delivery.
+const LEASE: SignedDuration = SignedDuration::from_secs(45);
+const RENEW: Duration = Duration::from_secs(15);
 /// How long a delivery is tried.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// Between tries, at first and at most.
@@ -69,6 +69,9 @@ impl Deliverer {
 
 /// Keeps one task for each sink until the server stops.
 pub(crate) async fn run(app: Arc<App>) {
+    if let Err(error) = app.store.free_leases().await {
+        failed(&error);
+    }
     if let Err(error) = sinks::reseal(&app).await {
         tracing::error!(error = %model::error::chain(&error), "some secrets keep their old seal");
     }
@@ -165,7 +168,7 @@ async fn step(
     };
     let holder = &app.deliverer.holder;
     let now = app.clock.now();
-    if leased_until.duration_since(now) < RENEW {
+    if leased_until.duration_since(now) < LEASE - SignedDuration::from_secs(15) {
         let until = now + LEASE;
         if !app.store.lease_sink(&sink, holder, now, until).await? {
             *leased_until = Timestamp::MIN;
@@ -260,7 +263,16 @@ async fn deliver(
         notices: &delivery.notices,
         known: &known,
     };
-    Ok(opened.sink.deliver(&batch).await)
+    let mut delivering = std::pin::pin!(opened.sink.deliver(&batch));
+    loop {
+        tokio::select! {
+            answer = &mut delivering => return Ok(answer),
+            () = tokio::time::sleep(RENEW) => {
+                let (holder, now) = (&app.deliverer.holder, app.clock.now());
+                app.store.lease_sink(sink, holder, now, now + LEASE).await?;
+            }
+        }
+    }
 }
 
 /// Makes paths of the dashboard addresses a receiver can open.
