@@ -112,7 +112,7 @@ async fn an_alert_does_not_describe_a_container_its_engine_knows(test: &TestStor
 
     // Of a container no engine has listed nobody knows whether it runs.
     let mut stray = alert("b", "bash", 3);
-    stray.place.steps[1].identity = "bbbbbbbbbbbb".to_owned();
+    "bbbbbbbbbbbb".clone_into(&mut stray.place.steps[1].identity);
     assert_eq!(take(test, "local", vec![stray]).await, taken(1, 1, 0));
     let images = test.store.running_images(&scope).await.unwrap();
     assert_eq!(images, [(assessed.image.id, 1)].into());
