@@ -225,7 +225,7 @@ async fn known(
 }
 
 /// The images of the environment by each of the digests asked for.
-async fn images(
+pub(crate) async fn images(
     connection: &mut Connection,
     environment_id: i64,
     containers: &[RunningContainer],
@@ -261,7 +261,7 @@ const ENGINE: &str = "engine";
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
 
 /// What is known of a container, for people.
-fn facts(container: &RunningContainer) -> BTreeMap<String, String> {
+pub(crate) fn facts(container: &RunningContainer) -> BTreeMap<String, String> {
     let ports: Vec<String> = container.ports.iter().map(ToString::to_string).collect();
     let told = [
         (ENGINE, Some(container.engine.to_string())),

@@ -9,6 +9,7 @@
 mod alert;
 mod assessment;
 mod asset;
+mod attack;
 mod audit;
 mod care;
 mod change;
@@ -23,6 +24,7 @@ mod fix;
 mod history;
 mod image;
 mod ingest;
+mod inventory;
 mod invitation;
 mod kind;
 mod layer;
@@ -53,6 +55,7 @@ mod trend;
 mod user;
 mod view;
 mod vulnerability;
+mod workload;
 mod writer;
 
 use std::{
@@ -63,6 +66,7 @@ use std::{
 pub use alert::TakenAlerts;
 pub use assessment::{Assessment, Outcome, StoredSbom};
 pub use asset::uid_of_environment as environment_asset;
+pub use attack::AlertRuleUse;
 pub use audit::{AuditFilter, Author, Note};
 pub use care::{
     backup::{Backup, backup},
@@ -87,6 +91,7 @@ pub use finding::{
 pub use fix::{PackageFix, TopFix};
 pub use history::{FindingEvent, FindingEventKind};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
+pub use inventory::{Asset, AssetDetail, AssetFilter};
 pub use kind::KindCounts;
 pub use layer::{Layer, LayerTotals};
 pub use notice::PictureFilter;
@@ -111,6 +116,8 @@ pub use vulnerability::{
     Vulnerability, VulnerabilityFilter, VulnerabilityFix, VulnerabilityRecord, VulnerabilitySort,
     VulnerabilityUse,
 };
+
+pub use workload::PlacedContainer;
 
 use crate::{
     db::{Pool, sql},

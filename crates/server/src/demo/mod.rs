@@ -1,16 +1,22 @@
 //! The demonstration environment: made-up images, built as real archives
-//! and sent through the same scan, match and store as any other, and
-//! made-up alerts, sent through the same intake. Every row of it belongs to the environment `demo`, so that all of it can be
-//! removed at once.
+//! and sent through the same scan, match and store as any other; made-up
+//! containers that run them; and made-up alerts, sent through the same
+//! intake. Every row of it belongs to the environment `demo`, so that all
+//! of it can be removed at once.
 
 mod alert;
 mod archive;
 mod definition;
+mod running;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
 
+use model::Digest;
 use rust_embed::RustEmbed;
-use store::{NewScan, ScanEnd, ScanFilter, ScanOrigin, ScanState, StoreError};
+use store::{
+    ImageFilter, ImageSort, NewScan, PageRequest, ScanEnd, ScanFilter, ScanOrigin, ScanState,
+    StoreError,
+};
 
 use self::definition::Definition;
 use crate::{
@@ -43,6 +49,8 @@ pub enum DemoError {
         #[source]
         source: io::Error,
     },
+    #[error("read the demonstration's containers")]
+    Running(#[source] serde_json::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -73,6 +81,27 @@ pub(crate) async fn add(app: &Arc<App>) -> Result<u64, DemoError> {
         queue::ask(app, scan).await?;
     }
     Ok(count)
+}
+
+/// Starts the containers of the images that were scanned by now.
+pub(crate) async fn place(app: &App) -> Result<(), DemoError> {
+    let scope = app.store.scope(Some(DEMO)).await?;
+    let page = PageRequest::first(api::page::MAX_LIMIT);
+    let images = app
+        .store
+        .images(&scope, &ImageFilter::default(), ImageSort::Name, &page)
+        .await?;
+    let digests: HashMap<String, Digest> = images
+        .items
+        .into_iter()
+        .filter_map(|image| Some((image.key.name, image.config_digest?.parse().ok()?)))
+        .collect();
+    let placed = running::placed(&digests).map_err(DemoError::Running)?;
+    app.store
+        .put_workloads(DEMO, running::CLUSTER, placed, app.clock.now())
+        .await?;
+    app.posture.ring();
+    Ok(())
 }
 
 fn build(folder: &std::path::Path) -> Result<Vec<(String, PathBuf)>, DemoError> {
@@ -117,7 +146,7 @@ pub(crate) async fn remove(app: &Arc<App>) -> Result<(), DemoError> {
         states: vec![ScanState::Queued, ScanState::Running],
         image: None,
     };
-    let page = store::PageRequest::first(api::page::MAX_LIMIT);
+    let page = PageRequest::first(api::page::MAX_LIMIT);
     for scan in app.store.scans(&scope, &active, &page).await?.items {
         app.queue.cancel(&scan.id);
         queue::end_scan(app, &scan.id, ScanEnd::Cancelled).await;

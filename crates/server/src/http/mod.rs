@@ -28,6 +28,8 @@ use crate::app::App;
 
 pub(crate) mod access;
 pub(crate) mod alert;
+pub(crate) mod asset;
+pub(crate) mod attack;
 pub(crate) mod audit;
 pub(crate) mod compliance;
 pub(crate) mod cookie;
@@ -154,6 +156,9 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(score::read)))
         .routes(needs(View, routes!(score::history)))
         .routes(needs(View, routes!(compliance::read)))
+        .routes(needs(View, routes!(attack::read)))
+        .routes(needs(View, routes!(asset::list)))
+        .routes(needs(View, routes!(asset::read)))
         .routes(signed_in(routes!(view::list, view::create)))
         .routes(signed_in(routes!(view::delete)))
         .routes(needs(View, routes!(image::list)))

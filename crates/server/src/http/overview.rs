@@ -7,13 +7,18 @@ use api::{
     recommendation::RecommendationState,
 };
 use axum::{Json, extract::State};
-use store::{ImageFilter, ImageSort, PageRequest, VulnerabilityFilter, VulnerabilitySort};
+use model::{FindingKind, FindingState};
+use store::{
+    FindingFilter, FindingSort, ImageFilter, ImageSort, PageRequest, VulnerabilityFilter,
+    VulnerabilitySort,
+};
 
 use super::{
     Shared,
     access::Access,
+    attack,
     error::ApiError,
-    image,
+    finding, image,
     query::{self, Query},
     recommendation, scan, score, severity, trend, vulnerability,
 };
@@ -54,6 +59,15 @@ pub(crate) async fn read(
         )
         .await?;
     let changes = app.store.changes(&scope, &PageRequest::first(12)).await?;
+    let alerts = FindingFilter {
+        kinds: vec![FindingKind::Alert],
+        states: vec![FindingState::Open],
+        ..FindingFilter::default()
+    };
+    let top_alerts = app
+        .store
+        .findings(&scope, &alerts, FindingSort::Severity, &short)
+        .await?;
     let (day, kinds) = trend::day(&app, &scope).await?;
     let mut top_recommendations = recommendation::all(&app, &scope).await?;
     top_recommendations.retain(|row| row.state == RecommendationState::Open);
@@ -100,10 +114,10 @@ pub(crate) async fn read(
         changes: changes.items.into_iter().map(change).collect(),
         score: score::of(&app, &scope).await?,
         top_recommendations,
-        top_alerts: Vec::new(),
+        top_alerts: top_alerts.items.into_iter().map(finding::wire).collect(),
         day,
         kinds,
-        tactics: Vec::new(),
+        tactics: attack::tactics(&app, &scope).await?,
     }))
 }
 

@@ -18,7 +18,12 @@ use super::{
     fix,
     meter::Meter,
 };
-use crate::{app::App, http::scan::wire, metrics};
+use crate::{
+    app::{App, DEMO},
+    demo,
+    http::scan::wire,
+    metrics,
+};
 
 /// How often a running scan's progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -157,6 +162,11 @@ async fn run(app: &Arc<App>, scan: Scan) {
                 findings = outcome.counts.total(),
                 "scanned"
             );
+            if scan.environment == DEMO
+                && let Err(error) = demo::place(app).await
+            {
+                tracing::warn!(error = %model::error::chain(&error), "cannot place containers");
+            }
             done(app, &outcome)
         }
         Err(Failure::Look(LookError::Cancelled))

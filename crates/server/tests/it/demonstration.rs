@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::test_server::start;
+use crate::test_server::{Person, start};
 
 #[tokio::test]
 async fn the_demonstration_is_found_out_by_the_real_pipeline_and_goes_without_a_trace() {
@@ -49,6 +49,8 @@ async fn the_demonstration_is_found_out_by_the_real_pipeline_and_goes_without_a_
         .json();
     assert_eq!(local["total"], 0);
 
+    its_pods_run_below_namespaces_and_are_judged(&person).await;
+
     let answer = person.delete("/api/v1/demo").await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     for list in ["images", "vulnerabilities", "scans"] {
@@ -62,4 +64,69 @@ async fn the_demonstration_is_found_out_by_the_real_pipeline_and_goes_without_a_
     let environments = person.get("/api/v1/environments").await.json();
     assert_eq!(environments.as_array().unwrap().len(), 1);
     assert!(!server.folder.path().join("data/demo").exists());
+}
+
+async fn its_pods_run_below_namespaces_and_are_judged(person: &Person) {
+    let rule = "/api/v1/recommendations/containers-not-privileged?environment=demo";
+    let mut events = person.events().await;
+    while person.get(rule).await.json()["recommendation"]["affected"] != 1 {
+        while events.next().await.name != "score" {}
+    }
+    let list = async |what: &str| {
+        let path = format!("/api/v1/assets?environment=demo&{what}");
+        person.get(&path).await.json()
+    };
+    let cluster = list("kind=cluster").await;
+    let id = cluster["items"][0]["asset"]["id"].as_str().unwrap();
+    assert_eq!(cluster["items"][0]["running"], 6);
+    let namespaces = list(&format!("parent={id}")).await;
+    let mut names: Vec<&str> = namespaces["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["asset"]["name"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["edge", "finance", "platform", "shop"]);
+    let image = list("kind=image&q=billing").await;
+    assert_eq!(image["items"][0]["running"], 1);
+    let id = image["items"][0]["asset"]["id"].as_str().unwrap();
+    let detail = person.get(&format!("/api/v1/assets/{id}")).await.json();
+    assert_eq!(detail["running_in"][0]["workload"], "billing");
+    assert_eq!(detail["chain"][0]["kind"], "environment");
+
+    let score = person.get("/api/v1/score?environment=demo").await.json();
+    let percent = score["percent"].as_f64().unwrap();
+    assert!(percent > 0.0 && percent < 80.0, "{score}");
+    let open = person
+        .get("/api/v1/recommendations?environment=demo")
+        .await
+        .json();
+    assert!(open.as_array().unwrap().len() >= 5, "{open}");
+    let fresh = person
+        .get("/api/v1/recommendations/advisories-fresh?environment=demo")
+        .await
+        .json();
+    assert_eq!(fresh["recommendation"]["state"], "not_applicable");
+    let matrix = person.get("/api/v1/attack?environment=demo").await.json();
+    let alerts: u64 = matrix["tactics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tactic| tactic["alerts"].as_u64().unwrap())
+        .sum();
+    assert!(alerts >= 3, "{matrix}");
+    let overview = person.get("/api/v1/overview?environment=demo").await.json();
+    assert_eq!(overview["top_alerts"][0]["severity"], "critical");
+    let compliance = person
+        .get("/api/v1/compliance?environment=demo")
+        .await
+        .json();
+    let failed: u64 = compliance["standards"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|standard| standard["failed"].as_u64().unwrap())
+        .sum();
+    assert!(failed >= 5, "{compliance}");
 }

@@ -121,6 +121,26 @@ async fn until(person: &Person, rule: &str, what: impl Fn(&Value) -> bool) -> Va
     }
 }
 
+/// Waits until so many images and as many containers of an environment
+/// were judged: then nothing moves any more.
+pub(crate) async fn judged(person: &Person, environment: &str, many: u64) {
+    let mut events = person.events().await;
+    loop {
+        let mut done = 0;
+        for rule in ["images-read-whole", "containers-not-privileged"] {
+            let path = format!("/api/v1/recommendations/{rule}?environment={environment}");
+            let standing = person.get(&path).await.json();
+            if standing["recommendation"]["assessed"] == many {
+                done += 1;
+            }
+        }
+        if done == 2 {
+            return;
+        }
+        while events.next().await.name != "score" {}
+    }
+}
+
 async fn percent(person: &Person) -> f64 {
     let score = person.get("/api/v1/score?environment=local").await.json();
     score["percent"].as_f64().unwrap()

@@ -181,6 +181,7 @@ impl Store {
         let rows = sql("SELECT asset.image_id, COUNT(*) AS containers FROM asset
              JOIN environment ON environment.id = asset.environment_id
              WHERE environment.name = ? AND asset.kind = 'container' AND asset.gone IS NULL
+               AND asset.started IS NOT NULL
                AND asset.image_id IS NOT NULL
              GROUP BY asset.image_id")
         .bind(environment)
@@ -202,6 +203,7 @@ impl Store {
              FROM asset JOIN environment ON environment.id = asset.environment_id
              LEFT JOIN image ON image.id = asset.image_id
              WHERE environment.name = ? AND asset.kind = 'container' AND asset.gone IS NULL
+               AND asset.started IS NOT NULL
              ORDER BY asset.id",
         )
         .bind(environment)

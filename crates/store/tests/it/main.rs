@@ -12,6 +12,7 @@ mod container;
 mod crash;
 mod deliveries;
 mod history;
+mod inventory;
 mod lists;
 mod people;
 mod posture;
