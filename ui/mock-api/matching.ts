@@ -79,7 +79,9 @@ export function matcherOf(estate: Estate, now: number): Matcher {
           ({ text }) =>
             finding.asset.id === text ||
             finding.image?.id === text ||
-            isWithin(estate.byId.get(finding.asset.id), text),
+            isWithin(estate.byId.get(finding.asset.id), text) ||
+            (finding.asset.kind === 'image' &&
+              (estate.running.get(finding.asset.id) ?? []).some((place) => isWithin(place, text))),
         );
       case 'is':
       case 'has':

@@ -5,7 +5,19 @@ export const isPhone = true;
 
 export default async function story({ page, url, axe }) {
   await page.goto(url);
-  for (const place of ['Images', 'Vulnerabilities', 'Scans', 'Database', 'Overview']) {
+  for (const place of [
+    'Alerts',
+    'Recommendations',
+    'Vulnerabilities',
+    'Images',
+    'Inventory',
+    'ATT&CK',
+    'Compliance',
+    'Exemptions',
+    'Scans',
+    'Database',
+    'Overview',
+  ]) {
     await page.getByRole('button', { name: 'Open navigation' }).click();
     await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: place }).click();
     await page.getByRole('heading', { name: place, level: 1 }).waitFor();

@@ -12,7 +12,7 @@ export default async function story({ page, url, axe }) {
 
   const table = page.getByRole('table', { name: 'Findings' });
   await table.waitFor();
-  assert.match(page.url(), /\/findings\?severity=\w+/);
+  assert.match(page.url(), /\/findings\?q=severity:\w+/);
   assert.equal(
     Number(await table.getAttribute('aria-rowcount')) - 1,
     said,
@@ -29,16 +29,17 @@ export default async function story({ page, url, axe }) {
   const address = page.url();
   const name = await pane.getAttribute('aria-label');
   await page.reload();
-  await pane.waitFor();
+  await pane.getByRole('heading', { name: 'History' }).waitFor();
   assert.equal(page.url(), address);
   assert.equal(await pane.getAttribute('aria-label'), name, 'the address holds the open finding');
 
-  await pane
-    .getByRole('link')
-    .filter({ hasNotText: /CVE|GHSA|https?:/ })
-    .first()
-    .click();
-  await page.getByRole('navigation', { name: 'Parts of the image' }).waitFor();
-  await page.goBack();
-  await pane.waitFor();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/findings\/\d+/);
+  await page.getByRole('heading', { name: 'Why am I seeing this' }).waitFor();
+  assert.deepEqual(await axe(), []);
+  const first = page.url();
+  await page.keyboard.press(']');
+  await page.waitForFunction((old) => location.href !== old, first);
+  await page.keyboard.press('[');
+  await page.waitForURL(first);
 }

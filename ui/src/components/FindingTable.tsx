@@ -179,7 +179,7 @@ const ASSIGNEE: Column<Finding> = {
   cell: (row) => row.assignee ?? '–',
 };
 
-type Sort = 'image' | 'alert' | 'any';
+type Sort = 'image' | 'alert' | 'any' | 'place';
 const SETS: Record<Sort, Column<Finding>[]> = {
   image: [
     SEVERITY,
@@ -207,17 +207,21 @@ const SETS: Record<Sort, Column<Finding>[]> = {
     LAST,
   ],
   any: [SEVERITY, KIND, NAME, WHERE, PACKAGE, FIXED, EPSS, STATE, ASSIGNEE, SEEN],
+  // All of one rule: only the place tells them apart.
+  place: [SEVERITY, { ...WHERE, fixed: true }, STATE, ASSIGNEE, SEEN],
 };
 /** What gives way to the pane, which says it anyway. */
 const YIELDS: Record<Sort, string[]> = {
   image: ['title', 'first_seen', 'package_kind', 'layer', 'state'],
   alert: ['summary', 'cluster', 'assignee', 'state'],
   any: ['package', 'fixed', 'epss', 'assignee', 'state'],
+  place: [],
 };
 const WIDTH: Record<Sort, [alone: number, beside: number]> = {
   image: [940, 620],
   alert: [1060, 620],
   any: [1040, 620],
+  place: [480, 420],
 };
 
 export function whereText(finding: Finding): string {

@@ -18,7 +18,7 @@ import {
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { queries } from '../api/queries';
 import { compact } from '../lib/format';
 import { totalOf } from '../lib/severity';
@@ -29,12 +29,13 @@ import { EnvironmentPicker } from './EnvironmentPicker';
 import { Activity, LivePill } from './LivePill';
 import { Mark } from './Mark';
 import { keepEnvironment } from './Names';
+import { Palette } from './Palette';
 import { SearchBox } from './SearchBox';
 import classes from './Shell.module.css';
 import { useEnvironment, useUrl } from './url';
 
-// Dialogs are fetched when they are first opened.
-const Palette = lazy(async () => ({ default: (await import('./Palette')).Palette }));
+// Fetched when they are first opened; the palette is not, for it is typed
+// into the moment it opens and no letter may be lost.
 const Shortcuts = lazy(async () => ({ default: (await import('./Shortcuts')).Shortcuts }));
 const StartScan = lazy(async () => ({ default: (await import('./StartScan')).StartScan }));
 
@@ -126,11 +127,6 @@ export function Shell() {
   const path = useRouterState({ select: (state) => state.location.pathname });
   const close = () => setDialog(undefined);
   const counts = useCounts();
-  // It is typed into the moment it opens: fetched before, no letter is lost.
-  useEffect(() => {
-    const timer = setTimeout(() => import('./Palette'), 1200);
-    return () => clearTimeout(timer);
-  }, []);
 
   useKeys({
     ...Object.fromEntries(
@@ -231,8 +227,8 @@ export function Shell() {
         <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
           <Outlet />
         </AppShell.Main>
+        <Palette opened={dialog === 'palette'} onClose={close} places={PLACES} />
         <Suspense>
-          {dialog === 'palette' && <Palette opened onClose={close} places={PLACES} />}
           {dialog === 'shortcuts' && <Shortcuts opened onClose={close} places={PLACES} />}
           {search.scan === 'new' && (
             <StartScan opened onClose={() => setSearch({ scan: undefined })} />

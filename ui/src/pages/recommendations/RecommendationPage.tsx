@@ -98,8 +98,7 @@ export function RecommendationPage() {
                 query={list}
                 label="Affected"
                 noun="asset"
-                sort="any"
-                hasPane
+                sort="place"
                 empty={
                   <NothingFound title="Nothing is affected">
                     <p>{plural(row.assessed, 'asset')} looked at.</p>
