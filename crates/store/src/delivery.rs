@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use model::Notice;
 
 use crate::{
-    Page, PageRequest, Store, StoreError,
+    Author, Note, Page, PageRequest, Store, StoreError, audit,
     db::{Connection, Row, insert, sql},
     page::{Key, Order, Total},
     route::RouteProgress,
@@ -395,10 +395,11 @@ impl Store {
     /// or all of a sink's.
     pub async fn replay(
         &self,
+        author: Author,
         delivery: Option<&str>,
         sink: Option<&str>,
-        now: Timestamp,
     ) -> Result<u64, StoreError> {
+        let now = author.time;
         let (delivery, sink) = (delivery.map(str::to_owned), sink.map(str::to_owned));
         self.writer
             .write(move |connection| {
@@ -409,6 +410,11 @@ impl Store {
                         .push(", next_try = ")
                         .push_bind(now)
                         .push(" WHERE state = 2");
+                    let object = match (&delivery, &sink) {
+                        (Some(id), _) => ("delivery", id.clone()),
+                        (None, Some(id)) => ("sink", id.clone()),
+                        (None, None) => ("sink", String::new()),
+                    };
                     if let Some(delivery) = delivery {
                         query.push(" AND uid = ").push_bind(delivery);
                     }
@@ -418,7 +424,13 @@ impl Store {
                             .push_bind(sink)
                             .push(")");
                     }
-                    query.execute(connection).await
+                    let count = query.execute(&mut *connection).await?;
+                    if count > 0 {
+                        let note = Note::of("delivery.replay", object.0, &object.1)
+                            .made(&serde_json::json!({ "deliveries": count }));
+                        audit::note(connection, &author, note).await?;
+                    }
+                    Ok(count)
                 })
             })
             .await

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use model::NoticeEvent;
+use serde::Serialize;
 
 use crate::{
-    Store, StoreError,
-    db::{Row, sql},
+    Author, Note, Store, StoreError, audit,
+    db::{Connection, Row, sql},
     row::json,
     sink::{Sink, name_is_free},
 };
@@ -28,7 +29,7 @@ pub struct Route {
 }
 
 /// What is written of a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RouteRecord {
     pub name: String,
     /// The sink's id.
@@ -98,6 +99,14 @@ fn read(row: &Row) -> Result<Route, StoreError> {
     })
 }
 
+async fn find(connection: &mut Connection, id: &str) -> Result<Option<Route>, StoreError> {
+    let row = sql(format!("{SELECT} WHERE route.uid = ?"))
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Why a route was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteRefusal {
@@ -137,11 +146,11 @@ impl Store {
     /// Makes a route, or changes the one with this id.
     pub async fn put_route(
         &self,
+        author: Author,
         id: Option<&str>,
         record: RouteRecord,
-        now: Timestamp,
     ) -> Result<Result<String, RouteRefusal>, StoreError> {
-        let id = id.map(str::to_owned);
+        let (id, now) = (id.map(str::to_owned), author.time);
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
@@ -173,6 +182,11 @@ impl Store {
                         )
                     };
                     let is_new = id.is_none();
+                    let before = match &id {
+                        Some(id) => find(connection, id).await?,
+                        None => None,
+                    };
+                    let written = record.clone();
                     let uid = id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
                     let mut statement = statement
                         .bind(record.name)
@@ -188,25 +202,36 @@ impl Store {
                     if is_new {
                         statement = statement.bind(now);
                     }
-                    if statement.execute(connection).await? == 0 {
+                    if statement.execute(&mut *connection).await? == 0 {
                         return Ok(Err(RouteRefusal::NoRoute));
                     }
+                    let note = match before {
+                        Some(before) => Note::of("route.change", "route", &uid)
+                            .changed(&before.record, &written),
+                        None => Note::of("route.create", "route", &uid).made(&written),
+                    };
+                    audit::note(connection, &author, note).await?;
                     Ok(Ok(uid))
                 })
             })
             .await
     }
 
-    pub async fn remove_route(&self, id: &str) -> Result<bool, StoreError> {
+    pub async fn remove_route(&self, author: Author, id: &str) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let removed = sql("DELETE FROM route WHERE uid = ?")
-                        .bind(id)
-                        .execute(connection)
+                    let Some(before) = find(connection, &id).await? else {
+                        return Ok(false);
+                    };
+                    sql("DELETE FROM route WHERE uid = ?")
+                        .bind(&id)
+                        .execute(&mut *connection)
                         .await?;
-                    Ok(removed > 0)
+                    let note = Note::of("route.remove", "route", &id).removed(&before.record);
+                    audit::note(connection, &author, note).await?;
+                    Ok(true)
                 })
             })
             .await

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dialect, Store, StoreError,
+    Author, Dialect, Note, Store, StoreError, audit,
     db::{Connection, Row, sql},
     row::json,
 };
@@ -79,7 +79,37 @@ fn read(row: &Row) -> Result<Sink, StoreError> {
     })
 }
 
-/// Another sink or route has the name.
+async fn find(connection: &mut Connection, id: &str) -> Result<Option<Sink>, StoreError> {
+    let row = sql("SELECT * FROM sink WHERE uid = ?")
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// What the audit trail shows of a sink: never a secret, sealed or not.
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    kind: String,
+    settings: serde_json::Value,
+    secrets: Vec<String>,
+    secrets_changed: bool,
+    paused: bool,
+}
+
+fn shown(sink: &Sink) -> Shown {
+    Shown {
+        name: sink.name.clone(),
+        kind: sink.kind.clone(),
+        settings: serde_json::from_str(&sink.settings).unwrap_or_default(),
+        secrets: sink.secret_names.clone(),
+        secrets_changed: false,
+        paused: sink.paused,
+    }
+}
+
+/// No other sink or route has the name.
 pub(crate) async fn name_is_free(
     connection: &mut Connection,
     table: &'static str,
@@ -118,9 +148,10 @@ impl Store {
     /// the name is taken.
     pub async fn add_sink(
         &self,
+        author: Author,
         record: SinkRecord,
-        now: Timestamp,
     ) -> Result<Option<Sink>, StoreError> {
+        let now = author.time;
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
@@ -141,9 +172,12 @@ impl Store {
                     .bind(record.paused)
                     .bind(now)
                     .bind(now)
-                    .fetch_one(connection)
+                    .fetch_one(&mut *connection)
                     .await?;
-                    read(&row).map(Some)
+                    let sink = read(&row)?;
+                    let note = Note::of("sink.create", "sink", &sink.id).made(&shown(&sink));
+                    audit::note(connection, &author, note).await?;
+                    Ok(Some(sink))
                 })
             })
             .await
@@ -153,17 +187,20 @@ impl Store {
     /// gone.
     pub async fn change_sink(
         &self,
+        author: Author,
         id: &str,
         record: SinkRecord,
-        now: Timestamp,
     ) -> Result<Option<Sink>, StoreError> {
-        let id = id.to_owned();
+        let (id, now) = (id.to_owned(), author.time);
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
                     if !name_is_free(connection, "sink", &record.name, &id).await? {
                         return Ok(None);
                     }
+                    let Some(before) = find(connection, &id).await? else {
+                        return Ok(None);
+                    };
                     let row = sql("UPDATE sink SET name = ?, settings = ?, secret_names = ?,
                              sealed = ?, paused = ?, updated = ?
                          WHERE uid = ? RETURNING *")
@@ -173,25 +210,41 @@ impl Store {
                     .bind(record.sealed)
                     .bind(record.paused)
                     .bind(now)
-                    .bind(id)
-                    .fetch_optional(connection)
+                    .bind(&id)
+                    .fetch_one(&mut *connection)
                     .await?;
-                    row.as_ref().map(read).transpose()
+                    let sink = read(&row)?;
+                    let mut after = shown(&sink);
+                    // That a secret is another one shows; which it is does not.
+                    after.secrets_changed = before.sealed != sink.sealed;
+                    let note =
+                        Note::of("sink.change", "sink", &id).changed(&shown(&before), &after);
+                    audit::note(connection, &author, note).await?;
+                    Ok(Some(sink))
                 })
             })
             .await
     }
 
-    pub async fn pause_sink(&self, id: &str, paused: bool) -> Result<bool, StoreError> {
+    pub async fn pause_sink(
+        &self,
+        author: Author,
+        id: &str,
+        paused: bool,
+    ) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
                     let touched = sql("UPDATE sink SET paused = ? WHERE uid = ?")
                         .bind(paused)
-                        .bind(id)
-                        .execute(connection)
+                        .bind(&id)
+                        .execute(&mut *connection)
                         .await?;
+                    if touched > 0 {
+                        let action = if paused { "sink.pause" } else { "sink.resume" };
+                        audit::note(connection, &author, Note::of(action, "sink", &id)).await?;
+                    }
                     Ok(touched > 0)
                 })
             })
@@ -199,16 +252,21 @@ impl Store {
     }
 
     /// Removes a sink with its routes and deliveries.
-    pub async fn remove_sink(&self, id: &str) -> Result<bool, StoreError> {
+    pub async fn remove_sink(&self, author: Author, id: &str) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let removed = sql("DELETE FROM sink WHERE uid = ?")
-                        .bind(id)
-                        .execute(connection)
+                    let Some(before) = find(connection, &id).await? else {
+                        return Ok(false);
+                    };
+                    sql("DELETE FROM sink WHERE uid = ?")
+                        .bind(&id)
+                        .execute(&mut *connection)
                         .await?;
-                    Ok(removed > 0)
+                    let note = Note::of("sink.remove", "sink", &id).removed(&shown(&before));
+                    audit::note(connection, &author, note).await?;
+                    Ok(true)
                 })
             })
             .await

@@ -8,6 +8,7 @@
 mod formats;
 mod mail;
 mod message;
+mod reference;
 mod sample;
 mod storage;
 mod stream;

@@ -13,6 +13,7 @@ use store::DeliveryFilter;
 
 use super::{
     Shared,
+    access::Access,
     error::ApiError,
     query::{self, Query},
     sink,
@@ -82,12 +83,18 @@ pub(crate) async fn read(
         (status = 409, description = "it is not dead")))]
 pub(crate) async fn replay(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<Json<Delivery>, ApiError> {
     if app.store.delivery(&id).await?.is_none() {
         return Err(ApiError::not_found("delivery"));
     }
-    if app.store.replay(Some(&id), None, app.clock.now()).await? == 0 {
+    if app
+        .store
+        .replay(access.author(&app), Some(&id), None)
+        .await?
+        == 0
+    {
         return Err(ApiError::conflict(
             "not_dead",
             "only a delivery that was given up can be replayed",
@@ -103,10 +110,14 @@ pub(crate) async fn replay(
     responses((status = 200, body = Replayed)))]
 pub(crate) async fn replay_all(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<Json<Replayed>, ApiError> {
     sink::find(&app, &id).await?;
-    let count = app.store.replay(None, Some(&id), app.clock.now()).await?;
+    let count = app
+        .store
+        .replay(access.author(&app), None, Some(&id))
+        .await?;
     app.deliverer.ring();
     Ok(Json(Replayed { count }))
 }

@@ -161,12 +161,13 @@ pub(crate) async fn list(State(app): Shared) -> Result<Json<Vec<Route>>, ApiErro
     responses((status = 201, body = Route), (status = 409, description = "the name is taken")))]
 pub(crate) async fn create(
     State(app): Shared,
+    access: Access,
     Body(body): Body<NewRoute>,
 ) -> Result<(StatusCode, Json<Route>), ApiError> {
     let record = record(&app, body).await?;
     let id = app
         .store
-        .put_route(None, record, app.clock.now())
+        .put_route(access.author(&app), None, record)
         .await?
         .map_err(refused)?;
     app.deliverer.ring();
@@ -190,13 +191,14 @@ pub(crate) async fn read(
     responses((status = 200, body = Route), (status = 409, description = "the name is taken")))]
 pub(crate) async fn change(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
     Body(body): Body<NewRoute>,
 ) -> Result<Json<Route>, ApiError> {
     find(&app, &id).await?;
     let record = record(&app, body).await?;
     app.store
-        .put_route(Some(&id), record, app.clock.now())
+        .put_route(access.author(&app), Some(&id), record)
         .await?
         .map_err(refused)?;
     app.deliverer.ring();
@@ -209,9 +211,10 @@ pub(crate) async fn change(
     responses((status = 204, description = "removed")))]
 pub(crate) async fn remove(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    if app.store.remove_route(&id).await? {
+    if app.store.remove_route(access.author(&app), &id).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::not_found("route"))

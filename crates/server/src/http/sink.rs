@@ -15,7 +15,7 @@ use axum::{
 use export::{Batch, Kind, describe::Input};
 use model::{Notice, NoticeEvent};
 
-use super::{Shared, error::ApiError, query::Body};
+use super::{Shared, access::Access, error::ApiError, query::Body};
 use crate::{
     app::App,
     sinks::{self, RecordError, Settings},
@@ -188,6 +188,7 @@ pub(crate) async fn list(State(app): Shared) -> Result<Json<Vec<Sink>>, ApiError
     responses((status = 201, body = Sink), (status = 409, description = "the name is taken")))]
 pub(crate) async fn create(
     State(app): Shared,
+    access: Access,
     Body(body): Body<NewSink>,
 ) -> Result<(StatusCode, Json<Sink>), ApiError> {
     if app.store.sinks().await?.len() >= MOST_SINKS {
@@ -207,7 +208,7 @@ pub(crate) async fn create(
     .map_err(refused)?;
     let sink = app
         .store
-        .add_sink(record, app.clock.now())
+        .add_sink(access.author(&app), record)
         .await?
         .ok_or_else(name_taken)?;
     app.deliverer.ring();
@@ -233,6 +234,7 @@ pub(crate) async fn read(
     responses((status = 200, body = Sink), (status = 409, description = "the name is taken")))]
 pub(crate) async fn change(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
     Body(body): Body<NewSink>,
 ) -> Result<Json<Sink>, ApiError> {
@@ -268,7 +270,7 @@ pub(crate) async fn change(
         sinks::record(&app, name(&body.name)?, kind, settings, body.paused).map_err(refused)?;
     let sink = app
         .store
-        .change_sink(&id, record, app.clock.now())
+        .change_sink(access.author(&app), &id, record)
         .await?
         .ok_or_else(name_taken)?;
     app.deliverer.ring();
@@ -317,9 +319,10 @@ fn keeps_its_place(sink: &store::Sink, settings: &Settings, kind: Kind) -> Resul
     responses((status = 204, description = "removed")))]
 pub(crate) async fn remove(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    if !app.store.remove_sink(&id).await? {
+    if !app.store.remove_sink(access.author(&app), &id).await? {
         return Err(ApiError::not_found("sink"));
     }
     app.deliverer.ring();
@@ -377,9 +380,10 @@ pub(crate) async fn test(
     responses((status = 200, body = Sink)))]
 pub(crate) async fn pause(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<Json<Sink>, ApiError> {
-    set_paused(&app, &id, true).await
+    set_paused(&app, &access, &id, true).await
 }
 
 /// Deliver again, beginning with what waited.
@@ -388,13 +392,19 @@ pub(crate) async fn pause(
     responses((status = 200, body = Sink)))]
 pub(crate) async fn resume(
     State(app): Shared,
+    access: Access,
     Path(id): Path<String>,
 ) -> Result<Json<Sink>, ApiError> {
-    set_paused(&app, &id, false).await
+    set_paused(&app, &access, &id, false).await
 }
 
-async fn set_paused(app: &App, id: &str, paused: bool) -> Result<Json<Sink>, ApiError> {
-    if !app.store.pause_sink(id, paused).await? {
+async fn set_paused(
+    app: &App,
+    access: &Access,
+    id: &str,
+    paused: bool,
+) -> Result<Json<Sink>, ApiError> {
+    if !app.store.pause_sink(access.author(app), id, paused).await? {
         return Err(ApiError::not_found("sink"));
     }
     app.deliverer.ring();

@@ -183,6 +183,12 @@ async fn a_secret_goes_in_and_never_comes_out() {
         assert!(!bytes.windows(8).any(|window| window == b"MfKQ9r8G"));
     }
 
+    let trail = person.get("/api/v1/audit?object=sink").await.text;
+    assert!(
+        trail.contains("sink.create") && !trail.contains("MfKQ9r8G"),
+        "{trail}"
+    );
+
     // Left out, it stays.
     let mut change = webhook(&receiver.host());
     change["name"] = "renamed".into();

@@ -3,14 +3,25 @@
 use jiff::Timestamp;
 use model::{Notice, NoticeEvent, Severity};
 use store::{
-    DeliveryAnswer, DeliveryFilter, DeliveryState, Keep, NewDelivery, PageRequest, RouteRecord,
-    RouteRefusal, Sink, SinkRecord, Store, Tried,
+    Author, DeliveryAnswer, DeliveryFilter, DeliveryState, Keep, NewDelivery, PageRequest,
+    RouteRecord, RouteRefusal, Sink, SinkRecord, Store, Tried,
 };
 
 use crate::sample::{TestStore, image, on_each_database};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
+}
+
+fn somebody(second: i64) -> Author {
+    Author {
+        kind: model::permission::ActorKind::User,
+        id: Some("1".to_owned()),
+        name: "ada".to_owned(),
+        address: None,
+        request: None,
+        time: at(second),
+    }
 }
 
 fn notice(number: u32) -> Notice {
@@ -66,8 +77,18 @@ async fn sort_all(store: &Store, sink: &Sink, holder: &str) -> bool {
 async fn notices_are_sorted_once_and_delivered_in_order(test: &TestStore) {
     let store = &test.store;
     store.put_notices(vec![notice(0)]).await.unwrap();
-    let sink = store.add_sink(record("a"), at(1)).await.unwrap().unwrap();
-    assert!(store.add_sink(record("a"), at(1)).await.unwrap().is_none());
+    let sink = store
+        .add_sink(somebody(1), record("a"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        store
+            .add_sink(somebody(1), record("a"))
+            .await
+            .unwrap()
+            .is_none()
+    );
     // What happened before a sink was made is not its business.
     assert!(store.unsorted(&sink, 10).await.unwrap().is_empty());
 
@@ -105,7 +126,11 @@ async fn notices_are_sorted_once_and_delivered_in_order(test: &TestStore) {
 
 async fn only_the_holder_of_the_lease_delivers(test: &TestStore) {
     let store = &test.store;
-    let sink = store.add_sink(record("a"), at(1)).await.unwrap().unwrap();
+    let sink = store
+        .add_sink(somebody(1), record("a"))
+        .await
+        .unwrap()
+        .unwrap();
     store.put_notices(vec![notice(1)]).await.unwrap();
     assert!(store.lease_sink(&sink, "one", at(1), at(60)).await.unwrap());
     assert!(
@@ -144,7 +169,11 @@ async fn only_the_holder_of_the_lease_delivers(test: &TestStore) {
 
 async fn what_was_given_up_is_replayed_in_its_old_place(test: &TestStore) {
     let store = &test.store;
-    let sink = store.add_sink(record("a"), at(1)).await.unwrap().unwrap();
+    let sink = store
+        .add_sink(somebody(1), record("a"))
+        .await
+        .unwrap()
+        .unwrap();
     store.put_notices(vec![notice(1), notice(2)]).await.unwrap();
     store.lease_sink(&sink, "one", at(1), at(60)).await.unwrap();
     sort_all(store, &sink, "one").await;
@@ -167,16 +196,29 @@ async fn what_was_given_up_is_replayed_in_its_old_place(test: &TestStore) {
     assert_eq!((page.total, page.items[0].attempts), (1, 1));
     assert_eq!(page.items[0].answer, Some(answer("rejected", 12)));
 
-    let put_back = store.replay(Some(&first.id), None, at(50)).await.unwrap();
+    let put_back = store
+        .replay(somebody(50), Some(&first.id), None)
+        .await
+        .unwrap();
     assert_eq!(put_back, 1);
     let next = store.next_delivery(&sink).await.unwrap().unwrap();
     assert_eq!((next.id, next.since), (first.id, at(50)));
-    assert_eq!(store.replay(None, Some(&sink.id), at(51)).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .replay(somebody(51), None, Some(&sink.id))
+            .await
+            .unwrap(),
+        0
+    );
 }
 
 async fn numbers_never_come_again_once_the_outbox_was_tidied(test: &TestStore) {
     let store = &test.store;
-    let sink = store.add_sink(record("a"), at(1)).await.unwrap().unwrap();
+    let sink = store
+        .add_sink(somebody(1), record("a"))
+        .await
+        .unwrap()
+        .unwrap();
     store.put_notices(vec![notice(1), notice(2)]).await.unwrap();
     store.lease_sink(&sink, "one", at(1), at(60)).await.unwrap();
     sort_all(store, &sink, "one").await;
@@ -193,7 +235,11 @@ async fn numbers_never_come_again_once_the_outbox_was_tidied(test: &TestStore) {
 
 async fn a_route_goes_with_its_sink(test: &TestStore) {
     let store = &test.store;
-    let sink = store.add_sink(record("a"), at(1)).await.unwrap().unwrap();
+    let sink = store
+        .add_sink(somebody(1), record("a"))
+        .await
+        .unwrap()
+        .unwrap();
     let route = |sink: &str| RouteRecord {
         name: "critical".to_owned(),
         sink: sink.to_owned(),
@@ -204,24 +250,33 @@ async fn a_route_goes_with_its_sink(test: &TestStore) {
         digest_seconds: 0,
         max_per_minute: 20,
     };
-    let refused = store.put_route(None, route("none"), at(2)).await.unwrap();
+    let refused = store
+        .put_route(somebody(2), None, route("none"))
+        .await
+        .unwrap();
     assert_eq!(refused, Err(RouteRefusal::NoSink));
     let id = store
-        .put_route(None, route(&sink.id), at(2))
+        .put_route(somebody(2), None, route(&sink.id))
         .await
         .unwrap()
         .unwrap();
-    let refused = store.put_route(None, route(&sink.id), at(2)).await.unwrap();
+    let refused = store
+        .put_route(somebody(2), None, route(&sink.id))
+        .await
+        .unwrap();
     assert_eq!(refused, Err(RouteRefusal::NameTaken));
     let found = store.route(&id).await.unwrap().unwrap();
     assert_eq!(found.record, route(&sink.id));
     assert_eq!(store.routes_to(&sink).await.unwrap().len(), 1);
     let mut changed = route(&sink.id);
     changed.enabled = false;
-    let same = store.put_route(Some(&id), changed, at(3)).await.unwrap();
+    let same = store
+        .put_route(somebody(3), Some(&id), changed)
+        .await
+        .unwrap();
     assert_eq!(same, Ok(id));
     assert!(store.routes_to(&sink).await.unwrap().is_empty());
-    assert!(store.remove_sink(&sink.id).await.unwrap());
+    assert!(store.remove_sink(somebody(4), &sink.id).await.unwrap());
     assert!(store.routes().await.unwrap().is_empty());
 }
 
@@ -231,7 +286,11 @@ async fn a_change_and_the_notice_of_it_are_written_together(test: &TestStore) {
     // Nobody asks: nothing is written.
     let report = image("web:1", "a", 0, &bug("openssl"));
     store.put_report("local", report).await.unwrap();
-    let sink = store.add_sink(record("a"), at(1)).await.unwrap().unwrap();
+    let sink = store
+        .add_sink(somebody(1), record("a"))
+        .await
+        .unwrap()
+        .unwrap();
     let route = RouteRecord {
         name: "all".to_owned(),
         sink: sink.id.clone(),
@@ -242,7 +301,11 @@ async fn a_change_and_the_notice_of_it_are_written_together(test: &TestStore) {
         digest_seconds: 0,
         max_per_minute: 0,
     };
-    store.put_route(None, route, at(2)).await.unwrap().unwrap();
+    store
+        .put_route(somebody(2), None, route)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(store.unsorted(&sink, 10).await.unwrap().is_empty());
 
     let report = image("web:1", "a", 1, &bug("bash"));
