@@ -384,6 +384,17 @@ pub enum GroupBy {
     Package,
 }
 
+/// Of which findings to count what they can be narrowed to.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FindingFacetQuery {
+    /// One environment; all when absent.
+    pub environment: Option<String>,
+    /// A query, as for `/findings`.
+    pub q: Option<String>,
+}
+
 /// Which groups of findings to list, worst first.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

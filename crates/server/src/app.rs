@@ -48,6 +48,8 @@ pub(crate) struct App {
     pub(crate) sign_ins: SignInThrottle,
     pub(crate) requests: RequestThrottle,
     pub(crate) passwords: Passwords,
+    /// Wakes whoever waits for the next exemption to end.
+    pub(crate) exemptions: tokio::sync::Notify,
     /// Container engines that are here but did not answer.
     pub(crate) unreachable: Mutex<Vec<Warning>>,
     pub(crate) tasks: TaskTracker,

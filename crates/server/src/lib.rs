@@ -183,6 +183,7 @@ impl Server {
                 sign_ins: throttle::SignInThrottle::default(),
                 requests,
                 passwords: password::Passwords::default(),
+                exemptions: tokio::sync::Notify::new(),
                 unreachable: Mutex::default(),
                 tasks: TaskTracker::new(),
                 shutdown,
@@ -258,6 +259,7 @@ impl Server {
         app.tasks.spawn(work::database::run(Arc::clone(app)));
         app.tasks.spawn(discovery::run(Arc::clone(app)));
         app.tasks.spawn(work::posture::run(Arc::clone(app)));
+        app.tasks.spawn(work::exemption::run(Arc::clone(app)));
         app.tasks.spawn(work::retention::run(Arc::clone(app)));
         app.tasks
             .spawn(discovery::watch_containers(Arc::clone(app)));

@@ -94,11 +94,10 @@ async fn put(
     };
     let accepted = sightings.len();
     let changes = sighting::put(connection, &look, sightings).await?;
-    let opened = changes.new.total();
-    changes.finish(connection, environment_id, now).await?;
+    let outcome = changes.finish(connection, environment_id, now).await?;
     Ok(TakenAlerts {
         accepted: accepted as u64,
-        opened,
+        opened: outcome.new.total(),
         repeated: (sent - accepted) as u64,
     })
 }

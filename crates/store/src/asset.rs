@@ -1,12 +1,12 @@
 //! Assets: everything findings are about, as one tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::AssetKind;
 
 use crate::{
-    StoreError,
+    AssetStep, StoreError,
     db::{Connection, sql},
     rollup::{Deltas, WEIGHT, Weight},
     row::json,
@@ -156,6 +156,110 @@ pub(crate) async fn of_environment(
 /// What an environment's asset is called outside.
 pub fn uid_of_environment(name: &str) -> String {
     format!("environment-{name}")
+}
+
+/// An asset found by its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub id: i64,
+    /// The image it is or runs.
+    pub image: Option<i64>,
+    /// When it was last seen before this.
+    pub seen_before: i64,
+}
+
+/// How much later an asset must be seen again to be written again.
+const STALE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Finds the assets of all paths below an environment, and makes those
+/// not known yet. What is known of one that is there stays. `is_whole`:
+/// they were looked at altogether, and that counts as having been seen.
+pub(crate) async fn find_paths(
+    connection: &mut Connection,
+    (environment_id, environment): (i64, &str),
+    paths: &mut BTreeMap<&[AssetStep], Option<Found>>,
+    now: Timestamp,
+    is_whole: bool,
+) -> Result<(), StoreError> {
+    let top = of_environment(connection, environment_id, environment).await?;
+    let mut found: HashMap<Vec<AssetStep>, (Found, Placed)> = HashMap::new();
+    let root = Found {
+        id: top,
+        image: None,
+        seen_before: 0,
+    };
+    for (path, answer) in paths.iter_mut() {
+        let (mut at, mut place) = (root, Placed::default());
+        for (depth, step) in path.iter().enumerate() {
+            let prefix = path[..=depth].to_vec();
+            place = place.with(step.kind, &step.name);
+            if let Some((known, known_place)) = found.get(&prefix) {
+                (at, place) = (*known, known_place.clone());
+                continue;
+            }
+            let row = sql("SELECT id, image_id, last_seen, gone FROM asset
+                 WHERE environment_id = ? AND kind = ? AND parent_id = ? AND identity = ?")
+            .bind(environment_id)
+            .bind(step.kind.as_str())
+            .bind(at.id)
+            .bind(&step.identity)
+            .fetch_optional(&mut *connection)
+            .await?;
+            at = match row {
+                Some(row) => {
+                    let seen = row.int("last_seen")?;
+                    let is_stale = now.as_microsecond() - seen >= micros(STALE);
+                    let is_last = depth + 1 == path.len();
+                    if (is_whole && is_last) || is_stale || row.maybe_int("gone")?.is_some() {
+                        touch(connection, row.int("id")?, now).await?;
+                    }
+                    Found {
+                        id: row.int("id")?,
+                        image: row.maybe_int("image_id")?,
+                        seen_before: seen,
+                    }
+                }
+                None => {
+                    let described = Described {
+                        place: place.clone(),
+                        ..Described::new(
+                            environment_id,
+                            at.id,
+                            step.kind,
+                            &step.identity,
+                            &step.name,
+                        )
+                    };
+                    let uid = crate::scan::mint();
+                    Found {
+                        id: put(connection, &described, &uid, now).await?,
+                        image: None,
+                        seen_before: now.as_microsecond(),
+                    }
+                }
+            };
+            found.insert(prefix, (at, place.clone()));
+        }
+        *answer = Some(at);
+    }
+    Ok(())
+}
+
+fn micros(duration: SignedDuration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+async fn touch(connection: &mut Connection, id: i64, now: Timestamp) -> Result<(), StoreError> {
+    sql(
+        "UPDATE asset SET gone = NULL, last_seen = CASE WHEN last_seen > ? THEN last_seen
+             ELSE ? END WHERE id = ?",
+    )
+    .bind(now)
+    .bind(now)
+    .bind(id)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Forgets an image's asset with all its findings; what runs it stays,

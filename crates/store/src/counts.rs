@@ -17,6 +17,15 @@ pub struct Counts {
     pub unknown: u64,
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        let mut more = more;
+        for severity in Severity::WORST_FIRST {
+            *self.of(severity) += *more.of(severity);
+        }
+    }
+}
+
 /// The columns of a [`Counts`], in its order.
 pub(crate) const COUNT_COLUMNS: &str = "critical, high, medium, low, info, unknown";
 

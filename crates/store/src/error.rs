@@ -96,6 +96,10 @@ pub enum StoreError {
     Sbom(#[source] std::io::Error),
     #[error(transparent)]
     Cursor(#[from] crate::CursorError),
+    #[error("a finding names rule '{0}', which its batch does not have")]
+    NoRule(String),
+    #[error("more than {0} findings are selected; narrow the selection")]
+    TooMany(usize),
     #[error("no environment named '{0}'")]
     NoEnvironment(String),
 }

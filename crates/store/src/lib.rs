@@ -6,6 +6,7 @@
 //! of environments it may see. This room speaks no HTTP and runs no
 //! engine; SQL appears nowhere else.
 
+mod action;
 mod alert;
 mod assessment;
 mod asset;
@@ -16,9 +17,11 @@ mod change;
 mod container;
 mod counts;
 mod db;
+mod decision;
 mod delivery;
 mod environment;
 mod error;
+mod exemption;
 mod finding;
 mod fix;
 mod history;
@@ -63,6 +66,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+pub use action::{ActionDone, FindingAction, MAX_SELECTED, Selected, UndoError};
 pub use alert::TakenAlerts;
 pub use assessment::{Assessment, Outcome, StoredSbom};
 pub use asset::uid_of_environment as environment_asset;
@@ -84,9 +88,10 @@ pub use delivery::{
 };
 pub use environment::Environment;
 pub use error::StoreError;
+pub use exemption::{Exemption, ExemptionChange, ExemptionFilter, ExemptionState, NewExemption};
 pub use finding::{
-    Asked, AssetKey, Decision, Finding, FindingColumn, FindingFilter, FindingSort, FoundPackage,
-    Suppressed,
+    Asked, AssetKey, Decision, Finding, FindingColumn, FindingDetail, FindingFacets, FindingFilter,
+    FindingGroup, FindingSort, FoundPackage, GroupBy, Look, SaidBy, Suppressed,
 };
 pub use fix::{PackageFix, TopFix};
 pub use history::{FindingEvent, FindingEventKind};
@@ -106,6 +111,10 @@ pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, Scan
 pub use scope::Scope;
 pub use score::{ScoreMove, ScorePoint};
 pub use session::{Ended, NewSession, OpenSession, Session, SessionUser, SignInMethod};
+pub use sighting::{
+    AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, RuleStep,
+    Sight,
+};
 pub use sink::{DeliveryAnswer, Sink, SinkQueue, SinkRecord};
 pub use standing::{NewStanding, RuleStanding};
 pub use token::{NewToken, Token, TokenUse};

@@ -391,6 +391,18 @@ impl Store {
     }
 }
 
+pub(crate) fn origin_of(word: &str) -> ScanOrigin {
+    [
+        ScanOrigin::User,
+        ScanOrigin::Start,
+        ScanOrigin::Schedule,
+        ScanOrigin::Demo,
+    ]
+    .into_iter()
+    .find(|known| known.as_str() == word)
+    .unwrap_or(ScanOrigin::User)
+}
+
 fn read(row: &Row) -> Result<Scan, StoreError> {
     let origin = row.text("origin")?;
     Ok(Scan {
@@ -399,15 +411,7 @@ fn read(row: &Row) -> Result<Scan, StoreError> {
         target: row.text("target")?,
         name: row.text("name")?,
         platform: row.maybe_text("platform")?,
-        origin: [
-            ScanOrigin::User,
-            ScanOrigin::Start,
-            ScanOrigin::Schedule,
-            ScanOrigin::Demo,
-        ]
-        .into_iter()
-        .find(|known| known.as_str() == origin)
-        .unwrap_or(ScanOrigin::User),
+        origin: origin_of(&origin),
         state: ScanState::parse(&row.text("state")?).unwrap_or(ScanState::Failed),
         error: row.maybe_text("error")?,
         advice: row.maybe_text("advice")?,

@@ -15,6 +15,10 @@ pub struct Scope {
 }
 
 impl Scope {
+    pub(crate) fn ids(&self) -> &[i64] {
+        &self.environments
+    }
+
     /// `column IN (…)`; an empty scope sees nothing.
     pub(crate) fn constrain(&self, query: &mut Sql, column: &str) {
         query

@@ -1,18 +1,24 @@
 //! Findings, across images.
 
 use api::{
-    AssetKind, AssetRef, Facets, Finding, FindingKind, FindingState, Page,
-    finding::{Decision, FindingPackage, FindingQuery, FindingSort, Progress, Reason},
-    overview::OverviewQuery,
+    AssetKind, AssetRef, Facet, FacetValue, Facets, Finding, FindingDetail, FindingKind,
+    FindingState, Page,
+    finding::{
+        Decision, FindingEvent, FindingEventKind, FindingFacetQuery, FindingGroup,
+        FindingGroupQuery, FindingPackage, FindingQuery, FindingSort, GroupBy, Progress, Reason,
+    },
 };
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use store::{FindingFilter, Suppressed};
 
 use super::{
     Shared,
     access::Access,
     error::ApiError,
-    grammar, image,
+    explain, grammar, image,
     query::{self, Query},
     severity,
 };
@@ -132,14 +138,45 @@ pub(crate) async fn page(
     access: &Access,
     query: FindingQuery,
 ) -> Result<Json<Page<Finding>>, ApiError> {
-    let request = query::page(query.cursor, query.limit)?;
+    let request = query::page(query.cursor.clone(), query.limit)?;
+    let sort = match query.sort.unwrap_or_default() {
+        FindingSort::Severity => store::FindingSort::Severity,
+        FindingSort::Newest => store::FindingSort::Newest,
+        FindingSort::LastSeen => store::FindingSort::LastSeen,
+        FindingSort::Epss => store::FindingSort::Epss,
+        FindingSort::Package => store::FindingSort::Package,
+    };
+    let scope = access.scope(app, query.environment.as_deref()).await?;
+    let filter = narrowed(app, access, query)?;
+    let page = app.store.findings(&scope, &filter, sort, &request).await?;
+    Ok(Json(query::wire(page, wire)))
+}
+
+/// The findings a query means to whoever asks now.
+pub(crate) fn asked(
+    app: &App,
+    access: &Access,
+    pointer: &str,
+    q: Option<&str>,
+) -> Result<FindingFilter, ApiError> {
+    let query = grammar::read(pointer, q)?;
+    Ok(FindingFilter::of_query(
+        query,
+        app.clock.now(),
+        Some(&access.actor.name),
+    ))
+}
+
+/// What a query means, narrowed by the other parameters.
+fn narrowed(app: &App, access: &Access, query: FindingQuery) -> Result<FindingFilter, ApiError> {
     let asked = grammar::read("q", query.q.as_deref())?;
     let mut filter = FindingFilter {
         image: query.image,
         severities: query::words("severity", query.severity.as_deref())?,
         states: match query.state.as_deref() {
             None if asked.speaks_of_state() => Vec::new(),
-            text => states(text)?,
+            None => vec![model::FindingState::Open],
+            Some(text) => states(text)?,
         },
         suppressed: match query.suppressed {
             None if asked.speaks_of(model::query::Flag::Suppressed) => Suppressed::Either,
@@ -155,53 +192,188 @@ pub(crate) async fn page(
         ..FindingFilter::default()
     };
     filter.ask(asked, app.clock.now(), Some(&access.actor.name));
-    let sort = match query.sort.unwrap_or_default() {
-        FindingSort::Severity => store::FindingSort::Severity,
-        FindingSort::Newest => store::FindingSort::Newest,
-        FindingSort::LastSeen => store::FindingSort::LastSeen,
-        FindingSort::Epss => store::FindingSort::Epss,
-        FindingSort::Package => store::FindingSort::Package,
-    };
-    let scope = access.scope(app, query.environment.as_deref()).await?;
-    let page = app.store.findings(&scope, &filter, sort, &request).await?;
-    Ok(Json(query::wire(page, wire)))
+    Ok(filter)
 }
 
-/// Open where nothing is said.
-fn states(text: Option<&str>) -> Result<Vec<model::FindingState>, ApiError> {
-    match text {
-        None => Ok(vec![model::FindingState::Open]),
-        Some("all") => Ok(Vec::new()),
-        Some(text) => query::list("state", Some(text), |word| {
-            model::FindingState::ALL
-                .into_iter()
-                .find(|state| state.as_str() == word)
-                .ok_or_else(|| {
-                    format!(
-                        "unknown state '{word}' (expected open, resolved, dismissed, exempted or \
-                         all)"
-                    )
-                })
-        }),
+fn states(text: &str) -> Result<Vec<model::FindingState>, ApiError> {
+    if text == "all" {
+        return Ok(Vec::new());
     }
+    query::list("state", Some(text), |word| {
+        model::FindingState::ALL
+            .into_iter()
+            .find(|state| state.as_str() == word)
+            .ok_or_else(|| {
+                format!(
+                    "unknown state '{word}' (expected open, resolved, dismissed, exempted or all)"
+                )
+            })
+    })
 }
 
-/// What the list of findings can be narrowed to.
-#[utoipa::path(get, path = "/findings/facets", tag = "findings", params(OverviewQuery),
+/// What the findings of a query can be narrowed to, with counts. Where
+/// the query asks for no more than kind, severity, state and flags the
+/// counts are exact; else they are of the first ten thousand.
+#[utoipa::path(get, path = "/findings/facets", tag = "findings", params(FindingFacetQuery),
     responses((status = 200, body = Facets)))]
 pub(crate) async fn facets(
     State(app): Shared,
     access: Access,
-    Query(query): Query<OverviewQuery>,
+    Query(query): Query<FindingFacetQuery>,
 ) -> Result<Json<Facets>, ApiError> {
     let scope = access.scope(&app, query.environment.as_deref()).await?;
-    let totals = app.store.totals(&scope).await?;
+    let filter = asked(&app, &access, "q", query.q.as_deref())?;
+    let known = app.store.finding_facets(&scope, &filter).await?;
+    let words = |field: &str, counts: Vec<(&'static str, u64)>| Facet {
+        field: field.to_owned(),
+        values: counts
+            .into_iter()
+            .map(|(value, count)| FacetValue {
+                value: value.to_owned(),
+                label: None,
+                count,
+            })
+            .collect(),
+    };
     Ok(Json(Facets {
         facets: vec![
-            severity::facet(totals.findings),
-            severity::flag("fixable", totals.fixable),
-            severity::flag("kev", totals.kev),
-            severity::flag("suppressed", totals.suppressed),
+            severity::facet(known.severities),
+            words(
+                "kind",
+                known
+                    .kinds
+                    .iter()
+                    .map(|(kind, count)| (kind.as_str(), *count))
+                    .collect(),
+            ),
+            words(
+                "state",
+                known
+                    .states
+                    .iter()
+                    .map(|(state, count)| (state.as_str(), *count))
+                    .collect(),
+            ),
+            severity::flag("fixable", known.fixable),
+            severity::flag("kev", known.kev),
+            severity::flag("suppressed", known.suppressed),
+            severity::tallied("cluster", known.clusters),
+            severity::tallied("namespace", known.namespaces),
         ],
     }))
+}
+
+/// The findings of a query, gathered by what they have in common, worst
+/// first.
+#[utoipa::path(get, path = "/findings/groups", tag = "findings", params(FindingGroupQuery),
+    responses((status = 200, body = Page<FindingGroup>)))]
+pub(crate) async fn groups(
+    State(app): Shared,
+    access: Access,
+    Query(query): Query<FindingGroupQuery>,
+) -> Result<Json<Page<FindingGroup>>, ApiError> {
+    let request = query::page(query.cursor, query.limit)?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
+    let filter = asked(&app, &access, "q", query.q.as_deref())?;
+    let by = match query.by {
+        GroupBy::Rule => store::GroupBy::Rule,
+        GroupBy::Asset => store::GroupBy::Asset,
+        GroupBy::Workload => store::GroupBy::Workload,
+        GroupBy::Namespace => store::GroupBy::Namespace,
+        GroupBy::Image => store::GroupBy::Image,
+        GroupBy::Package => store::GroupBy::Package,
+    };
+    let page = app
+        .store
+        .finding_groups(&scope, &filter, by, &request)
+        .await?;
+    Ok(Json(query::wire(page, |group| FindingGroup {
+        q: group.query.to_string(),
+        label: group.label,
+        severity: group.severity.into(),
+        counts: severity::counts(group.counts),
+        last_seen: group.last_seen,
+    })))
+}
+
+/// Everything about one finding.
+#[utoipa::path(get, path = "/findings/{id}", tag = "findings",
+    params(("id" = String, Path, description = "the finding's id")),
+    responses((status = 200, body = FindingDetail)))]
+pub(crate) async fn read(
+    State(app): Shared,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<FindingDetail>, ApiError> {
+    let scope = access.scope(&app, None).await?;
+    let known = app
+        .store
+        .finding_detail(&scope, &id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("finding"))?;
+    let history = app
+        .store
+        .finding_history(&scope, &id, HISTORY)
+        .await?
+        .unwrap_or_default();
+    let explained = explain::finding(&known);
+    Ok(Json(FindingDetail {
+        description: explained.description,
+        why: explained.why,
+        remediation: explained.remediation,
+        because: explained.because,
+        references: explained.references,
+        evidence: known.evidence,
+        chain: known.chain.into_iter().map(asset).collect(),
+        history: history.into_iter().map(event).collect(),
+        same_rule: known.same_rule,
+        same_asset: known.same_asset,
+        finding: wire(known.finding),
+    }))
+}
+
+/// What happened to a finding, newest first.
+#[utoipa::path(get, path = "/findings/{id}/history", tag = "findings",
+    params(("id" = String, Path, description = "the finding's id")),
+    responses((status = 200, body = Vec<FindingEvent>)))]
+pub(crate) async fn history(
+    State(app): Shared,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<FindingEvent>>, ApiError> {
+    let scope = access.scope(&app, None).await?;
+    let events = app
+        .store
+        .finding_history(&scope, &id, ALL_HISTORY)
+        .await?
+        .ok_or_else(|| ApiError::not_found("finding"))?;
+    Ok(Json(events.into_iter().map(event).collect()))
+}
+
+/// Entries of a finding's history beside it, and alone.
+const HISTORY: u32 = 200;
+const ALL_HISTORY: u32 = 5000;
+
+fn event(event: store::FindingEvent) -> FindingEvent {
+    use store::FindingEventKind as Known;
+    FindingEvent {
+        id: event.id.try_into().unwrap_or(0),
+        time: event.time,
+        actor: event.actor,
+        what: match event.what {
+            Known::Opened => FindingEventKind::Opened,
+            Known::Resolved => FindingEventKind::Resolved,
+            Known::Reopened => FindingEventKind::Reopened,
+            Known::Dismissed => FindingEventKind::Dismissed,
+            Known::Exempted => FindingEventKind::Exempted,
+            Known::ExemptionEnded => FindingEventKind::ExemptionEnded,
+            Known::Assigned => FindingEventKind::Assigned,
+            Known::Progressed => FindingEventKind::Progressed,
+            Known::DueChanged => FindingEventKind::DueChanged,
+            Known::SeverityChanged => FindingEventKind::SeverityChanged,
+            Known::Commented => FindingEventKind::Commented,
+            Known::Undone => FindingEventKind::Undone,
+        },
+        text: event.text,
+    }
 }

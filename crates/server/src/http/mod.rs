@@ -13,7 +13,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use model::Permission::{Administer, Configure, Ingest, Metrics, Scan, View};
+use model::Permission::{Administer, Configure, Exempt, Ingest, Metrics, Scan, Triage, View};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -27,6 +27,7 @@ use self::access::{needs, needs_everywhere, nobody, signed_in};
 use crate::app::App;
 
 pub(crate) mod access;
+pub(crate) mod action;
 pub(crate) mod alert;
 pub(crate) mod asset;
 pub(crate) mod attack;
@@ -40,6 +41,8 @@ pub(crate) mod envelope;
 pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod event;
+pub(crate) mod exemption;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod finding;
 pub(crate) mod grammar;
@@ -173,6 +176,16 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(image::report)))
         .routes(needs(View, routes!(finding::list)))
         .routes(needs(View, routes!(finding::facets)))
+        .routes(needs(View, routes!(finding::groups)))
+        .routes(needs(View, routes!(finding::read)))
+        .routes(needs(View, routes!(finding::history)))
+        .routes(needs(Triage, routes!(action::act)))
+        .routes(needs(Triage, routes!(action::undo)))
+        .routes(needs(View, routes!(exemption::list)))
+        .routes(needs(Exempt, routes!(exemption::create)))
+        .routes(needs(Exempt, routes!(exemption::preview)))
+        .routes(needs(View, routes!(exemption::read)))
+        .routes(needs(Exempt, routes!(exemption::change, exemption::end)))
         .routes(needs(Ingest, routes!(alert::falco)))
         .routes(needs(View, routes!(vulnerability::list)))
         .routes(needs(View, routes!(vulnerability::facets)))

@@ -10,6 +10,7 @@ pub(crate) mod database;
 pub(crate) mod delivery;
 pub(crate) mod discovery;
 pub(crate) mod engine;
+pub(crate) mod exemption;
 pub(crate) mod fix;
 pub(crate) mod meter;
 pub(crate) mod posture;

@@ -8,6 +8,7 @@ mod contract;
 mod dashboard;
 mod demonstration;
 mod events;
+mod findings;
 mod guards;
 mod interruptions;
 mod people;

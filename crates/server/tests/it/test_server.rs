@@ -58,7 +58,16 @@ pub(crate) async fn start() -> TestServer {
     start_with(|_| {}).await
 }
 
+/// A server whose clock is the test's.
+pub(crate) async fn start_at(clock: Arc<dyn model::Clock>) -> TestServer {
+    start_as(clock, |_| {}).await
+}
+
 pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
+    start_as(Arc::new(model::SystemClock), change).await
+}
+
+async fn start_as(clock: Arc<dyn model::Clock>, change: impl FnOnce(&mut Config)) -> TestServer {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::default();
     config.listen.set_port(0);
@@ -74,7 +83,7 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
     }
     change(&mut config);
     let shutdown = CancellationToken::new();
-    let server = Server::start(config, Arc::new(model::SystemClock), shutdown.clone())
+    let server = Server::start(config, clock, shutdown.clone())
         .await
         .unwrap();
     TestServer {

@@ -49,6 +49,16 @@ pub enum Suppressed {
     Either,
 }
 
+impl Suppressed {
+    pub(super) fn means(self, suppressed: bool) -> bool {
+        match self {
+            Self::No => !suppressed,
+            Self::Yes => suppressed,
+            Self::Either => true,
+        }
+    }
+}
+
 impl From<bool> for Suppressed {
     fn from(yes: bool) -> Self {
         if yes { Self::Yes } else { Self::No }
@@ -90,11 +100,36 @@ impl FindingFilter {
                 .is_some_and(|asked| query::is_narrow(&asked.query))
     }
 
+    /// How the scope's column is written. With a sign in front it is no
+    /// column of the queue's index: the planner must not prefer that to
+    /// the few rows of one image.
+    pub(crate) fn environment_column(&self) -> &'static str {
+        if self.is_narrow() {
+            "+finding.environment_id"
+        } else {
+            "finding.environment_id"
+        }
+    }
+
     /// How many values it binds, at most, each time it is written out.
     pub(super) fn weight(&self) -> usize {
         self.asked
             .as_ref()
             .map_or(0, |asked| query::weight(&asked.query))
+    }
+
+    /// The findings a query means: open ones where it says nothing of
+    /// their state, and what VEX suppresses only where it says so.
+    pub fn of_query(query: Query, now: Timestamp, me: Option<&str>) -> Self {
+        let mut filter = Self::default();
+        if query.speaks_of(Flag::Suppressed) {
+            filter.suppressed = Suppressed::Either;
+        }
+        if !query.speaks_of_state() {
+            filter.states = vec![FindingState::Open];
+        }
+        filter.ask(query, now, me);
+        filter
     }
 
     /// Narrows to what a query means. What the fields can say they say
@@ -176,7 +211,7 @@ impl FindingFilter {
 
     /// Adds all of it, for columns of `finding`. `environment` says how
     /// the scope's column is written.
-    pub(super) fn narrow(&self, scope: &Scope, sql: &mut Sql, environment: &str, dialect: Dialect) {
+    pub(crate) fn narrow(&self, scope: &Scope, sql: &mut Sql, environment: &str, dialect: Dialect) {
         scope.constrain(sql, environment);
         self.narrow_flags(sql, "finding.");
         if let Some(kev) = self.kev {
@@ -269,12 +304,7 @@ impl FindingFilter {
     /// counting.
     pub(super) fn count(&self, scope: &Scope, cap: u64, dialect: Dialect) -> Sql {
         let mut query = sql("SELECT COUNT(*) FROM (SELECT 1 FROM finding WHERE ");
-        let environment = if self.is_narrow() {
-            "+finding.environment_id"
-        } else {
-            "finding.environment_id"
-        };
-        self.narrow(scope, &mut query, environment, dialect);
+        self.narrow(scope, &mut query, self.environment_column(), dialect);
         query.push(format_args!(" LIMIT {}) AS counted", cap + 1));
         query
     }

@@ -1,6 +1,9 @@
 //! Findings: of every kind, wherever they are.
 
+mod detail;
+mod facet;
 mod filter;
+mod group;
 mod list;
 mod tally;
 
@@ -10,7 +13,10 @@ use model::{
     Severity, Suppression, Tactics,
 };
 
+pub use detail::{FindingDetail, Look, SaidBy};
+pub use facet::FindingFacets;
 pub use filter::{Asked, FindingFilter, Suppressed};
+pub use group::{FindingGroup, GroupBy};
 pub use list::FindingSort;
 #[cfg(test)]
 pub(crate) use list::{Run, list_query};

@@ -7,8 +7,13 @@
 //! everything no longer saw is resolved; a look that saw a part resolves
 //! nothing.
 
+mod batch;
 mod put;
 mod said;
 
+pub use batch::{
+    AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, RuleStep,
+    Sight,
+};
 pub(crate) use put::{Changes, Look, Whole, put};
 pub(crate) use said::{Known, Said, Seen, Sighting};

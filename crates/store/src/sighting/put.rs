@@ -1,19 +1,23 @@
 //! From what was seen to what the record says.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use model::NoticeEvent;
 
-use super::said::{self, Known, KnownByKey, Sighting, Update};
+use super::{
+    BatchOutcome,
+    said::{self, Known, KnownByKey, Sighting, Update},
+};
 use crate::{
     Counts, StoreError,
+    action::Gathered,
     counts::severity_of,
     db::Connection,
+    exemption,
     history::{self, FindingEventKind, NewEvent},
-    outbox,
     rollup::{Deltas, Weight},
-    trend::{self, Activity},
+    trend::Activity,
 };
 
 /// One look.
@@ -45,6 +49,8 @@ pub(crate) struct Changes {
     pub resolved: u64,
     /// Seen before and seen again.
     pub again: u64,
+    /// Findings that came or opened again.
+    pub opened: Vec<i64>,
     /// Whom other systems are told of, by what happened.
     pub told: BTreeMap<NoticeEvent, Vec<i64>>,
     /// By kind.
@@ -64,23 +70,49 @@ impl Changes {
         self.told.entry(event).or_default().push(finding);
     }
 
-    /// Keeps the roll-ups and tells other systems, once nothing more
-    /// changes.
+    /// Lets exemptions take what came, keeps the roll-ups and tells
+    /// other systems. Before the next look is put: the roll-ups compare
+    /// with what is written.
     pub(crate) async fn finish(
         self,
         connection: &mut Connection,
         environment: i64,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.deltas.apply(connection, now).await?;
-        for (kind, activity) in &self.activity {
-            trend::note(connection, environment, *kind, now, activity).await?;
+    ) -> Result<BatchOutcome, StoreError> {
+        let mut gathered = Gathered {
+            deltas: self.deltas,
+            ..Gathered::default()
+        };
+        exemption::hold(connection, environment, &self.opened, now, &mut gathered).await?;
+        let mut outcome = BatchOutcome {
+            new: self.new,
+            resolved: self.resolved,
+            again: self.again,
+        };
+        let mut held = BTreeSet::new();
+        for (finding, severity) in &gathered.held {
+            held.insert(*finding);
+            let new = outcome.new.of(severity_of(*severity));
+            *new = new.saturating_sub(1);
         }
-        for (event, findings) in &self.told {
-            let decision = outbox::Decision::default();
-            outbox::note(connection, environment, now, *event, findings, decision).await?;
+        for (event, findings) in self.told {
+            gathered
+                .told
+                .entry((environment, event))
+                .or_default()
+                .extend(
+                    findings
+                        .into_iter()
+                        .filter(|finding| !held.contains(finding)),
+                );
         }
-        Ok(())
+        for (kind, activity) in self.activity {
+            let sum = gathered.activity.entry((environment, kind)).or_default();
+            sum.new += activity.new;
+            sum.resolved += activity.resolved;
+        }
+        gathered.finish(connection, None, None, now).await?;
+        Ok(outcome)
     }
 }
 
@@ -164,6 +196,7 @@ pub(crate) async fn put(
             text,
         };
         if known.state == 1 && state == 0 {
+            changes.opened.push(known.id);
             events.push(event(FindingEventKind::Reopened, "seen again".to_owned()));
         }
         if was.severity != is.severity {
@@ -185,6 +218,7 @@ pub(crate) async fn put(
     said::bump(connection, &bumps).await?;
 
     let ids = said::insert_new(connection, look.environment, now, is_whole, &fresh).await?;
+    changes.opened.extend(&ids);
     for (id, sighting) in ids.iter().zip(&fresh) {
         let weight = sighting.said.weight(look.environment, 0, None);
         changes.deltas.change(None, Some(&weight));

@@ -1,0 +1,167 @@
+//! Everything the record knows of one finding.
+
+use jiff::Timestamp;
+use model::FindingKind;
+use serde_json::Value;
+
+use super::{AssetKey, Finding, asset_key};
+use crate::{RuleDetails, ScanOrigin, Scope, Store, StoreError, VulnerabilityRecord, db::sql};
+
+/// One finding, with what explains it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FindingDetail {
+    pub finding: Finding,
+    pub said_by: SaidBy,
+    pub evidence: Option<Value>,
+    /// From the environment down to the asset.
+    pub chain: Vec<AssetKey>,
+    /// The last look at the image that ended well.
+    pub look: Option<Look>,
+    /// What made the layer that brought the package.
+    pub created_by: Option<String>,
+    /// The package's source and release, for distributions.
+    pub source: Option<String>,
+    pub ecosystem: Option<String>,
+    /// Other open findings of the same rule, and of the same asset.
+    pub same_rule: u64,
+    pub same_asset: u64,
+}
+
+/// What says so.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SaidBy {
+    Vulnerability(Box<VulnerabilityRecord>),
+    Rule(Box<RuleDetails>),
+}
+
+/// A look at an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub time: Timestamp,
+    pub origin: ScanOrigin,
+}
+
+impl Store {
+    /// One finding and what explains it.
+    pub async fn finding_detail(
+        &self,
+        scope: &Scope,
+        id: &str,
+    ) -> Result<Option<FindingDetail>, StoreError> {
+        let Some(finding) = self.finding(scope, id).await? else {
+            return Ok(None);
+        };
+        let row = sql(
+            "SELECT finding.asset_id, finding.rule_id, finding.image_id, finding.layer,
+                 finding.state, finding.suppressed, rule.details, finding_evidence.evidence,
+                 package.source, package.ecosystem
+             FROM finding JOIN rule ON rule.id = finding.rule_id
+             LEFT JOIN finding_evidence ON finding_evidence.finding_id = finding.id
+             LEFT JOIN package ON package.id = finding.package_id
+             WHERE finding.id = ?",
+        )
+        .bind(finding.id)
+        .fetch_one(&self.readers)
+        .await?;
+        let said_by = if finding.kind == FindingKind::Vulnerability {
+            SaidBy::Vulnerability(row.json("details")?)
+        } else {
+            SaidBy::Rule(row.json("details")?)
+        };
+        let (asset, rule) = (row.int("asset_id")?, row.int("rule_id")?);
+        let image = row.maybe_int("image_id")?;
+        let created_by = match (image, row.maybe_int("layer")?) {
+            (Some(image), Some(layer)) => {
+                sql("SELECT created_by FROM layer WHERE image_id = ? AND ordinal = ?")
+                    .bind(image)
+                    .bind(layer)
+                    .scalar::<Option<String>>()
+                    .fetch_optional(&self.readers)
+                    .await?
+                    .flatten()
+            }
+            _ => None,
+        };
+        let is_open = row.int("state")? == 0 && row.int("suppressed")? == 0;
+        Ok(Some(FindingDetail {
+            said_by,
+            evidence: row
+                .maybe_text("evidence")?
+                .and_then(|text| serde_json::from_str(&text).ok()),
+            chain: self.asset_chain(asset).await?,
+            look: self.last_look(image).await?,
+            created_by,
+            source: row.maybe_text("source")?,
+            ecosystem: row.maybe_text("ecosystem")?,
+            same_rule: self
+                .open_of_rule(scope, rule)
+                .await?
+                .saturating_sub(u64::from(is_open)),
+            same_asset: self
+                .open_of_asset(asset)
+                .await?
+                .saturating_sub(u64::from(is_open)),
+            finding,
+        }))
+    }
+
+    /// From the environment down to an asset.
+    async fn asset_chain(&self, asset: i64) -> Result<Vec<AssetKey>, StoreError> {
+        let mut chain = Vec::new();
+        let mut next = asset;
+        // The tree has eight levels; a damaged one must not loop.
+        while next != crate::asset::NO_PARENT && chain.len() < 16 {
+            let row = sql("SELECT asset.parent_id, asset.uid AS asset_uid,
+                     asset.kind AS asset_kind, asset.name AS asset_name, asset.cluster,
+                     asset.namespace, asset.workload, environment.name AS environment
+                 FROM asset JOIN environment ON environment.id = asset.environment_id
+                 WHERE asset.id = ?")
+            .bind(next)
+            .fetch_optional(&self.readers)
+            .await?;
+            let Some(row) = row else { break };
+            chain.push(asset_key(&row)?);
+            next = row.int("parent_id")?;
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+
+    async fn last_look(&self, image: Option<i64>) -> Result<Option<Look>, StoreError> {
+        let Some(image) = image else { return Ok(None) };
+        let row = sql("SELECT origin, finished FROM scan
+             WHERE image_id = ? AND state = 'done' ORDER BY id DESC LIMIT 1")
+        .bind(image)
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let Some(time) = row.maybe_time("finished")? else {
+            return Ok(None);
+        };
+        Ok(Some(Look {
+            time,
+            origin: crate::scan::origin_of(&row.text("origin")?),
+        }))
+    }
+
+    async fn open_of_rule(&self, scope: &Scope, rule: i64) -> Result<u64, StoreError> {
+        let mut query = sql(
+            "SELECT CAST(COALESCE(SUM(findings), 0) AS BIGINT) AS findings
+             FROM rule_use WHERE rule_id = ",
+        );
+        query.push_bind(rule).push(" AND ");
+        scope.constrain(&mut query, "environment_id");
+        query.fetch_one(&self.readers).await?.count("findings")
+    }
+
+    async fn open_of_asset(&self, asset: i64) -> Result<u64, StoreError> {
+        sql(
+            "SELECT own_critical + own_high + own_medium + own_low + own_info + own_unknown
+                 AS findings FROM asset WHERE id = ?",
+        )
+        .bind(asset)
+        .fetch_one(&self.readers)
+        .await?
+        .count("findings")
+    }
+}
