@@ -23,7 +23,7 @@ export default async function story({ page, url, axe }) {
     await page.getByRole('heading', { name: place, level: 1 }).waitFor();
     await page.getByRole('button', { name: 'Open navigation' }).waitFor();
     await page.waitForLoadState('networkidle').catch(() => {});
-    const spill = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    const spill = await page.evaluate(() => document.documentElement.scrollWidth - screen.width);
     assert.ok(spill <= 0, `${place} is ${spill} px wider than the screen`);
     assert.deepEqual(await axe(), [], place);
   }

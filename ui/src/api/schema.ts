@@ -24,6 +24,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/assets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Assets, worst first. */
+        get: operations["get_assets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One asset; its findings are those of `/findings?q=asset:ID`. */
+        get: operations["get_assets_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/attack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The matrix for containers, with what is known of each technique. */
+        get: operations["get_attack"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1330,54 +1381,6 @@ export interface paths {
         patch: operations["patch_exemptions_id"];
         trace?: never;
     };
-    "/api/v1/assets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_assets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/assets/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_assets_id"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/attack": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_attack"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1490,6 +1493,50 @@ export interface components {
             secret: string;
             token: components["schemas"]["ApiToken"];
         };
+        /** @description One asset, as lists show it. */
+        Asset: {
+            asset: components["schemas"]["AssetRef"];
+            /**
+             * Format: int64
+             * @description Assets directly below it.
+             */
+            children: number;
+            /** @description Open findings of it and of everything below it. */
+            counts: components["schemas"]["SeverityCounts"];
+            /** Format: date-time */
+            first_seen: string;
+            /** @description No longer there. */
+            gone: boolean;
+            image?: components["schemas"]["ImageRef"] | null;
+            labels: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            last_seen: string;
+            parent?: string | null;
+            /**
+             * Format: int64
+             * @description Containers of it, or below it, that run now.
+             */
+            running: number;
+        };
+        /**
+         * @description Everything about one asset but its findings
+         *     (`/findings?q=asset:ID`).
+         */
+        AssetDetail: {
+            asset: components["schemas"]["Asset"];
+            /** @description How many of each kind are directly below it. */
+            below: {
+                [key: string]: number;
+            };
+            /** @description From the environment down to it. */
+            chain: components["schemas"]["AssetRef"][];
+            /** @description What is known of it, name and value, for people. */
+            facts: components["schemas"]["Fact"][];
+            /** @description Containers that run this image, where it is one; at most 100. */
+            running_in: components["schemas"]["AssetRef"][];
+        };
         /** @enum {string} */
         AssetKind: "environment" | "cluster" | "host" | "namespace" | "workload" | "pod" | "container" | "image";
         /** @description Enough of an asset to name it, place it and link to it. */
@@ -1502,6 +1549,12 @@ export interface components {
             name: string;
             namespace?: string | null;
             workload?: string | null;
+        };
+        /** @description The matrix: tactics in the order an attack goes. */
+        AttackMatrix: {
+            tactics: components["schemas"]["Tactic"][];
+            /** @description The version of ATT&CK the ids are of. */
+            version: string;
         };
         /** @description Who did it. */
         AuditActor: {
@@ -1856,6 +1909,10 @@ export interface components {
         /** @description Everything a list can be narrowed by. */
         Facets: {
             facets: components["schemas"]["Facet"][];
+        };
+        Fact: {
+            name: string;
+            value: string;
         };
         /** @description One finding, as lists show it. */
         Finding: {
@@ -2324,6 +2381,50 @@ export interface components {
             name: string;
             purl: string;
             version: string;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Asset: {
+            items: {
+                asset: components["schemas"]["AssetRef"];
+                /**
+                 * Format: int64
+                 * @description Assets directly below it.
+                 */
+                children: number;
+                /** @description Open findings of it and of everything below it. */
+                counts: components["schemas"]["SeverityCounts"];
+                /** Format: date-time */
+                first_seen: string;
+                /** @description No longer there. */
+                gone: boolean;
+                image?: components["schemas"]["ImageRef"] | null;
+                labels: {
+                    [key: string]: string;
+                };
+                /** Format: date-time */
+                last_seen: string;
+                parent?: string | null;
+                /**
+                 * Format: int64
+                 * @description Containers of it, or below it, that run now.
+                 */
+                running: number;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
         };
         /**
          * @description One page of a list. Pages are walked by key, not by offset: a row
@@ -3329,6 +3430,19 @@ export interface components {
             /** @description `not_affected`, `fixed`, `ignored`. */
             status: string;
         };
+        Tactic: {
+            /**
+             * Format: int64
+             * @description Open alerts.
+             */
+            alerts: number;
+            /** @description `TA0002` */
+            id: string;
+            name: string;
+            /** @description `execution`: what findings carry. */
+            slug: string;
+            techniques: components["schemas"]["Technique"][];
+        };
         TacticCount: {
             /** Format: int64 */
             alerts: number;
@@ -3340,6 +3454,29 @@ export interface components {
          * @enum {string}
          */
         TargetKind: "image" | "rootfs" | "sbom";
+        Technique: {
+            /**
+             * Format: int64
+             * @description Open alerts.
+             */
+            alerts: number;
+            id: string;
+            name: string;
+            /** @description The technique it is part of. */
+            parent?: string | null;
+            /**
+             * Format: int64
+             * @description Recommendations that make it harder.
+             */
+            recommendations: number;
+            /**
+             * Format: int64
+             * @description Rules that watch for it, ours or those that alerts came from.
+             */
+            rules: number;
+            severity?: components["schemas"]["Severity"] | null;
+            url: string;
+        };
         /**
          * @description Whether a token works.
          * @enum {string}
@@ -3660,51 +3797,6 @@ export interface components {
             /** Format: date-time */
             undo_until: string;
         };
-        /** @description One asset, as lists show it. */
-        Asset: {
-            asset: components["schemas"]["AssetRef"];
-            parent?: string | null;
-            labels: {
-                [key: string]: string;
-            };
-            /** @description Open findings of it and of everything below it. */
-            counts: components["schemas"]["SeverityCounts"];
-            /**
-             * Format: int64
-             * @description Assets directly below it.
-             */
-            children: number;
-            /**
-             * Format: int64
-             * @description Containers of it, or below it, that run now.
-             */
-            running: number;
-            /** Format: date-time */
-            first_seen: string;
-            /** Format: date-time */
-            last_seen: string;
-            /** @description No longer there. */
-            gone: boolean;
-            image?: components["schemas"]["ImageRef"] | null;
-        };
-        /** @description Everything about one asset but its findings (`/findings?q=asset:ID`). */
-        AssetDetail: {
-            asset: components["schemas"]["Asset"];
-            /** @description From the environment down to it. */
-            chain: components["schemas"]["AssetRef"][];
-            /** @description What is known of it, name and value, for people. */
-            facts: components["schemas"]["Fact"][];
-            /** @description How many of each kind are directly below it. */
-            below: {
-                [key: string]: number;
-            };
-            /** @description Containers that run this image, where it is one; at most 100. */
-            running_in: components["schemas"]["AssetRef"][];
-        };
-        Fact: {
-            name: string;
-            value: string;
-        };
         /** @enum {string} */
         ExemptionState: "active" | "expired" | "revoked";
         /** @description One exemption. */
@@ -3766,49 +3858,6 @@ export interface components {
              * @description How the secure score would change, in points.
              */
             score: number;
-        };
-        /** @description The matrix: tactics in the order an attack goes. */
-        AttackMatrix: {
-            /** @description The version of ATT&CK the ids are of. */
-            version: string;
-            tactics: components["schemas"]["Tactic"][];
-        };
-        Tactic: {
-            /** @description `TA0002` */
-            id: string;
-            /** @description `execution`: what findings carry. */
-            slug: string;
-            name: string;
-            /**
-             * Format: int64
-             * @description Open alerts.
-             */
-            alerts: number;
-            techniques: components["schemas"]["Technique"][];
-        };
-        Technique: {
-            id: string;
-            name: string;
-            /** @description The technique it is part of. */
-            parent?: string | null;
-            url: string;
-            /**
-             * Format: int64
-             * @description Rules that watch for it, ours or those that alerts came from.
-             */
-            rules: number;
-            /**
-             * Format: int64
-             * @description Recommendations that make it harder.
-             */
-            recommendations: number;
-            /**
-             * Format: int64
-             * @description Open alerts.
-             */
-            alerts: number;
-            /** @description The worst of them. */
-            severity?: components["schemas"]["Severity"] | null;
         };
         Selection: {
             ids: string[];
@@ -3894,6 +3943,109 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_assets: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Directly below this asset. */
+                parent?: string;
+                /** @description Kinds, separated by commas. */
+                kind?: string;
+                /** @description Text in the name. */
+                q?: string;
+                /** @description Also those no longer there. */
+                gone?: boolean;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Asset"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_assets_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the asset's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssetDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_attack: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackMatrix"];
+                };
             };
             /** @description what went wrong */
             default: {
@@ -7165,107 +7317,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Exemption"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_assets: {
-        parameters: {
-            query?: {
-                environment?: string;
-                parent?: string;
-                kind?: string;
-                q?: string;
-                gone?: boolean;
-                cursor?: string;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Asset"][];
-                        next_cursor?: string | null;
-                        total: number;
-                        total_capped: boolean;
-                    };
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_assets_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AssetDetail"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_attack: {
-        parameters: {
-            query?: {
-                environment?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AttackMatrix"];
                 };
             };
             /** @description what went wrong */

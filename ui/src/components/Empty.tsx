@@ -70,7 +70,7 @@ export function NoAlerts() {
         and what it sees appears here.
       </p>
       <Command label="the setting">
-        {`http_output:\n  enabled: true\n  url: ${location.origin}/api/v1/ingest/falco`}
+        {`http_output:\n  enabled: true\n  url: ${location.origin}/api/v1/alerts/falco`}
       </Command>
     </Blank>
   );

@@ -32,7 +32,13 @@ function Tactics() {
   const [search] = useUrl();
   const q = both(scope.q, FIXED, without(search.q ?? '', 'tactic'));
   const { data } = useQuery(queries.findingFacets(scope.environment, q));
-  const counts = facet(data, 'tactic');
+  // A server that does not count tactics under a search counts them over all.
+  const isCounted = data?.facets.some((each) => each.field === 'tactic') ?? false;
+  const { data: overview } = useQuery(queries.overview(scope.environment));
+  const counts =
+    data && !isCounted && overview
+      ? new Map(overview.tactics.map((each) => [each.slug, each.alerts]))
+      : facet(data, 'tactic');
   return (
     <TacticFilter
       isKnown={data !== undefined}

@@ -124,7 +124,7 @@ export function Kinds({ kinds }: { kinds: KindCounts[] }) {
           <th scope="col" data-align="right">
             New
           </th>
-          <th scope="col" data-align="right" className={classes.wideOnly}>
+          <th scope="col" data-align="right">
             Accepted
           </th>
         </tr>
@@ -153,7 +153,7 @@ export function Kinds({ kinds }: { kinds: KindCounts[] }) {
                   {count(each.new)}
                 </Link>
               </td>
-              <td data-align="right" className={classes.wideOnly}>
+              <td data-align="right">
                 <Link
                   to="/findings"
                   search={keepWith({ q: `${kind} state:dismissed,exempted` })}
