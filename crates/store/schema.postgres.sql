@@ -584,6 +584,7 @@ CREATE INDEX asset_by_image ON asset USING btree (image_id) WHERE (image_id IS N
 CREATE INDEX asset_by_parent ON asset USING btree (parent_id, kind);
 CREATE INDEX delivery_by_sink ON delivery USING btree (sink_id, state, id);
 CREATE INDEX delivery_pending ON delivery USING btree (sink_id, id) WHERE (state = 0);
+CREATE INDEX finding_by_package ON finding USING btree (package_id) WHERE ((state = 0) AND (suppressed = 0));
 CREATE INDEX finding_by_rule ON finding USING btree (rule_id, asset_id, state, suppressed);
 CREATE INDEX finding_exempted ON finding USING btree (exemption_id) WHERE (exemption_id IS NOT NULL);
 CREATE INDEX finding_queue ON finding USING btree (environment_id, kind, rank, id) WHERE ((state = 0) AND (suppressed = 0));

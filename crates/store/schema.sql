@@ -214,6 +214,7 @@ CREATE TABLE finding (
     action_id BIGINT,
     UNIQUE (asset_id, fingerprint)
 );
+CREATE INDEX finding_by_package ON finding (package_id) WHERE state = 0 AND suppressed = 0;
 CREATE INDEX finding_by_rule ON finding (rule_id, asset_id, state, suppressed);
 CREATE TABLE finding_count (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,

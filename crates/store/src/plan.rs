@@ -44,6 +44,7 @@ async fn findings(stores: &[Store], filter: &FindingFilter, sort: FindingSort, i
         .map(|kind| finding::Run {
             environment: 1,
             kind: finding::kind_number(kind),
+            findings: 1,
         })
         .collect();
     let page = PageRequest::first(50);

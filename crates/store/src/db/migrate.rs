@@ -91,6 +91,11 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0041_posture.sql"),
     ),
     both(60, "alert", include_str!("../../migrations/0060_alert.sql")),
+    both(
+        70,
+        "search",
+        include_str!("../../migrations/0070_search.sql"),
+    ),
 ];
 
 /// The schema this program writes.

@@ -73,6 +73,20 @@ pub struct Asked {
     me: Option<String>,
 }
 
+impl Asked {
+    pub(super) fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Another query, asked by the same person at the same time.
+    pub(super) fn with_root(asked: &Self, root: Node) -> Self {
+        Self {
+            query: Query { root: Some(root) },
+            ..asked.clone()
+        }
+    }
+}
+
 impl FindingFilter {
     /// Whether it means open, unsuppressed findings and no others: those
     /// the queue's index holds.

@@ -5,7 +5,7 @@
 //! it begins with environment and kind, so each pair is one sorted run,
 //! and the page is the head of all runs merged.
 
-use super::{COLUMNS, Finding, FindingFilter, JOINS, read};
+use super::{COLUMNS, Finding, FindingFilter, JOINS, read, search::Search};
 use crate::{
     Page, PageRequest, Scope, Store, StoreError,
     db::{Dialect, Sql, sql},
@@ -78,6 +78,8 @@ impl FindingSort {
 pub(crate) struct Run {
     pub environment: i64,
     pub kind: i64,
+    /// Findings in it that the roll-ups know the filter to mean.
+    pub findings: i64,
 }
 
 impl Store {
@@ -89,19 +91,44 @@ impl Store {
         request: &PageRequest,
     ) -> Result<Page<Finding>, StoreError> {
         let order = sort.order();
-        let (runs, total) = if filter.is_counted() {
-            let (runs, total) = self.runs(scope, filter).await?;
-            (runs, Total(total))
-        } else {
-            let (runs, _) = self.runs(scope, filter).await?;
-            let total: i64 = filter
-                .count(scope, TOTAL_CAP, self.dialect())
-                .scalar()
-                .fetch_one(&self.readers)
-                .await?;
-            (runs, Total(total.try_into().unwrap_or(0)))
+        let dialect = self.dialect();
+        let (runs, known) = self.runs(scope, filter).await?;
+        if filter.is_counted() {
+            let query = list_query(scope, filter, sort, &runs, request, dialect)?;
+            return self.page(query, sort, request, Total(known)).await;
+        }
+        let (search, rest) = self.search(scope, filter, &runs).await?;
+        let (count, query) = match &search {
+            Search::Walk => (
+                filter.count(scope, TOTAL_CAP, dialect),
+                list_query(scope, filter, sort, &runs, request, dialect)?,
+            ),
+            Search::Few(hits) => {
+                let mut count = sql("SELECT COUNT(*) FROM finding WHERE ");
+                hits.constrain(&mut count);
+                rest.narrow(scope, &mut count, "+finding.environment_id", dialect);
+                let mut query = picked();
+                query.push("SELECT finding.id FROM finding WHERE ");
+                hits.constrain(&mut query);
+                rest.narrow(scope, &mut query, "+finding.environment_id", dialect);
+                order.page(&mut query, request)?;
+                dress(&mut query, order);
+                (count, query)
+            }
         };
-        let query = list_query(scope, filter, sort, &runs, request, self.dialect())?;
+        let total: i64 = count.scalar().fetch_one(&self.readers).await?;
+        let total = Total(total.try_into().unwrap_or(0));
+        self.page(query, sort, request, total).await
+    }
+
+    async fn page(
+        &self,
+        query: Sql,
+        sort: FindingSort,
+        request: &PageRequest,
+        total: Total,
+    ) -> Result<Page<Finding>, StoreError> {
+        let order = sort.order();
         let rows = query.fetch_all(&self.readers).await?;
         let items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Ok(order.cut(items, request, total, |finding| {
@@ -128,6 +155,7 @@ impl Store {
             runs.push(Run {
                 environment: row.int("environment_id")?,
                 kind: row.int("kind")?,
+                findings: row.int("findings")?,
             });
         }
         Ok((runs, total))
@@ -143,8 +171,7 @@ pub(crate) fn list_query(
     dialect: Dialect,
 ) -> Result<Sql, StoreError> {
     let order = sort.order();
-    let mut query = sql("SELECT ");
-    query.push(COLUMNS).push(" FROM (");
+    let mut query = picked();
     let is_walk = sort == FindingSort::Severity
         && filter.is_queue()
         && !filter.is_narrow()
@@ -192,11 +219,23 @@ pub(crate) fn list_query(
         filter.narrow(scope, &mut query, environment, dialect);
         order.page(&mut query, request)?;
     }
+    dress(&mut query, order);
+    Ok(query)
+}
+
+/// Begins a list; the ids of the page follow.
+fn picked() -> Sql {
+    let mut query = sql("SELECT ");
+    query.push(COLUMNS).push(" FROM (");
+    query
+}
+
+/// Ends a list: what was picked is dressed, in order.
+fn dress(query: &mut Sql, order: Order) {
     query
         .push(") AS picked JOIN finding ON finding.id = picked.id")
         .push(JOINS);
-    order.sort(&mut query);
-    Ok(query)
+    order.sort(query);
 }
 
 #[cfg(test)]
@@ -229,6 +268,7 @@ mod tests {
             .map(|kind| Run {
                 environment: 1,
                 kind: kind_number(kind),
+                findings: 1,
             })
             .collect();
         let request = PageRequest::first(50);

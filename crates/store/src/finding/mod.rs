@@ -5,6 +5,7 @@ mod facet;
 mod filter;
 mod group;
 mod list;
+mod search;
 mod tally;
 
 use jiff::{Timestamp, civil::Date};

@@ -93,8 +93,10 @@ impl Store {
         let text = query::anywhere(pattern);
         let mut left = FEW;
 
-        let mut rules = sql("SELECT rule_use.rule_id AS id, rule_use.findings FROM rule_use
-             JOIN rule ON rule.id = rule_use.rule_id WHERE ");
+        let mut rules = sql(
+            "SELECT rule_use.rule_id AS id, rule_use.findings FROM rule_use
+             JOIN rule ON rule.id = rule_use.rule_id WHERE ",
+        );
         scope.constrain(&mut rules, "rule_use.environment_id");
         if !filter.kinds.is_empty() {
             rules
@@ -106,11 +108,13 @@ impl Store {
             return Ok(None);
         };
 
-        let mut assets = sql("SELECT asset.id, own_critical + own_high + own_medium + own_low
+        let mut assets = sql(
+            "SELECT asset.id, own_critical + own_high + own_medium + own_low
                  + own_info + own_unknown AS findings FROM asset
              LEFT JOIN image ON image.id = asset.image_id
              WHERE own_critical + own_high + own_medium + own_low + own_info + own_unknown > 0
-               AND ");
+               AND ",
+        );
         scope.constrain(&mut assets, "asset.environment_id");
         let columns = [
             "asset.name",

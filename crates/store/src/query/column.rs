@@ -36,7 +36,7 @@ pub(super) fn is_any(sql: &mut Sql, column: &str, patterns: &[Pattern]) {
 }
 
 /// Appends `LOWER(column) LIKE pattern`.
-pub(super) fn is_like(sql: &mut Sql, column: &str, pattern: &str) {
+pub(crate) fn is_like(sql: &mut Sql, column: &str, pattern: &str) {
     sql.push(format_args!("LOWER({column}) LIKE "))
         .push_bind(pattern)
         .push(" ESCAPE '\\'");
@@ -49,7 +49,7 @@ pub(super) fn whole(pattern: &Pattern) -> String {
 }
 
 /// For LIKE: somewhere in the column.
-pub(super) fn anywhere(pattern: &Pattern) -> String {
+pub(crate) fn anywhere(pattern: &Pattern) -> String {
     format!("%{}%", whole(pattern))
 }
 

@@ -22,6 +22,8 @@ mod agreement;
 
 use model::query::{Asking, Condition, Field, Node, Op, Query};
 
+pub(crate) use column::{anywhere, is_like};
+
 use crate::db::{Dialect, Sql};
 
 /// Appends ` AND (…)`: only findings that `query` means. A query that
