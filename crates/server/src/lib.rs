@@ -120,6 +120,16 @@ pub async fn run(
     server.run().await
 }
 
+/// Tells every listener of live events.
+#[derive(Clone, Debug)]
+pub struct Announcer(Arc<App>);
+
+impl Announcer {
+    pub fn announce(&self, event: &api::Event) {
+        self.0.bus.publish(event);
+    }
+}
+
 impl Server {
     /// Opens the store and the advisories and binds the address. Nothing
     /// is answered and no job runs before [`Self::run`].
@@ -236,6 +246,12 @@ impl Server {
     /// The routes alone, for callers that bring their own transport.
     pub fn router(&self) -> Router {
         http::router(Arc::clone(&self.app))
+    }
+
+    /// What tells every listener of live events, for whoever measures how
+    /// late they hear.
+    pub fn announcer(&self) -> Announcer {
+        Announcer(Arc::clone(&self.app))
     }
 
     /// Takes in what runs on a host of an environment, all of it, from
