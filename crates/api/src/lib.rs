@@ -12,6 +12,7 @@ pub mod asset;
 pub mod attack;
 pub mod audit;
 pub mod change;
+pub mod client;
 pub mod compliance;
 pub mod database;
 pub mod delivery;

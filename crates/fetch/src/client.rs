@@ -92,6 +92,14 @@ impl Client {
         self.request(http::Method::POST, url)
     }
 
+    pub fn patch(&self, url: &Url) -> Request<'_> {
+        self.request(http::Method::PATCH, url)
+    }
+
+    pub fn delete(&self, url: &Url) -> Request<'_> {
+        self.request(http::Method::DELETE, url)
+    }
+
     fn request(&self, method: http::Method, url: &Url) -> Request<'_> {
         Request {
             client: self,
@@ -329,7 +337,8 @@ impl Request<'_> {
         } else {
             &self.client.outward
         };
-        let inner = if self.method == http::Method::POST {
+        let has_body = matches!(self.method, http::Method::POST | http::Method::PATCH);
+        let inner = if has_body {
             let request = builder
                 .body(self.body.as_slice())
                 .map_err(|error| fault(ureq::Error::Http(error)))?;

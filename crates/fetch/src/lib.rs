@@ -8,6 +8,7 @@
 
 mod client;
 mod error;
+mod pin;
 mod response;
 mod retry;
 mod settings;
@@ -15,6 +16,7 @@ mod unix;
 
 pub use client::{Client, Request, is_loopback};
 pub use error::FetchError;
+pub use pin::{parse_fingerprint, pinned_certificate};
 pub use response::Response;
 pub use retry::parse_retry_after;
 pub use settings::Settings;

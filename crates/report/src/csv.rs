@@ -99,7 +99,7 @@ fn cells<'a>(
     .into_iter()
 }
 
-fn write_line<'a>(
+pub(crate) fn write_line<'a>(
     cells: impl Iterator<Item = Cow<'a, str>>,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {

@@ -15,6 +15,7 @@ mod cyclonedx;
 mod format;
 mod license;
 mod link;
+mod list;
 mod places;
 mod sarif;
 mod score;
@@ -32,8 +33,9 @@ use jiff::Timestamp;
 use model::{Purl, Report, VersionScheme, purl::PurlParts};
 
 pub use format::{Format, ParseFormatError};
+pub use list::{Heading, write_csv, write_list};
 pub use summary::Summary;
-pub use terminal::plain;
+pub use terminal::{columns, plain};
 
 /// Orders two versions by an ecosystem's own rules; `None` where either
 /// is no version of that scheme. Handed in, because this room knows no

@@ -1,7 +1,7 @@
 //! The table: for a terminal in columns, for a pipe in tab-separated
 //! lines.
 
-mod layout;
+pub(crate) mod layout;
 mod lines;
 
 use std::{

@@ -35,7 +35,7 @@ fn is_active(letter: char) -> bool {
 }
 
 /// Columns `text` takes on a terminal.
-pub(crate) fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     text.width()
 }
 

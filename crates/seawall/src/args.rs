@@ -1,11 +1,17 @@
 //! The command line: every flag, its words of help and its examples.
 
 pub(crate) mod db;
+pub(crate) mod exempt;
+pub(crate) mod finding;
+pub(crate) mod image;
+pub(crate) mod login;
+pub(crate) mod people;
+pub(crate) mod remote;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod store;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
@@ -36,6 +42,8 @@ Examples:
   seawall scan shop.tar --fail-on high       an archive, failing a pipeline on high or worse
   seawall db update                          fetch the advisory database
   seawall server                             the dashboard, on loopback
+  seawall login https://seawall.example      work with a server from here
+  seawall findings list 'severity:high'      what it has found
 
 Exit codes: 0 clean, 1 --fail-on was reached, 2 the command line or a file on it makes no
 sense, 3 the job could not be done, 4 only partly done (unless --allow-partial).";
@@ -114,6 +122,23 @@ pub(crate) enum Command {
     Server(server::Server),
     #[command(subcommand)]
     Store(store::Store),
+    Login(login::Login),
+    Logout(login::Logout),
+    Whoami(login::Whoami),
+    #[command(subcommand)]
+    Findings(finding::Findings),
+    #[command(subcommand)]
+    Images(image::Images),
+    #[command(subcommand)]
+    Recommendations(image::Recommendations),
+    #[command(subcommand)]
+    Exempt(exempt::Exempt),
+    #[command(subcommand)]
+    Export(finding::Export),
+    #[command(subcommand)]
+    Tokens(people::Tokens),
+    #[command(subcommand)]
+    Users(people::Users),
     Completion(Completion),
     Man(Man),
     Version(Version),
@@ -150,6 +175,36 @@ pub(crate) struct Version {
     pub database: DatabaseDir,
 }
 
+/// Arguments as clap can read them: a query's `-ns:shop` would be taken
+/// for flags, so it is said as `!ns:shop`, which means the same.
+pub(crate) fn readable(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let is_negated = |text: &str| {
+        let Some(rest) = text.strip_prefix('-') else {
+            return false;
+        };
+        rest.starts_with(['(', '"'])
+            || rest
+                .split_once(':')
+                .is_some_and(|(name, _)| name.parse::<model::query::Field>().is_ok())
+    };
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let speaks_queries = arguments.iter().skip(1).any(|argument| {
+        ["findings", "export", "exempt"]
+            .iter()
+            .any(|name| argument == name)
+    });
+    if speaks_queries {
+        for argument in &mut arguments {
+            if let Some(text) = argument.to_str()
+                && is_negated(text)
+            {
+                *argument = text.replacen('-', "!", 1).into();
+            }
+        }
+    }
+    arguments
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -159,6 +214,38 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_negated_term_is_no_flag() {
+        let read = |line: &[&str]| {
+            readable(line.iter().map(OsString::from))
+                .into_iter()
+                .map(|argument| argument.into_string().unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            read(&[
+                "seawall",
+                "findings",
+                "list",
+                "-ns:shop -is:kev",
+                "-n",
+                "5",
+                "-(a)"
+            ]),
+            [
+                "seawall",
+                "findings",
+                "list",
+                "!ns:shop -is:kev",
+                "-n",
+                "5",
+                "!(a)"
+            ]
+        );
+        let scan = ["seawall", "scan", "-ns:shop"];
+        assert_eq!(read(&scan), scan);
     }
 
     #[test]

@@ -68,6 +68,14 @@ impl Env {
         )
     }
 
+    /// Where what a person has chosen is kept.
+    pub(crate) fn config_dir(&self) -> Option<PathBuf> {
+        self.path("XDG_CONFIG_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| self.path("HOME").map(|home| home.join(".config")))
+            .map(|base| base.join("seawall"))
+    }
+
     fn dir(&self, own: &str, of_root: &str, xdg: &str, in_home: &str) -> PathBuf {
         if let Some(path) = self.path(own) {
             return path;

@@ -56,6 +56,14 @@ impl Failure {
         }
     }
 
+    /// Somebody else says no; the error is their sentence.
+    pub(crate) fn refused(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            exit,
+            ..Self::usage(error)
+        }
+    }
+
     /// A file named on the command line makes no sense; the error reads
     /// after "failed to".
     pub(crate) fn bad_file(error: impl Into<anyhow::Error>) -> Self {

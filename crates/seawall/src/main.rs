@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let exit = match args::Cli::try_parse() {
+    let exit = match args::Cli::try_parse_from(args::readable(std::env::args_os())) {
         Ok(cli) => cmd::run(cli, env::Env::of_process()),
         Err(refusal) => {
             // Help and version are no errors, and go to standard output.

@@ -253,9 +253,9 @@ catalogue! {
         "Probability of exploitation within 30 days, 0 to 1 or in %", "epss:>=10%";
     Cvss "cvss" [] Number false &[],
         "Highest CVSS base score, 0 to 10", "cvss:>=9";
-    FirstSeen "first_seen" ["created"] Time false &[],
+    FirstSeen "first_seen" ["first", "created"] Time false &[],
         "When it was first seen; < means more recently than", "first_seen:<1d";
-    LastSeen "last_seen" ["seen", "updated"] Time false &[],
+    LastSeen "last_seen" ["last", "seen", "updated"] Time false &[],
         "When it was last seen", "last_seen:<2h";
     Resolved "resolved" [] Time false &[],
         "When it was resolved", "resolved:>=2026-11-01";

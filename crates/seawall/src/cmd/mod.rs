@@ -4,7 +4,15 @@
 mod completion;
 mod config;
 mod db;
+mod exempt;
+mod export;
+mod finding;
+mod image;
+mod login;
 mod man;
+mod people;
+mod recommendation;
+mod remote;
 mod scan;
 mod server;
 mod store;
@@ -50,6 +58,16 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Db(db) => db::run(&context, &db),
         Command::Server(server) => server::run(&context, &server),
         Command::Store(store) => store::run(&context, &store),
+        Command::Login(login) => login::login(&context, &login),
+        Command::Logout(logout) => login::logout(&context, &logout),
+        Command::Whoami(whoami) => login::whoami(&context, &whoami),
+        Command::Findings(findings) => finding::run(&context, &findings),
+        Command::Images(images) => image::run(&context, &images),
+        Command::Recommendations(list) => recommendation::run(&context, &list),
+        Command::Exempt(exempt) => exempt::run(&context, &exempt),
+        Command::Export(export) => export::run(&context, &export),
+        Command::Tokens(tokens) => people::tokens(&context, &tokens),
+        Command::Users(users) => people::users(&context, &users),
         Command::Completion(completion) => completion::run(&completion),
         Command::Man(man) => man::run(&man),
         Command::Version(version) => version::run(&context, &version),

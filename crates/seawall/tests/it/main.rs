@@ -4,6 +4,7 @@
 
 mod db;
 mod harness;
+mod remote;
 mod scan;
 mod store;
 mod surface;

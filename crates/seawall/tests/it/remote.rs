@@ -1,0 +1,271 @@
+//! Commands that talk to a server, against a real one.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Stdio},
+};
+
+use crate::harness::Place;
+
+/// A server of its own, and a token for it.
+struct Server {
+    child: Child,
+    address: String,
+    token: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Server {
+    fn start(place: &Place) -> Self {
+        let mut child = place
+            .command(&["server", "--listen", "127.0.0.1:0", "--offline"])
+            .env("SEAWALL__SCAN__MACHINE", "false")
+            .env("SEAWALL__SCAN__IMAGES", "false")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let link = lines
+            .find_map(|line| {
+                line.unwrap()
+                    .trim()
+                    .strip_prefix("http://")
+                    .map(str::to_owned)
+            })
+            .unwrap();
+        let (address, rest) = link.split_once('/').unwrap();
+        let (_, link_token) = rest.split_once("token=").unwrap();
+        let mut server = Self {
+            child,
+            address: address.to_owned(),
+            token: String::new(),
+        };
+        let body = format!(r#"{{"token": "{link_token}"}}"#);
+        let (head, _) = server.post("/api/v1/session", "", &body);
+        let cookie = head
+            .lines()
+            .find_map(|line| line.strip_prefix("set-cookie: "))
+            .and_then(|cookie| cookie.split(';').next())
+            .unwrap()
+            .to_owned();
+        let body = r#"{"name": "test", "expires": "2099-01-01T00:00:00Z", "permissions":
+            ["view", "triage", "exempt", "scan", "ingest", "administer"]}"#;
+        let year = format!(
+            "{}-12-31T00:00:00Z",
+            // Within the longest lifetime, whenever this runs.
+            model::Clock::now(&model::SystemClock)
+                .to_string()
+                .get(..4)
+                .unwrap()
+        );
+        let body = body.replace("2099-01-01T00:00:00Z", &year);
+        let (_, body) = server.post("/api/v1/tokens", &format!("cookie: {cookie}"), &body);
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        server.token = body["secret"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{body}"))
+            .to_owned();
+        server
+    }
+
+    fn post(&self, path: &str, header: &str, body: &str) -> (String, String) {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        let header = if header.is_empty() {
+            String::new()
+        } else {
+            format!("{header}\r\n")
+        };
+        write!(
+            socket,
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+             sec-fetch-site: none\r\n{header}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .unwrap();
+        let mut text = String::new();
+        socket.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    /// Two alerts, as Falco tells them.
+    fn alert(&self) {
+        let event = |rule: &str, priority: &str, namespace: &str| {
+            format!(
+                r#"{{"rule": "{rule}", "priority": "{priority}", "time": "2026-11-25T10:00:00Z",
+                "output": "{rule} happened", "source": "syscall", "tags": ["T1059"],
+                "output_fields": {{"k8s.ns.name": "{namespace}", "k8s.pod.name": "web-1",
+                "container.id": "0123456789ab", "container.name": "web"}}}}"#
+            )
+        };
+        let body = format!(
+            "[{}, {}]",
+            event("Terminal shell in container", "Critical", "shop"),
+            event("Read sensitive file", "Notice", "kube-system")
+        );
+        let authorization = format!("authorization: Bearer {}", self.token);
+        let (head, body) = self.post("/api/v1/alerts/falco?cluster=c1", &authorization, &body);
+        assert!(head.starts_with("HTTP/1.1 200"), "{head} {body}");
+    }
+}
+
+/// What was said, without what differs each time.
+fn said(place: &Place, server: &Server, arguments: &[&str]) -> String {
+    place.run(arguments).replace(&server.address, "[SERVER]")
+}
+
+#[test]
+fn a_token_signs_in_and_is_forgotten() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let url = format!("http://{}", server.address);
+    let refused = said(&place, &server, &["findings", "list"]);
+    assert!(refused.starts_with("exit: 2\n"), "{refused}");
+    assert!(refused.contains("help: seawall login"), "{refused}");
+
+    let wrong = place.run_with_input(&["login", &url], "sw_nobody_nothing\n");
+    assert!(wrong.starts_with("exit: 3\n"), "{wrong}");
+    let signed = place.run_with_input(&["login", &url], &server.token);
+    assert!(signed.contains("Signed in to http://"), "{signed}");
+    assert!(!signed.contains(&server.token), "{signed}");
+    let whoami = said(&place, &server, &["whoami"]);
+    assert!(whoami.starts_with("exit: 0\n"), "{whoami}");
+    assert!(whoami.contains("test (token)"), "{whoami}");
+
+    let forgotten = said(&place, &server, &["logout"]);
+    assert!(forgotten.contains("Forgot the token"), "{forgotten}");
+    assert!(said(&place, &server, &["whoami"]).starts_with("exit: 2\n"));
+    let clear = place.run(&["whoami", "--server", "http://seawall.example"]);
+    assert!(!clear.contains("exit: 0"), "{clear}");
+}
+
+#[test]
+fn findings_are_listed_by_query_in_every_form() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let url = format!("http://{}", server.address);
+    place.run_with_input(&["login", &url], &server.token);
+    server.alert();
+
+    let table = said(&place, &server, &["findings", "list", "kind:alert"]);
+    assert!(table.starts_with("exit: 0\n"), "{table}");
+    assert!(table.contains("ID\tSEVERITY\tKIND\tRULE"), "{table}");
+    assert!(table.contains("Terminal shell in container"), "{table}");
+    assert!(
+        table.ends_with("----- stderr -----\n2 findings."),
+        "{table}"
+    );
+
+    let narrow = said(
+        &place,
+        &server,
+        &[
+            "findings",
+            "list",
+            "ns:shop",
+            "severity:>=high",
+            "-f",
+            "jsonl",
+            "-q",
+        ],
+    );
+    let lines: Vec<&str> = narrow
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .collect();
+    assert_eq!(lines.len(), 1, "{narrow}");
+    let finding: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    assert_eq!(finding["asset"]["namespace"], "shop");
+
+    let csv = said(
+        &place,
+        &server,
+        &["findings", "list", "-ns:shop kind:alert", "--format", "csv"],
+    );
+    assert!(csv.contains("id,severity,kind,state,rule,title"), "{csv}");
+    assert!(csv.contains("kube-system"), "{csv}");
+
+    let file = said(
+        &place,
+        &server,
+        &[
+            "export",
+            "findings",
+            "kind:alert",
+            "--format",
+            "ndjson",
+            "-o",
+            "out.ndjson",
+        ],
+    );
+    assert!(file.starts_with("exit: 0\n"), "{file}");
+    assert_eq!(
+        place
+            .read("out.ndjson")
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count(),
+        2
+    );
+
+    let images = said(&place, &server, &["images", "list"]);
+    assert!(images.ends_with("No images."), "{images}");
+    let recommendations = said(
+        &place,
+        &server,
+        &["recommendations", "list", "--state", "all"],
+    );
+    assert!(
+        recommendations.starts_with("exit: 0\n"),
+        "{recommendations}"
+    );
+}
+
+#[test]
+fn a_query_that_cannot_be_read_is_underlined() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let url = format!("http://{}", server.address);
+    place.run_with_input(&["login", &url], &server.token);
+    insta::assert_snapshot!(said(&place, &server, &["findings", "list", "ns:shop sevrity:high is:fixabel"]), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the query cannot be read
+
+      ns:shop sevrity:high is:fixabel
+              ^^^^^^^ no field 'sevrity'; did you mean severity?
+                              ^^^^^^^ 'fixabel' is no word for is: (expected open, fixable, kev, exploited, running, new, overdue, assigned, suppressed, resolved, dismissed, exempted); did you mean fixable?
+    ");
+    let unknown = said(&place, &server, &["images", "show", "nothing"]);
+    assert!(unknown.contains("error: no such image"), "{unknown}");
+}
+
+#[test]
+fn tokens_are_made_listed_and_revoked() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let url = format!("http://{}", server.address);
+    place.run_with_input(&["login", &url], &server.token);
+    let list = said(&place, &server, &["tokens", "list", "--all"]);
+    assert!(
+        list.starts_with("exit: 0\n") && list.contains("\ttest\t"),
+        "{list}"
+    );
+    let (_, rest) = server.token.split_once('_').unwrap();
+    let (id, _) = rest.split_once('_').unwrap();
+    let revoked = said(&place, &server, &["tokens", "revoke", id]);
+    assert!(revoked.starts_with("exit: 0\n"), "{revoked}");
+    let after = said(&place, &server, &["findings", "list"]);
+    assert!(after.starts_with("exit: 3\n"), "{after}");
+    assert!(after.contains("help: the token does not work"), "{after}");
+}
