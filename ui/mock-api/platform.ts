@@ -254,12 +254,19 @@ export function createPlatform(
     const { method } = request;
     const missing = (what: string) => problem(404, 'not_found', `there is no such ${what}`, path);
     const isChange = method !== 'GET' && !['views', 'session'].includes(noun) && name !== 'preview';
-    if (isChange && isReader && ['actions', 'exemptions'].includes(noun))
+    if (isChange && isReader && ['actions', 'exemptions', 'findings'].includes(noun))
       return problem(403, 'forbidden', 'your role may look, not decide', path, [
         { pointer: '', detail: 'Ask a security admin of this environment.' },
       ]);
     switch (noun) {
       case 'findings': {
+        if (name === 'actions') {
+          const { select, action } = (await request.json()) as {
+            select: Selection;
+            action: Action;
+          };
+          return json(life.act(select, action));
+        }
         if (!name || name === 'facets' || name === 'groups') {
           const no = refused(query, path);
           if (no) return no;
@@ -272,14 +279,10 @@ export function createPlatform(
         return finding ? json(life.detail(finding)) : missing('finding');
       }
       case 'actions': {
-        if (part === 'undo') {
-          const undone = life.undo(name);
-          return undone
-            ? json(undone)
-            : problem(409, 'too_late', 'this can no longer be taken back', path);
-        }
-        const { select, action } = (await request.json()) as { select: Selection; action: Action };
-        return json(life.act(select, action));
+        const undone = part === 'undo' ? life.undo(name) : undefined;
+        return undone
+          ? json(undone)
+          : problem(409, 'too_late', 'this can no longer be taken back', path);
       }
       case 'query':
         return name === 'fields'
@@ -316,8 +319,17 @@ export function createPlatform(
         }
         const exemption = life.exemptions.find((each) => each.id === name);
         if (!exemption) return missing('exemption');
-        if (method === 'PATCH') Object.assign(exemption, (await request.json()) as ExemptionChange);
-        if (method === 'DELETE') life.end(name);
+        if (method === 'PATCH') {
+          const change = (await request.json()) as ExemptionChange;
+          Object.assign(
+            exemption,
+            Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null)),
+          );
+        }
+        if (method === 'DELETE') {
+          life.end(name);
+          return new Response(null, { status: 204 });
+        }
         return json(exemption);
       }
       case 'recommendations': {

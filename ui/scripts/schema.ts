@@ -1,9 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import openapiTS, { astToString, COMMENT_HEADER } from 'openapi-typescript';
 
 const REF = '#/components/schemas/';
-/** Operations agreed on that no server answers yet; gone when there are none. */
-const OVERLAY = 'mock-api/overlay.json';
 
 interface Contract {
   paths: Record<string, object>;
@@ -24,12 +22,6 @@ function* dangling(node: unknown, known: Record<string, unknown>): Generator<str
 /** The TypeScript of the contract, as `src/api/schema.ts` must hold it. */
 export async function schemaOf(file: string): Promise<string> {
   const contract = JSON.parse(readFileSync(file, 'utf8')) as Contract;
-  if (existsSync(OVERLAY)) {
-    const overlay = JSON.parse(readFileSync(OVERLAY, 'utf8')) as Contract;
-    for (const [path, operations] of Object.entries(overlay.paths))
-      contract.paths[path] = { ...contract.paths[path], ...operations };
-    Object.assign(contract.components.schemas, overlay.components.schemas);
-  }
   const { schemas } = contract.components;
   // Left out, one dangling name would cost all the others their types.
   for (const name of [...dangling(contract, schemas)]) schemas[name] = {};

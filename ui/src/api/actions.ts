@@ -110,7 +110,7 @@ export function useAct() {
   const cache = useQueryClient();
   return useMutation({
     mutationFn: (wanted: { select: Selection; action: Action }) =>
-      body(api.POST('/api/v1/actions', { body: wanted })),
+      body(api.POST('/api/v1/findings/actions', { body: wanted })),
     onSuccess: () => stale(cache, ...OF_FINDINGS),
   });
 }
@@ -136,8 +136,14 @@ export function useCreateExemption() {
 export function useChangeExemption() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: ({ id, change }: { id: string; change: ExemptionChange }) =>
-      body(api.PATCH('/api/v1/exemptions/{id}', { params: { path: { id } }, body: change })),
+    mutationFn: ({ id, change }: { id: string; change: Partial<ExemptionChange> }) =>
+      body(
+        api.PATCH('/api/v1/exemptions/{id}', {
+          params: { path: { id } },
+          // What is null stays as it is.
+          body: { note: null, owner: null, expires: null, ...change },
+        }),
+      ),
     onSuccess: () => stale(cache, ...OF_FINDINGS),
   });
 }

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/actions/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes an action back, for ten minutes, where nothing else was done
+         *     with its findings since.
+         */
+        post: operations["post_actions_id_undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/falco": {
         parameters: {
             query?: never;
@@ -331,6 +351,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/exemptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exemptions, newest first. */
+        get: operations["get_exemptions"];
+        put?: never;
+        /**
+         * Makes an exemption. It takes the open findings it means, and those
+         *     that come later, until it ends.
+         */
+        post: operations["post_exemptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exemptions/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an exemption would take, before it is made. */
+        post: operations["post_exemptions_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exemptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One exemption. */
+        get: operations["get_exemptions_id"];
+        put?: never;
+        post?: never;
+        /**
+         * Ends an exemption; its findings open again, unless another means
+         *     them.
+         */
+        delete: operations["delete_exemptions_id"];
+        options?: never;
+        head?: never;
+        /** Changes note, owner or end of an active exemption. */
+        patch: operations["patch_exemptions_id"];
+        trace?: never;
+    };
     "/api/v1/export/findings": {
         parameters: {
             query?: never;
@@ -368,6 +448,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/findings/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Does something with many findings at once: those listed, or all that
+         *     a query means. Findings it does not fit, or that are out of reach,
+         *     are skipped and counted.
+         */
+        post: operations["post_findings_actions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings/facets": {
         parameters: {
             query?: never;
@@ -375,7 +476,66 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /**
+         * What the findings of a query can be narrowed to, with counts. Where
+         *     the query asks for no more than kind, severity, state and flags the
+         *     counts are exact; else they are of the first ten thousand.
+         */
         get: operations["get_findings_facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The findings of a query, gathered by what they have in common, worst
+         *     first.
+         */
+        get: operations["get_findings_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything about one finding. */
+        get: operations["get_findings_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a finding, newest first. */
+        get: operations["get_findings_id_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1269,118 +1429,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/findings/groups": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_findings_groups"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/findings/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_findings_id"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/actions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_actions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/actions/{id}/undo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_actions_id_undo"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/exemptions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_exemptions"];
-        put?: never;
-        post: operations["post_exemptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/exemptions/preview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["post_exemptions_preview"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/exemptions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_exemptions_id"];
-        put?: never;
-        post?: never;
-        delete: operations["delete_exemptions_id"];
-        options?: never;
-        head?: never;
-        patch: operations["patch_exemptions_id"];
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1391,6 +1439,50 @@ export interface components {
             invitation: string;
             /** @description At least 12 characters, and not a common one. */
             password: string;
+        };
+        /** @description What to do with the findings selected. */
+        Action: {
+            /** @enum {string} */
+            do: "dismiss";
+            note?: string | null;
+            reason: components["schemas"]["Reason"];
+        } | {
+            /** @enum {string} */
+            do: "reopen";
+            note?: string | null;
+        } | {
+            /** @enum {string} */
+            do: "assign";
+            to?: string | null;
+        } | {
+            /** @enum {string} */
+            do: "progress";
+            progress: components["schemas"]["Progress"];
+        } | {
+            /** Format: date */
+            date?: string | null;
+            /** @enum {string} */
+            do: "due";
+        } | {
+            /** @enum {string} */
+            do: "comment";
+            text: string;
+        };
+        /** @description What an action did, and until when it can be taken back. */
+        ActionDone: {
+            /** Format: int64 */
+            changed: number;
+            /** @description For `/actions/{id}/undo`. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Selected, but already so or not allowed.
+             */
+            skipped: number;
+            /** @description One line for people: "12 findings dismissed". */
+            summary: string;
+            /** Format: date-time */
+            undo_until: string;
         };
         /**
          * @description How somebody is known to the server.
@@ -1891,6 +1983,65 @@ export interface components {
             /** @enum {string} */
             type: "resync";
         };
+        /** @description One exemption. */
+        Exemption: {
+            /** Format: date-time */
+            created: string;
+            created_by: string;
+            /** Format: date-time */
+            ended?: string | null;
+            ended_by?: string | null;
+            /** @description Only in this environment; everywhere when absent. */
+            environment?: string | null;
+            /**
+             * Format: date-time
+             * @description Absent: never. Findings reopen then.
+             */
+            expires?: string | null;
+            /**
+             * Format: int64
+             * @description Findings it holds now.
+             */
+            findings: number;
+            id: string;
+            note: string;
+            /** @description Who answers for it. */
+            owner: string;
+            reason: components["schemas"]["Reason"];
+            /**
+             * @description What it covers, in the query grammar, by identity alone:
+             *     `finding: rule: package: cve: image: repository: ns: cluster:
+             *     label: kind: severity:` (`/query/fields` says which).
+             */
+            scope: string;
+            state: components["schemas"]["ExemptionState"];
+        };
+        /** @description A change to an exemption; what is absent stays. */
+        ExemptionChange: {
+            /**
+             * Format: date-time
+             * @default null
+             */
+            expires: string | null;
+            /** @default null */
+            note: string | null;
+            /** @default null */
+            owner: string | null;
+        };
+        /** @description What an exemption would do, before it is made. */
+        ExemptionPreview: {
+            /** @description Open findings it would take. */
+            counts: components["schemas"]["SeverityCounts"];
+            /** @description A few of them, worst first. */
+            examples: components["schemas"]["Finding"][];
+            /**
+             * Format: double
+             * @description How the secure score would change, in points.
+             */
+            score: number;
+        };
+        /** @enum {string} */
+        ExemptionState: "active" | "expired" | "revoked";
         /** @description One query parameter and the values it takes here. */
         Facet: {
             /** @description The query parameter: `severity`, `kind`, `fix`. */
@@ -1971,6 +2122,62 @@ export interface components {
             techniques?: string[];
             /** @description One line about the rule; empty where no advisory has one. */
             title: string;
+        };
+        /** @description Everything about one finding. */
+        FindingDetail: {
+            /**
+             * @description How it came to be here: what was looked at, what matched, by
+             *     which rule or advisory, one sentence each.
+             */
+            because: string[];
+            /** @description From the environment down to the asset. */
+            chain: components["schemas"]["AssetRef"][];
+            /** @description What it is. Markdown, perhaps from outside: untrusted. */
+            description: string;
+            /** @description What was seen, as it was recorded. */
+            evidence?: Record<string, never> | null;
+            finding: components["schemas"]["Finding"];
+            /** @description What happened to it, newest first, at most 200. */
+            history: components["schemas"]["FindingEvent"][];
+            references: string[];
+            /** @description Steps that mend it, in order. */
+            remediation: components["schemas"]["Step"][];
+            /**
+             * Format: int64
+             * @description Other open findings of the same asset.
+             */
+            same_asset: number;
+            /**
+             * Format: int64
+             * @description Other open findings of the same rule.
+             */
+            same_rule: number;
+            /** @description Why it matters, in a few sentences; empty where nothing is known. */
+            why: string;
+        };
+        /** @description One entry of a finding's history. */
+        FindingEvent: {
+            /** @description Who; absent: the product itself, by evidence. */
+            actor?: string | null;
+            /** Format: int64 */
+            id: number;
+            /** @description One line for people. */
+            text: string;
+            /** Format: date-time */
+            time: string;
+            what: components["schemas"]["FindingEventKind"];
+        };
+        /** @enum {string} */
+        FindingEventKind: "opened" | "resolved" | "reopened" | "dismissed" | "exempted" | "exemption_ended" | "assigned" | "progressed" | "due_changed" | "severity_changed" | "commented" | "undone";
+        /** @description Findings that have something in common. */
+        FindingGroup: {
+            counts: components["schemas"]["SeverityCounts"];
+            label: string;
+            /** Format: date-time */
+            last_seen: string;
+            /** @description Its members: add this to the query. */
+            q: string;
+            severity: components["schemas"]["Severity"];
         };
         /**
          * @description The sorts of findings.
@@ -2222,6 +2429,11 @@ export interface components {
             /** @description The account's roles; empty for the owner. */
             roles: components["schemas"]["RoleBinding"][];
         };
+        /** @description An action on many findings at once. */
+        NewAction: {
+            action: components["schemas"]["Action"];
+            select: components["schemas"]["Selection"];
+        };
         /** @description A token to make. */
         NewApiToken: {
             /**
@@ -2241,6 +2453,18 @@ export interface components {
             name: string;
             /** @description What it may do: no more than its maker. */
             permissions: components["schemas"]["Permission"][];
+        };
+        /** @description A new exemption. */
+        NewExemption: {
+            environment?: string | null;
+            /** Format: date-time */
+            expires?: string | null;
+            /** @description Why, in words; may not be empty. */
+            note: string;
+            /** @description The maker when absent. */
+            owner?: string | null;
+            reason: components["schemas"]["Reason"];
+            scope: string;
         };
         /** @description Make or change a route. */
         NewRoute: {
@@ -2553,6 +2777,56 @@ export interface components {
          * @description One page of a list. Pages are walked by key, not by offset: a row
          *     added meanwhile never shifts the others.
          */
+        Page_Exemption: {
+            items: {
+                /** Format: date-time */
+                created: string;
+                created_by: string;
+                /** Format: date-time */
+                ended?: string | null;
+                ended_by?: string | null;
+                /** @description Only in this environment; everywhere when absent. */
+                environment?: string | null;
+                /**
+                 * Format: date-time
+                 * @description Absent: never. Findings reopen then.
+                 */
+                expires?: string | null;
+                /**
+                 * Format: int64
+                 * @description Findings it holds now.
+                 */
+                findings: number;
+                id: string;
+                note: string;
+                /** @description Who answers for it. */
+                owner: string;
+                reason: components["schemas"]["Reason"];
+                /**
+                 * @description What it covers, in the query grammar, by identity alone:
+                 *     `finding: rule: package: cve: image: repository: ns: cluster:
+                 *     label: kind: severity:` (`/query/fields` says which).
+                 */
+                scope: string;
+                state: components["schemas"]["ExemptionState"];
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
         Page_Finding: {
             items: {
                 /** @description The advisories it rests on. */
@@ -2610,6 +2884,33 @@ export interface components {
                 techniques?: string[];
                 /** @description One line about the rule; empty where no advisory has one. */
                 title: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_FindingGroup: {
+            items: {
+                counts: components["schemas"]["SeverityCounts"];
+                label: string;
+                /** Format: date-time */
+                last_seen: string;
+                /** @description Its members: add this to the query. */
+                q: string;
+                severity: components["schemas"]["Severity"];
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -3212,6 +3513,15 @@ export interface components {
             packages: components["schemas"]["PackageUse"][];
             vulnerabilities: components["schemas"]["Vulnerability"][];
         };
+        /** @description Which findings to act on: these, or all that a query means. */
+        Selection: {
+            ids: string[];
+        } | {
+            query: {
+                environment?: string | null;
+                q: string;
+            };
+        };
         /** @description What the dashboard needs to know of the server it talks to. */
         ServerFacts: {
             /** @description Whether the demonstration environment is present. */
@@ -3718,182 +4028,8 @@ export interface components {
             message: string;
             path?: string | null;
         };
-        /** @description Everything about one finding. */
-        FindingDetail: {
-            finding: components["schemas"]["Finding"];
-            /** @description What it is. Markdown, perhaps from outside: untrusted. */
-            description: string;
-            /** @description Why it matters, in a few sentences; empty where nothing is known. */
-            why: string;
-            /** @description Steps that mend it, in order. */
-            remediation: components["schemas"]["Step"][];
-            /** @description How it came to be here: what was looked at, what matched, by which rule or advisory, one sentence each. */
-            because: string[];
-            /** @description What was seen, as it was recorded. */
-            evidence?: Record<string, never> | null;
-            references: string[];
-            /** @description From the environment down to the asset. */
-            chain: components["schemas"]["AssetRef"][];
-            /** @description What happened to it, newest first, at most 200. */
-            history: components["schemas"]["FindingEvent"][];
-            /**
-             * Format: int64
-             * @description Other open findings of the same rule.
-             */
-            same_rule: number;
-            /**
-             * Format: int64
-             * @description Other open findings of the same asset.
-             */
-            same_asset: number;
-        };
-        /** @description One entry of a finding's history. */
-        FindingEvent: {
-            /** Format: int64 */
-            id: number;
-            /** Format: date-time */
-            time: string;
-            /** @description Who; absent: the product itself, by evidence. */
-            actor?: string | null;
-            what: components["schemas"]["FindingEventKind"];
-            /** @description One line for people. */
-            text: string;
-        };
-        /** @enum {string} */
-        FindingEventKind: "opened" | "resolved" | "reopened" | "dismissed" | "exempted" | "exemption_ended" | "assigned" | "progressed" | "due_changed" | "severity_changed" | "commented" | "undone";
-        /**
-         * @description What a list of findings can be gathered by.
-         * @enum {string}
-         */
-        GroupBy: "rule" | "asset" | "workload" | "namespace" | "image" | "package";
-        /** @description Findings that have something in common. */
-        FindingGroup: {
-            /** @description Its members: add this to the query. */
-            q: string;
-            label: string;
-            severity: components["schemas"]["Severity"];
-            counts: components["schemas"]["SeverityCounts"];
-            /** Format: date-time */
-            last_seen: string;
-        };
-        /** @description An action on many findings at once. */
-        NewAction: {
-            select: components["schemas"]["Selection"];
-            action: components["schemas"]["Action"];
-        };
-        /** @description What an action did, and until when it can be taken back. */
-        ActionDone: {
-            /** @description For `/actions/{id}/undo`. */
-            id: string;
-            /** Format: int64 */
-            changed: number;
-            /**
-             * Format: int64
-             * @description Selected, but already so or not allowed.
-             */
-            skipped: number;
-            /** @description One line for people: "12 findings dismissed". */
-            summary: string;
-            /** Format: date-time */
-            undo_until: string;
-        };
-        /** @enum {string} */
-        ExemptionState: "active" | "expired" | "revoked";
-        /** @description One exemption. */
-        Exemption: {
-            id: string;
-            /** @description What it covers, in the query grammar, by identity alone: `finding: rule: package: cve: image: repository: ns: cluster: label: kind: severity:` (`/query/fields` says which). */
-            scope: string;
-            /** @description Only in this environment; everywhere when absent. */
-            environment?: string | null;
-            reason: components["schemas"]["Reason"];
-            note: string;
-            /** @description Who answers for it. */
-            owner: string;
-            /** Format: date-time */
-            created: string;
-            created_by: string;
-            /**
-             * Format: date-time
-             * @description Absent: never. Findings reopen then.
-             */
-            expires?: string | null;
-            state: components["schemas"]["ExemptionState"];
-            /** Format: date-time */
-            ended?: string | null;
-            ended_by?: string | null;
-            /**
-             * Format: int64
-             * @description Findings it holds now.
-             */
-            findings: number;
-        };
-        /** @description A new exemption. */
-        NewExemption: {
-            scope: string;
-            environment?: string | null;
-            reason: components["schemas"]["Reason"];
-            /** @description Why, in words; may not be empty. */
-            note: string;
-            /** @description The maker when absent. */
-            owner?: string | null;
-            /** Format: date-time */
-            expires?: string | null;
-        };
-        /** @description A change to an exemption; what is absent stays. */
-        ExemptionChange: {
-            note?: string | null;
-            owner?: string | null;
-            /** Format: date-time */
-            expires?: string | null;
-        };
-        /** @description What an exemption would do, before it is made. */
-        ExemptionPreview: {
-            /** @description Open findings it would take. */
-            counts: components["schemas"]["SeverityCounts"];
-            /** @description A few of them, worst first. */
-            examples: components["schemas"]["Finding"][];
-            /**
-             * Format: double
-             * @description How the secure score would change, in points.
-             */
-            score: number;
-        };
-        Selection: {
-            ids: string[];
-        } | {
-            query: {
-                q: string;
-                environment?: string | null;
-            };
-        };
-        Action: {
-            /** @enum {string} */
-            do: "dismiss";
-            reason: components["schemas"]["Reason"];
-            note?: string | null;
-        } | {
-            /** @enum {string} */
-            do: "reopen";
-            note?: string | null;
-        } | {
-            /** @enum {string} */
-            do: "assign";
-            to?: string | null;
-        } | {
-            /** @enum {string} */
-            do: "progress";
-            progress: components["schemas"]["Progress"];
-        } | {
-            /** @enum {string} */
-            do: "due";
-            date?: string | null;
-        } | {
-            /** @enum {string} */
-            do: "comment";
-            text: string;
-        };
         ExportFormat: unknown;
+        GroupBy: unknown;
     };
     responses: never;
     parameters: never;
@@ -3903,6 +4039,37 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    post_actions_id_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the action's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionDone"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_alerts_falco: {
         parameters: {
             query?: {
@@ -4572,6 +4739,202 @@ export interface operations {
             };
         };
     };
+    get_exemptions: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description `active`, `expired`, `revoked`; several separated by commas. */
+                state?: string;
+                /** @description Text in the scope, the note or the owner. */
+                q?: string;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Exemption"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_exemptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExemption"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exemption"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_exemptions_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewExemption"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExemptionPreview"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_exemptions_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the exemption's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exemption"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_exemptions_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the exemption's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_exemptions_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the exemption's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExemptionChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exemption"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_export_findings: {
         parameters: {
             query?: {
@@ -4667,10 +5030,44 @@ export interface operations {
             };
         };
     };
+    post_findings_actions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAction"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionDone"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_findings_facets: {
         parameters: {
             query?: {
+                /** @description One environment; all when absent. */
                 environment?: string;
+                /** @description A query, as for `/findings`. */
                 q?: string;
             };
             header?: never;
@@ -4685,6 +5082,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Facets"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_findings_groups: {
+        parameters: {
+            query: {
+                by: components["schemas"]["GroupBy"];
+                environment?: string;
+                /** @description A query, as for `/findings`. */
+                q?: string;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FindingGroup"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_findings_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the finding's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_findings_id_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the finding's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingEvent"][];
                 };
             };
             /** @description what went wrong */
@@ -6989,334 +7484,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VulnerabilityDetail"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_findings_groups: {
-        parameters: {
-            query: {
-                by: components["schemas"]["GroupBy"];
-                environment?: string;
-                q?: string;
-                cursor?: string;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["FindingGroup"][];
-                        next_cursor?: string | null;
-                        total: number;
-                        total_capped: boolean;
-                    };
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_findings_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FindingDetail"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_actions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewAction"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ActionDone"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_actions_id_undo: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ActionDone"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_exemptions: {
-        parameters: {
-            query?: {
-                environment?: string;
-                state?: string;
-                q?: string;
-                cursor?: string;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Exemption"][];
-                        next_cursor?: string | null;
-                        total: number;
-                        total_capped: boolean;
-                    };
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_exemptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewExemption"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Exemption"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_exemptions_preview: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewExemption"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExemptionPreview"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_exemptions_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Exemption"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_exemptions_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Exemption"];
-                };
-            };
-            /** @description what went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    patch_exemptions_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ExemptionChange"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Exemption"];
                 };
             };
             /** @description what went wrong */

@@ -39,7 +39,6 @@ export type FindingState = Schemas['FindingState'];
 export type Fix = Schemas['Fix'];
 export type FixState = Schemas['FixState'];
 export type Gap = Schemas['Gap'];
-export type GroupBy = Schemas['GroupBy'];
 export type Image = Schemas['Image'];
 export type ImageDetail = Schemas['ImageDetail'];
 export type ImageRef = Schemas['ImageRef'];
@@ -88,6 +87,9 @@ export type VulnerabilityDetail = Schemas['VulnerabilityDetail'];
 export type VulnerabilityFix = Schemas['VulnerabilityFix'];
 export type VulnerabilitySort = Schemas['VulnerabilitySort'];
 export type Warning = Schemas['Warning'];
+
+/** The contract points at it by name alone. */
+export type GroupBy = 'rule' | 'asset' | 'workload' | 'namespace' | 'image' | 'package';
 
 export interface Page<T> {
   items: T[];
