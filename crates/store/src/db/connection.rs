@@ -217,10 +217,12 @@ impl Database {
             .map_err(|source| self.unopened(source))?;
         let mut connection = Connection::Postgres(connection);
         // A writer that hangs must not keep the others out for ever, and
-        // what it was told is written must be on disk.
+        // what it was told is written must be on disk. A plan that was
+        // made when the tables were empty must not stay when they grow.
         sql(
             "SELECT set_config('idle_in_transaction_session_timeout', '60s', false),
                  set_config('client_min_messages', 'warning', false),
+                 set_config('plan_cache_mode', 'force_custom_plan', false),
                  CASE WHEN current_setting('synchronous_commit') = 'off'
                      THEN set_config('synchronous_commit', 'on', false) END",
         )
@@ -244,7 +246,8 @@ impl Database {
                 .after_connect(|connection, _| {
                     Box::pin(async move {
                         sqlx::raw_sql(
-                            "SET default_transaction_read_only = on; SET statement_timeout = '60s'",
+                            "SET default_transaction_read_only = on; SET statement_timeout = '60s';
+                             SET plan_cache_mode = force_custom_plan",
                         )
                         .execute(connection)
                         .await

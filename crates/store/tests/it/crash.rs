@@ -17,6 +17,9 @@ use crate::sample::{image, time};
 
 /// Set in the child: where its database is.
 const DATABASE: &str = "SEAWALL_TEST_CRASH_DATABASE";
+/// Set in the child: begins the names of what it writes. Process ids
+/// come again.
+const CHILD: &str = "SEAWALL_TEST_CRASH_CHILD";
 /// How often everything is killed. The whole suite says 50.
 const ROUNDS: &str = "SEAWALL_TEST_CRASH_ROUNDS";
 const FEW: usize = 5;
@@ -36,10 +39,11 @@ struct Writing {
 }
 
 impl Writing {
-    fn start(test: &str, place: &str) -> Self {
+    fn start(test: &str, place: &str, child: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--nocapture", test])
             .env(DATABASE, place)
+            .env(CHILD, child)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -76,15 +80,16 @@ async fn write_if_child() {
     let Some(place) = std::env::var_os(DATABASE) else {
         return;
     };
+    let child = std::env::var(CHILD).unwrap();
     let place = Place::parse(place.to_str().unwrap()).unwrap();
     let store = Store::at(&place).await.unwrap();
     store.ensure_environment("local", "", false).await.unwrap();
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
-        let store = store.clone();
+        let (store, child) = (store.clone(), child.clone());
         writers.spawn(async move {
             for step in 0_u64.. {
-                let name = format!("{}-{writer}-{step}", std::process::id());
+                let name = format!("{child}-{writer}-{step}");
                 // A refusal means that nobody knows, and nobody was told.
                 if write(&store, &name, step).await.is_ok() {
                     let mut output = std::io::stdout().lock();
@@ -182,6 +187,7 @@ async fn a_killed_server_loses_nothing_it_acknowledged_on_sqlite() {
         let writing = Writing::start(
             "crash::a_killed_server_loses_nothing_it_acknowledged_on_sqlite",
             place,
+            &format!("{round}"),
         );
         acknowledged.extend(writing.acknowledged(5 + round * 7 % 30));
         acknowledged.extend(writing.kill());
@@ -200,16 +206,18 @@ async fn killed_servers_lose_nothing_they_acknowledged_on_postgresql() {
         return;
     };
     let place = cluster.create_database().unwrap();
-    let start = || {
+    let start = |child: String| {
         Writing::start(
             "crash::killed_servers_lose_nothing_they_acknowledged_on_postgresql",
             &place,
+            &child,
         )
     };
     let mut acknowledged = BTreeSet::new();
     for round in 0..rounds() {
         // Two servers on one database, as the record may have.
-        let (first, second) = (start(), start());
+        let first = start(format!("{round}-first"));
+        let second = start(format!("{round}-second"));
         let count = 5 + round * 7 % 30;
         acknowledged.extend(first.acknowledged(count));
         match round % 3 {
