@@ -13,6 +13,7 @@ pub mod describe;
 pub mod format;
 pub mod guard;
 mod http;
+pub mod otlp;
 mod secret;
 pub mod sink;
 mod tls;

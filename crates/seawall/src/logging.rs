@@ -1,6 +1,8 @@
 //! Log lines on standard error.
 
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter, filter::LevelFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use crate::{
     args::{Cli, Command, LogFormat},
@@ -29,12 +31,18 @@ pub(crate) fn start(cli: &Cli, terminal: &Terminal, env: &Env) {
         .with_writer(std::io::stderr)
         .with_ansi(terminal.color_stderr)
         .with_target(global.verbose > 1);
+    let traces = server::TraceLayer;
     // A second subscriber can only be ours, in tests; the first one stays.
     let started = match global.log_format {
-        LogFormat::Text => subscriber.compact().try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+        LogFormat::Text => subscriber.compact().finish().with(traces).try_init(),
+        LogFormat::Json => subscriber
+            .json()
+            .flatten_event(true)
+            .finish()
+            .with(traces)
+            .try_init(),
     };
     if let Err(error) = started {
-        tracing::debug!(error, "logging was started before");
+        tracing::debug!(error = %error, "logging was started before");
     }
 }

@@ -44,6 +44,7 @@ pub struct Config {
     pub oidc: OidcConfig,
     pub retention: RetentionConfig,
     pub export: ExportConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 /// `store`: where the record is kept.
@@ -65,6 +66,15 @@ impl fmt::Debug for StoreConfig {
         };
         f.debug_struct("StoreConfig").field("url", &url).finish()
     }
+}
+
+/// `telemetry`: what the server says of its own work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// An OpenTelemetry collector that takes traces over HTTP:
+    /// `http://localhost:4318`. Empty: none are sent.
+    pub otlp_url: String,
 }
 
 /// `export`: telling other systems.
@@ -150,6 +160,7 @@ impl Default for Config {
             oidc: OidcConfig::default(),
             retention: RetentionConfig::default(),
             export: ExportConfig::default(),
+            telemetry: TelemetryConfig::default(),
         }
     }
 }

@@ -20,6 +20,7 @@ mod oidc;
 mod password;
 mod secret;
 mod sinks;
+mod telemetry;
 mod throttle;
 mod tls;
 mod token;
@@ -42,6 +43,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use config::{Config, ConfigError};
 pub use http::openapi;
+pub use telemetry::TraceLayer;
 pub use tls::TlsError;
 
 use crate::{
@@ -280,6 +282,7 @@ impl Server {
         app.tasks
             .spawn(discovery::watch_containers(Arc::clone(app)));
         app.tasks.spawn(work::delivery::run(Arc::clone(app)));
+        app.tasks.spawn(telemetry::run(Arc::clone(app)));
         Ok(())
     }
 

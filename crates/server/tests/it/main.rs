@@ -18,5 +18,6 @@ mod refusals;
 mod scans;
 mod session;
 mod sinks;
+mod telemetry;
 mod test_server;
 mod views;

@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::Notice;
 use store::{DeliveryAnswer, DeliveryState, Keep, Pending, Tried};
 use tokio::{sync::Notify, task::JoinSet};
+use tracing::Instrument as _;
 
 use crate::{
     app::App,
@@ -263,7 +264,13 @@ async fn deliver(
         notices: &delivery.notices,
         known: &known,
     };
-    let mut delivering = std::pin::pin!(opened.sink.deliver(&batch));
+    let span = tracing::info_span!(
+        "delivery",
+        sink.name = %sink.name,
+        delivery.id = %delivery.id,
+        notices = delivery.notices.len()
+    );
+    let mut delivering = std::pin::pin!(opened.sink.deliver(&batch).instrument(span));
     loop {
         tokio::select! {
             answer = &mut delivering => return Ok(answer),
