@@ -24,3 +24,13 @@ pub struct DemoStarted {
     /// The scans that fill it.
     pub scans: u64,
 }
+
+/// An environment to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEnvironment {
+    /// 1 to 63 of `a-z 0-9 -`.
+    pub id: String,
+    /// For people to read.
+    pub name: String,
+}

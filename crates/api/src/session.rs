@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// The signed-in session and what the server is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -68,6 +68,26 @@ pub struct OidcProvider {
     pub start: String,
 }
 
+/// Where to go once signed in through the identity provider.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OidcStartQuery {
+    /// A path of this server's; `/` if nothing is said.
+    pub next: Option<String>,
+}
+
+/// What the identity provider sends the browser back with.
+#[derive(Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OidcCallbackQuery {
+    pub code: Option<String>,
+    pub state: Option<String>,
+    /// Who sends it back (RFC 9207).
+    pub iss: Option<String>,
+    pub error: Option<String>,
+}
+
 /// Signed out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedOut {
@@ -110,6 +130,12 @@ pub struct SessionEntry {
 impl std::fmt::Debug for SignIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SignIn").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for OidcCallbackQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OidcCallbackQuery").finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: every flag, its words of help and its examples.
 
+pub(crate) mod audit;
 pub(crate) mod db;
 pub(crate) mod exempt;
 pub(crate) mod finding;
@@ -10,6 +11,7 @@ pub(crate) mod remote;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod store;
+pub(crate) mod users;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -139,6 +141,8 @@ pub(crate) enum Command {
     Tokens(people::Tokens),
     #[command(subcommand)]
     Users(people::Users),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     Completion(Completion),
     Man(Man),
     Version(Version),

@@ -15,6 +15,7 @@ use crate::{
     bus::Bus,
     config::Config,
     metrics::Metrics,
+    oidc::Provider,
     password::Passwords,
     throttle::{RequestThrottle, SignInThrottle},
     vault::Vault,
@@ -50,6 +51,8 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     /// Wakes whoever waits for the next exemption to end.
     pub(crate) exemptions: tokio::sync::Notify,
+    /// The identity provider, where there is one.
+    pub(crate) oidc: Option<Arc<Provider>>,
     /// Container engines that are here but did not answer.
     pub(crate) unreachable: Mutex<Vec<Warning>>,
     pub(crate) tasks: TaskTracker,
@@ -66,11 +69,7 @@ impl App {
     /// Where people find the dashboard, without a slash at the end; links
     /// in notices and invitations begin with it.
     pub(crate) fn public_url(&self) -> String {
-        match self.config.public_origin() {
-            Some(origin) => origin.as_str().trim_end_matches('/').to_owned(),
-            None if self.config.speaks_tls() => format!("https://{}", self.address),
-            None => format!("http://{}", self.address),
-        }
+        public_url(&self.config, self.address)
     }
 
     /// Where advisory updates come from, for people to read.
@@ -81,5 +80,13 @@ impl App {
         } else {
             url.to_owned()
         }
+    }
+}
+
+pub(crate) fn public_url(config: &Config, address: SocketAddr) -> String {
+    match config.public_origin() {
+        Some(origin) => origin.as_str().trim_end_matches('/').to_owned(),
+        None if config.speaks_tls() => format!("https://{address}"),
+        None => format!("http://{address}"),
     }
 }

@@ -18,6 +18,7 @@ mod listener;
 mod metrics;
 mod oidc;
 mod password;
+pub mod recovery;
 mod secret;
 mod sinks;
 mod telemetry;
@@ -83,6 +84,8 @@ pub enum ServeError {
     Vault(#[from] vault::VaultError),
     #[error("have a certificate to show")]
     Tls(#[from] TlsError),
+    #[error("set single sign-on up")]
+    Oidc(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("make a sign-in link")]
     Random(#[source] getrandom::Error),
     #[error("answer requests")]
@@ -175,6 +178,15 @@ impl Server {
             .iter()
             .filter_map(|text| text.parse().ok())
             .collect();
+        let oidc = if config.oidc.is_on() {
+            let origin = app::public_url(&config, address);
+            Some(Arc::new(
+                oidc::Provider::new(&config.oidc, &origin)
+                    .map_err(|error| ServeError::Oidc(Box::new(error)))?,
+            ))
+        } else {
+            None
+        };
         let requests = throttle::RequestThrottle::new(config.limits.requests_per_minute);
         Ok(Self {
             app: Arc::new(App {
@@ -196,6 +208,7 @@ impl Server {
                 requests,
                 passwords: password::Passwords::default(),
                 exemptions: tokio::sync::Notify::new(),
+                oidc,
                 unreachable: Mutex::default(),
                 tasks: TaskTracker::new(),
                 shutdown,

@@ -304,8 +304,12 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Walks the whole trail. The verifier says how far it is sound.
-    pub async fn verify_audit(&self) -> Result<(Verifier, Option<Fault>), StoreError> {
+    /// Walks the whole trail and shows each sound entry. The verifier says
+    /// how far it is sound.
+    pub async fn verify_audit(
+        &self,
+        mut show: impl FnMut(&Entry),
+    ) -> Result<(Verifier, Option<Fault>), StoreError> {
         let mut verifier = Verifier::default();
         // Read first: entries added meanwhile are no fault.
         let head = sql("SELECT number, hash FROM audit_head WHERE id = 1")
@@ -337,6 +341,7 @@ impl Store {
                 if let Err(fault) = verifier.take(entry) {
                     return Ok((verifier, Some(fault)));
                 }
+                show(entry);
                 if entry.number == last && entry.hash != hash {
                     let number = entry.number;
                     let message = "the end of the trail was rewritten".to_owned();

@@ -1,7 +1,8 @@
 //! Environments: the top of the asset tree.
 
 use crate::{
-    Counts, Store, StoreError, asset,
+    Author, Counts, Store, StoreError, asset,
+    audit::{self, Note},
     counts::COUNT_COLUMNS,
     db::{Connection, sql},
 };
@@ -58,25 +59,35 @@ impl Store {
         let (name, title) = (name.to_owned(), title.to_owned());
         self.writer
             .write(move |connection| {
+                Box::pin(async move { make(connection, &name, &title, demo).await })
+            })
+            .await
+    }
+
+    /// Makes an environment. `false`: there is one with this name.
+    pub async fn create_environment(
+        &self,
+        author: Author,
+        name: &str,
+        title: &str,
+    ) -> Result<bool, StoreError> {
+        let (name, title) = (name.to_owned(), title.to_owned());
+        self.writer
+            .write(move |connection| {
                 Box::pin(async move {
-                    let id = sql(
-                        "INSERT INTO environment (name, title, demo) VALUES (?, ?, ?)
-                         ON CONFLICT (name) DO UPDATE SET title = excluded.title
-                         RETURNING id",
-                    )
-                    .bind(&name)
-                    .bind(&title)
-                    .bind(i64::from(demo))
-                    .scalar()
-                    .fetch_one(&mut *connection)
-                    .await?;
-                    let asset = asset::of_environment(connection, id, &name).await?;
-                    sql("UPDATE asset SET name = ? WHERE id = ?")
-                        .bind(title)
-                        .bind(asset)
-                        .execute(connection)
+                    let known = sql("SELECT id FROM environment WHERE name = ?")
+                        .bind(name.as_str())
+                        .fetch_optional(&mut *connection)
                         .await?;
-                    Ok(())
+                    if known.is_some() {
+                        return Ok(false);
+                    }
+                    make(connection, &name, &title, false).await?;
+                    let note = Note::of("environment.create", "environment", &name)
+                        .within(&name)
+                        .made(&serde_json::json!({ "name": title }));
+                    audit::note(connection, &author, note).await?;
+                    Ok(true)
                 })
             })
             .await
@@ -105,6 +116,32 @@ impl Store {
             })
             .await
     }
+}
+
+async fn make(
+    connection: &mut Connection,
+    name: &str,
+    title: &str,
+    demo: bool,
+) -> Result<(), StoreError> {
+    let id = sql(
+        "INSERT INTO environment (name, title, demo) VALUES (?, ?, ?)
+                         ON CONFLICT (name) DO UPDATE SET title = excluded.title
+                         RETURNING id",
+    )
+    .bind(name)
+    .bind(title)
+    .bind(i64::from(demo))
+    .scalar()
+    .fetch_one(&mut *connection)
+    .await?;
+    let asset = asset::of_environment(connection, id, name).await?;
+    sql("UPDATE asset SET name = ? WHERE id = ?")
+        .bind(title)
+        .bind(asset)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(crate) async fn id(connection: &mut Connection, name: &str) -> Result<i64, StoreError> {

@@ -129,7 +129,7 @@ pub use vulnerability::{
 pub use workload::PlacedContainer;
 
 use crate::{
-    db::{Pool, sql},
+    db::{Database, Pool, sql},
     writer::Writer,
 };
 
@@ -166,6 +166,33 @@ impl Store {
         let lease = place.lease()?;
         let database = place.database.clone();
         db::migrate::run(&database).await?;
+        Self::start(database, lease).await
+    }
+
+    /// Opens the database at `place` although a server of this same
+    /// version may be using it: for small changes, each one transaction,
+    /// that a server reads afresh whenever it needs them.
+    pub async fn beside(place: &Place) -> Result<Self, StoreError> {
+        let database = place.database.clone();
+        match (place.lease(), place.path()) {
+            (Ok(lease), _) => {
+                db::migrate::run(&database).await?;
+                Self::start(database, lease).await
+            }
+            (Err(StoreError::InUse { path }), Some(_)) => {
+                let mut connection = database.connect().await?;
+                let found = db::migrate::version(&mut connection).await?;
+                connection.close().await;
+                if found != Some(db::migrate::known()) {
+                    return Err(StoreError::InUse { path });
+                }
+                Self::start(database, None).await
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn start(database: Database, lease: Option<lease::Lease>) -> Result<Self, StoreError> {
         let writing = database.connect().await?;
         let readers = database.readers().await?;
         Ok(Self {

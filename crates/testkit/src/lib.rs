@@ -4,6 +4,7 @@
 
 pub mod changelog;
 pub mod debian;
+pub mod identity;
 #[expect(
     clippy::unwrap_used,
     reason = "a fixture that cannot be built fails its test"

@@ -60,7 +60,11 @@ pub struct Service {
 }
 
 impl Service {
-    fn start(name: &str, folder: TempDir, command: &mut Command) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        name: &str,
+        folder: TempDir,
+        command: &mut Command,
+    ) -> anyhow::Result<Self> {
         let log = folder.path().join(format!("{name}.log"));
         let output = std::fs::File::create(&log)?;
         let child = command
@@ -72,7 +76,7 @@ impl Service {
         Ok(Self { child, folder, log })
     }
 
-    fn wait_until(&mut self, ready: impl Fn() -> bool) -> anyhow::Result<()> {
+    pub(crate) fn wait_until(&mut self, ready: impl Fn() -> bool) -> anyhow::Result<()> {
         let mut waited = Duration::ZERO;
         while !ready() {
             if let Some(status) = self.child.try_wait()? {

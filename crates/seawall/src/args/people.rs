@@ -124,6 +124,7 @@ pub(crate) enum Users {
     Reset(OneUser),
     /// Remove an account
     Remove(OneUser),
+    Recover(super::users::Recover),
 }
 
 /// List accounts

@@ -1,6 +1,7 @@
 //! The commands, one file each, and what they share: where to write and
 //! how to fail.
 
+mod audit;
 mod completion;
 mod config;
 mod db;
@@ -16,6 +17,7 @@ mod remote;
 mod scan;
 mod server;
 mod store;
+mod users;
 mod version;
 
 use std::{
@@ -68,6 +70,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Export(export) => export::run(&context, &export),
         Command::Tokens(tokens) => people::tokens(&context, &tokens),
         Command::Users(users) => people::users(&context, &users),
+        Command::Audit(audit) => audit::run(&context, &audit),
         Command::Completion(completion) => completion::run(&completion),
         Command::Man(man) => man::run(&man),
         Command::Version(version) => version::run(&context, &version),

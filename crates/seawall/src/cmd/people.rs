@@ -146,6 +146,7 @@ pub(super) fn users(context: &Context, users: &Users) -> Result<Exit, Failure> {
             let made = server.reset_user(&id).map_err(failure(None))?;
             invite(context, &made)?;
         }
+        Users::Recover(arguments) => return super::users::run(context, arguments),
         Users::Remove(one) => {
             let server = remote::connect(context, &one.remote)?;
             let id = id_of(&server, &one.name)?;

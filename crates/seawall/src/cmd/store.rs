@@ -102,7 +102,7 @@ async fn vacuum(context: &Context, arguments: &Vacuum) -> Result<Exit, Failure> 
 }
 
 /// The record named on the command line, or the server's.
-fn place(context: &Context, choice: &StorePlace) -> Result<Place, Failure> {
+pub(super) fn place(context: &Context, choice: &StorePlace) -> Result<Place, Failure> {
     if let Some(text) = &choice.store {
         return Place::parse(text).map_err(failure);
     }

@@ -46,6 +46,11 @@ const HEADERS: [(HeaderName, &str); 5] = [
     ),
 ];
 
+/// Marks an answer for a person at a browser: a refusal in words that
+/// stays as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AsIs;
+
 /// Where a request came from: the connection's other end, or, if that
 /// is a proxy we trust, the last address before it that is none.
 fn client_address(app: &App, request: &Request) -> Option<IpAddr> {
@@ -97,7 +102,8 @@ pub(crate) async fn wrap(
     if status.is_server_error() {
         app.metrics.request_failures.fetch_add(1, Ordering::Relaxed);
     }
-    if status.is_client_error() || status.is_server_error() {
+    let is_page = response.extensions().get::<AsIs>().is_some();
+    if !is_page && (status.is_client_error() || status.is_server_error()) {
         let refusal = response.extensions_mut().remove::<Refusal>();
         let kept = [
             header::ALLOW,

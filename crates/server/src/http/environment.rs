@@ -1,10 +1,14 @@
 //! Environments, and the demonstration one.
 
-use api::{Environment, SeverityCounts, environment::DemoStarted};
+use api::{
+    Environment, SeverityCounts,
+    environment::{DemoStarted, NewEnvironment},
+};
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{Shared, access::Access, error::ApiError, severity};
 use model::Permission;
+
+use super::{Shared, access::Access, error::ApiError, query::Body, severity};
 
 use crate::{app::DEMO, demo};
 
@@ -39,6 +43,38 @@ pub(crate) async fn list(
             })
             .collect(),
     ))
+}
+
+/// Make an environment, for findings that are handed in and for people
+/// who shall see no others.
+#[utoipa::path(post, path = "/environments", tag = "environments",
+    request_body = NewEnvironment,
+    responses((status = 201, description = "made"), (status = 409, description = "there is one")))]
+pub(crate) async fn create(
+    State(app): Shared,
+    access: Access,
+    Body(body): Body<NewEnvironment>,
+) -> Result<StatusCode, ApiError> {
+    let id = body.id.trim();
+    let is_plain = id
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !is_plain || !(1..=63).contains(&id.len()) {
+        return Err(ApiError::invalid(
+            "/id",
+            "expected 1 to 63 of a-z, 0-9 and '-'",
+        ));
+    }
+    let name = super::user::text("/name", &body.name)?;
+    let author = access.author(&app);
+    if app.store.create_environment(author, id, &name).await? {
+        Ok(StatusCode::CREATED)
+    } else {
+        Err(ApiError::conflict(
+            "id_taken",
+            format!("there is an environment with the id '{id}'"),
+        ))
+    }
 }
 
 /// Add the demonstration environment: made-up images, really built and

@@ -50,9 +50,12 @@ pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod identity;
 pub(crate) mod image;
+pub(crate) mod oidc;
 pub(crate) mod overview;
 pub(crate) mod query;
 pub(crate) mod recommendation;
+#[cfg(test)]
+mod reference;
 pub(crate) mod route;
 pub(crate) mod scan;
 pub(crate) mod score;
@@ -122,6 +125,9 @@ fn open_operations() -> OpenApiRouter<Arc<App>> {
         .routes(nobody(routes!(session::sign_in)))
         .routes(nobody(routes!(session::providers)))
         .routes(nobody(routes!(session::accept)))
+        .routes(nobody(routes!(oidc::start)))
+        .routes(nobody(routes!(oidc::callback)))
+        .routes(nobody(routes!(oidc::back_channel)))
 }
 
 /// Every other operation, with what it needs of whoever asks.
@@ -198,6 +204,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(database::read)))
         .routes(needs_everywhere(Configure, routes!(database::update)))
         .routes(signed_in(routes!(environment::list)))
+        .routes(needs_everywhere(Administer, routes!(environment::create)))
         .routes(needs_everywhere(
             Administer,
             routes!(environment::add_demo, environment::remove_demo),

@@ -300,7 +300,10 @@ pub(crate) async fn sign_out(State(app): Shared, access: Access) -> Result<Respo
         .end_session(access.author(&app), access.account(), &session.id)
         .await?;
     let onward = match ended.and_then(|ended| ended.id_token) {
-        Some(id_token) => crate::oidc::sign_out_url(&app, &id_token),
+        Some(id_token) => app
+            .oidc
+            .as_ref()
+            .and_then(|provider| provider.sign_out_url(&id_token)),
         None => None,
     };
     let mut response = match onward {

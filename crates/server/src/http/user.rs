@@ -180,7 +180,7 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-fn text(pointer: &str, text: &str) -> Result<String, ApiError> {
+pub(crate) fn text(pointer: &str, text: &str) -> Result<String, ApiError> {
     let text = text.trim();
     let is_fit =
         !text.is_empty() && text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control);
