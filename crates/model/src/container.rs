@@ -58,6 +58,12 @@ pub struct RunningContainer {
     /// Whether it may do to the machine what the machine's root may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privileged: Option<bool>,
+    /// Namespaces of the machine it is in (`network`, `process`, `IPC`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_namespaces: Option<Vec<String>>,
+    /// Paths of the machine mounted into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_paths: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<PublishedPort>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

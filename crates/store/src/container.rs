@@ -260,6 +260,14 @@ const ENGINE: &str = "engine";
 /// Where Kubernetes writes which namespace a container's pod is in.
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
 
+/// Several words as one, or that there are none.
+fn listed(words: &[String]) -> String {
+    match words {
+        [] => "none".to_owned(),
+        words => words.join(", "),
+    }
+}
+
 /// What is known of a container, for people.
 pub(crate) fn facts(container: &RunningContainer) -> BTreeMap<String, String> {
     let ports: Vec<String> = container.ports.iter().map(ToString::to_string).collect();
@@ -275,6 +283,11 @@ pub(crate) fn facts(container: &RunningContainer) -> BTreeMap<String, String> {
                 .privileged
                 .map(|is_so| if is_so { "yes" } else { "no" }.to_owned()),
         ),
+        (
+            "host namespaces",
+            container.host_namespaces.as_deref().map(listed),
+        ),
+        ("host paths", container.host_paths.as_deref().map(listed)),
         (
             "ports",
             Some(ports.join(", ")).filter(|ports| !ports.is_empty()),

@@ -12,6 +12,7 @@ pub(super) const CONTAINERS: usize = 10_000;
 pub(super) const INSPECTED: usize = 1_000;
 const LABELS: usize = 100;
 pub(super) const PORTS: usize = 200;
+const PATHS: usize = 100;
 const TEXT_BYTES: usize = 1_024;
 
 /// What one engine runs.
@@ -26,6 +27,16 @@ pub(super) struct Listed {
 pub(super) fn text(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(TEXT_BYTES));
     text
+}
+
+/// The first paths in order, without those that no path of a machine is.
+pub(super) fn paths(paths: impl IntoIterator<Item = String>) -> Vec<String> {
+    let is_path = |path: &String| path.starts_with('/') && path.len() <= TEXT_BYTES;
+    let mut sorted: Vec<String> = paths.into_iter().filter(is_path).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.truncate(PATHS);
+    sorted
 }
 
 /// The first labels by name. One that is too long is left out rather

@@ -17,7 +17,7 @@ pub(super) const CLUSTER: &str = "demo";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pod {
+struct Placement {
     namespace: String,
     workload: String,
     pod: String,
@@ -27,6 +27,8 @@ struct Pod {
     image: String,
     #[serde(default)]
     privileged: bool,
+    #[serde(default)]
+    host_paths: Vec<String>,
     #[serde(default)]
     ports: Vec<PublishedPort>,
 }
@@ -39,7 +41,7 @@ pub(super) fn placed(
     let Some(file) = Definitions::get(FILE) else {
         return Ok(Vec::new());
     };
-    let pods: Vec<Pod> = serde_json::from_slice(&file.data)?;
+    let pods: Vec<Placement> = serde_json::from_slice(&file.data)?;
     let placed = pods.into_iter().filter_map(|pod| {
         let digest = images.get(&pod.image)?;
         Some(PlacedContainer {
@@ -56,6 +58,8 @@ pub(super) fn placed(
                 started: None,
                 pid: None,
                 privileged: Some(pod.privileged),
+                host_namespaces: None,
+                host_paths: Some(pod.host_paths),
                 ports: pod.ports,
                 labels: [("seawall.demo".to_owned(), "true".to_owned())].into(),
             },

@@ -22,38 +22,37 @@ const ENTRIES: u32 = 200;
 
 /// The score of the environments in scope.
 pub(crate) async fn of(app: &App, scope: &Scope) -> Result<Score, ApiError> {
-    let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
+    let mut all: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     for standing in app.store.standings(scope).await? {
-        parts
-            .entry(standing.environment.clone())
+        all.entry(standing.environment.clone())
             .or_default()
             .push(standing.part());
     }
-    let environments: Vec<EnvironmentScore> = parts
+    let environments: Vec<EnvironmentScore> = all
         .iter()
-        .map(|(environment, parts)| {
-            let score = model::score::Score::of(parts);
+        .map(|(environment, its)| {
+            let its = model::score::Score::of(its);
             EnvironmentScore {
                 environment: environment.clone(),
-                percent: score.percent(),
-                earned: score.earned,
-                possible: score.possible,
+                percent: its.percent(),
+                earned: its.earned,
+                possible: its.possible,
             }
         })
         .collect();
-    let all: Vec<Part> = parts.into_values().flatten().collect();
-    let score = model::score::Score::of(&all);
+    let together: Vec<Part> = all.into_values().flatten().collect();
+    let total = model::score::Score::of(&together);
     let day_ago = app.clock.now() - SignedDuration::from_hours(24);
     let before = app.store.score_at(scope, day_ago).await?;
     let moved = before
         .and_then(model::score::Score::percent)
-        .zip(score.percent())
+        .zip(total.percent())
         .map(|(before, now)| now - before);
     Ok(Score {
-        percent: score.percent(),
-        earned: score.earned,
-        possible: score.possible,
-        exempted: score.exempted,
+        percent: total.percent(),
+        earned: total.earned,
+        possible: total.possible,
+        exempted: total.exempted,
         moved,
         environments,
     })

@@ -86,6 +86,8 @@ fn container(digest: Digest, privileged: bool) -> RunningContainer {
         started: None,
         pid: None,
         privileged: Some(privileged),
+        host_namespaces: None,
+        host_paths: None,
         ports: vec![PublishedPort {
             address: "127.0.0.1".to_owned(),
             host: 8080,

@@ -201,6 +201,10 @@ fn sighting(at: &At, rule: &RuleText, id: i64, fault: &Fault) -> Sighting {
     }
 }
 
+fn details_of(rule: &RuleText) -> String {
+    rule.details.to_string()
+}
+
 /// The ids of the rules; what is said of each is brought up to date.
 async fn put_rules(
     connection: &mut Connection,
@@ -215,11 +219,13 @@ async fn put_rules(
         let name = row.text("name")?;
         let is_current = rules.iter().any(|rule| {
             rule.id == name
-                && Ok(severity_number(rule.severity)) == row.int("severity").map_err(drop)
+                && row
+                    .int("severity")
+                    .is_ok_and(|severity| severity == severity_number(rule.severity))
                 && row.text("title").is_ok_and(|title| title == rule.title)
                 && row
                     .text("details")
-                    .is_ok_and(|details| details == rule.details.to_string())
+                    .is_ok_and(|details| details == details_of(rule))
         });
         if is_current {
             current.push(name.clone());
@@ -244,7 +250,7 @@ async fn put_rules(
             .push_bind(0_i64)
             .push_bind(i64::from(rule.tactics.bits()))
             .push_bind(json(&rule.techniques))
-            .push_bind(rule.details.to_string());
+            .push_bind(details_of(rule));
     })
     .await?;
     for row in &written {

@@ -18,6 +18,8 @@ pub(crate) fn container(engine: ContainerEngine, id: &str, build: &str) -> Runni
         started: Some(time(0)),
         pid: Some(7),
         privileged: Some(false),
+        host_namespaces: None,
+        host_paths: None,
         ports: Vec::new(),
         labels: [("team".to_owned(), "shop".to_owned())].into(),
     }

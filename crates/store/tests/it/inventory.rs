@@ -18,6 +18,8 @@ fn container(id: &str, digest: Option<Digest>) -> RunningContainer {
         started: Some(time(0)),
         pid: None,
         privileged: Some(true),
+        host_namespaces: None,
+        host_paths: None,
         ports: Vec::new(),
         labels: [].into(),
     }

@@ -119,8 +119,8 @@ async fn scores_of_environments_add_up_and_stay_apart(test: &TestStore) {
     }
     let percent = async |environment: Option<&str>| {
         let scope = store.scope(environment).await.unwrap();
-        let score = store.score_at(&scope, time(1)).await.unwrap().unwrap();
-        score.percent().unwrap()
+        let at = store.score_at(&scope, time(1)).await.unwrap().unwrap();
+        at.percent().unwrap()
     };
     assert!((percent(Some("local")).await - 100.0).abs() < 1e-9);
     assert!(percent(Some("demo")).await.abs() < 1e-9);

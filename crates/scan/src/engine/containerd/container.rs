@@ -99,6 +99,10 @@ fn read(message: &[u8], namespace: &str, pid: u32) -> RunningContainer {
             .filter(|_| seconds > 0),
         pid: Some(pid).filter(|pid| *pid > 0),
         privileged: specification.and_then(spec::is_privileged),
+        // A pod's containers are in the namespaces of another process,
+        // which may be the machine's: the specification does not tell.
+        host_namespaces: None,
+        host_paths: specification.and_then(spec::host_paths).map(bound::paths),
         ports: ports(&labels),
         labels,
     }

@@ -11,6 +11,15 @@ struct Spec {
     #[serde(default)]
     process: Process,
     linux: Option<Linux>,
+    mounts: Option<Vec<Mount>>,
+}
+
+#[derive(Deserialize)]
+struct Mount {
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    options: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -56,6 +65,20 @@ pub(super) fn is_privileged(spec: &[u8]) -> Option<bool> {
     )
 }
 
+/// Paths of the machine mounted into it; `None`: it cannot be told.
+pub(super) fn host_paths(spec: &[u8]) -> Option<Vec<String>> {
+    if spec.len() > LARGEST {
+        return None;
+    }
+    let spec: Spec = serde_json::from_slice(spec).ok()?;
+    let is_bound = |mount: &Mount| {
+        let mut options = mount.options.iter();
+        options.any(|option| option == "bind" || option == "rbind")
+    };
+    let mounts = spec.mounts?.into_iter().filter(is_bound);
+    Some(mounts.map(|mount| mount.source).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +95,15 @@ mod tests {
         assert_eq!(is_privileged(masked.as_bytes()), Some(false));
         let weak = br#"{"process":{"capabilities":{"bounding":["CAP_CHOWN"]}},"linux":{}}"#;
         assert_eq!(is_privileged(weak), Some(false));
+    }
+
+    #[test]
+    fn only_what_is_bound_comes_from_the_machine() {
+        let spec = br#"{"mounts":[
+            {"type":"proc","source":"proc"},
+            {"type":"bind","source":"/run/containerd","options":["rbind","rw"]}]}"#;
+        assert_eq!(host_paths(spec).unwrap(), ["/run/containerd"]);
+        assert_eq!(host_paths(b"{}"), None);
     }
 
     #[test]

@@ -52,6 +52,7 @@ struct Inspected {
     state: State,
     host_config: HostConfig,
     config: Config,
+    mounts: Option<Vec<Mount>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -65,6 +66,31 @@ struct State {
 #[serde(rename_all = "PascalCase", default)]
 struct HostConfig {
     privileged: Option<bool>,
+    network_mode: Option<String>,
+    pid_mode: Option<String>,
+    ipc_mode: Option<String>,
+}
+
+impl HostConfig {
+    /// `None` where the engine did not say.
+    fn host_namespaces(&self) -> Option<Vec<String>> {
+        let modes = [
+            ("network", self.network_mode.as_ref()?),
+            ("process", self.pid_mode.as_ref()?),
+            ("IPC", self.ipc_mode.as_ref()?),
+        ];
+        let shared = modes.into_iter().filter(|(_, mode)| *mode == "host");
+        Some(shared.map(|(name, _)| name.to_owned()).collect())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mount {
+    #[serde(default, rename = "Type")]
+    kind: String,
+    #[serde(default)]
+    source: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -124,6 +150,11 @@ impl Container {
             started: inspected.state.started_at.or(created),
             pid: Some(inspected.state.pid).filter(|pid| *pid > 0),
             privileged: inspected.host_config.privileged,
+            host_namespaces: inspected.host_config.host_namespaces(),
+            host_paths: inspected.mounts.map(|mounts| {
+                let bound = mounts.into_iter().filter(|mount| mount.kind == "bind");
+                bound::paths(bound.map(|mount| mount.source))
+            }),
             ports: ports(self.ports.unwrap_or_default()),
             labels: bound::labels(self.labels.unwrap_or_default()),
         }
@@ -166,7 +197,15 @@ mod tests {
                 {{"IP":"0.0.0.0","PrivatePort":5432,"PublicPort":15432,"Type":"tcp"}}]}}"#
             ),
             r#"{"State":{"StartedAt":"2026-01-02T03:04:05.6Z","Pid":77},
-                "HostConfig":{"Privileged":true},"Config":{"Image":"postgres:15"}}"#,
+                "HostConfig":{"Privileged":true,"NetworkMode":"host","PidMode":"","IpcMode":"private"},
+                "Mounts":[{"Type":"bind","Source":"/var/run/docker.sock"},
+                    {"Type":"volume","Source":"/var/lib/docker/volumes/x"}],
+                "Config":{"Image":"postgres:15"}}"#,
+        );
+        assert_eq!(container.host_namespaces.as_deref().unwrap(), ["network"]);
+        assert_eq!(
+            container.host_paths.as_deref().unwrap(),
+            ["/var/run/docker.sock"]
         );
         assert_eq!(container.name, "db");
         assert_eq!(container.image, "postgres:15");
@@ -189,6 +228,10 @@ mod tests {
         let container = joined(r#"{"Id":"c0ffee","Image":"shop:1","Created":0}"#, "{}");
         assert_eq!(container.name, "c0ffee");
         assert_eq!((container.pid, container.privileged), (None, None));
+        assert_eq!(
+            (container.host_namespaces, container.host_paths),
+            (None, None)
+        );
         assert!(container.image_digests.is_empty() && container.ports.is_empty());
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn container(container: &store::ContainerFacts) -> Facts {
     let list = |name: &str| {
         fact(name).map(|text| {
             text.split(", ")
-                .filter(|part| !part.is_empty())
+                .filter(|part| !part.is_empty() && *part != "none")
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         })

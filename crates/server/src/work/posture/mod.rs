@@ -91,8 +91,8 @@ impl Dirty {
             Event::Findings {
                 kind: FindingKind::Vulnerability,
                 ..
-            } => self.everything = true,
-            Event::Resync => self.everything = true,
+            }
+            | Event::Resync => self.everything = true,
             _ => {}
         }
     }
