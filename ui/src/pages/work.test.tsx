@@ -128,6 +128,8 @@ describe('one finding', () => {
     await table('Alerts');
     await userEvent.keyboard('j{Enter}');
     await waitFor(() => expect(router.state.location.pathname).toMatch(/^\/findings\/\d+/), find);
+    // The list stays until the page has come.
+    await screen.findByRole('heading', { name: 'What it is', level: 2 }, find);
     const box = await screen.findByRole('textbox', { name: 'Comment' }, find);
     await userEvent.type(box, 'Looked at it');
     await userEvent.click(screen.getByRole('button', { name: 'Comment' }));
