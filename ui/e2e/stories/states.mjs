@@ -22,7 +22,7 @@ export default async function story({ page, url, axe }) {
   await at('offline', '/', 'Not live');
   await at('normal', '/images/nothing', 'This image is not here');
   await at('normal', '/nowhere', 'There is no such page');
-  await at('signed-out', '/images?q=shop', 'Seawall has no password');
+  await at('signed-out', '/images?q=shop', 'Sign in');
 
   await page.goto(`${url}/?mock=slow`);
   await page.goto(`${url}/images`);
