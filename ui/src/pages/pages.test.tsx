@@ -158,7 +158,7 @@ describe('scans', () => {
 describe('signing in', () => {
   it('is where a lost session leads, and leads back', async () => {
     const { router } = renderApp('/images?q=shop', 'signed-out');
-    expect(await screen.findByRole('heading', { name: 'Sign in' }, find)).toBeTruthy();
+    expect(await screen.findByRole('button', { name: 'Sign in' }, find)).toBeTruthy();
     expect(router.state.location.search).toMatchObject({ next: '/images?q=shop' });
   });
 });
