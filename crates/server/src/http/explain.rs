@@ -368,18 +368,32 @@ fn rule_of(known: &FindingDetail, rule: &RuleDetails, mut because: Vec<String>) 
     Explained {
         description: rule.description.clone(),
         why: rule.why.clone(),
-        remediation: rule
-            .remediation
-            .iter()
-            .map(|step| Step {
+        remediation: own_steps(known)
+            .into_iter()
+            .chain(rule.remediation.iter().map(|step| Step {
                 text: step.text.clone(),
                 code: step.code.clone(),
                 language: step.language.clone(),
-            })
+            }))
             .collect(),
         because,
         references: rule.references.clone(),
     }
+}
+
+/// What mends this very asset, as the check said it; before what holds
+/// for every one. Only our own checks are believed: the evidence of an
+/// alert is somebody else's words.
+fn own_steps(known: &FindingDetail) -> Vec<Step> {
+    if known.finding.kind != model::FindingKind::Misconfiguration {
+        return Vec::new();
+    }
+    known
+        .evidence
+        .as_ref()
+        .and_then(|evidence| evidence.get("remediation"))
+        .and_then(|steps| serde_json::from_value(steps.clone()).ok())
+        .unwrap_or_default()
 }
 
 /// Who said that it needs no work.
