@@ -133,7 +133,7 @@ impl From<Reason> for api::finding::Reason {
 #[command(after_help = "\
 Examples:
   seawall findings dismiss 1234 1235 --reason false_positive --note 'not reachable'
-  seawall findings dismiss 'rule:\"Terminal shell in container\" ns:debug' --reason benign --yes")]
+  seawall findings dismiss 'rule:terminal-shell-in-container ns:debug' --reason benign --yes")]
 pub(crate) struct Dismiss {
     #[command(flatten)]
     pub chosen: Chosen,

@@ -269,3 +269,77 @@ fn tokens_are_made_listed_and_revoked() {
     assert!(after.starts_with("exit: 3\n"), "{after}");
     assert!(after.contains("help: the token does not work"), "{after}");
 }
+
+#[test]
+fn findings_are_decided_about_and_taken_back() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let url = format!("http://{}", server.address);
+    place.run_with_input(&["login", &url], &server.token);
+    server.alert();
+    let count = |query: &str| {
+        let list = said(&place, &server, &["findings", "list", query, "-f", "jsonl"]);
+        list.lines().filter(|line| line.starts_with('{')).count()
+    };
+    let dismiss = ["findings", "dismiss", "ns:shop", "--reason", "benign"];
+    let unasked = said(&place, &server, &dismiss);
+    assert!(unasked.starts_with("exit: 2\n"), "{unasked}");
+    assert!(unasked.contains("Dismiss 1 finding?"), "{unasked}");
+    let done = said(&place, &server, &[&dismiss[..], &["--yes"]].concat());
+    assert!(done.starts_with("exit: 0\n"), "{done}");
+    assert_eq!((count("kind:alert"), count("is:dismissed")), (1, 1));
+    let (_, rest) = done.split_once("findings undo ").unwrap();
+    let undone = said(&place, &server, &["findings", "undo", rest.trim()]);
+    assert!(undone.starts_with("exit: 0\n"), "{undone}");
+    assert_eq!(count("kind:alert"), 2);
+
+    let scope = "rule:terminal-shell-in-container ns:shop";
+    let preview = said(&place, &server, &["exempt", "preview", scope]);
+    assert!(preview.contains("1 critical"), "{preview}");
+    let made = said(
+        &place,
+        &server,
+        &[
+            "exempt",
+            "create",
+            scope,
+            "--reason",
+            "mitigated",
+            "--note",
+            "debugging",
+            "--expires",
+            "30d",
+            "--yes",
+        ],
+    );
+    assert!(made.contains("It holds 1 findings until"), "{made}");
+    assert_eq!(
+        (count("kind:alert"), count("is:exempted exemption:*")),
+        (1, 1)
+    );
+    let id = made.lines().nth(2).unwrap();
+    let list = said(&place, &server, &["exempt", "list", "--format", "csv"]);
+    assert!(list.contains(id) && list.contains("debugging"), "{list}");
+    assert!(
+        said(
+            &place,
+            &server,
+            &["exempt", "extend", id, "--expires", "60d"]
+        )
+        .starts_with("exit: 0\n")
+    );
+    let ended = said(&place, &server, &["exempt", "end", id]);
+    assert!(ended.starts_with("exit: 0\n"), "{ended}");
+    assert_eq!(count("kind:alert"), 2);
+
+    let shown = said(&place, &server, &["findings", "show", "1"]);
+    assert!(
+        shown.contains("What to do") || shown.contains("Rule"),
+        "{shown}"
+    );
+    let wide = said(&place, &server, &["exempt", "preview", "is:fixable"]);
+    assert!(
+        wide.starts_with("exit: 2\n") && wide.contains("^^^^"),
+        "{wide}"
+    );
+}
