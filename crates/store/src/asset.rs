@@ -205,37 +205,28 @@ pub(crate) async fn find_paths(
             .bind(&step.identity)
             .fetch_optional(&mut *connection)
             .await?;
-            at = match row {
-                Some(row) => {
-                    let seen = row.int("last_seen")?;
-                    let is_stale = now.as_microsecond() - seen >= micros(STALE);
-                    let is_last = depth + 1 == path.len();
-                    if (is_whole && is_last) || is_stale || row.maybe_int("gone")?.is_some() {
-                        touch(connection, row.int("id")?, now).await?;
-                    }
-                    Found {
-                        id: row.int("id")?,
-                        image: row.maybe_int("image_id")?,
-                        seen_before: seen,
-                    }
+            at = if let Some(row) = row {
+                let seen = row.int("last_seen")?;
+                let is_stale = now.as_microsecond() - seen >= micros(STALE);
+                let is_last = depth + 1 == path.len();
+                if (is_whole && is_last) || is_stale || row.maybe_int("gone")?.is_some() {
+                    touch(connection, row.int("id")?, now).await?;
                 }
-                None => {
-                    let described = Described {
-                        place: place.clone(),
-                        ..Described::new(
-                            environment_id,
-                            at.id,
-                            step.kind,
-                            &step.identity,
-                            &step.name,
-                        )
-                    };
-                    let uid = crate::scan::mint();
-                    Found {
-                        id: put(connection, &described, &uid, now).await?,
-                        image: None,
-                        seen_before: now.as_microsecond(),
-                    }
+                Found {
+                    id: row.int("id")?,
+                    image: row.maybe_int("image_id")?,
+                    seen_before: seen,
+                }
+            } else {
+                let described = Described {
+                    place: place.clone(),
+                    ..Described::new(environment_id, at.id, step.kind, &step.identity, &step.name)
+                };
+                let uid = crate::scan::mint();
+                Found {
+                    id: put(connection, &described, &uid, now).await?,
+                    image: None,
+                    seen_before: now.as_microsecond(),
                 }
             };
             found.insert(prefix, (at, place.clone()));

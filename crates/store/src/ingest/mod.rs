@@ -53,7 +53,7 @@ pub(crate) async fn put_report(
     put_fixes(connection, known.id, environment_id, &assessment.fixes).await?;
     put_totals(connection, known.id, assessment).await?;
 
-    let changed = changes
+    let came = changes
         .finish(connection, environment_id, report.scanned)
         .await?;
     let outcome = Outcome {
@@ -66,8 +66,8 @@ pub(crate) async fn put_report(
         added: known.added,
         packages: report.sbom.packages.len() as u64,
         counts: counts(report),
-        new: changed.new,
-        resolved: changed.resolved,
+        new: came.new,
+        resolved: came.resolved,
         warnings: report.sbom.warnings.len() as u64,
     };
     if outcome.added || outcome.new.total() > 0 || outcome.resolved > 0 {
