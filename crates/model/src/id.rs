@@ -111,6 +111,10 @@ impl<'de> Deserialize<'de> for Digest {
 /// an alert they are `alert`, the rule's id, the program that did it (its
 /// path, else its name, else the user), and for each asset from below the
 /// environment down to the one it is about, its kind and its identity.
+/// Of every other kind they are the kind (`misconfiguration`, `secret`,
+/// `malware`), the rule's id, what tells several in one asset apart (a
+/// file's path; empty where there can be but one), and the assets as for
+/// an alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
@@ -205,6 +209,46 @@ mod tests {
             Fingerprint::of(&parts).as_str(),
             "c467600b3d2e32343f1c3b6c0eb90ddb"
         );
+        for (parts, expected) in [
+            (
+                &[
+                    "misconfiguration",
+                    "container-privileged",
+                    "",
+                    "host",
+                    "node-1",
+                    "namespace",
+                    "shop",
+                    "container",
+                    "web",
+                ][..],
+                "7d44a87d5e1fede1f144543c048285cf",
+            ),
+            (
+                &[
+                    "secret",
+                    "private-key",
+                    "root/.ssh/id_ed25519",
+                    "image",
+                    "sha256:00",
+                ][..],
+                "7a81385eb8b827060bb85122aabdbcf6",
+            ),
+            (
+                &[
+                    "malware",
+                    "eicar",
+                    "tmp/x",
+                    "host",
+                    "node-1",
+                    "container",
+                    "9f1c2ab34d5e",
+                ][..],
+                "63ddab463c001e5fd1b2bf1c4cf0a28c",
+            ),
+        ] {
+            assert_eq!(Fingerprint::of(parts).as_str(), expected);
+        }
         assert_eq!(
             Fingerprint::of(&parts[..2]).as_str(),
             "6b68cf0f488f2efaebb59d3517f6b6d0"
