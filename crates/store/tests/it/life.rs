@@ -55,7 +55,12 @@ pub(crate) fn seen(rule: &str, container: &str, severity: Severity) -> NewFindin
     }
 }
 
-async fn put(store: &Store, minute: i64, sight: Sight, findings: Vec<NewFinding>) -> BatchOutcome {
+pub(crate) async fn put(
+    store: &Store,
+    minute: i64,
+    sight: Sight,
+    findings: Vec<NewFinding>,
+) -> BatchOutcome {
     let mut rules: Vec<NewRule> = findings
         .iter()
         .map(|finding| rule(FindingKind::Alert, &finding.rule))
@@ -73,7 +78,7 @@ async fn put(store: &Store, minute: i64, sight: Sight, findings: Vec<NewFinding>
         .unwrap()
 }
 
-async fn list(store: &Store, query: &str) -> Vec<Finding> {
+pub(crate) async fn list(store: &Store, query: &str) -> Vec<Finding> {
     let scope = store.scope(None).await.unwrap();
     let filter = FindingFilter::of_query(Query::parse(query).unwrap(), time(100), Some("ana"));
     let request = PageRequest::first(100);
@@ -85,7 +90,12 @@ async fn list(store: &Store, query: &str) -> Vec<Finding> {
     page.items
 }
 
-async fn act(store: &Store, minute: i64, query: &str, action: FindingAction) -> ActionDone {
+pub(crate) async fn act(
+    store: &Store,
+    minute: i64,
+    query: &str,
+    action: FindingAction,
+) -> ActionDone {
     let scope = store.scope(None).await.unwrap();
     let selected = Selected::Ids(
         list(store, query)
@@ -115,7 +125,7 @@ async fn history(store: &Store, finding: &Finding) -> Vec<String> {
         .collect()
 }
 
-fn dismissal() -> FindingAction {
+pub(crate) fn dismissal() -> FindingAction {
     FindingAction::Dismiss {
         reason: Reason::FalsePositive,
         note: Some("our own probe".to_owned()),
@@ -331,7 +341,7 @@ async fn work_is_kept_beside_the_finding(test: &TestStore) {
     assert_eq!(list(store, "").await[0].comments, 2);
 }
 
-fn exemption(scope: &str, expires: Option<Timestamp>) -> NewExemption {
+pub(crate) fn exemption(scope: &str, expires: Option<Timestamp>) -> NewExemption {
     NewExemption {
         scope: Query::parse_scope(scope).unwrap(),
         environment: Some("local".to_owned()),
@@ -483,141 +493,7 @@ async fn an_exemption_that_ends_frees_what_was_resolved_meanwhile(test: &TestSto
     assert_eq!(list(store, "").await.len(), 1);
 }
 
-/// Numbers that look like chance and come again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
-async fn whatever_is_done_the_roll_ups_say_what_the_findings_say(test: &TestStore) {
-    let store = &test.store;
-    let scope = store.scope(None).await.unwrap();
-    let mut dice = Dice(0x5EA_3A11);
-    let mut exemptions = Vec::new();
-    let mut actions = Vec::new();
-    for minute in 0..80 {
-        let severities = [Severity::Low, Severity::High, Severity::Critical];
-        let some = |dice: &mut Dice| -> Vec<NewFinding> {
-            let rules = ["shell", "drift", "miner"];
-            let containers = ["web", "db"];
-            (0..dice.roll(5))
-                .map(|_| {
-                    let rule = rules[dice.roll(3) as usize];
-                    let container = containers[dice.roll(2) as usize];
-                    seen(rule, container, severities[dice.roll(3) as usize])
-                })
-                .collect()
-        };
-        let scopes = [
-            "rule:shell",
-            "container:db",
-            "severity:>=high",
-            "kind:alert",
-        ];
-        match dice.roll(9) {
-            0 | 1 => {
-                let findings = some(&mut dice);
-                put(store, minute, Sight::Partial, findings).await;
-            }
-            2 => {
-                let findings = some(&mut dice);
-                let whole = Sight::Whole {
-                    kind: FindingKind::Alert,
-                    rules: Vec::new(),
-                    assets: ["web", "db"]
-                        .map(|container| seen("shell", container, Severity::Low).asset)
-                        .into(),
-                };
-                put(store, minute, whole, findings).await;
-            }
-            3 => {
-                let all = [
-                    ("CVE-2014-0160", "openssl", Severity::High),
-                    ("CVE-2014-6271", "bash", Severity::Critical),
-                    ("CVE-2021-44228", "log4j", Severity::Critical),
-                ];
-                let from = dice.roll(4) as usize;
-                let image = image("web:1", "a", minute, &all[from.min(3)..]);
-                store.put_report("local", image).await.unwrap();
-            }
-            4 => actions.push(act(store, minute, "rule:shell,CVE-2014-0160", dismissal()).await),
-            5 => {
-                let reopen = FindingAction::Reopen { note: None };
-                actions.push(act(store, minute, "state:dismissed severity:>=high", reopen).await);
-            }
-            6 => {
-                let scope = scopes[dice.roll(4) as usize];
-                let expires = (dice.roll(2) == 0).then(|| time(minute + 5));
-                let made = store
-                    .exempt(author(minute), exemption(scope, expires))
-                    .await;
-                exemptions.push(made.unwrap().0.id);
-            }
-            7 => {
-                store.expire_exemptions(time(minute)).await.unwrap();
-                if let Some(id) = exemptions.pop() {
-                    store.revoke_exemption(author(minute), &id).await.unwrap();
-                }
-            }
-            _ => {
-                if let Some(action) = actions.pop() {
-                    let undone = store.undo(author(minute), &scope, &action.id).await;
-                    assert!(undone.unwrap().is_some());
-                }
-            }
-        }
-        assert_eq!(store.check_roll_ups().await.unwrap(), [], "after {minute}");
-    }
-    let filter = store::ImageFilter::default();
-    let sort = store::ImageSort::Name;
-    let images = store
-        .images(&scope, &filter, sort, &PageRequest::first(5))
-        .await;
-    for image in images.unwrap().items {
-        store
-            .delete_image(&scope, &image.key.id, time(100))
-            .await
-            .unwrap();
-    }
-    assert_eq!(store.check_roll_ups().await.unwrap(), []);
-}
-
-async fn a_rare_and_a_common_word_find_the_same_by_other_ways(test: &TestStore) {
-    let store = &test.store;
-    let findings: Vec<NewFinding> = (0..40)
-        .map(|number| seen("shell", &format!("web-{number}"), Severity::High))
-        .collect();
-    put(store, 0, Sight::Partial, findings).await;
-    let packages = [
-        ("CVE-2014-0160", "openssl", Severity::High),
-        ("CVE-2014-6271", "bash", Severity::Critical),
-    ];
-    store
-        .put_report("local", image("shop/web:1", "a", 0, &packages))
-        .await
-        .unwrap();
-    for (query, count) in [
-        ("web-39", 1),
-        ("OPENSSL", 1),
-        ("web", 42),
-        ("\"nothing of the sort\"", 0),
-        ("web severity:critical", 1),
-        ("started kind:alert -container:web-1", 39),
-        ("CVE-2014 bash", 1),
-    ] {
-        assert_eq!(list(store, query).await.len(), count, "{query}");
-    }
-}
-
 on_each_database!(
-    a_rare_and_a_common_word_find_the_same_by_other_ways,
-    whatever_is_done_the_roll_ups_say_what_the_findings_say,
     findings_of_any_kind_are_placed_and_found,
     what_happens_again_is_counted_not_added,
     only_a_look_at_everything_resolves,

@@ -13,6 +13,7 @@ mod crash;
 mod deliveries;
 mod history;
 mod inventory;
+mod laws;
 mod life;
 mod lists;
 mod people;
