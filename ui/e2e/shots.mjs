@@ -121,7 +121,38 @@ const PAGES = [
   ['attack', 'normal', '/attack'],
   ['compliance', 'normal', '/compliance'],
   ['compliance-empty', 'empty', '/compliance'],
-  ['settings', 'normal', '/settings'],
+  ...[
+    'account',
+    'sessions',
+    'tokens',
+    'people',
+    'notifications',
+    'deliveries',
+    'audit',
+    'system',
+  ].flatMap((part) => [
+    [`settings-${part}`, 'normal', `/settings/${part}`],
+    [`settings-${part}-empty`, 'empty', `/settings/${part}`],
+  ]),
+  ['settings-people-reader', 'reader', '/settings/people'],
+  [
+    'settings-people-new',
+    'normal',
+    '/settings/people',
+    async (page) => {
+      await page.getByRole('button', { name: 'New account' }).click();
+      await page.getByRole('dialog').waitFor();
+    },
+  ],
+  [
+    'settings-token-new',
+    'normal',
+    '/settings/tokens',
+    async (page) => {
+      await page.getByRole('button', { name: 'New token' }).click();
+      await page.getByRole('dialog').waitFor();
+    },
+  ],
   ['scans', 'normal', '/scans'],
   [
     'scans-pane',
@@ -135,6 +166,8 @@ const PAGES = [
   ['database', 'normal', '/database'],
   ['database-starter', 'starter', '/database'],
   ['database-updating', 'updating', '/database'],
+  ['setup', 'empty', '/setup'],
+  ['setup-done', 'normal', '/setup'],
   ['sign-in', 'signed-out', '/'],
   ['sign-in-expired', 'signed-out', '/sign-in#token=old'],
   [

@@ -41,7 +41,7 @@ const variantColorResolver: VariantColorsResolver = (input) => {
   if (input.variant === 'light') {
     return {
       ...colors,
-      color: `light-dark(var(--mantine-color-${name}-9), var(--mantine-color-${name}-2))`,
+      color: `light-dark(color-mix(in srgb, var(--mantine-color-${name}-9) 80%, black), var(--mantine-color-${name}-2))`,
       background: `light-dark(var(--mantine-color-${name}-0), color-mix(in srgb, var(--mantine-color-${name}-9) 34%, black))`,
       hover: `light-dark(var(--mantine-color-${name}-1), color-mix(in srgb, var(--mantine-color-${name}-9) 50%, black))`,
     };

@@ -1,13 +1,14 @@
-import { Badge, Button } from '@mantine/core';
+import { Badge, Button, VisuallyHidden } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { type Delivery, settings, useReplayDelivery, useReplaySink } from '../../api/settings';
-import { CannotKnow, FilteredOut, NothingFound } from '../../components/Empty';
+import { FilteredOut, NothingFound } from '../../components/Empty';
 import { Waiting } from '../../components/List';
 import { Toolbar } from '../../components/Page';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
 import { useUrl } from '../../components/url';
 import { plural } from '../../lib/format';
+import { Blank } from '../../ui/Blank';
 import { Chip, Chips } from '../../ui/Filters';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
@@ -23,9 +24,9 @@ export function DeliveriesPart() {
   const { configure } = usePermissions();
   if (configure) {
     return (
-      <CannotKnow title="Deliveries are a security admin’s business">
+      <Blank title="Deliveries are a security admin’s business">
         <p>{configure}</p>
-      </CannotKnow>
+      </Blank>
     );
   }
   return <Deliveries />;
@@ -108,7 +109,9 @@ function Deliveries() {
                   <th>What</th>
                   <th>State</th>
                   <th>Answer</th>
-                  <th aria-label="Actions" />
+                  <th>
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </th>
                 </tr>
               </thead>
               <tbody>

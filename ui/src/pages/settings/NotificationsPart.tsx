@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Menu, Switch } from '@mantine/core';
+import { ActionIcon, Badge, Button, Menu, Switch, VisuallyHidden } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
@@ -13,7 +13,6 @@ import {
   useSaveRoute,
   useTestSink,
 } from '../../api/settings';
-import { CannotKnow } from '../../components/Empty';
 import { Waiting } from '../../components/List';
 import { keepWith } from '../../components/Names';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
@@ -47,9 +46,9 @@ export function NotificationsPart() {
   const { configure } = usePermissions();
   if (configure) {
     return (
-      <CannotKnow title="Notifications are a security admin’s business">
+      <Blank title="Notifications are a security admin’s business">
         <p>{configure}</p>
-      </CannotKnow>
+      </Blank>
     );
   }
   return <Notifications />;
@@ -110,7 +109,9 @@ function Notifications() {
                   <th>Last told</th>
                   <th>Waiting</th>
                   <th>Given up</th>
-                  <th aria-label="Actions" />
+                  <th>
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </th>
                 </tr>
               </thead>
               <tbody>
@@ -210,7 +211,9 @@ function Notifications() {
                   <th>When</th>
                   <th>Sink</th>
                   <th>Matched</th>
-                  <th aria-label="Actions" />
+                  <th>
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </th>
                 </tr>
               </thead>
               <tbody>

@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Menu, TextInput } from '@mantine/core';
+import { ActionIcon, Badge, Button, Menu, TextInput, VisuallyHidden } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
@@ -13,11 +13,12 @@ import {
   useResetUser,
 } from '../../api/settings';
 import { useDone } from '../../components/done';
-import { CannotKnow, NothingFound } from '../../components/Empty';
+import { NothingFound } from '../../components/Empty';
 import { Waiting } from '../../components/List';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
 import { plural } from '../../lib/format';
+import { Blank } from '../../ui/Blank';
 import { Dialog } from '../../ui/Dialog';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
@@ -34,9 +35,9 @@ export function PeoplePart() {
   const { administer } = usePermissions();
   if (administer) {
     return (
-      <CannotKnow title="People are a platform admin’s business">
+      <Blank title="People are a platform admin’s business">
         <p>{administer}</p>
-      </CannotKnow>
+      </Blank>
     );
   }
   return <People />;
@@ -87,7 +88,9 @@ function People() {
                   <th>Roles</th>
                   <th>Last signed in</th>
                   <th>Open</th>
-                  <th aria-label="Actions" />
+                  <th>
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </th>
                 </tr>
               </thead>
               <tbody>

@@ -66,12 +66,14 @@ export function SystemPart() {
         </div>
       </Panel>
       <Panel title="Looking after it">
-        <p className={classes.lead}>On the server’s own machine:</p>
-        <Command label="the backup command">seawall store backup seawall-backup.db</Command>
-        <Command label="the check command">seawall store check</Command>
-        <p className={classes.lead}>
-          Numbers for Prometheus are at <code>/metrics</code>, for tokens that may read them.
-        </p>
+        <div className={classes.steps}>
+          <p className={classes.lead}>On the server’s own machine:</p>
+          <Command label="the backup command">seawall store backup seawall-backup.db</Command>
+          <Command label="the check command">seawall store check</Command>
+          <p className={classes.lead}>
+            Numbers for Prometheus are at <code>/metrics</code>, for tokens that may read them.
+          </p>
+        </div>
       </Panel>
     </>
   );

@@ -1,4 +1,12 @@
-import { Badge, Button, Checkbox, MultiSelect, NativeSelect, TextInput } from '@mantine/core';
+import {
+  Badge,
+  Button,
+  Checkbox,
+  MultiSelect,
+  NativeSelect,
+  TextInput,
+  VisuallyHidden,
+} from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
@@ -90,7 +98,9 @@ export function TokensPart() {
                   <th>Where</th>
                   <th>Last used</th>
                   <th>Ends</th>
-                  <th aria-label="Actions" />
+                  <th>
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </th>
                 </tr>
               </thead>
               <tbody>
