@@ -90,6 +90,37 @@ async function scanFirst(page) {
   }, targets);
 }
 
+/** An alert as Falco writes it. */
+export function oneAlert({ rule, pod, secondsAgo = 0 }) {
+  return {
+    time: new Date(Date.now() - secondsAgo * 1000).toISOString(),
+    rule,
+    priority: 'Warning',
+    hostname: 'story-node',
+    tags: ['container', 'mitre_discovery', 'T1046'],
+    output: `Warning: made up for a story (pod=${pod})`,
+    output_fields: {
+      'k8s.ns.name': 'stories',
+      'k8s.pod.name': pod,
+      'container.id': Buffer.from(pod).toString('hex').padEnd(12, '0').slice(-12),
+      'container.name': 'main',
+      'proc.name': 'nmap',
+    },
+  };
+}
+
+/** Hands alerts to a real server, as Falco does. */
+export async function handIn(page, alerts) {
+  await page.evaluate(async (body) => {
+    const answer = await fetch('/api/v1/alerts/falco?cluster=stories', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+  }, JSON.stringify(alerts));
+}
+
 /** The session the one-time link (SEAWALL_LINK) buys, as cookies to be
  * carried from browser to browser; none over the mock. */
 export async function signIn(server) {
@@ -98,6 +129,14 @@ export async function signIn(server) {
   await browser.page.goto(process.env.SEAWALL_LINK);
   await browser.page.getByRole('navigation', { name: 'Main' }).waitFor();
   await scanFirst(browser.page);
+  if (process.env.SEAWALL_SCAN) {
+    const alerts = ['Network scan', 'Shell in a container'].flatMap((rule) =>
+      Array.from({ length: 6 }, (_, index) =>
+        oneAlert({ rule, pod: `${rule.length}-worker-${index}`, secondsAgo: 60 + index * 30 }),
+      ),
+    );
+    await handIn(browser.page, alerts);
+  }
   const cookies = await browser.context.cookies();
   await browser.close();
   return cookies;

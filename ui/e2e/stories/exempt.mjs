@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 
 export const title = 'an exemption: its effect before, its owner and end, its early end';
-export const needsMock = true;
 
-export default async function story({ page, url, axe }) {
-  await page.goto(`${url}/?mock=normal`);
+export default async function story({ page, url, isMock, axe }) {
+  if (isMock) await page.goto(`${url}/?mock=normal`);
   await page.goto(`${url}/alerts?q=rule:network-scan`);
   await page.getByRole('table', { name: 'Alerts' }).waitFor();
   await page.keyboard.press('j');

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 
 export const title = 'the queue by keyboard: choose, dismiss, undo, assign, comment';
-export const needsMock = true;
 
-export default async function story({ page, url, axe }) {
-  await page.goto(`${url}/?mock=normal`);
+export default async function story({ page, url, isMock, axe }) {
+  if (isMock) await page.goto(`${url}/?mock=normal`);
   await page.goto(`${url}/alerts`);
   const table = page.getByRole('table', { name: 'Alerts' });
   await table.waitFor();

@@ -16,11 +16,11 @@ export default async function story({ page, url }) {
 
   await page.getByRole('button', { name: 'Settings and account' }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
-  await page.getByLabel('Name').fill('ines');
-  await page.getByLabel('Password').fill('wrong');
+  await page.getByRole('textbox', { name: 'Name' }).fill('ines');
+  await page.getByRole('textbox', { name: 'Password' }).fill('wrong');
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByText('Name and password do not belong together').waitFor();
-  await page.getByLabel('Password').fill('correct horse battery');
+  await page.getByRole('textbox', { name: 'Password' }).fill('correct horse battery');
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('navigation', { name: 'Main' }).waitFor();
 }

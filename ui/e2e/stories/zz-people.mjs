@@ -12,10 +12,10 @@ const DAY = 86_400;
 export default async function story({ page, url, axe, other, passTime }) {
   await page.goto(`${url}/setup`);
   await page.getByLabel(/^Name/).fill('ines');
-  await page.getByLabel('New password').fill('short');
+  await page.getByRole('textbox', { name: 'New password' }).fill('short');
   await page.getByText('7 more').waitFor();
-  await page.getByLabel('New password').fill(PASSWORD);
-  await page.getByLabel('Once more').fill(PASSWORD);
+  await page.getByRole('textbox', { name: 'New password' }).fill(PASSWORD);
+  await page.getByRole('textbox', { name: 'Once more' }).fill(PASSWORD);
   assert.deepEqual(await axe(), []);
   await page.getByRole('button', { name: 'Make the account' }).click();
   await page.getByRole('navigation', { name: 'Main' }).waitFor();
@@ -104,15 +104,15 @@ export default async function story({ page, url, axe, other, passTime }) {
 }
 
 async function signIn(page, name) {
-  await page.getByLabel('Name').fill(name);
-  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('textbox', { name: 'Name' }).fill(name);
+  await page.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
 /** After a jump in time every session is over. */
 async function signInAgain(page, url, name) {
   await page.goto(`${url}/sign-in`);
-  const field = page.getByLabel('Password');
+  const field = page.getByRole('textbox', { name: 'Password' });
   const open = page.getByRole('button', { name: 'Open the dashboard' });
   await field.or(open).first().waitFor();
   if (await open.isVisible()) return;
@@ -135,8 +135,8 @@ async function join(admin, other, url, name, roles) {
   await dialog.getByRole('button', { name: 'I have kept it' }).click();
   const page = await other();
   await page.goto(link);
-  await page.getByLabel('New password').fill(PASSWORD);
-  await page.getByLabel('Once more').fill(PASSWORD);
+  await page.getByRole('textbox', { name: 'New password' }).fill(PASSWORD);
+  await page.getByRole('textbox', { name: 'Once more' }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Set the password and sign in' }).click();
   await page.getByRole('navigation', { name: 'Main' }).waitFor();
   return page;
