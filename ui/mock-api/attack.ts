@@ -9,7 +9,7 @@ type Line = [id: string, slug: string, name: string, techniques: string];
 const LINES: Line[] = [
   [
     'TA0001',
-    'initial_access',
+    'initial-access',
     'Initial Access',
     'T1078 Valid Accounts|T1133 External Remote Services|T1190 Exploit Public-Facing Application',
   ],
@@ -27,19 +27,19 @@ const LINES: Line[] = [
   ],
   [
     'TA0004',
-    'privilege_escalation',
+    'privilege-escalation',
     'Privilege Escalation',
     'T1068 Exploitation for Privilege Escalation|T1098.006 Additional Container Cluster Roles|T1610 Deploy Container|T1611 Escape to Host',
   ],
   [
     'TA0005',
-    'defense_evasion',
+    'defense-evasion',
     'Defense Evasion',
     'T1036.005 Match Legitimate Resource Name|T1070 Indicator Removal|T1550.001 Application Access Token|T1562.001 Disable or Modify Tools|T1612 Build Image on Host',
   ],
   [
     'TA0006',
-    'credential_access',
+    'credential-access',
     'Credential Access',
     'T1110.001 Password Guessing|T1528 Steal Application Access Token|T1552.001 Credentials In Files|T1552.005 Cloud Instance Metadata API|T1552.007 Container API',
   ],
@@ -51,7 +51,7 @@ const LINES: Line[] = [
   ],
   [
     'TA0008',
-    'lateral_movement',
+    'lateral-movement',
     'Lateral Movement',
     'T1210 Exploitation of Remote Services|T1550.001 Application Access Token',
   ],

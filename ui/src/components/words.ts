@@ -87,16 +87,16 @@ export const GROUP_NAME: Record<GroupBy, string> = {
 
 /** The tactics of ATT&CK for containers, in the order an attack goes. */
 export const TACTICS: { slug: string; name: string }[] = [
-  { slug: 'initial_access', name: 'Initial access' },
+  { slug: 'initial-access', name: 'Initial access' },
   { slug: 'execution', name: 'Execution' },
   { slug: 'persistence', name: 'Persistence' },
-  { slug: 'privilege_escalation', name: 'Privilege escalation' },
-  { slug: 'defense_evasion', name: 'Defense evasion' },
-  { slug: 'credential_access', name: 'Credential access' },
+  { slug: 'privilege-escalation', name: 'Privilege escalation' },
+  { slug: 'defense-evasion', name: 'Defense evasion' },
+  { slug: 'credential-access', name: 'Credential access' },
   { slug: 'discovery', name: 'Discovery' },
-  { slug: 'lateral_movement', name: 'Lateral movement' },
+  { slug: 'lateral-movement', name: 'Lateral movement' },
   { slug: 'collection', name: 'Collection' },
-  { slug: 'command_and_control', name: 'Command and control' },
+  { slug: 'command-and-control', name: 'Command and control' },
   { slug: 'exfiltration', name: 'Exfiltration' },
   { slug: 'impact', name: 'Impact' },
 ];
