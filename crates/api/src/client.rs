@@ -208,16 +208,16 @@ impl<T: Transport> Client<T> {
         page: impl Fn(&Self, &Parameters<'_>) -> Answer<Page<A>, T>,
     ) -> Answer<(Vec<A>, Page<A>), T> {
         let mut rows = Vec::new();
-        let mut cursor = None;
+        let mut cursor: Option<String> = None;
         loop {
             let left = most.saturating_sub(rows.len());
             let mut asked = parameters.to_vec();
             let limit = left.min(crate::page::MAX_LIMIT as usize).max(1);
             asked.push(("limit", Some(limit.to_string())));
-            asked.push(("cursor", cursor));
+            asked.push(("cursor", cursor.take()));
             let mut answer = page(self, &asked)?;
             rows.append(&mut answer.items);
-            cursor = answer.next_cursor.clone();
+            cursor.clone_from(&answer.next_cursor);
             if cursor.is_none() || rows.len() >= most {
                 return Ok((rows, answer));
             }

@@ -34,6 +34,7 @@ impl Heading {
     }
 
     /// May be cut, and goes before those of a lower rank.
+    #[must_use]
     pub const fn cut(self, least: usize, expendable: u8) -> Self {
         Self {
             least: Some(least),
@@ -42,6 +43,7 @@ impl Heading {
         }
     }
 
+    #[must_use]
     pub const fn ends_matter(self) -> Self {
         Self {
             ends_matter: true,

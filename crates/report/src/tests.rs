@@ -34,7 +34,7 @@ fn a_narrow_terminal_keeps_what_identifies_a_finding() {
         .lines()
         .filter(|line| line.contains("CVE-") && !line.contains("Upgrade"));
     for row in rows {
-        assert!(terminal::columns(row) <= 80, "{row}");
+        assert!(columns(row) <= 80, "{row}");
     }
 }
 

@@ -1,11 +1,13 @@
 //! The identity provider: found by discovery, asked, and its word
 //! checked.
 //!
-//! Authorization code with PKCE, nonce and state (OpenID Connect Core
+//! Authorization code with PKCE, nonce and state (`OpenID` Connect Core
 //! 1.0, RFC 7636, RFC 9207). What it says is believed only under a
 //! signature of its published keys, for this client, this attempt and
 //! now. Everything here blocks, and belongs off the async threads; which
 //! browser and which attempt are meant is `http::oidc`'s question.
+
+mod claims;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +18,7 @@ use std::{
 
 use fetch::{Client as Fetch, Settings};
 use jiff::{SignedDuration, Timestamp};
-use model::permission::{Binding, Reach};
+use model::permission::Binding;
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AuthorizationCode, Client, ClientId, ClientSecret,
     CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
@@ -35,15 +37,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use self::claims::{add, groups, plain_name, roles};
 use crate::config::OidcConfig;
 
 /// How long discovery and keys are believed without asking again.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// The largest answer that is read.
 const MAX_ANSWER: u64 = 1 << 20;
-/// The longest code and the most groups that are looked at.
+/// The longest code that is looked at.
 const MAX_CODE: usize = 4096;
-const MAX_GROUPS: usize = 5000;
 /// How far the provider's clock may be ahead.
 const SKEW: i64 = 60;
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -316,14 +318,14 @@ impl Provider {
             .ok_or_else(|| OidcError::Claims("it sent no ID token".to_owned()))?;
         let nonce = Nonce::new(attempt.nonce.clone());
         let is_believed = token
-            .claims(&self.verifier(&client, &metadata, now), &nonce)
+            .claims(&Self::verifier(&client, &metadata, now), &nonce)
             .is_ok();
         if !is_believed {
             // Perhaps its keys are new; believed only if those fit.
             metadata = self.metadata(now, true)?;
             client = self.relying_party(&metadata)?;
         }
-        let verifier = self.verifier(&client, &metadata, now);
+        let verifier = Self::verifier(&client, &metadata, now);
         let claims = token
             .claims(&verifier, &nonce)
             .map_err(|error| OidcError::Claims(model::error::chain(&error)))?;
@@ -358,7 +360,6 @@ impl Provider {
     }
 
     fn verifier<'c>(
-        &self,
         client: &'c RelyingParty,
         metadata: &ProviderMetadataWithLogout,
         now: Timestamp,
@@ -429,7 +430,7 @@ impl Provider {
         })
     }
 
-    /// Whom a back-channel logout token is about (OpenID Connect
+    /// Whom a back-channel logout token is about (`OpenID` Connect
     /// Back-Channel Logout 1.0).
     pub(crate) fn logged_out(&self, token: &str, now: Timestamp) -> Result<LoggedOut, OidcError> {
         let refuse = |why: &str| OidcError::Claims(why.to_owned());
@@ -444,22 +445,21 @@ impl Provider {
         let mut client = self.relying_party(&metadata)?;
         let kinds = ["logout+jwt", "jwt", "JWT"];
         let verifier = |client: &'_ RelyingParty, metadata: &ProviderMetadataWithLogout| {
-            self.verifier(client, metadata, now)
+            Self::verifier(client, metadata, now)
                 .set_allowed_jose_types(kinds.map(|kind| {
                     openidconnect::JsonWebTokenType::new(kind.to_owned())
                         .normalize()
                         .expect("invariant: a media type")
                 }))
                 .claims_of(&token, without_nonce)
-                .map_err(|why| OidcError::Claims(why))
+                .map_err(OidcError::Claims)
         };
-        let claims = match verifier(&client, &metadata) {
-            Ok(claims) => claims,
-            Err(_) => {
-                metadata = self.metadata(now, true)?;
-                client = self.relying_party(&metadata)?;
-                verifier(&client, &metadata)?
-            }
+        let claims = if let Ok(claims) = verifier(&client, &metadata) {
+            claims
+        } else {
+            metadata = self.metadata(now, true)?;
+            client = self.relying_party(&metadata)?;
+            verifier(&client, &metadata)?
         };
         if claims["events"][LOGOUT_EVENT].as_object().is_none() {
             return Err(refuse("it says nothing of signing out"));
@@ -548,135 +548,5 @@ where
     }
 }
 
-/// Adds what was not said yet.
-fn add(said: &mut Value, more: Value) {
-    if let (Value::Object(said), Value::Object(more)) = (said, more) {
-        for (claim, value) in more {
-            said.entry(claim).or_insert(value);
-        }
-    }
-}
-
-/// A list of words, or words with spaces or commas between.
-fn groups(claim: &Value) -> Vec<String> {
-    match claim {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| Some(item.as_str()?.to_owned()))
-            .take(MAX_GROUPS)
-            .collect(),
-        Value::String(text) => text
-            .split([' ', ','])
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .take(MAX_GROUPS)
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn roles(config: &OidcConfig, groups: &[String]) -> Vec<Binding> {
-    let mut roles: Vec<Binding> = Vec::new();
-    for line in &config.roles {
-        let is_in = line.group == "*" || groups.contains(&line.group);
-        let binding = Binding {
-            role: line.role.into(),
-            reach: Reach::from_names(line.environments.iter().cloned()),
-        };
-        if is_in && !roles.contains(&binding) {
-            roles.push(binding);
-        }
-    }
-    roles
-}
-
-/// A sign-in name like the one it uses.
-fn plain_name(wanted: &str) -> String {
-    let name: String = wanted
-        .to_lowercase()
-        .chars()
-        .map(|character| match character {
-            'a'..='z' | '0'..='9' | '.' | '_' | '-' | '@' => character,
-            _ => '-',
-        })
-        .take(64)
-        .collect();
-    match name.as_str() {
-        "" => "somebody".to_owned(),
-        // Names the audit trail uses for those without an account.
-        "owner" | "seawall" => format!("{name}-1"),
-        _ => name,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::config::GroupRole;
-
-    fn provider(domains: &[&str]) -> Provider {
-        let line = |group: &str, role, environments: &[&str]| GroupRole {
-            group: group.to_owned(),
-            role,
-            environments: environments.iter().map(|name| (*name).to_owned()).collect(),
-        };
-        let config = OidcConfig {
-            issuer: "https://id.example".to_owned(),
-            client_id: "seawall".to_owned(),
-            allowed_domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
-            roles: vec![
-                line("sec", api::Role::SecurityAdmin, &["*"]),
-                line("dev", api::Role::SecurityReader, &["shop"]),
-            ],
-            ..OidcConfig::default()
-        };
-        Provider::new(&config, "https://seawall.example").unwrap()
-    }
-
-    fn person(provider: &Provider, claims: Value) -> Result<Person, OidcError> {
-        provider.person(&claims, String::new())
-    }
-
-    #[test]
-    fn groups_become_roles_and_no_group_is_no_entry() {
-        let provider = provider(&[]);
-        let ada = person(
-            &provider,
-            json!({ "sub": "1", "groups": ["dev", "sec", "x"] }),
-        )
-        .unwrap();
-        assert_eq!(ada.roles.len(), 2);
-        let bob = person(&provider, json!({ "sub": "2", "groups": "dev, y" })).unwrap();
-        assert_eq!(bob.roles.len(), 1);
-        for groups in [json!([]), json!(null), json!(["Sec"]), json!({ "sec": 1 })] {
-            let refused = person(&provider, json!({ "sub": "3", "groups": groups }));
-            assert!(matches!(refused, Err(OidcError::NoRole(_))));
-        }
-    }
-
-    #[test]
-    fn only_verified_addresses_of_the_domains_get_in() {
-        let provider = provider(&["Example.org"]);
-        let of = |email: &str, verified: Value| {
-            let claims = json!({ "sub": "1", "groups": ["sec"], "email": email,
-                "email_verified": verified });
-            person(&provider, claims).is_ok()
-        };
-        assert!(of("ada@example.org", json!(true)));
-        assert!(!of("ada@example.org", json!(false)));
-        assert!(!of("ada@example.org", json!("true")));
-        assert!(!of("ada@evil.example", json!(true)));
-        assert!(!of("ada@example.org.evil.example", json!(true)));
-        assert!(!of("example.org", json!(true)));
-    }
-
-    #[test]
-    fn names_of_others_are_made_plain() {
-        assert_eq!(plain_name("Ada Lovelace <x>"), "ada-lovelace--x-");
-        assert_eq!(plain_name("owner"), "owner-1");
-        assert_eq!(plain_name(""), "somebody");
-        assert_eq!(plain_name(&"é".repeat(200)).len(), 64);
-    }
-}
+mod tests;

@@ -91,13 +91,14 @@ impl Passwords {
         let exists = kept.is_some();
         let kept = match kept {
             Some(kept) => kept,
-            None => match self.nobody.get() {
-                Some(nobody) => nobody.clone(),
-                None => {
+            None => {
+                if let Some(nobody) = self.nobody.get() {
+                    nobody.clone()
+                } else {
                     let made = self.hash("nobody has this password").await?;
                     self.nobody.get_or_init(|| made).clone()
                 }
-            },
+            }
         };
         let password = password.to_owned();
         let _place = self.places.acquire().await;

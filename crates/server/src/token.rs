@@ -90,8 +90,8 @@ mod tests {
             "",
             "sw_",
             "sw_a_b",
-            &text[..text.len() - 1],
-            &text[1..],
+            text.get(..text.len() - 1).unwrap(),
+            text.get(1..).unwrap(),
             &format!("{text}0"),
         ] {
             assert_eq!(parse(other), None, "{other}");

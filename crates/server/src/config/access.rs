@@ -51,7 +51,7 @@ pub struct LimitConfig {
     pub requests_per_minute: u32,
 }
 
-/// `oidc`: signing in through an identity provider (OpenID Connect).
+/// `oidc`: signing in through an identity provider (`OpenID` Connect).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OidcConfig {

@@ -91,19 +91,20 @@ fn vulnerability_of(
 /// Where the package comes from.
 fn installed(known: &FindingDetail, package: &FoundPackage) -> String {
     let finding = &known.finding;
-    let mut text = format!("{} {} is installed", package.name, package.version);
-    let path = finding.path.as_deref().unwrap_or_default();
-    if !path.is_empty() {
-        text.push_str(&format!(": {path} names it"));
-    }
-    if let Some(layer) = finding.layer {
-        text.push_str(&format!(", brought by layer {layer}"));
-    }
-    if let Some(step) = &known.created_by {
-        text.push_str(&format!(", made by '{}'", short(step)));
-    }
-    text.push('.');
-    text
+    let path = finding.path.as_deref().filter(|path| !path.is_empty());
+    let parts = [
+        Some(format!("{} {} is installed", package.name, package.version)),
+        path.map(|path| format!(": {path} names it")),
+        finding
+            .layer
+            .map(|layer| format!(", brought by layer {layer}")),
+        known
+            .created_by
+            .as_ref()
+            .map(|step| format!(", made by '{}'", short(step))),
+        Some(".".to_owned()),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 /// Which advisory says so of the installed version.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{app::App, http::action};
 
 /// Looked at least this often: another server may have made one.
-const AT_LEAST: Duration = Duration::from_secs(60);
+const AT_LEAST: Duration = Duration::from_mins(1);
 /// And at most this often.
 const AT_MOST: Duration = Duration::from_millis(200);
 

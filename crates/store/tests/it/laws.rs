@@ -12,11 +12,11 @@ use crate::{
 struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    fn roll(&mut self, sides: u64) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % sides
+        usize::try_from(self.0 % sides).unwrap()
     }
 }
 
@@ -33,9 +33,9 @@ async fn whatever_is_done_the_roll_ups_say_what_the_findings_say(test: &TestStor
             let containers = ["web", "db"];
             (0..dice.roll(5))
                 .map(|_| {
-                    let rule = rules[dice.roll(3) as usize];
-                    let container = containers[dice.roll(2) as usize];
-                    seen(rule, container, severities[dice.roll(3) as usize])
+                    let rule = rules[dice.roll(3)];
+                    let container = containers[dice.roll(2)];
+                    seen(rule, container, severities[dice.roll(3)])
                 })
                 .collect()
         };
@@ -67,7 +67,7 @@ async fn whatever_is_done_the_roll_ups_say_what_the_findings_say(test: &TestStor
                     ("CVE-2014-6271", "bash", Severity::Critical),
                     ("CVE-2021-44228", "log4j", Severity::Critical),
                 ];
-                let from = dice.roll(4) as usize;
+                let from = dice.roll(4);
                 let image = image("web:1", "a", minute, &all[from.min(3)..]);
                 store.put_report("local", image).await.unwrap();
             }
@@ -77,7 +77,7 @@ async fn whatever_is_done_the_roll_ups_say_what_the_findings_say(test: &TestStor
                 actions.push(act(store, minute, "state:dismissed severity:>=high", reopen).await);
             }
             6 => {
-                let scope = scopes[dice.roll(4) as usize];
+                let scope = scopes[dice.roll(4)];
                 let expires = (dice.roll(2) == 0).then(|| time(minute + 5));
                 let made = store
                     .exempt(author(minute), exemption(scope, expires))
