@@ -117,7 +117,7 @@ fn print(format: TextOrJson, verifier: &Verifier, fault: Option<&Fault>) -> Resu
                 verifier.head()
             );
             if let Some(fault) = fault {
-                text.push_str(&format!("entry {}: {}\n", fault.number, fault.message));
+                text.extend([format!("entry {}: {}\n", fault.number, fault.message)]);
             }
             text
         }

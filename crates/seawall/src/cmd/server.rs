@@ -81,10 +81,10 @@ fn greeting(ready: &server::Ready) -> String {
         ),
     };
     if let Some(fingerprint) = &ready.fingerprint {
-        text.push_str(&format!(
+        text.extend([format!(
             "Its certificate is signed by itself; the browser will ask. SHA-256 fingerprint:\n\n  \
              {fingerprint}\n\n"
-        ));
+        )]);
     }
     text.push_str("Ctrl-C stops it.\n");
     text

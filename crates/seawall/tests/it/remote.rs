@@ -209,10 +209,9 @@ fn findings_are_listed_by_query_in_every_form() {
     );
     assert!(file.starts_with("exit: 0\n"), "{file}");
     assert_eq!(
-        place
-            .read("out.ndjson")
-            .iter()
-            .filter(|byte| **byte == b'\n')
+        String::from_utf8(place.read("out.ndjson"))
+            .unwrap()
+            .lines()
             .count(),
         2
     );

@@ -88,7 +88,8 @@ async fn the_same_again_is_counted_and_a_second_delivery_is_not() {
     let person = test.signed_in().await;
     let send = |events: Vec<Value>| {
         let person = &person;
-        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+        let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
+        let lines = lines.join("\n");
         async move { hand_in(person, lines, "application/x-ndjson").await.json() }
     };
     let first = send(vec![event("a", 1), event("b", 2), event("a", 1)]).await;
@@ -180,13 +181,13 @@ async fn a_token_that_may_only_ingest_hands_in_alerts_and_reads_nothing() {
             anyone.ask(Method::POST, PATH, body, &headers).await
         }
     };
-    let owned = headers
+    let sent = headers
         .map(|(name, value)| (name, value.to_owned()))
         .to_vec();
-    let answer = ask(owned.clone()).await;
+    let answer = ask(sent.clone()).await;
     assert_eq!(answer.json()["accepted"], 1, "{}", answer.text);
     // A password a browser remembers is no proof that nobody forged this.
-    let forged = [owned, vec![("sec-fetch-site", "cross-site".to_owned())]].concat();
+    let forged = [sent, vec![("sec-fetch-site", "cross-site".to_owned())]].concat();
     let answer = ask(forged).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text);
 }

@@ -1,6 +1,11 @@
 //! Receivers that are killed and a server that is killed while it
 //! delivers: everything arrives, and what comes twice is the same twice.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "said to the parent, and to who reads the run"
+)]
+
 use std::{
     collections::BTreeSet,
     io::{BufRead as _, BufReader, Read as _},
@@ -48,7 +53,10 @@ async fn serve(data: &Path) -> ! {
 }
 
 /// The process, and its output, which must stay open.
-struct Worker(Child, BufReader<ChildStdout>);
+struct Worker(
+    Child,
+    #[expect(dead_code, reason = "dropped with the process")] BufReader<ChildStdout>,
+);
 
 impl Worker {
     /// A server of its own process; `test` is this test's name.

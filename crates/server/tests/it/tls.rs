@@ -19,16 +19,18 @@ struct Running {
     fingerprint: Option<String>,
     url: String,
     shutdown: CancellationToken,
-    served: tokio::task::JoinHandle<()>,
+    job: tokio::task::JoinHandle<()>,
     folder: tempfile::TempDir,
 }
 
 async fn run(change: impl FnOnce(&mut Config, &Path)) -> Running {
     let folder = tempfile::tempdir().unwrap();
-    let mut config = Config::default();
-    config.listen = "0.0.0.0:0".parse().unwrap();
-    config.data_dir = folder.path().join("data");
-    config.cache_dir = folder.path().join("cache");
+    let mut config = Config {
+        listen: "0.0.0.0:0".parse().unwrap(),
+        data_dir: folder.path().join("data"),
+        cache_dir: folder.path().join("cache"),
+        ..Config::default()
+    };
     config.scan.machine = false;
     config.scan.images = false;
     config.advisories.update = false;
@@ -43,13 +45,13 @@ async fn run(change: impl FnOnce(&mut Config, &Path)) -> Running {
         clippy::disallowed_methods,
         reason = "the server of this test, awaited at its end"
     )]
-    let served = tokio::spawn(async move { server.run().await.unwrap() });
+    let job = tokio::spawn(async move { server.run().await.unwrap() });
     Running {
         port,
         fingerprint: ready.fingerprint,
         url: ready.url,
         shutdown,
-        served,
+        job,
         folder,
     }
 }
@@ -57,7 +59,7 @@ async fn run(change: impl FnOnce(&mut Config, &Path)) -> Running {
 impl Running {
     async fn stop(self) {
         self.shutdown.cancel();
-        self.served.await.unwrap();
+        self.job.await.unwrap();
     }
 
     async fn tcp(&self) -> TcpStream {
@@ -166,7 +168,7 @@ async fn a_certificate_that_changes_is_shown_without_a_restart() {
     let next = running.folder.path().join("next.pem");
     make(&next, &running.folder.path().join("own.key"));
     std::fs::rename(&next, &certificate).unwrap();
-    let changed = tokio::time::timeout(Duration::from_secs(60), async {
+    let changed = tokio::time::timeout(Duration::from_mins(1), async {
         loop {
             if let Ok((shown, _)) = running.ask(&certificate).await {
                 return shown;

@@ -106,7 +106,7 @@ impl Sheet {
     pub(in crate::cmd) fn line(&mut self, label: &str, value: &str) -> &mut Self {
         if !value.is_empty() {
             self.0
-                .push_str(&format!("  {label:<12} {}\n", report::plain(value)));
+                .extend([format!("  {label:<12} {}\n", report::plain(value))]);
         }
         self
     }
@@ -114,9 +114,9 @@ impl Sheet {
     /// A paragraph of its own, with its line breaks.
     pub(in crate::cmd) fn text(&mut self, heading: &str, text: &str) -> &mut Self {
         if !text.trim().is_empty() {
-            self.0.push_str(&format!("\n{heading}\n"));
+            self.0.extend([format!("\n{heading}\n")]);
             for line in text.trim().lines() {
-                self.0.push_str(&format!("  {}\n", report::plain(line)));
+                self.0.extend([format!("  {}\n", report::plain(line))]);
             }
         }
         self
@@ -128,10 +128,9 @@ impl Sheet {
                 self.0.push_str("\nWhat to do\n");
             }
             self.0
-                .push_str(&format!("  {}. {}\n", index + 1, report::plain(&step.text)));
+                .extend([format!("  {}. {}\n", index + 1, report::plain(&step.text))]);
             for line in step.code.iter().flat_map(|code| code.lines()) {
-                self.0
-                    .push_str(&format!("       {}\n", report::plain(line)));
+                self.0.extend([format!("       {}\n", report::plain(line))]);
             }
         }
         self

@@ -91,7 +91,7 @@ fn underlined(query: &str, part: &ProblemPart) -> String {
         report::plain(&part.detail)
     );
     if let Some(suggestion) = &part.suggestion {
-        line.push_str(&format!("; did you mean {}?", report::plain(suggestion)));
+        line.extend([format!("; did you mean {}?", report::plain(suggestion))]);
     }
     line
 }
