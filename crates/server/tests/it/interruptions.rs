@@ -106,6 +106,13 @@ fn notice(number: usize) -> Notice {
     }
 }
 
+/// Without what the server itself found to say meanwhile.
+fn ours(ids: Vec<String>) -> Vec<String> {
+    ids.into_iter()
+        .filter(|id| id.starts_with("notice-"))
+        .collect()
+}
+
 fn jiff_time(number: usize) -> jiff::Timestamp {
     jiff::Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap()).unwrap()
 }
@@ -156,7 +163,7 @@ async fn interrupt(
     let _worker = Worker::start(test, data);
     let mut found = Vec::new();
     for _ in 0..300 {
-        found = arrived(receiver).await;
+        found = ours(arrived(receiver).await);
         if found.iter().collect::<BTreeSet<_>>().len() == count {
             break;
         }
@@ -221,7 +228,7 @@ async fn a_webhook_gets_everything_through_every_interruption() {
     )
     .await;
     // One at a time and in order, so that a double is the one under way.
-    let lines = receiver.lines();
+    let lines = ours(receiver.lines());
     assert!(lines.windows(2).all(|pair| pair[0] <= pair[1]));
     assert!(lines.len() <= 600 + 8, "{}", lines.len());
     check(&data).await;
@@ -289,7 +296,7 @@ async fn an_s3_bucket_holds_everything_through_every_interruption() {
     };
     interrupt(TEST, &data, &mut receiver, ids, 12_000).await;
     // The same batch is the same object, so nothing is there twice.
-    assert_eq!(list(&bucket).await.unwrap().len(), 12_000);
+    assert_eq!(ours(list(&bucket).await.unwrap()).len(), 12_000);
     check(&data).await;
 }
 
