@@ -76,7 +76,7 @@ async fn what_a_scan_finds_reaches_a_webhook_once_and_signed() {
     let person = server.signed_in().await;
     let receiver = web::Server::start(|_| web::Reply::new(200, "thanks"));
     let sink = make(&person, "/api/v1/sinks", webhook(&receiver.host())).await;
-    let route = json!({"name": "all", "sink": sink["id"]});
+    let route = json!({"name": "all", "sink": sink["id"], "query": "kind:vulnerability"});
     let route = make(&person, "/api/v1/routes", route).await;
     assert_eq!(route["max_per_minute"], 0);
 
@@ -122,7 +122,8 @@ async fn a_refusal_is_dead_until_it_is_replayed() {
         web::Reply::new(says.load(Ordering::Relaxed), "no longer here")
     });
     let sink = make(&person, "/api/v1/sinks", webhook(&receiver.host())).await;
-    let route = json!({"name": "all", "sink": sink["id"], "query": "severity:>=low"});
+    let route =
+        json!({"name": "all", "sink": sink["id"], "query": "kind:vulnerability severity:>=low"});
     make(&person, "/api/v1/routes", route).await;
     scan(&server, &person, "shop", "4.17.15").await;
     let path = format!("/api/v1/sinks/{}", sink["id"].as_str().unwrap());
@@ -176,6 +177,10 @@ async fn a_secret_goes_in_and_never_comes_out() {
         person.get("/api/v1/sinks").await.text,
     ] {
         assert!(!shown.contains("MfKQ9r8G"), "{shown}");
+    }
+    if crate::test_server::is_postgresql() {
+        testkit::skipped("the record is no file to search for secrets");
+        return;
     }
     let database = std::fs::read(server.folder.path().join("data/seawall.db")).unwrap();
     let journal = std::fs::read(server.folder.path().join("data/seawall.db-wal"));

@@ -15,6 +15,11 @@ use tower::ServiceExt as _;
 /// `postgresql`: the whole suite keeps its records there instead.
 const STORE: &str = "SEAWALL_TEST_STORE";
 
+/// Whether the suite keeps its records in PostgreSQL this time.
+pub(crate) fn is_postgresql() -> bool {
+    std::env::var(STORE).is_ok_and(|store| store == "postgresql")
+}
+
 pub(crate) struct TestServer {
     pub(crate) server: Server,
     pub(crate) folder: tempfile::TempDir,

@@ -44,37 +44,37 @@ impl GroupBy {
             Self::Rule => (
                 "rule.name",
                 "CASE rule.title WHEN '' THEN rule.name ELSE rule.title END",
-                "JOIN rule ON rule.id = some.rule_id",
+                "JOIN rule ON rule.id = part.rule_id",
                 Field::Rule,
             ),
             Self::Asset => (
                 "asset.uid",
                 "asset.name",
-                "JOIN asset ON asset.id = some.asset_id",
+                "JOIN asset ON asset.id = part.asset_id",
                 Field::Asset,
             ),
             Self::Workload => (
                 "asset.workload",
                 "asset.workload",
-                "JOIN asset ON asset.id = some.asset_id AND asset.workload IS NOT NULL",
+                "JOIN asset ON asset.id = part.asset_id AND asset.workload IS NOT NULL",
                 Field::Workload,
             ),
             Self::Namespace => (
                 "asset.namespace",
                 "asset.namespace",
-                "JOIN asset ON asset.id = some.asset_id AND asset.namespace IS NOT NULL",
+                "JOIN asset ON asset.id = part.asset_id AND asset.namespace IS NOT NULL",
                 Field::Namespace,
             ),
             Self::Image => (
                 "image.uid",
                 "image.name",
-                "JOIN image ON image.id = some.image_id",
+                "JOIN image ON image.id = part.image_id",
                 Field::Image,
             ),
             Self::Package => (
                 "package.name",
                 "package.name",
-                "JOIN package ON package.id = some.package_id",
+                "JOIN package ON package.id = part.package_id",
                 Field::Package,
             ),
         }
@@ -167,8 +167,8 @@ impl Store {
         let (name, label, join, field) = by.parts();
         let mut query = sql("SELECT ");
         query.push(format_args!(
-            "{name} AS name, {label} AS label, some.severity, COUNT(*) AS findings,
-                 MAX(COALESCE(some.last_seen, some.first_seen)) AS last_seen
+            "{name} AS name, {label} AS label, part.severity, COUNT(*) AS findings,
+                 MAX(COALESCE(part.last_seen, part.first_seen)) AS last_seen
              FROM (SELECT finding.rule_id, finding.asset_id, finding.image_id, finding.package_id,
                  finding.severity, finding.first_seen, finding.last_seen FROM finding WHERE "
         ));
@@ -179,7 +179,7 @@ impl Store {
             self.dialect(),
         );
         query.push(format_args!(
-            " LIMIT {CAP}) AS some {join} GROUP BY {name}, {label}, some.severity"
+            " LIMIT {CAP}) AS part {join} GROUP BY {name}, {label}, part.severity"
         ));
         let mut groups: BTreeMap<String, FindingGroup> = BTreeMap::new();
         for row in &query.fetch_all(&self.readers).await? {

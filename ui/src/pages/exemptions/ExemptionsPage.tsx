@@ -307,10 +307,11 @@ function Change({ exemption }: { exemption: Exemption }) {
           disabled={whyNot !== undefined}
           onClick={() =>
             isSure
-              ? end.mutate(exemption.id, {
-                  onSuccess: () =>
-                    say(`Ended: ${plural(exemption.findings, 'finding')} open again`),
-                })
+              ? // The promise outlives this pane, which goes as soon as it is ended.
+                end
+                  .mutateAsync(exemption.id)
+                  .then(() => say(`Ended: ${plural(exemption.findings, 'finding')} open again`))
+                  .catch(() => {})
               : setSure(true)
           }
         >
