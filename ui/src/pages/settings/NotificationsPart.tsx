@@ -16,7 +16,6 @@ import {
 import { Waiting } from '../../components/List';
 import { keepWith } from '../../components/Names';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
-import { usePermissions } from '../../components/permissions';
 import { plural } from '../../lib/format';
 import { Blank } from '../../ui/Blank';
 import { Dialog } from '../../ui/Dialog';
@@ -43,18 +42,6 @@ type Doing =
   | { what: 'remove'; sink: Sink };
 
 export function NotificationsPart() {
-  const { configure } = usePermissions();
-  if (configure) {
-    return (
-      <Blank title="Notifications are a security admin’s business">
-        <p>{configure}</p>
-      </Blank>
-    );
-  }
-  return <Notifications />;
-}
-
-function Notifications() {
   const [doing, setDoing] = useState<Doing>();
   const sinks = useQuery(settings.sinks());
   const routes = useQuery(settings.routes());

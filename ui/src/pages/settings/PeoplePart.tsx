@@ -16,9 +16,7 @@ import { useDone } from '../../components/done';
 import { NothingFound } from '../../components/Empty';
 import { Waiting } from '../../components/List';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
-import { usePermissions } from '../../components/permissions';
 import { plural } from '../../lib/format';
-import { Blank } from '../../ui/Blank';
 import { Dialog } from '../../ui/Dialog';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
@@ -32,18 +30,6 @@ type Doing =
   | { what: 'link'; link: string };
 
 export function PeoplePart() {
-  const { administer } = usePermissions();
-  if (administer) {
-    return (
-      <Blank title="People are a platform admin’s business">
-        <p>{administer}</p>
-      </Blank>
-    );
-  }
-  return <People />;
-}
-
-function People() {
   const [doing, setDoing] = useState<Doing>();
   const { data, error, refetch } = useQuery(settings.users());
   const change = useChangeUser();

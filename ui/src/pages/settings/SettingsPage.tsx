@@ -6,6 +6,8 @@ import { type ComponentType, lazy, Suspense } from 'react';
 import { Waiting } from '../../components/List';
 import { keepEnvironment } from '../../components/Names';
 import { Page } from '../../components/Page';
+import { usePermissions } from '../../components/permissions';
+import { Blank } from '../../ui/Blank';
 import classes from './settings.module.css';
 
 interface Part {
@@ -13,6 +15,8 @@ interface Part {
   label: string;
   doc: string;
   content: ComponentType;
+  /** What the reader must be allowed, and what to say where they are not. */
+  needs?: { permission: 'configure' | 'administer'; otherwise: string };
 }
 
 const PARTS: Part[] = [
@@ -38,12 +42,14 @@ const PARTS: Part[] = [
     id: 'people',
     label: 'People',
     doc: 'Accounts, roles and what they may see',
+    needs: { permission: 'administer', otherwise: 'People are a platform admin’s business' },
     content: lazy(() => import('./PeoplePart').then((m) => ({ default: m.PeoplePart }))),
   },
   {
     id: 'notifications',
     label: 'Notifications and export',
     doc: 'Which other systems are told of what',
+    needs: { permission: 'configure', otherwise: 'Notifications are a security admin’s business' },
     content: lazy(() =>
       import('./NotificationsPart').then((m) => ({ default: m.NotificationsPart })),
     ),
@@ -52,6 +58,7 @@ const PARTS: Part[] = [
     id: 'deliveries',
     label: 'Deliveries',
     doc: 'What was told, what waits, what was given up',
+    needs: { permission: 'configure', otherwise: 'Deliveries are a security admin’s business' },
     content: lazy(() => import('./DeliveriesPart').then((m) => ({ default: m.DeliveriesPart }))),
   },
   {
@@ -70,8 +77,10 @@ const PARTS: Part[] = [
 
 export function SettingsPage() {
   const { part } = useParams({ strict: false }) as { part?: string };
+  const permissions = usePermissions();
   const chosen = PARTS.find((each) => each.id === part) ?? PARTS[0];
   if (!chosen) return null;
+  const whyNot = chosen.needs && permissions[chosen.needs.permission];
   return (
     <Page title={part ? chosen.label : 'Settings'}>
       <div className={classes.frame}>
@@ -91,9 +100,15 @@ export function SettingsPage() {
           ))}
         </nav>
         <div className={classes.content}>
-          <Suspense fallback={<Waiting label={chosen.label} />}>
-            <chosen.content />
-          </Suspense>
+          {chosen.needs && whyNot ? (
+            <Blank title={chosen.needs.otherwise}>
+              <p>{whyNot}</p>
+            </Blank>
+          ) : (
+            <Suspense fallback={<Waiting label={chosen.label} />}>
+              <chosen.content />
+            </Suspense>
+          )}
         </div>
       </div>
     </Page>
