@@ -60,7 +60,8 @@ export function Palette({
 
 function Content({ onClose, places }: { onClose: () => void; places: readonly Place[] }) {
   const [text, setText] = useState('');
-  const [at, setAt] = useState(0);
+  // Chosen by what it is, not by where: answers that arrive push rows down.
+  const [chosen, setChosen] = useState<string>();
   const [asked] = useDebouncedValue(text.trim(), 120);
   const { data, isFetching, isPlaceholderData } = useQuery(queries.search(asked, useEnvironment()));
   const isOld = isPlaceholderData || asked !== text.trim();
@@ -80,6 +81,22 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
   // Answers to what was typed a moment ago stay only while they still fit:
   // Enter must never open something else than what is typed.
   const fits = (...words: string[]) => words.join(' ').toLowerCase().includes(wanted);
+  const goTo = (place: Place): Choice => ({
+    key: `place ${place.to}`,
+    group: 'Go to',
+    icon: <IconArrowRight size={15} aria-hidden />,
+    label: place.label,
+    note: (
+      <>
+        <Kbd size="xs">g</Kbd> <Kbd size="xs">{place.key}</Kbd>
+      </>
+    ),
+    go: to(place.to),
+  });
+  // A page called what is typed stands first, whether or not the answers of
+  // the server are there yet: Enter opens the same page fast or slow.
+  const isNamed = (place: Place) => wanted !== '' && place.label.toLowerCase().startsWith(wanted);
+  choices.push(...places.filter(isNamed).map(goTo));
   if (wanted.length > 1 && data) {
     for (const image of data.images.filter((each) => !isOld || fits(each.name))) {
       choices.push({
@@ -122,21 +139,11 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
       });
     }
   }
-  for (const place of places) {
-    if (wanted !== '' && !place.label.toLowerCase().includes(wanted)) continue;
-    choices.push({
-      key: `place ${place.to}`,
-      group: 'Go to',
-      icon: <IconArrowRight size={15} aria-hidden />,
-      label: place.label,
-      note: (
-        <>
-          <Kbd size="xs">g</Kbd> <Kbd size="xs">{place.key}</Kbd>
-        </>
-      ),
-      go: to(place.to),
-    });
-  }
+  choices.push(
+    ...places
+      .filter((place) => !isNamed(place) && place.label.toLowerCase().includes(wanted))
+      .map(goTo),
+  );
   if (wanted !== '') {
     choices.push({
       key: 'findings',
@@ -167,11 +174,14 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
     });
   }
 
-  const active = Math.min(at, choices.length - 1);
+  const active = Math.max(
+    0,
+    choices.findIndex((choice) => choice.key === chosen),
+  );
+  const choose = (index: number) => setChosen(choices[index % choices.length]?.key);
   const steer = (event: KeyboardEvent) => {
-    if (event.key === 'ArrowDown') setAt((active + 1) % Math.max(1, choices.length));
-    else if (event.key === 'ArrowUp')
-      setAt((active + choices.length - 1) % Math.max(1, choices.length));
+    if (event.key === 'ArrowDown') choose(active + 1);
+    else if (event.key === 'ArrowUp') choose(active + choices.length - 1);
     else if (event.key === 'Enter') choices[active]?.go();
     else return;
     event.preventDefault();
@@ -188,7 +198,7 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
         value={text}
         onChange={(event) => {
           setText(event.currentTarget.value);
-          setAt(0);
+          setChosen(undefined);
         }}
         onKeyDown={steer}
         // Opened to be typed into: not a letter may be lost.
@@ -225,7 +235,7 @@ function Content({ onClose, places }: { onClose: () => void; places: readonly Pl
                     : undefined
                 }
                 onClick={choice.go}
-                onMouseMove={() => index !== active && setAt(index)}
+                onMouseMove={() => index !== active && choose(index)}
               >
                 {choice.icon}
                 <span className="truncate">{choice.label}</span>
