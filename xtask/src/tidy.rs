@@ -12,6 +12,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scan", &["model", "fetch"]),
     ("vulns", &["model", "fetch"]),
     ("policy", &["model"]),
+    ("rules", &["model"]),
+    ("cluster", &["model"]),
     ("report", &["model"]),
     ("store", &["model"]),
     ("api", &["model"]),
@@ -19,17 +21,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "model", "fetch", "scan", "vulns", "policy", "report", "store", "api", "export",
+            "model", "fetch", "scan", "vulns", "rules", "policy", "report", "store", "api",
+            "export",
         ],
     ),
     (
         "seawall",
         &[
-            "model", "fetch", "scan", "vulns", "report", "store", "api", "server",
+            "model", "fetch", "scan", "vulns", "rules", "report", "store", "api", "cluster",
+            "server",
         ],
     ),
     ("testkit", &["model"]),
-    ("xtask", &[]),
+    ("xtask", &["testkit"]),
 ];
 
 /// Outside crates that only some rooms may name.

@@ -1,0 +1,158 @@
+//! Rules with everything resolved: what the engine compiles.
+
+use crate::{
+    ast::{Operator, Quantifier, Transformer},
+    field::{Field, Source},
+};
+
+/// All rules that were read, in the order of their files.
+#[derive(Clone, Debug, Default)]
+pub struct Ruleset {
+    pub rules: Vec<Rule>,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// `seawall.id`, or the name in lower-case words joined by hyphens.
+    pub id: String,
+    /// As the file names it.
+    pub name: String,
+    pub description: String,
+    pub source: Source,
+    pub condition: Expression,
+    /// With `%field[argument]` in it.
+    pub output: String,
+    pub priority: Priority,
+    pub tags: Vec<String>,
+    pub is_enabled: bool,
+    /// What stands under `seawall:`.
+    pub extension: Extension,
+    /// `file:line`, for people.
+    pub origin: String,
+}
+
+/// How much a rule matters, in the words of rule files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    Emergency,
+    Alert,
+    Critical,
+    Error,
+    Warning,
+    Notice,
+    Informational,
+    Debug,
+}
+
+/// A condition without macros and lists.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expression {
+    Or(Vec<Self>),
+    And(Vec<Self>),
+    Not(Box<Self>),
+    /// Always, or never: what an empty macro or `evt.num=0` leaves.
+    Constant(bool),
+    Predicate(Predicate),
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Predicate {
+    pub left: Term,
+    pub operator: Operator,
+    pub quantifier: Option<Quantifier>,
+    pub right: Comparand,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Term {
+    Field {
+        field: &'static Field,
+        argument: Option<String>,
+    },
+    Call(Transformer, Vec<Self>),
+    Value(String),
+}
+
+/// What it is compared with; lists are flat.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Comparand {
+    None,
+    Value(String),
+    List(Vec<String>),
+    Term(Term),
+}
+
+/// What our own keys add to a rule.
+#[derive(Clone, Debug, Default)]
+pub struct Extension {
+    pub title: Option<String>,
+    pub severity: Option<model::Severity>,
+    pub maturity: Option<Maturity>,
+    pub why: Option<String>,
+    /// How to respond.
+    pub fix: Option<String>,
+    pub false_positives: Option<String>,
+    pub references: Vec<String>,
+    /// ATT&CK techniques: `T1611`.
+    pub attack: Vec<String>,
+    /// Techniques of Microsoft's matrix: `MS-TA9003`.
+    pub matrix: Vec<String>,
+    pub threshold: Option<Threshold>,
+    pub sequence: Option<Sequence>,
+    pub suppress: Option<Suppress>,
+    /// The fields that make two matches the same alert.
+    pub dedup: Vec<Term>,
+    pub cases: Vec<Case>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maturity {
+    Stable,
+    Incubating,
+    Experimental,
+}
+
+/// Matches only count once there are `count` of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    pub count: u32,
+    pub within: std::time::Duration,
+    /// Counted apart for each value of these.
+    pub by: Vec<Term>,
+    /// Counts different values of this, not matches.
+    pub distinct: Option<Term>,
+}
+
+/// One after another, by the same key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sequence {
+    pub within: std::time::Duration,
+    pub by: Vec<Term>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub name: String,
+    pub condition: Expression,
+}
+
+/// The same key again within the time only counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suppress {
+    pub by: Vec<Term>,
+    pub within: std::time::Duration,
+}
+
+/// Events with what the rule says to them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    pub name: String,
+    /// Whether the rule shall match at least once.
+    pub expects_match: bool,
+    /// In the source's own form, JSON, in order.
+    pub events: Vec<String>,
+}
