@@ -44,12 +44,16 @@ pub struct Check {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand {
     Field(FieldName),
-    /// `tolower(proc.name)`, `concat(a, b)`.
+    /// `tolower(proc.name)`, `concat(a, b)`, `getopt(proc.args, "ab:")[b]`.
     Call {
         transformer: Transformer,
         arguments: Vec<Self>,
+        /// What stands between brackets behind the call.
+        argument: Option<String>,
         span: Span,
     },
+    /// `(a, b)`, inside a call only.
+    List(Vec<Self>),
     /// A value, inside a call only.
     Value(Value),
 }

@@ -21,6 +21,8 @@ pub struct Rule {
     pub description: String,
     pub source: Source,
     pub condition: Expression,
+    /// The condition as its author wrote it, appended parts and all.
+    pub written: String,
     /// With `%field[argument]` in it.
     pub output: String,
     pub priority: Priority,
@@ -72,7 +74,10 @@ pub enum Term {
         field: &'static Field,
         argument: Option<String>,
     },
+    /// A transformed value; `getopt(a, b)[c]` has `c` as a third argument.
     Call(Transformer, Vec<Self>),
+    /// `(a, b)`: what `join` takes beside a field that is a list.
+    List(Vec<Self>),
     Value(String),
 }
 
