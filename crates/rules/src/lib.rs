@@ -9,5 +9,7 @@
 //! no clock.
 
 pub mod ast;
+pub mod audit;
 pub mod field;
 pub mod rule;
+pub mod value;
