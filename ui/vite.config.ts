@@ -1,6 +1,8 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import { mockApi } from './mock-api/plugin.ts';
+import { chunkName } from './scripts/chunks.ts';
+import { firstPaint } from './scripts/first-paint.ts';
 import { precompress } from './scripts/precompress.ts';
 
 // `SEAWALL_URL` points the development server at a real server; without
@@ -8,7 +10,7 @@ import { precompress } from './scripts/precompress.ts';
 const server = process.env.SEAWALL_URL;
 
 export default defineConfig({
-  plugins: [react(), precompress(), ...(server ? [] : [mockApi()])],
+  plugins: [react(), firstPaint(), precompress(), ...(server ? [] : [mockApi()])],
   server: {
     host: '127.0.0.1',
     port: 5173,
@@ -22,6 +24,9 @@ export default defineConfig({
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 900,
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: chunkName(`${import.meta.dirname}/src`) }] } },
+    },
   },
   test: {
     environment: 'happy-dom',

@@ -1,4 +1,4 @@
-import '@mantine/core/styles.css';
+import './mantine.css';
 import './theme.css';
 import { MantineProvider } from '@mantine/core';
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
@@ -12,6 +12,7 @@ import { Problem } from './api/problem';
 import { LiveProvider } from './components/live';
 import { createAppRouter } from './routes';
 import { cssVariables, theme } from './theme';
+import { watchTooltips } from './ui/Tooltip';
 
 // The server puts a fresh nonce on this element with every page; styles
 // made at run time must carry it to pass the Content-Security-Policy.
@@ -41,6 +42,13 @@ onSignedOut(() => {
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');
+// The frame of index.html stands until the real one is there.
+new MutationObserver((_, watch) => {
+  if (!root.firstElementChild) return;
+  document.getElementById('frame')?.remove();
+  watch.disconnect();
+}).observe(root, { childList: true });
+watchTooltips();
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>

@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, useMantineColorScheme } from '@mantine/core';
+import { ActionIcon, useMantineColorScheme } from '@mantine/core';
 import {
   IconCheck,
   IconDeviceDesktop,
@@ -14,6 +14,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useSignOut } from '../api/actions';
 import { queries } from '../api/queries';
 import { settings } from '../api/settings';
+import { Menu } from '../ui/Menu';
 
 const SCHEMES = [
   { id: 'light', label: 'Light', icon: IconSun },

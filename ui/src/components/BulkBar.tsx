@@ -1,4 +1,5 @@
-import { Button, CloseButton, Tooltip } from '@mantine/core';
+import { Button, CloseButton } from '@mantine/core';
+import { Tooltip } from '../ui/Tooltip';
 import classes from './BulkBar.module.css';
 import type { Decision } from './Decide';
 import { usePermissions } from './permissions';

@@ -1,4 +1,3 @@
-import { Menu, UnstyledButton } from '@mantine/core';
 import {
   IconCheck,
   IconChevronDown,
@@ -13,6 +12,8 @@ import { type ReactNode, useState } from 'react';
 import { useDemo } from '../api/actions';
 import { queries } from '../api/queries';
 import { plural } from '../lib/format';
+import { Menu } from '../ui/Menu';
+import { PlainButton } from '../ui/PlainButton';
 import classes from './EnvironmentPicker.module.css';
 import { LOCAL, useScope, useUrl } from './url';
 
@@ -55,9 +56,9 @@ export function EnvironmentPicker() {
   const name = [current?.name ?? '…', scope.cluster, scope.ns].filter(Boolean).join(' › ');
 
   return (
-    <Menu position="bottom-start" width={270} opened={isOpen} onChange={setOpen}>
+    <Menu position="bottom-start" width={270} onChange={setOpen}>
       <Menu.Target>
-        <UnstyledButton
+        <PlainButton
           className={classes.button}
           data-demo={isDemo || undefined}
           data-part={scope.q !== '' || undefined}
@@ -66,7 +67,7 @@ export function EnvironmentPicker() {
           {isDemo ? <IconFlask size={14} aria-hidden /> : <IconServer2 size={14} aria-hidden />}
           <span className="truncate">{name}</span>
           <IconChevronDown size={12} aria-hidden />
-        </UnstyledButton>
+        </PlainButton>
       </Menu.Target>
       <Menu.Dropdown className={classes.drop}>
         <Menu.Label>Environment</Menu.Label>

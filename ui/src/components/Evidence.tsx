@@ -1,9 +1,9 @@
 // What was seen, as it was recorded: a tree of facts, and the record itself.
 
-import { UnstyledButton } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Copy } from '../ui/Copy';
+import { PlainButton } from '../ui/PlainButton';
 import classes from './Evidence.module.css';
 
 const MOST = 60;
@@ -44,7 +44,7 @@ export function Evidence({ evidence }: { evidence: unknown }) {
         <div className={classes.more}>and {facts.length - MOST} more in the record</div>
       )}
       <div className={classes.bar}>
-        <UnstyledButton
+        <PlainButton
           className={classes.toggle}
           aria-expanded={isRaw}
           onClick={() => setRaw(!isRaw)}
@@ -55,7 +55,7 @@ export function Evidence({ evidence }: { evidence: unknown }) {
             <IconChevronRight size={13} aria-hidden />
           )}
           The record
-        </UnstyledButton>
+        </PlainButton>
         <Copy value={text} what="the record" />
       </div>
       {isRaw && (

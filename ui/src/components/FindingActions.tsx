@@ -1,5 +1,6 @@
-import { Button, Tooltip } from '@mantine/core';
+import { Button } from '@mantine/core';
 import type { Finding } from '../api/types';
+import { Tooltip } from '../ui/Tooltip';
 import type { Decision } from './Decide';
 import { useDoing } from './done';
 import classes from './FindingView.module.css';

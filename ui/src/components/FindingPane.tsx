@@ -1,10 +1,11 @@
-import { ActionIcon, Tooltip } from '@mantine/core';
+import { ActionIcon } from '@mantine/core';
 import { IconArrowsDiagonal } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { queries } from '../api/queries';
 import type { Finding, Layer } from '../api/types';
 import { Pane, PaneSection } from '../ui/Pane';
+import { Tooltip } from '../ui/Tooltip';
 import type { Decision } from './Decide';
 import { FindingActions } from './FindingActions';
 import { FindingMarks, partsOf, What } from './FindingView';

@@ -1,11 +1,12 @@
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { Finding, Page } from '../api/types';
 import { count } from '../lib/format';
 import type { Column, Ticks } from '../ui/DataTable';
 import { Time } from '../ui/Time';
 import classes from './FindingTable.module.css';
+import { Go } from './Go';
 import { List } from './List';
 import { EpssMark, FixText, KevMark, KindMark, ProgressMark, StateMark } from './marks';
 import { AssetLink, ImageLink, keepEnvironment, RuleLink } from './Names';
@@ -217,6 +218,12 @@ const YIELDS: Record<Sort, string[]> = {
   any: ['package', 'fixed', 'epss', 'assignee', 'state'],
   place: [],
 };
+const BESIDE = Object.fromEntries(
+  (Object.keys(SETS) as Sort[]).map((sort) => [
+    sort,
+    SETS[sort].filter((column) => !YIELDS[sort].includes(column.id)),
+  ]),
+) as Record<Sort, Column<Finding>[]>;
 const WIDTH: Record<Sort, [alone: number, beside: number]> = {
   image: [940, 620],
   alert: [1060, 620],
@@ -236,17 +243,15 @@ export function FindingName({ finding }: { finding: Finding }) {
   const isVulnerability = finding.kind === 'vulnerability';
   return (
     <span className={classes.name}>
-      <Link
-        to="/findings/$id"
-        params={{ id: finding.id }}
-        search={keepEnvironment as never}
+      <Go
+        to={`/findings/${encodeURIComponent(finding.id)}`}
         className="quiet-link truncate"
         title={finding.title || finding.rule}
       >
         {isVulnerability && <span className={classes.rule}>{finding.rule}</span>}
         {isVulnerability && finding.title ? ' ' : ''}
         {isVulnerability ? finding.title : finding.title || finding.rule}
-      </Link>
+      </Go>
       {finding.kev && <KevMark />}
       {finding.occurrences > 1 && (
         <span className={classes.times} title={`Seen ${count(finding.occurrences)} times`}>
@@ -318,9 +323,7 @@ export function FindingTable({
 }) {
   const [search, set] = useUrl();
   const navigate = useNavigate();
-  const columns = hasPane
-    ? SETS[sort].filter((column) => !YIELDS[sort].includes(column.id))
-    : SETS[sort];
+  const columns = hasPane ? BESIDE[sort] : SETS[sort];
   return (
     <List
       label={label}

@@ -1,7 +1,6 @@
 // The place to work in: a list of findings with its search, its groups and
 // views, the chosen one beside it, and what can be decided about many.
 
-import { UnstyledButton } from '@mantine/core';
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { queries } from '../api/queries';
@@ -19,6 +18,7 @@ import {
 } from '../lib/selection';
 import { FilterMenu } from '../ui/Filters';
 import { useKeys } from '../ui/keys';
+import { PlainButton } from '../ui/PlainButton';
 import { BulkBar } from './BulkBar';
 import { Decide, type Decision, type Targets } from './Decide';
 import { RecentActions } from './done';
@@ -141,9 +141,9 @@ export function FindingsScreen(props: ScreenProps) {
       actions={
         <>
           {waiting > 0 && (
-            <UnstyledButton className={classes.fresh} onClick={showNew}>
+            <PlainButton className={classes.fresh} onClick={showNew}>
               {count(waiting)} new — show <kbd>.</kbd>
-            </UnstyledButton>
+            </PlainButton>
           )}
           <RecentActions />
           <Views page={page} />

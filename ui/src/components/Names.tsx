@@ -1,11 +1,11 @@
 // Names that link to what they name, and never wrap mid-token.
 
-import { Link } from '@tanstack/react-router';
 import type { AssetRef, Finding } from '../api/types';
 import { imageName, shortDigest } from '../lib/format';
 import { term } from '../lib/query';
 import { SCOPE_KEYS } from '../lib/url-state';
 import { Copy } from '../ui/Copy';
+import { Go } from './Go';
 import classes from './Names.module.css';
 
 export function ImageText({ name, isShort = false }: { name: string; isShort?: boolean }) {
@@ -28,28 +28,17 @@ export function ImageLink({
   isShort?: boolean;
 }) {
   return (
-    <Link
-      to="/images/$id"
-      params={{ id: image.id }}
-      search={keepEnvironment as never}
-      className={classes.name}
-      title={image.name}
-    >
+    <Go to={`/images/${encodeURIComponent(image.id)}`} className={classes.name} title={image.name}>
       <ImageText name={image.name} isShort={isShort} />
-    </Link>
+    </Go>
   );
 }
 
 export function VulnerabilityLink({ id }: { id: string }) {
   return (
-    <Link
-      to="/vulnerabilities/$id"
-      params={{ id }}
-      search={keepEnvironment as never}
-      className={`${classes.id} nowrap`}
-    >
+    <Go to={`/vulnerabilities/${encodeURIComponent(id)}`} className={`${classes.id} nowrap`}>
       {id}
-    </Link>
+    </Go>
   );
 }
 
@@ -69,10 +58,8 @@ export function DigestText({ digest }: { digest: string | null | undefined }) {
 export function AssetLink({ asset, name }: { asset: AssetRef; name?: string }) {
   const isImage = asset.kind === 'image';
   return (
-    <Link
-      to={isImage ? '/images/$id' : '/inventory/$id'}
-      params={{ id: asset.id }}
-      search={keepEnvironment as never}
+    <Go
+      to={`${isImage ? '/images' : '/inventory'}/${encodeURIComponent(asset.id)}`}
       className={classes.name}
       title={asset.name}
     >
@@ -81,7 +68,7 @@ export function AssetLink({ asset, name }: { asset: AssetRef; name?: string }) {
       ) : (
         <span className="truncate">{name ?? asset.name}</span>
       )}
-    </Link>
+    </Go>
   );
 }
 
@@ -89,21 +76,19 @@ export function AssetLink({ asset, name }: { asset: AssetRef; name?: string }) {
 export function RuleLink({ finding }: { finding: Pick<Finding, 'kind' | 'rule'> }) {
   const { kind, rule } = finding;
   if (kind === 'vulnerability') return <VulnerabilityLink id={rule} />;
-  const props =
-    kind === 'misconfiguration'
-      ? {
-          to: '/recommendations/$id',
-          params: { id: rule },
-          search: keepEnvironment,
-        }
-      : {
-          to: kind === 'alert' ? '/alerts' : '/findings',
-          search: keepWith({ q: term('rule', rule) }),
-        };
-  return (
-    <Link {...(props as object)} to={props.to} className={`${classes.id} mono`}>
+  const className = `${classes.id} mono`;
+  return kind === 'misconfiguration' ? (
+    <Go to={`/recommendations/${encodeURIComponent(rule)}`} className={className}>
       {rule}
-    </Link>
+    </Go>
+  ) : (
+    <Go
+      to={kind === 'alert' ? '/alerts' : '/findings'}
+      search={{ q: term('rule', rule) }}
+      className={className}
+    >
+      {rule}
+    </Go>
   );
 }
 

@@ -1,6 +1,6 @@
-import { Tooltip } from '@mantine/core';
 import { IconCheck, IconClock, IconLoader2, IconPlayerStop, IconX } from '@tabler/icons-react';
 import type { ScanState } from '../api/types';
+import { Tooltip } from '../ui/Tooltip';
 import classes from './ScanStateMark.module.css';
 
 const STATES = {
@@ -19,11 +19,5 @@ export function ScanStateMark({ state, why }: { state: ScanState; why?: string }
       {word}
     </span>
   );
-  return why ? (
-    <Tooltip label={why} multiline maw={320}>
-      {mark}
-    </Tooltip>
-  ) : (
-    mark
-  );
+  return why ? <Tooltip label={why}>{mark}</Tooltip> : mark;
 }

@@ -1,4 +1,3 @@
-import { Tooltip } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { count, plural } from '../lib/format';
 import {
@@ -9,6 +8,7 @@ import {
   spell,
   totalOf,
 } from '../lib/severity';
+import { Tooltip } from '../ui/Tooltip';
 import classes from './Severity.module.css';
 
 /** The word on its colour: never the colour alone. */

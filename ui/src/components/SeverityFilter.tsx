@@ -1,9 +1,9 @@
-import { UnstyledButton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../api/queries';
 import { count } from '../lib/format';
 import { both, toggled, valuesOf, without } from '../lib/query';
 import { SEVERITIES, SEVERITY_NAME } from '../lib/severity';
+import { PlainButton } from '../ui/PlainButton';
 import { facet } from './FindingFilters';
 import classes from './Severity.module.css';
 import { useUrl } from './url';
@@ -23,7 +23,7 @@ export function SeverityFilter({ fixed, environment }: { fixed: string; environm
       {shown.map((severity) => {
         const here = counts.get(severity) ?? 0;
         return (
-          <UnstyledButton
+          <PlainButton
             key={severity}
             className={classes.part}
             data-severity={severity}
@@ -37,7 +37,7 @@ export function SeverityFilter({ fixed, environment }: { fixed: string; environm
           >
             <span className={classes.partName}>{SEVERITY_NAME[severity]}</span>{' '}
             <span className="tabular">{count(here)}</span>
-          </UnstyledButton>
+          </PlainButton>
         );
       })}
     </div>

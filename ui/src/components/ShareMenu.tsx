@@ -1,6 +1,6 @@
 // The current view elsewhere: as a command, as a request, as a file.
 
-import { Button, Menu } from '@mantine/core';
+import { Button } from '@mantine/core';
 import {
   IconChevronDown,
   IconDownload,
@@ -14,6 +14,7 @@ import type { FindingFilters } from '../api/queries';
 import type { Finding } from '../api/types';
 import { csv, curl, findingsCommand } from '../lib/command';
 import { plural } from '../lib/format';
+import { Menu } from '../ui/Menu';
 import { useDone } from './done';
 
 /** A file of more than this is the command line’s business. */

@@ -1,5 +1,4 @@
-import { ActionIcon, AppShell, Burger, Kbd, NavLink, Tooltip } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { ActionIcon, Kbd } from '@mantine/core';
 import {
   IconBell,
   IconBox,
@@ -11,25 +10,32 @@ import {
   IconGridDots,
   IconLayoutDashboard,
   IconListSearch,
+  IconMenu2,
   IconRadar2,
   IconSettings,
   IconShieldOff,
   IconSitemap,
+  IconX,
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
-import { lazy, Suspense, useState } from 'react';
+import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { queries } from '../api/queries';
 import { compact } from '../lib/format';
 import { totalOf } from '../lib/severity';
+import { pick, SCOPE_KEYS } from '../lib/url-state';
 import { useKeys } from '../ui/keys';
+import { PlainButton } from '../ui/PlainButton';
+import { Tooltip } from '../ui/Tooltip';
 import { Account } from './Account';
 import { DoneProvider } from './done';
 import { EnvironmentPicker } from './EnvironmentPicker';
+import { CarriedScope, Go, type ScopeSearch } from './Go';
 import { Activity, LivePill } from './LivePill';
 import { Mark } from './Mark';
 import { keepEnvironment } from './Names';
 import { Palette } from './Palette';
+import { GROUPS, PLACES, type Place } from './places';
 import { SearchBox } from './SearchBox';
 import classes from './Shell.module.css';
 import { useEnvironment, useUrl } from './url';
@@ -39,70 +45,23 @@ import { useEnvironment, useUrl } from './url';
 const Shortcuts = lazy(async () => ({ default: (await import('./Shortcuts')).Shortcuts }));
 const StartScan = lazy(async () => ({ default: (await import('./StartScan')).StartScan }));
 
-interface Place {
-  to: string;
-  label: string;
-  key: string;
-  icon: typeof IconBox;
-  /** Which of the open counts stands beside it. */
-  counts?: keyof Counts;
-}
+const ICONS: Record<string, typeof IconBox> = {
+  '/': IconLayoutDashboard,
+  '/alerts': IconBell,
+  '/recommendations': IconChecklist,
+  '/vulnerabilities': IconBug,
+  '/findings': IconListSearch,
+  '/images': IconBox,
+  '/inventory': IconSitemap,
+  '/attack': IconGridDots,
+  '/compliance': IconClipboardCheck,
+  '/exemptions': IconShieldOff,
+  '/scans': IconRadar2,
+  '/database': IconDatabase,
+  '/settings': IconSettings,
+};
 
-const GROUPS: { name?: string; places: Place[] }[] = [
-  { places: [{ to: '/', label: 'Overview', key: 'o', icon: IconLayoutDashboard }] },
-  {
-    name: 'Work',
-    places: [
-      { to: '/alerts', label: 'Alerts', key: 'a', icon: IconBell, counts: 'alerts' },
-      {
-        to: '/recommendations',
-        label: 'Recommendations',
-        key: 'r',
-        icon: IconChecklist,
-        counts: 'recommendations',
-      },
-      {
-        to: '/vulnerabilities',
-        label: 'Vulnerabilities',
-        key: 'v',
-        icon: IconBug,
-        counts: 'vulnerabilities',
-      },
-      { to: '/findings', label: 'All findings', key: 'f', icon: IconListSearch },
-    ],
-  },
-  {
-    name: 'What there is',
-    places: [
-      { to: '/images', label: 'Images', key: 'i', icon: IconBox, counts: 'images' },
-      { to: '/inventory', label: 'Inventory', key: 'n', icon: IconSitemap },
-    ],
-  },
-  {
-    name: 'How it stands',
-    places: [
-      { to: '/attack', label: 'ATT&CK', key: 't', icon: IconGridDots },
-      { to: '/compliance', label: 'Compliance', key: 'c', icon: IconClipboardCheck },
-      { to: '/exemptions', label: 'Exemptions', key: 'e', icon: IconShieldOff },
-    ],
-  },
-  {
-    name: 'The product',
-    places: [
-      { to: '/scans', label: 'Scans', key: 's', icon: IconRadar2 },
-      { to: '/database', label: 'Database', key: 'd', icon: IconDatabase },
-      { to: '/settings', label: 'Settings', key: ',', icon: IconSettings },
-    ],
-  },
-];
-const PLACES = GROUPS.flatMap((group) => group.places);
-
-interface Counts {
-  alerts: number;
-  recommendations: number;
-  vulnerabilities: number;
-  images: number;
-}
+type Counts = Record<NonNullable<Place['counts']>, number>;
 
 /** What is open, beside each place; absent while it is not known. */
 function useCounts(): Partial<Counts> {
@@ -120,13 +79,16 @@ function useCounts(): Partial<Counts> {
 }
 
 export function Shell() {
-  const [isMenuOpen, menu] = useDisclosure(false);
+  const [isMenuOpen, setMenuOpen] = useState(false);
   const [dialog, setDialog] = useState<'palette' | 'shortcuts'>();
   const [search, setSearch] = useUrl();
   const navigate = useNavigate();
-  const path = useRouterState({ select: (state) => state.location.pathname });
   const close = () => setDialog(undefined);
-  const counts = useCounts();
+  const { environment, cluster, ns } = search;
+  const scope = useMemo<ScopeSearch>(
+    () => pick({ environment, cluster, ns }, SCOPE_KEYS),
+    [environment, cluster, ns],
+  );
 
   useKeys({
     ...Object.fromEntries(
@@ -148,93 +110,89 @@ export function Shell() {
   });
 
   return (
-    <DoneProvider>
-      <AppShell
-        header={{ height: 44 }}
-        navbar={{ width: 204, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }}
-        transitionDuration={120}
-      >
-        <AppShell.Header className={classes.header}>
-          <a href="#main" className={classes.skip}>
-            Skip to content
-          </a>
-          <Burger
-            opened={isMenuOpen}
-            onClick={menu.toggle}
-            hiddenFrom="sm"
-            size="sm"
-            aria-label={isMenuOpen ? 'Close navigation' : 'Open navigation'}
-          />
-          <Link
-            to="/"
-            search={keepEnvironment as never}
-            className={classes.brand}
-            aria-label="Seawall, overview"
-          >
-            <Mark />
-            <span className={classes.name}>Seawall</span>
-          </Link>
-          <EnvironmentPicker />
-          <SearchBox />
-          <Tooltip label="Go anywhere (Ctrl K)">
-            <ActionIcon
-              variant="default"
-              size={28}
-              aria-label="Search everything"
-              className={classes.palette}
-              onClick={() => setDialog('palette')}
+    <CarriedScope value={scope}>
+      <DoneProvider>
+        <div className="sw-frame">
+          <header className="sw-head">
+            <a href="#main" className={classes.skip}>
+              Skip to content
+            </a>
+            <PlainButton
+              className={classes.burger}
+              onClick={() => setMenuOpen(!isMenuOpen)}
+              aria-label={isMenuOpen ? 'Close navigation' : 'Open navigation'}
+              aria-expanded={isMenuOpen}
             >
-              <IconCommand size={15} aria-hidden />
-            </ActionIcon>
-          </Tooltip>
-          <Activity />
-          <LivePill />
-          <Account onShortcuts={() => setDialog('shortcuts')} />
-        </AppShell.Header>
-        <AppShell.Navbar className={classes.nav} aria-label="Main">
-          {GROUPS.map((group) => (
-            <div key={group.name ?? ''} className={classes.group}>
-              {group.name && <div className={classes.groupName}>{group.name}</div>}
-              {group.places.map((place) => {
-                const isHere = place.to === '/' ? path === '/' : path.startsWith(place.to);
-                const open = place.counts && counts[place.counts];
-                return (
-                  <NavLink
-                    key={place.to}
-                    component={Link}
-                    to={place.to}
-                    search={keepEnvironment as never}
-                    label={place.label}
-                    leftSection={<place.icon size={16} stroke={1.6} aria-hidden />}
-                    rightSection={
-                      open === undefined ? null : (
-                        <span className={classes.count}>{compact(open)}</span>
-                      )
-                    }
-                    active={isHere}
-                    aria-current={isHere ? 'page' : undefined}
-                    onClick={menu.close}
-                    className={classes.place}
-                  />
-                );
-              })}
-            </div>
-          ))}
-          <div className={classes.hint}>
-            <Kbd size="xs">?</Kbd> keyboard shortcuts
-          </div>
-        </AppShell.Navbar>
-        <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
-          <Outlet />
-        </AppShell.Main>
-        <Palette opened={dialog === 'palette'} onClose={close} places={PLACES} />
-        <Suspense>
-          {dialog === 'shortcuts' && <Shortcuts opened onClose={close} places={PLACES} />}
-          {search.scan === 'new' && (
-            <StartScan opened onClose={() => setSearch({ scan: undefined })} />
-          )}
-        </Suspense>
-      </AppShell>
-    </DoneProvider>
+              {isMenuOpen ? <IconX size={20} aria-hidden /> : <IconMenu2 size={20} aria-hidden />}
+            </PlainButton>
+            <Go to="/" className="sw-brand" label="Seawall, overview">
+              <Mark />
+              <b>Seawall</b>
+            </Go>
+            <EnvironmentPicker />
+            <SearchBox />
+            <Tooltip label="Go anywhere (Ctrl K)">
+              <ActionIcon
+                variant="default"
+                size={28}
+                aria-label="Search everything"
+                className={classes.palette}
+                onClick={() => setDialog('palette')}
+              >
+                <IconCommand size={15} aria-hidden />
+              </ActionIcon>
+            </Tooltip>
+            <Activity />
+            <LivePill />
+            <Account onShortcuts={() => setDialog('shortcuts')} />
+          </header>
+          <Navigation isOpen={isMenuOpen} onGo={() => setMenuOpen(false)} />
+          <main id="main" tabIndex={-1} className="sw-main">
+            <Outlet />
+          </main>
+          <Palette opened={dialog === 'palette'} onClose={close} places={PLACES} />
+          <Suspense>
+            {dialog === 'shortcuts' && <Shortcuts opened onClose={close} places={PLACES} />}
+            {search.scan === 'new' && (
+              <StartScan opened onClose={() => setSearch({ scan: undefined })} />
+            )}
+          </Suspense>
+        </div>
+      </DoneProvider>
+    </CarriedScope>
+  );
+}
+
+function Navigation({ isOpen, onGo }: { isOpen: boolean; onGo: () => void }) {
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const counts = useCounts();
+  return (
+    <nav className="sw-nav" aria-label="Main" data-open={isOpen || undefined}>
+      {GROUPS.map((group) => (
+        <div key={group.name ?? ''} className="sw-group">
+          {group.name && <span>{group.name}</span>}
+          {group.places.map((place) => {
+            const open = place.counts && counts[place.counts];
+            const Icon = ICONS[place.to];
+            return (
+              <Go
+                key={place.to}
+                to={place.to}
+                className="sw-place"
+                isHere={place.to === '/' ? path === '/' : path.startsWith(place.to)}
+                onClick={onGo}
+              >
+                <i aria-hidden>{Icon && <Icon size={16} stroke={1.6} />}</i>
+                {place.label}
+                {open !== undefined && <em>{compact(open)}</em>}
+              </Go>
+            );
+          })}
+        </div>
+      ))}
+      <div className="sw-hint">
+        <Kbd size="xs">?</Kbd> keyboard shortcuts
+      </div>
+    </nav>
   );
 }

@@ -1,8 +1,8 @@
-import { UnstyledButton } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { TacticCount } from '../api/types';
 import { count } from '../lib/format';
 import { term, toggled, valuesOf } from '../lib/query';
+import { PlainButton } from '../ui/PlainButton';
 import { keepWith } from './Names';
 import classes from './TacticStrip.module.css';
 import { useUrl } from './url';
@@ -23,7 +23,7 @@ export function TacticFilter({
   return (
     <div className={classes.strip} role="group" aria-label="ATT&CK tactics">
       {tactics.map((each) => (
-        <UnstyledButton
+        <PlainButton
           key={each.slug}
           className={classes.cell}
           aria-pressed={chosen.includes(each.slug)}
@@ -33,7 +33,7 @@ export function TacticFilter({
         >
           <span className={classes.name}>{tacticName(each.slug)}</span>
           <b className="tabular">{isKnown ? count(each.alerts) : '…'}</b>
-        </UnstyledButton>
+        </PlainButton>
       ))}
     </div>
   );

@@ -1,6 +1,6 @@
 // Saved views: the page’s address under a name, kept by the server.
 
-import { ActionIcon, Button, Checkbox, Group, Menu, Stack, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Checkbox, Group, Stack, TextInput } from '@mantine/core';
 import { IconBookmark, IconChevronDown, IconPlus, IconTrash, IconUsers } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
@@ -9,6 +9,7 @@ import { useDeleteView, useSaveView } from '../api/actions';
 import { queries } from '../api/queries';
 import { parseSearch, pick, stringifySearch } from '../lib/url-state';
 import { Dialog } from '../ui/Dialog';
+import { Menu } from '../ui/Menu';
 import { keepEnvironment } from './Names';
 import { ProblemNotice } from './ProblemNotice';
 import { useUrl } from './url';

@@ -1,7 +1,7 @@
 // What was lately done, so that it can be taken back: a toast for ten
 // seconds, a list for as long as the server remembers.
 
-import { Button, CloseButton, Loader, Menu, UnstyledButton } from '@mantine/core';
+import { Button, CloseButton, Loader } from '@mantine/core';
 import { IconArrowBackUp, IconCheck, IconHistory, IconX } from '@tabler/icons-react';
 import {
   createContext,
@@ -25,6 +25,8 @@ import {
   toasted,
 } from '../lib/undo';
 import { useKeys } from '../ui/keys';
+import { Menu } from '../ui/Menu';
+import { PlainButton } from '../ui/PlainButton';
 import { Time } from '../ui/Time';
 import classes from './done.module.css';
 
@@ -177,9 +179,9 @@ export function RecentActions() {
   return (
     <Menu position="bottom-end" width={330} closeOnItemClick={false}>
       <Menu.Target>
-        <UnstyledButton className={classes.recent} aria-label="Recent actions">
+        <PlainButton className={classes.recent} aria-label="Recent actions">
           <IconHistory size={15} aria-hidden />
-        </UnstyledButton>
+        </PlainButton>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>Lately done</Menu.Label>

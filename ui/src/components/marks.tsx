@@ -1,6 +1,5 @@
 // Small marks that say one thing about a row.
 
-import { Tooltip } from '@mantine/core';
 import { IconAlertTriangle, IconFlame } from '@tabler/icons-react';
 import type {
   Effort,
@@ -12,6 +11,7 @@ import type {
   TopFix,
 } from '../api/types';
 import { percent, plural } from '../lib/format';
+import { Tooltip } from '../ui/Tooltip';
 import classes from './marks.module.css';
 import { PROGRESS_NAME, STATE_NAME } from './words';
 

@@ -1,6 +1,7 @@
-import { ActionIcon, CopyButton, Tooltip } from '@mantine/core';
+import { ActionIcon, CopyButton } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 import classes from './Copy.module.css';
+import { Tooltip } from './Tooltip';
 
 /** Copies `value`; the tooltip says what. */
 export function Copy({ value, what }: { value: string; what: string }) {

@@ -1,21 +1,34 @@
-// A long list: virtual rows under a sticky head on a desk, cards on a
+// A long list: the rows in sight under a sticky head on a desk, cards on a
 // phone. Sorting and paging are the server's; this draws and steers.
+//
+// Every row is equally high, so which are in sight is a division, and the
+// first painting needs no measuring. A row is drawn again only when it or
+// the columns change.
 
-import { ActionIcon, Checkbox, Menu, Tooltip, useMantineTheme } from '@mantine/core';
-import { useLocalStorage, useMediaQuery } from '@mantine/hooks';
+import { ActionIcon, Checkbox } from '@mantine/core';
+import { useLocalStorage } from '@mantine/hooks';
 import { IconArrowDown, IconArrowUp, IconColumns3 } from '@tabler/icons-react';
 import {
-  columnVisibilityFeature,
-  createColumnHelper,
-  rowSortingFeature,
-  tableFeatures,
-  useTable,
-} from '@tanstack/react-table';
-import { useVirtualizer, useWindowVirtualizer } from '@tanstack/react-virtual';
-import { type MouseEvent, type ReactNode, useMemo, useRef } from 'react';
-import { count } from '../lib/format';
+  lazy,
+  type MouseEvent,
+  memo,
+  type ReactNode,
+  Suspense,
+  useEffect,
+  useEffectEvent,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+import { Check } from './Check';
 import classes from './DataTable.module.css';
+import { Foot } from './Foot';
 import { useKeys } from './keys';
+import { Menu } from './Menu';
+import { isControl, usePhone } from './phone';
+import { Tooltip } from './Tooltip';
+
+const Cards = lazy(async () => ({ default: (await import('./Cards')).Cards }));
 
 export interface Column<T> {
   id: string;
@@ -74,35 +87,33 @@ export interface Ticks {
   onTickAll: () => void;
 }
 
-const features = tableFeatures({ rowSortingFeature, columnVisibilityFeature });
 const ROW_PX = 30;
-const AHEAD_ROWS = 30;
-
-export function usePhone(): boolean {
-  const theme = useMantineTheme();
-  return useMediaQuery(`(max-width: ${theme.breakpoints.sm})`, false, {
-    getInitialValueInEffect: false,
-  });
-}
+const HEAD_PX = 32;
+/** Rows drawn beyond the edges of what is in sight. */
+const BESIDE = 8;
+/** The window moves in steps: most of a scroll draws nothing. */
+const STEP = 6;
+/** How close to the end of what is loaded more is asked for. */
+export const AHEAD_ROWS = 30;
 
 export function DataTable<T extends object>(props: DataTableProps<T>) {
   const isPhone = usePhone();
-  return isPhone ? <Cards {...props} /> : <Grid {...props} />;
-}
-
-function isControl(event: MouseEvent): boolean {
-  const target = event.target as HTMLElement;
-  if (target.closest('a, button, input, label')) return true;
-  return (getSelection()?.toString() ?? '') !== '';
-}
-
-function Foot<T>({ rows, total, isCapped, isStale, noun, nouns = `${noun}s` }: DataTableProps<T>) {
-  const all = `${count(total)}${isCapped ? '+' : ''} ${total === 1 ? noun : nouns}`;
+  if (!isPhone) return <Grid {...props} />;
   return (
-    <div className={classes.foot} aria-live="polite">
-      {isStale ? '…' : rows.length < total ? `${count(rows.length)} of ${all}` : all}
-    </div>
+    <Suspense>
+      <Cards {...(props as unknown as DataTableProps<object>)} />
+    </Suspense>
   );
+}
+
+/** The first row in sight, in steps. */
+function firstOf(region: HTMLElement | null): number {
+  const above = Math.floor((region?.scrollTop ?? 0) / ROW_PX) - BESIDE;
+  return Math.max(0, Math.floor(above / STEP) * STEP);
+}
+
+function windowRows(): number {
+  return Math.ceil(innerHeight / ROW_PX) + 2 * BESIDE + STEP;
 }
 
 function Grid<T extends object>(props: DataTableProps<T>) {
@@ -113,54 +124,45 @@ function Grid<T extends object>(props: DataTableProps<T>) {
     defaultValue: [],
     getInitialValueInEffect: false,
   });
-  const definitions = useMemo(() => {
-    const column = createColumnHelper<typeof features, T>();
-    return column.columns(
-      columns.map((each) =>
-        column.display({
-          id: each.id,
-          header: each.header,
-          enableHiding: !each.fixed,
-          cell: ({ row }) => each.cell(row.original),
-        }),
-      ),
-    );
-  }, [columns]);
-  const table = useTable({
-    features,
-    data: rows,
-    columns: definitions,
-    getRowId: rowKey,
-    manualSorting: true,
-    state: {
-      sorting: sort ? [{ id: sort.replace(/^-/, ''), desc: sort.startsWith('-') }] : [],
-      columnVisibility: Object.fromEntries(hidden.map((id) => [id, false])),
-    },
-  });
-  const shown = table.getVisibleLeafColumns().flatMap((visible) => {
-    const column = columns.find((each) => each.id === visible.id);
-    return column ? [column] : [];
-  });
+  const shown = useMemo(
+    () => columns.filter((column) => column.fixed || !hidden.includes(column.id)),
+    [columns, hidden],
+  );
   const { ticks } = props;
   const template = `${ticks ? '18px ' : ''}${shown.map((column) => column.width).join(' ')}`;
   const ticked = ticks ? rows.filter((row) => ticks.ids.has(rowKey(row))).length : 0;
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => region.current,
-    estimateSize: () => ROW_PX,
-    getItemKey: (index) => (rows[index] ? rowKey(rows[index]) : index),
-    overscan: 12,
-    onChange: (instance) => {
-      const last = instance.getVirtualItems().at(-1);
-      if (props.hasMore && last && last.index > rows.length - AHEAD_ROWS) props.onMore?.();
-    },
+
+  const [first, setFirst] = useState(0);
+  // No table is higher than the window, so the window's height is enough.
+  const [most, setMost] = useState(windowRows);
+  useEffect(() => {
+    const resized = () => setMost(windowRows());
+    addEventListener('resize', resized);
+    return () => removeEventListener('resize', resized);
+  }, []);
+  const from = Math.min(first, Math.max(0, rows.length - 1));
+  const to = Math.min(rows.length, from + most);
+  const more = useEffectEvent(() => {
+    if (props.hasMore && to > rows.length - AHEAD_ROWS) props.onMore?.();
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: these are what it is asked anew for
+  useEffect(() => more(), [to, rows.length, props.hasMore]);
+
+  const show = (index: number) => {
+    const box = region.current;
+    if (!box) return;
+    const top = index * ROW_PX;
+    const bottom = HEAD_PX + top + ROW_PX - box.clientHeight;
+    if (top < box.scrollTop) box.scrollTop = top;
+    else if (bottom > box.scrollTop) box.scrollTop = bottom;
+  };
   const at = selected === undefined ? -1 : rows.findIndex((row) => rowKey(row) === selected);
   const step = (by: number) => {
-    const next = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
+    const index = Math.max(0, Math.min(rows.length - 1, at + by));
+    const next = rows[index];
     if (!next || !onSelect) return;
     onSelect(rowKey(next));
-    virtual.scrollToIndex(rows.indexOf(next));
+    show(index);
   };
   const unselect = () => {
     if (selected !== undefined) onSelect?.(undefined);
@@ -194,28 +196,42 @@ function Grid<T extends object>(props: DataTableProps<T>) {
     },
     props.hasKeys !== false && onSelect !== undefined,
   );
+  const clicked = (event: MouseEvent<HTMLElement>) => {
+    const target = event.target as HTMLElement;
+    const index = target.closest('[aria-rowindex]')?.getAttribute('aria-rowindex');
+    const row = index ? rows[Number(index) - 2] : undefined;
+    if (!row) return;
+    if (ticks && target instanceof HTMLInputElement) ticks.onTick(rowKey(row), event.shiftKey);
+    else if (!isControl(event)) onOpen?.(row);
+  };
 
   return (
     <div className={classes.frame}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-      <div ref={region} className={classes.region} role="region" aria-label={label} tabIndex={0}>
+      <div
+        ref={region}
+        className={classes.region}
+        role="region"
+        aria-label={label}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+        tabIndex={0}
+        onScroll={() => setFirst(firstOf(region.current))}
+      >
         <div
           role="table"
           aria-label={label}
           aria-rowcount={total + 1}
           aria-colcount={shown.length + (ticks ? 1 : 0)}
           className={classes.table}
-          style={{ minWidth: props.minWidth ?? 640 }}
+          style={{ minWidth: props.minWidth ?? 640, '--columns': template } as object}
         >
           <div role="rowgroup" className={classes.headgroup}>
-            <div role="row" className={classes.head} style={{ gridTemplateColumns: template }}>
+            <div role="row" className={classes.head}>
               {ticks && (
                 <div role="columnheader" className={classes.headcell}>
-                  <Checkbox
-                    size="xs"
-                    aria-label={`Choose all ${props.nouns ?? `${props.noun}s`}`}
-                    checked={ticked > 0 && ticked === rows.length}
-                    indeterminate={ticked > 0 && ticked < rows.length}
+                  <Check
+                    label={`Choose all ${props.nouns ?? `${props.noun}s`}`}
+                    isOn={ticked > 0 && ticked === rows.length}
+                    isPartly={ticked > 0 && ticked < rows.length}
                     onChange={ticks.onTickAll}
                   />
                 </div>
@@ -225,58 +241,27 @@ function Grid<T extends object>(props: DataTableProps<T>) {
               ))}
             </div>
           </div>
+          {/* biome-ignore lint/a11y/useKeyWithClickEvents: j, k, x and Enter do the same for the keyboard, and each row holds a link */}
           <div
             role="rowgroup"
             className={classes.body}
             data-stale={props.isStale || undefined}
-            style={{ height: virtual.getTotalSize() }}
+            data-opens={onOpen !== undefined || undefined}
+            style={{ height: rows.length * ROW_PX, paddingTop: from * ROW_PX }}
+            onClick={clicked}
           >
-            {virtual.getVirtualItems().map((item) => {
-              const row = rows[item.index];
-              if (!row) return null;
+            {rows.slice(from, to).map((row, index) => {
               const key = rowKey(row);
               return (
-                // biome-ignore lint/a11y/useKeyWithClickEvents: j, k and Enter do the same for the keyboard, and the row holds a link
-                <div
+                <Row
                   key={key}
-                  role="row"
-                  tabIndex={-1}
-                  aria-rowindex={item.index + 2}
-                  aria-current={key === selected || undefined}
-                  className={classes.row}
-                  aria-selected={ticks ? ticks.ids.has(key) : undefined}
-                  data-ticked={ticks?.ids.has(key) || undefined}
-                  data-muted={props.isMuted?.(row) || undefined}
-                  data-opens={onOpen !== undefined || undefined}
-                  style={{
-                    gridTemplateColumns: template,
-                    transform: `translateY(${item.start}px)`,
-                  }}
-                  onClick={(event) => !isControl(event) && onOpen?.(row)}
-                >
-                  {ticks && (
-                    <div role="cell" className={classes.tick}>
-                      <Checkbox
-                        size="xs"
-                        aria-label={`Choose row ${item.index + 1}`}
-                        checked={ticks.ids.has(key)}
-                        onChange={() => {}}
-                        onClick={(event) => ticks.onTick(key, event.shiftKey)}
-                        tabIndex={-1}
-                      />
-                    </div>
-                  )}
-                  {shown.map((column) => (
-                    <div
-                      role="cell"
-                      key={column.id}
-                      className={classes.cell}
-                      data-align={column.align}
-                    >
-                      {column.cell(row)}
-                    </div>
-                  ))}
-                </div>
+                  row={row}
+                  index={from + index}
+                  columns={shown as Column<object>[]}
+                  isSelected={key === selected}
+                  isMuted={props.isMuted?.(row) ?? false}
+                  isTicked={ticks?.ids.has(key)}
+                />
               );
             })}
           </div>
@@ -284,7 +269,7 @@ function Grid<T extends object>(props: DataTableProps<T>) {
       </div>
       <div className={classes.below}>
         <Foot {...props} />
-        <Menu position="top-end" closeOnItemClick={false} withinPortal>
+        <Menu position="top-end" closeOnItemClick={false}>
           <Menu.Target>
             <Tooltip label="Columns">
               <ActionIcon size={22} variant="subtle" color="gray" aria-label="Choose columns">
@@ -320,6 +305,47 @@ function Grid<T extends object>(props: DataTableProps<T>) {
   );
 }
 
+const Row = memo(function Row({
+  row,
+  index,
+  columns,
+  isSelected,
+  isMuted,
+  isTicked,
+}: {
+  row: object;
+  index: number;
+  columns: Column<object>[];
+  isSelected: boolean;
+  isMuted: boolean;
+  /** Absent where nothing can be ticked. */
+  isTicked: boolean | undefined;
+}) {
+  return (
+    <div
+      role="row"
+      tabIndex={-1}
+      aria-rowindex={index + 2}
+      aria-current={isSelected || undefined}
+      className={classes.row}
+      aria-selected={isTicked}
+      data-ticked={isTicked || undefined}
+      data-muted={isMuted || undefined}
+    >
+      {isTicked !== undefined && (
+        <div role="cell" className={classes.tick}>
+          <Check label={`Choose row ${index + 1}`} isOn={isTicked} tabIndex={-1} />
+        </div>
+      )}
+      {columns.map((column) => (
+        <div role="cell" key={column.id} className={classes.cell} data-align={column.align}>
+          {column.cell(row)}
+        </div>
+      ))}
+    </div>
+  );
+});
+
 function Head<T>({
   column,
   sort,
@@ -350,67 +376,6 @@ function Head<T>({
       ) : (
         <span className="truncate">{column.header}</span>
       )}
-    </div>
-  );
-}
-
-function Cards<T extends object>(props: DataTableProps<T>) {
-  const { rows, rowKey, selected, onOpen } = props;
-  const list = useRef<HTMLUListElement>(null);
-  const virtual = useWindowVirtualizer({
-    count: rows.length,
-    estimateSize: () => 84,
-    getItemKey: (index) => (rows[index] ? rowKey(rows[index]) : index),
-    overscan: 8,
-    scrollMargin: list.current?.offsetTop ?? 0,
-    onChange: (instance) => {
-      const last = instance.getVirtualItems().at(-1);
-      if (props.hasMore && last && last.index > rows.length - AHEAD_ROWS) props.onMore?.();
-    },
-  });
-  return (
-    <div>
-      <ul
-        ref={list}
-        aria-label={props.label}
-        className={classes.cards}
-        data-stale={props.isStale || undefined}
-        style={{ height: virtual.getTotalSize() }}
-      >
-        {virtual.getVirtualItems().map((item) => {
-          const row = rows[item.index];
-          if (!row) return null;
-          const key = rowKey(row);
-          return (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: every card holds a link to the same place
-            <li
-              key={key}
-              ref={virtual.measureElement}
-              data-index={item.index}
-              aria-current={key === selected || undefined}
-              className={classes.card}
-              data-muted={props.isMuted?.(row) || undefined}
-              style={{ transform: `translateY(${item.start - virtual.options.scrollMargin}px)` }}
-              onClick={(event) => !isControl(event) && onOpen?.(row)}
-            >
-              {props.ticks ? (
-                <div className={classes.ticked}>
-                  <Checkbox
-                    size="sm"
-                    aria-label={`Choose row ${item.index + 1}`}
-                    checked={props.ticks.ids.has(key)}
-                    onChange={() => props.ticks?.onTick(key, false)}
-                  />
-                  {props.card(row)}
-                </div>
-              ) : (
-                props.card(row)
-              )}
-            </li>
-          );
-        })}
-      </ul>
-      <Foot {...props} />
     </div>
   );
 }

@@ -1,10 +1,12 @@
 // Small switches over a list: chips for a few choices, a menu for many.
 
-import { Checkbox, Menu, UnstyledButton } from '@mantine/core';
+import { Checkbox } from '@mantine/core';
 import { IconChevronDown } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { count } from '../lib/format';
 import classes from './Filters.module.css';
+import { Menu } from './Menu';
+import { PlainButton } from './PlainButton';
 
 export interface Choice {
   value: string;
@@ -24,9 +26,9 @@ export function Chip({
   tone?: string;
 }) {
   return (
-    <UnstyledButton className={classes.chip} aria-pressed={isOn} onClick={onClick} data-tone={tone}>
+    <PlainButton className={classes.chip} aria-pressed={isOn} onClick={onClick} data-tone={tone}>
       {children}
-    </UnstyledButton>
+    </PlainButton>
   );
 }
 
@@ -53,11 +55,11 @@ export function FilterMenu({
   return (
     <Menu closeOnItemClick={false} position="bottom-start">
       <Menu.Target>
-        <UnstyledButton className={classes.chip} data-on={chosen.length > 0 || undefined}>
+        <PlainButton className={classes.chip} data-on={chosen.length > 0 || undefined}>
           {label}
           {names.length > 0 && `: ${names.join(', ')}`}
           <IconChevronDown size={12} aria-hidden />
-        </UnstyledButton>
+        </PlainButton>
       </Menu.Target>
       <Menu.Dropdown mah={340} className={classes.menu}>
         {choices.map((choice) => {

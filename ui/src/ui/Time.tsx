@@ -1,6 +1,6 @@
-import { Tooltip } from '@mantine/core';
 import { day, exact, relative } from '../lib/time';
 import { useNow } from './clock';
+import { Tooltip } from './Tooltip';
 
 /** A date, relative; the exact one on hover. */
 export function Time({ at, fallback = '–' }: { at: string | null | undefined; fallback?: string }) {

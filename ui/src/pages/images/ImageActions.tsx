@@ -1,4 +1,4 @@
-import { Button, Group, Menu, Text } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconChevronDown, IconDownload, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
@@ -7,6 +7,7 @@ import type { ImageDetail } from '../../api/types';
 import { keepEnvironment } from '../../components/Names';
 import { ProblemNotice } from '../../components/ProblemNotice';
 import { Dialog } from '../../ui/Dialog';
+import { Menu } from '../../ui/Menu';
 
 const FORMATS: { id: string; label: string }[] = [
   { id: 'json', label: 'JSON, everything' },

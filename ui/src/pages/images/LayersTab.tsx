@@ -1,4 +1,3 @@
-import { Tooltip } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { Layers } from '../../api/types';
 import { Waiting } from '../../components/List';
@@ -6,6 +5,7 @@ import { DigestText } from '../../components/Names';
 import { SeverityStrip } from '../../components/Severity';
 import { bytes, dockerfileStep, plural } from '../../lib/format';
 import { totalOf } from '../../lib/severity';
+import { Tooltip } from '../../ui/Tooltip';
 import classes from './images.module.css';
 
 /** The stack, topmost layer first, as a Dockerfile is undone. */
@@ -27,13 +27,7 @@ export function LayersTab({ layers }: { id: string; layers: Layers | undefined }
         >
           <span className={classes.index}>{layer.index}</span>
           <div>
-            <Tooltip
-              label={layer.created_by ?? ''}
-              multiline
-              maw={640}
-              disabled={!layer.created_by}
-              openDelay={400}
-            >
+            <Tooltip label={layer.created_by ?? ''}>
               <div className={classes.step}>
                 {layer.created_by ? dockerfileStep(layer.created_by) : 'no history line'}
               </div>

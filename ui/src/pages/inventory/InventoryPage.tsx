@@ -1,4 +1,3 @@
-import { UnstyledButton } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
@@ -18,6 +17,7 @@ import { totalOf } from '../../lib/severity';
 import type { Column } from '../../ui/DataTable';
 import { DataTable } from '../../ui/DataTable';
 import { Chip, Chips } from '../../ui/Filters';
+import { PlainButton } from '../../ui/PlainButton';
 import { SearchField } from '../../ui/SearchField';
 import { Time } from '../../ui/Time';
 import classes from './inventory.module.css';
@@ -200,14 +200,14 @@ function Twist({ row, size }: { row: Branch; size: number }) {
   if (!row.hasChildren) return <span className={classes.twist} />;
   const Icon = row.isOpen ? IconChevronDown : IconChevronRight;
   return (
-    <UnstyledButton
+    <PlainButton
       className={classes.twist}
       aria-expanded={row.isOpen}
       aria-label={`${row.isOpen ? 'Close' : 'Open'} ${row.item.asset.name}`}
       onClick={row.onToggle}
     >
       <Icon size={size} aria-hidden />
-    </UnstyledButton>
+    </PlainButton>
   );
 }
 

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Tooltip } from '@mantine/core';
+import { ActionIcon, Button } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useCancelScan, useStartScan } from '../../api/actions';
@@ -23,6 +23,7 @@ import { Notice } from '../../ui/Notice';
 import { Pane, PaneSection } from '../../ui/Pane';
 import { Fact, Facts, Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
+import { Tooltip } from '../../ui/Tooltip';
 import classes from './scans.module.css';
 
 const OVER: ScanState[] = ['done', 'failed', 'cancelled'];

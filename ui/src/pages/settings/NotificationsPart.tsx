@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Menu, Switch, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Badge, Button, Switch, VisuallyHidden } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
@@ -19,6 +19,7 @@ import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
 import { plural } from '../../lib/format';
 import { Blank } from '../../ui/Blank';
 import { Dialog } from '../../ui/Dialog';
+import { Menu } from '../../ui/Menu';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
 import { AnswerView } from './AnswerView';
@@ -156,7 +157,7 @@ export function NotificationsPart() {
                             {sink.paused ? 'Resume' : 'Pause'}
                           </Menu.Item>
                           <Menu.Divider />
-                          <Menu.Item color="red" onClick={() => setDoing({ what: 'remove', sink })}>
+                          <Menu.Item isDanger onClick={() => setDoing({ what: 'remove', sink })}>
                             Remove…
                           </Menu.Item>
                         </Menu.Dropdown>

@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Menu, TextInput, VisuallyHidden } from '@mantine/core';
+import { ActionIcon, Badge, Button, TextInput, VisuallyHidden } from '@mantine/core';
 import { IconDots, IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
@@ -18,6 +18,7 @@ import { Waiting } from '../../components/List';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
 import { plural } from '../../lib/format';
 import { Dialog } from '../../ui/Dialog';
+import { Menu } from '../../ui/Menu';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
 import { RoleFields, RoleTags } from './roles';
@@ -155,7 +156,7 @@ export function PeoplePart() {
                             {user.state === 'disabled' ? 'Enable' : 'Disable'}
                           </Menu.Item>
                           <Menu.Divider />
-                          <Menu.Item color="red" onClick={() => setDoing({ what: 'remove', user })}>
+                          <Menu.Item isDanger onClick={() => setDoing({ what: 'remove', user })}>
                             Remove…
                           </Menu.Item>
                         </Menu.Dropdown>

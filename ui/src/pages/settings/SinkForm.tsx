@@ -9,7 +9,6 @@ import {
   PasswordInput,
   Textarea,
   TextInput,
-  UnstyledButton,
 } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
@@ -23,6 +22,7 @@ import {
 import { Waiting } from '../../components/List';
 import { ProblemNotice } from '../../components/ProblemNotice';
 import { Notice } from '../../ui/Notice';
+import { PlainButton } from '../../ui/PlainButton';
 import classes from './settings.module.css';
 import { type Draft, draftOf, missing, settingsOf } from './sink-draft';
 
@@ -44,14 +44,14 @@ export function SinkForm({
     return (
       <div className={classes.kinds}>
         {kinds.map((each) => (
-          <UnstyledButton
+          <PlainButton
             key={each.kind}
             className={classes.kind}
             onClick={() => setChosen(each.kind)}
           >
             <span className={classes.name}>{each.title}</span>
             <div className={classes.quiet}>{each.about}</div>
-          </UnstyledButton>
+          </PlainButton>
         ))}
       </div>
     );

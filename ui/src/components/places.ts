@@ -1,0 +1,49 @@
+// Where one can go, in the order of the navigation. The build writes the
+// same list into index.html, to be read before any script has run.
+
+export interface Place {
+  to: string;
+  label: string;
+  /** Pressed after `g`. */
+  key: string;
+  /** Which of the open counts stands beside it. */
+  counts?: 'alerts' | 'recommendations' | 'vulnerabilities' | 'images';
+}
+
+export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
+  { places: [{ to: '/', label: 'Overview', key: 'o' }] },
+  {
+    name: 'Work',
+    places: [
+      { to: '/alerts', label: 'Alerts', key: 'a', counts: 'alerts' },
+      { to: '/recommendations', label: 'Recommendations', key: 'r', counts: 'recommendations' },
+      { to: '/vulnerabilities', label: 'Vulnerabilities', key: 'v', counts: 'vulnerabilities' },
+      { to: '/findings', label: 'All findings', key: 'f' },
+    ],
+  },
+  {
+    name: 'What there is',
+    places: [
+      { to: '/images', label: 'Images', key: 'i', counts: 'images' },
+      { to: '/inventory', label: 'Inventory', key: 'n' },
+    ],
+  },
+  {
+    name: 'How it stands',
+    places: [
+      { to: '/attack', label: 'ATT&CK', key: 't' },
+      { to: '/compliance', label: 'Compliance', key: 'c' },
+      { to: '/exemptions', label: 'Exemptions', key: 'e' },
+    ],
+  },
+  {
+    name: 'The product',
+    places: [
+      { to: '/scans', label: 'Scans', key: 's' },
+      { to: '/database', label: 'Database', key: 'd' },
+      { to: '/settings', label: 'Settings', key: ',' },
+    ],
+  },
+];
+
+export const PLACES: readonly Place[] = GROUPS.flatMap((group) => group.places);
