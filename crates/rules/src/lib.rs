@@ -2,14 +2,27 @@
 //! engine that runs it.
 //!
 //! Rule files are Falco's language with keys of our own under `seawall:`.
-//! [`ast`] is a file as written, [`rule`] what is left when lists, macros,
-//! exceptions and overrides are resolved, [`field`] the vocabulary of each
-//! source. Events and time are arguments: this room does not know who made
-//! an event, does no input or output but reading what is embedded, and asks
+//! [`Loader`] reads them; what it does not understand comes back as
+//! [`Diagnostic`]s. [`parse`] reads a condition into [`ast`], [`print`]
+//! writes it again; [`rule`] is what is left when lists, macros, exceptions
+//! and overrides are resolved, [`field`] the vocabulary of each source.
+//! Events and time are arguments: this room does not know who made an
+//! event, does no input or output but reading what is embedded, and asks
 //! no clock.
 
 pub mod ast;
 pub mod audit;
+pub mod diagnostic;
+pub mod events;
 pub mod field;
+mod load;
+pub mod output;
+pub mod parse;
+pub mod print;
 pub mod rule;
+mod suggest;
 pub mod value;
+mod yaml;
+
+pub use diagnostic::Diagnostic;
+pub use load::{ENGINE, Loader};

@@ -47,6 +47,71 @@ pub enum Priority {
     Debug,
 }
 
+impl Priority {
+    /// Most urgent first.
+    pub const ALL: [Self; 8] = [
+        Self::Emergency,
+        Self::Alert,
+        Self::Critical,
+        Self::Error,
+        Self::Warning,
+        Self::Notice,
+        Self::Informational,
+        Self::Debug,
+    ];
+
+    /// As rule files spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Emergency => "Emergency",
+            Self::Alert => "Alert",
+            Self::Critical => "Critical",
+            Self::Error => "Error",
+            Self::Warning => "Warning",
+            Self::Notice => "Notice",
+            Self::Informational => "Informational",
+            Self::Debug => "Debug",
+        }
+    }
+
+    /// In any case; `Info` is short for `Informational`.
+    pub fn parse(word: &str) -> Option<Self> {
+        let word = word.trim();
+        if word.eq_ignore_ascii_case("info") {
+            return Some(Self::Informational);
+        }
+        Self::ALL
+            .into_iter()
+            .find(|each| each.as_str().eq_ignore_ascii_case(word))
+    }
+
+    /// On the product's own scale, for a rule that names no severity.
+    pub fn severity(self) -> model::Severity {
+        match self {
+            Self::Emergency | Self::Alert | Self::Critical => model::Severity::Critical,
+            Self::Error => model::Severity::High,
+            Self::Warning => model::Severity::Medium,
+            Self::Notice => model::Severity::Low,
+            Self::Informational | Self::Debug => model::Severity::Info,
+        }
+    }
+}
+
+impl std::fmt::Display for Priority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Rule {
+    /// Its own word, else what its priority means.
+    pub fn severity(&self) -> model::Severity {
+        self.extension
+            .severity
+            .unwrap_or_else(|| self.priority.severity())
+    }
+}
+
 /// A condition without macros and lists.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expression {
@@ -81,7 +146,8 @@ pub enum Term {
     Value(String),
 }
 
-/// What it is compared with; lists are flat.
+/// What it is compared with; lists are flat, and the field of `val(field)`
+/// is a term like any other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Comparand {
     None,
@@ -118,6 +184,22 @@ pub enum Maturity {
     Stable,
     Incubating,
     Experimental,
+}
+
+impl Maturity {
+    pub const ALL: [Self; 3] = [Self::Stable, Self::Incubating, Self::Experimental];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Incubating => "incubating",
+            Self::Experimental => "experimental",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|each| each.as_str() == word)
+    }
 }
 
 /// Matches only count once there are `count` of them.

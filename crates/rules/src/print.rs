@@ -1,0 +1,274 @@
+//! Writes conditions: what is printed reads back as the same condition.
+
+use std::fmt::{self, Write};
+
+use crate::{
+    ast::{Check, Condition, FieldName, Operand, Right, Value},
+    parse,
+    rule::{Comparand, Expression, Predicate, Term},
+};
+
+/// `text` in double quotes, escaped as the grammar wants it.
+pub fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\\' => quoted.push_str("\\\\"),
+            '"' => quoted.push_str("\\\""),
+            '\0'..='\u{1f}' | '\u{7f}' => {
+                quoted.push_str(&format!("\\x{:02x}", u32::from(c)));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grouped = |f: &mut fmt::Formatter<'_>, part: &Self| match part {
+            Self::Macro(_) | Self::Check(_) => write!(f, "{part}"),
+            _ => write!(f, "({part})"),
+        };
+        match self {
+            Self::Or(parts) => joined(f, parts, " or ", |f, part| match part {
+                Self::And(_) => write!(f, "{part}"),
+                _ => grouped(f, part),
+            }),
+            Self::And(parts) => joined(f, parts, " and ", |f, part| match part {
+                Self::Not(_) => write!(f, "{part}"),
+                _ => grouped(f, part),
+            }),
+            Self::Not(inner) => {
+                f.write_str("not ")?;
+                grouped(f, inner)
+            }
+            Self::Macro(name) => f.write_str(&name.text),
+            Self::Check(check) => write!(f, "{check}"),
+        }
+    }
+}
+
+fn joined<T>(
+    f: &mut fmt::Formatter<'_>,
+    parts: &[T],
+    between: &str,
+    write: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            f.write_str(between)?;
+        }
+        write(f, part)?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.left, self.operator)?;
+        if let Some(quantifier) = self.quantifier {
+            write!(f, " {quantifier}")?;
+        }
+        match &self.right {
+            Right::None => Ok(()),
+            Right::Value(value) => write!(f, " {value}"),
+            Right::List(values) => {
+                f.write_str(" (")?;
+                joined(f, values, ", ", |f, value| write!(f, "{value}"))?;
+                f.write_char(')')
+            }
+            Right::Operand(operand) => write!(f, " {operand}"),
+        }
+    }
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(field) => write!(f, "{field}"),
+            Self::Value(value) => write!(f, "{value}"),
+            Self::List(parts) => {
+                f.write_char('(')?;
+                joined(f, parts, ", ", |f, part| write!(f, "{part}"))?;
+                f.write_char(')')
+            }
+            Self::Call {
+                transformer,
+                arguments,
+                argument,
+                span: _,
+            } => {
+                write!(f, "{transformer}(")?;
+                joined(f, arguments, ", ", |f, part| write!(f, "{part}"))?;
+                f.write_char(')')?;
+                brackets(f, argument.as_deref())
+            }
+        }
+    }
+}
+
+impl fmt::Display for FieldName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        brackets(f, self.argument.as_deref())
+    }
+}
+
+/// An argument stands bare where it can.
+fn brackets(f: &mut fmt::Formatter<'_>, argument: Option<&str>) -> fmt::Result {
+    match argument {
+        None => Ok(()),
+        Some(argument) if parse::is_bare_argument(argument) => write!(f, "[{argument}]"),
+        Some(argument) => write!(f, "[{}]", quote(argument)),
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_quoted {
+            f.write_str(&quote(&self.text))
+        } else {
+            f.write_str(&self.text)
+        }
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grouped = |f: &mut fmt::Formatter<'_>, part: &Self| match part {
+            Self::Predicate(_) | Self::Constant(_) => write!(f, "{part}"),
+            _ => write!(f, "({part})"),
+        };
+        match self {
+            Self::Or(parts) => joined(f, parts, " or ", |f, part| match part {
+                Self::And(_) => write!(f, "{part}"),
+                _ => grouped(f, part),
+            }),
+            Self::And(parts) => joined(f, parts, " and ", |f, part| match part {
+                Self::Not(_) => write!(f, "{part}"),
+                _ => grouped(f, part),
+            }),
+            Self::Not(inner) => {
+                f.write_str("not ")?;
+                grouped(f, inner)
+            }
+            Self::Constant(true) => f.write_str("(always)"),
+            Self::Constant(false) => f.write_str("(never)"),
+            Self::Predicate(predicate) => write!(f, "{predicate}"),
+        }
+    }
+}
+
+impl fmt::Display for Predicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.left, self.operator)?;
+        if let Some(quantifier) = self.quantifier {
+            write!(f, " {quantifier}")?;
+        }
+        match &self.right {
+            Comparand::None => Ok(()),
+            Comparand::Value(value) => {
+                f.write_char(' ')?;
+                word(f, value)
+            }
+            Comparand::List(values) => {
+                f.write_str(" (")?;
+                joined(f, values, ", ", |f, value| word(f, value))?;
+                f.write_char(')')
+            }
+            Comparand::Term(term) => write!(f, " {term}"),
+        }
+    }
+}
+
+fn word(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    if parse::is_bare(text) {
+        f.write_str(text)
+    } else {
+        f.write_str(&quote(text))
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { field, argument } => {
+                f.write_str(field.name)?;
+                brackets(f, argument.as_deref())
+            }
+            Self::Call(transformer, arguments) => {
+                write!(f, "{transformer}(")?;
+                let (arguments, selected) = match arguments.as_slice() {
+                    [list, options, Self::Value(selected)]
+                        if *transformer == crate::ast::Transformer::GetOpt =>
+                    {
+                        (vec![list, options], Some(selected))
+                    }
+                    all => (all.iter().collect(), None),
+                };
+                joined(f, &arguments, ", ", |f, part| write!(f, "{part}"))?;
+                f.write_char(')')?;
+                brackets(f, selected.map(String::as_str))
+            }
+            Self::List(parts) => {
+                f.write_char('(')?;
+                joined(f, parts, ", ", |f, part| write!(f, "{part}"))?;
+                f.write_char(')')
+            }
+            Self::Value(value) => f.write_str(&quote(value)),
+        }
+    }
+}
+
+/// `expression` over several lines, one part of `and` and `or` each: for
+/// reading, not for reading back.
+pub fn pretty(expression: &Expression) -> String {
+    let mut text = String::new();
+    lines(&mut text, expression, 0);
+    text
+}
+
+fn lines(text: &mut String, expression: &Expression, depth: usize) {
+    let indent = "  ".repeat(depth);
+    let whole = expression.to_string();
+    let is_short = whole.chars().count() + indent.len() <= 88;
+    let (parts, between) = match expression {
+        Expression::And(parts) if !is_short || depth == 0 => (parts, "and"),
+        Expression::Or(parts) if !is_short || depth == 0 => (parts, "or"),
+        Expression::Not(inner) if !is_short => {
+            text.push_str(&format!("{indent}not (\n"));
+            lines(text, inner, depth + 1);
+            text.push_str(&format!("{indent})\n"));
+            return;
+        }
+        Expression::And(_) | Expression::Or(_) if depth > 0 => {
+            text.push_str(&format!("{indent}({whole})\n"));
+            return;
+        }
+        _ => {
+            text.push_str(&format!("{indent}{whole}\n"));
+            return;
+        }
+    };
+    let inner = if depth == 0 { 0 } else { depth };
+    if depth > 0 {
+        text.push_str(&format!("{indent}(\n"));
+    }
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            text.push_str(&format!("{indent}{between}\n"));
+        }
+        lines(text, part, inner + 1);
+    }
+    if depth > 0 {
+        text.push_str(&format!("{indent})\n"));
+    }
+}

@@ -1,0 +1,3 @@
+//! The rule language from outside: whole files in, resolved rules out.
+
+mod stock;
