@@ -12,6 +12,7 @@
 
 pub mod ast;
 pub mod audit;
+pub mod content;
 pub mod diagnostic;
 pub mod events;
 pub mod field;
