@@ -46,6 +46,17 @@ CREATE TABLE activity (
     exempted BIGINT NOT NULL,
     PRIMARY KEY (environment_id, hour, kind)
 );
+CREATE TABLE alert_context (
+    finding_id BIGINT PRIMARY KEY REFERENCES finding (id) ON DELETE CASCADE,
+    context TEXT NOT NULL
+);
+CREATE TABLE alert_event (
+    finding_id BIGINT NOT NULL REFERENCES finding (id) ON DELETE CASCADE,
+    event TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    raw BLOB NOT NULL,
+    PRIMARY KEY (finding_id, event)
+);
 CREATE TABLE alert_receipt (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
     event TEXT NOT NULL,
@@ -53,6 +64,13 @@ CREATE TABLE alert_receipt (
     PRIMARY KEY (environment_id, event)
 );
 CREATE INDEX alert_receipt_by_time ON alert_receipt (received);
+CREATE TABLE alert_term (
+    finding_id BIGINT NOT NULL REFERENCES finding (id) ON DELETE CASCADE,
+    field BIGINT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (finding_id, field, value)
+);
+CREATE INDEX alert_term_by_value ON alert_term (field, LOWER(value));
 CREATE TABLE api_token (
     id TEXT PRIMARY KEY,
     hash TEXT NOT NULL,
@@ -313,6 +331,62 @@ CREATE TABLE image_package (
     PRIMARY KEY (image_id, ordinal)
 );
 CREATE INDEX image_package_by_package ON image_package (package_id, image_id);
+CREATE TABLE incident (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    cluster TEXT NOT NULL,
+    title TEXT NOT NULL,
+    severity BIGINT NOT NULL,
+    worst BIGINT NOT NULL,
+    tactics BIGINT NOT NULL,
+    techniques TEXT NOT NULL,
+    principals TEXT NOT NULL,
+    workloads TEXT NOT NULL,
+    alerts BIGINT NOT NULL,
+    events BIGINT NOT NULL,
+    shown BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    reason TEXT,
+    note TEXT,
+    assignee TEXT,
+    decided_by TEXT,
+    decided BIGINT,
+    merged_into TEXT,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    opened BIGINT NOT NULL
+);
+CREATE TABLE incident_alert (
+    incident_id BIGINT NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+    finding_id BIGINT NOT NULL REFERENCES finding (id) ON DELETE CASCADE,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    events BIGINT NOT NULL,
+    PRIMARY KEY (incident_id, finding_id)
+);
+CREATE INDEX incident_alert_by_finding ON incident_alert (finding_id);
+CREATE TABLE incident_event (
+    id INTEGER PRIMARY KEY,
+    incident_id BIGINT NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+    time BIGINT NOT NULL,
+    actor TEXT,
+    what TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX incident_event_by_incident ON incident_event (incident_id, id);
+CREATE TABLE incident_key (
+    incident_id BIGINT NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    environment_id BIGINT NOT NULL,
+    cluster TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    PRIMARY KEY (incident_id, key)
+);
+CREATE INDEX incident_key_by_key ON incident_key (environment_id, cluster, key, last_seen);
+CREATE INDEX incident_queue ON incident (environment_id, state, last_seen)
+    WHERE shown = 1;
 CREATE TABLE invitation (
     hash TEXT PRIMARY KEY,
     account_id TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,

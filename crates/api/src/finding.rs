@@ -5,7 +5,10 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{AssetRef, ImageRef, PackageKind, Severity, SeverityCounts};
+use crate::{
+    AssetRef, ImageRef, PackageKind, Severity, SeverityCounts,
+    alert::{AlertBrief, AlertDetail},
+};
 
 /// The sorts of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -155,6 +158,9 @@ pub struct Finding {
     /// Somebody else's word (VEX) that it needs no attention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppression: Option<Suppression>,
+    /// Alerts only: who, from where and what, in short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<AlertBrief>,
 }
 
 /// Who accepted a finding, and why.
@@ -207,6 +213,9 @@ pub struct FindingDetail {
     #[schema(value_type = Option<Object>)]
     pub evidence: Option<serde_json::Value>,
     pub references: Vec<String>,
+    /// Alerts only: who, from where, what, and what changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<AlertDetail>,
     /// From the environment down to the asset.
     pub chain: Vec<AssetRef>,
     /// What happened to it, newest first, at most 200.

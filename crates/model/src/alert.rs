@@ -1,7 +1,17 @@
-//! Alerts: what happened, where, by which rule, and what was seen.
+//! Alerts: what happened, where, by whom, by which rule, and what was
+//! seen.
+
+pub mod context;
+mod raw;
+mod step;
 
 use jiff::Timestamp;
 
+pub use self::{
+    context::{AlertAction, AlertChange, AlertContext, Principal, PrincipalKind, Whence},
+    raw::{MAX_RAW, bounded, redact},
+    step::RuleStep,
+};
 use crate::{AssetKind, Digest, Fingerprint, Severity};
 
 /// One alert.
@@ -18,25 +28,38 @@ pub struct Alert {
     pub summary: String,
     /// What was seen, as JSON.
     pub evidence: String,
+    /// Who, from where, what and what changed, as far as it is known.
+    pub context: AlertContext,
+    /// The event itself, as JSON, [redacted](redact) and
+    /// [bounded]: what is longer than [`MAX_RAW`] is not kept.
+    pub raw: Option<String>,
 }
 
 /// What says that something happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertRule {
     /// Lower-case words joined by hyphens.
     pub id: String,
     pub title: String,
+    /// What the rule is about; empty where nothing is known.
+    pub description: String,
+    /// In its own language; empty where it is not known.
+    pub condition: String,
     pub severity: Severity,
     /// ATT&CK tactics, as tags spell them: `privilege_escalation`.
     pub tactics: Vec<String>,
     /// ATT&CK techniques: `T1059.004`.
     pub techniques: Vec<String>,
+    /// Techniques of Microsoft's matrix for Kubernetes: `MS-TA9003`.
+    pub matrix: Vec<String>,
     /// The sensor whose rule it is.
     pub source: String,
     /// Why it matters; empty where nothing is known.
     pub why: String,
     /// What to do, in order.
-    pub steps: Vec<String>,
+    pub steps: Vec<RuleStep>,
+    /// When it is nothing bad; empty where nothing is known.
+    pub false_positives: String,
     pub references: Vec<String>,
 }
 

@@ -33,7 +33,10 @@ pub mod vulnerability;
 pub mod warning;
 
 pub use advisory::AffectedState;
-pub use alert::{Alert, AlertImage, AlertPlace, AlertRule, AlertStep};
+pub use alert::{
+    Alert, AlertAction, AlertChange, AlertContext, AlertImage, AlertPlace, AlertRule, AlertStep,
+    Principal, PrincipalKind, RuleStep, Whence,
+};
 pub use asset::AssetKind;
 pub use attack::Tactics;
 pub use cancel::Cancel;

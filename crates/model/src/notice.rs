@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Severity;
+use crate::{AlertContext, Severity};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -268,6 +268,12 @@ pub struct NoticedFinding {
     /// MITRE ATT&CK techniques: `T1611`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attack: Vec<String>,
+    /// Its tactics: `execution`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tactics: Vec<String>,
+    /// Who, from where and what, where it is an alert that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Box<AlertContext>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cvss: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,13 +3,17 @@
 //! The first of a rule, place and program opens a finding; the next ones
 //! raise its count. An event that is delivered twice counts once.
 
+mod context;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use model::{Alert, AlertImage, AlertPlace, AlertRule, AssetKind, FindingKind, attack::Tactics};
 
+pub use self::context::AlertEvent;
+pub(crate) use self::context::term_number;
 use crate::{
-    Store, StoreError,
+    RuleDetails, Store, StoreError,
     asset::{self, Described, Placed},
     counts::{finding_rank, severity_number},
     db::{Connection, insert, sql},
@@ -70,12 +74,14 @@ async fn put(
         known: HashMap::new(),
     };
     let mut sightings = Vec::with_capacity(alerts.len());
+    let mut placed = Vec::with_capacity(alerts.len());
     for alert in &alerts {
         let Some(&rule) = rules.get(alert.rule.id.as_str()) else {
             continue;
         };
         let (asset, image) = tree.find(connection, &alert.place, alert.time).await?;
         let time = alert.time.as_microsecond();
+        placed.push((alert, asset));
         sightings.push(Sighting {
             said: said(alert, asset, image, rule),
             seen: Some(Seen {
@@ -94,6 +100,9 @@ async fn put(
     };
     let accepted = sightings.len();
     let changes = sighting::put(connection, &look, sightings).await?;
+    // Before exemptions look at what came: they may ask who did it.
+    let seen = context::seen(connection, &placed).await?;
+    context::put(connection, &seen).await?;
     let outcome = changes.finish(connection, environment_id, now).await?;
     Ok(TakenAlerts {
         accepted: accepted as u64,
@@ -169,16 +178,17 @@ async fn rules(
     let mut ids = HashMap::with_capacity(rules.len());
     for rule in rules.into_values() {
         let tactics = Tactics::named(rule.tactics.iter().map(String::as_str));
-        let steps = rule
-            .steps
-            .iter()
-            .map(|text| serde_json::json!({ "text": text }));
-        let details = serde_json::json!({
-            "source": rule.source,
-            "why": rule.why,
-            "remediation": steps.collect::<Vec<_>>(),
-            "references": rule.references,
-        });
+        let details = RuleDetails {
+            description: rule.description.clone(),
+            condition: rule.condition.clone(),
+            source: rule.source.clone(),
+            why: rule.why.clone(),
+            remediation: rule.steps.clone(),
+            references: rule.references.clone(),
+            false_positives: rule.false_positives.clone(),
+            matrix: rule.matrix.clone(),
+            ..RuleDetails::default()
+        };
         let id: i64 = sql(
             "INSERT INTO rule (kind, name, severity, title, kev, tactics, techniques, details)
              VALUES (?, ?, ?, ?, 0, ?, ?, ?)
@@ -193,7 +203,7 @@ async fn rules(
         .bind(&rule.title)
         .bind(i64::from(tactics.bits()))
         .bind(json(&rule.techniques))
-        .bind(details.to_string())
+        .bind(json(&details))
         .scalar()
         .fetch_one(&mut *connection)
         .await?;

@@ -94,6 +94,8 @@ pub enum StoreError {
     },
     #[error("read a stored bill of materials")]
     Sbom(#[source] std::io::Error),
+    #[error("pack or read a stored event")]
+    Event(#[source] std::io::Error),
     #[error(transparent)]
     Cursor(#[from] crate::CursorError),
     #[error("a finding names rule '{0}', which its batch does not have")]

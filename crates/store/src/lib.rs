@@ -67,7 +67,7 @@ use std::{
 };
 
 pub use action::{ActionDone, FindingAction, MAX_SELECTED, Selected, UndoError};
-pub use alert::TakenAlerts;
+pub use alert::{AlertEvent, TakenAlerts};
 pub use assessment::{Assessment, Outcome, StoredSbom};
 pub use asset::uid_of_environment as environment_asset;
 pub use attack::AlertRuleUse;
@@ -99,6 +99,7 @@ pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageS
 pub use inventory::{Asset, AssetDetail, AssetFilter};
 pub use kind::KindCounts;
 pub use layer::{Layer, LayerTotals};
+pub use model::RuleStep;
 pub use notice::PictureFilter;
 pub use oidc::{ExternalUser, OidcAttempt};
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
@@ -112,8 +113,7 @@ pub use scope::Scope;
 pub use score::{ScoreMove, ScorePoint};
 pub use session::{Ended, NewSession, OpenSession, Session, SessionUser, SignInMethod};
 pub use sighting::{
-    AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, RuleStep,
-    Sight,
+    AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, Sight,
 };
 pub use sink::{DeliveryAnswer, Sink, SinkQueue, SinkRecord};
 pub use standing::{NewStanding, RuleStanding};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use model::{Notice, NoticeEvent, notice::NoticedFinding};
+use model::{AlertContext, Notice, NoticeEvent, Tactics, notice::NoticedFinding};
 
 use crate::{
     Scope, Store, StoreError,
@@ -20,6 +20,7 @@ pub(crate) fn pictures() -> Sql {
              COALESCE(finding.last_seen, asset.last_seen) AS seen, finding.resolved,
              finding.reason, finding.note, finding.decided_by,
              rule.name AS rule, rule.title, rule.cvss, rule.epss, rule.kev, rule.techniques,
+             rule.tactics, alert_context.context,
              asset.kind AS asset_kind, asset.name AS asset_name, asset.cluster, asset.namespace,
              asset.workload, image.name AS image, image.digest,
              package.name AS package, package.version, package.purl
@@ -28,6 +29,7 @@ pub(crate) fn pictures() -> Sql {
          JOIN asset ON asset.id = finding.asset_id
          LEFT JOIN image ON image.id = finding.image_id
          LEFT JOIN package ON package.id = finding.package_id
+         LEFT JOIN alert_context ON alert_context.finding_id = finding.id
          WHERE ",
     )
 }
@@ -47,6 +49,17 @@ fn word(words: &[&'static str], number: i64) -> &'static str {
         .ok()
         .and_then(|index| words.get(index).copied())
         .unwrap_or("unknown")
+}
+
+/// Without what changed, which is too long to be told everywhere.
+fn context(row: &Row) -> Result<Option<Box<AlertContext>>, StoreError> {
+    let context: Option<AlertContext> = row.maybe_json("context")?;
+    Ok(context.map(|context| {
+        Box::new(AlertContext {
+            change: None,
+            ..context
+        })
+    }))
 }
 
 /// The picture in one row.
@@ -94,6 +107,11 @@ pub(crate) fn picture(row: &Row) -> Result<NoticedFinding, StoreError> {
         fix,
         fix_versions,
         attack: row.json("techniques")?,
+        tactics: Tactics::from_bits(row.int("tactics")?.try_into().unwrap_or(0))
+            .names()
+            .map(str::to_owned)
+            .collect(),
+        context: context(row)?,
         cvss: row.real("cvss")?,
         epss: row.real("epss")?,
         kev: row.flag("kev")?,

@@ -40,6 +40,8 @@ fn finding() -> NoticedFinding {
         fix: Some("Update log4j-core to 2.17.1 or newer.".to_owned()),
         fix_versions: vec!["2.17.1".to_owned()],
         attack: vec!["T1190".to_owned(), "T1059.004".to_owned()],
+        tactics: Vec::new(),
+        context: None,
         cvss: Some(10.0),
         epss: Some(0.97),
         kev: true,

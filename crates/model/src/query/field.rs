@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::error::nearest;
+use crate::alert::context::Term;
 
 /// A field of a finding or of what it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +36,13 @@ pub enum Field {
     Label,
     Tactic,
     Technique,
+    User,
+    Groups,
+    ServiceAccount,
+    SourceIp,
+    Verb,
+    Resource,
+    Incident,
     Assignee,
     Due,
     Finding,
@@ -137,6 +145,36 @@ const IS: &[&str] = &[
 ];
 
 const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "info", "unknown"];
+
+const GROUPS: &[&str] = &[
+    "system:authenticated",
+    "system:masters",
+    "system:serviceaccounts",
+    "system:unauthenticated",
+];
+
+const VERBS: &[&str] = &[
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "impersonate",
+];
+
+const RESOURCES: &[&str] = &[
+    "pods",
+    "pods/exec",
+    "secrets",
+    "configmaps",
+    "serviceaccounts/token",
+    "clusterrolebindings",
+    "rolebindings",
+    "nodes",
+];
 
 const ECOSYSTEMS: &[&str] = &[
     "deb", "apk", "rpm", "npm", "pypi", "maven", "golang", "cargo", "gem", "composer", "nuget",
@@ -241,6 +279,20 @@ catalogue! {
         "MITRE ATT&CK tactic", "tactic:execution";
     Technique "technique" ["attack"] Text false &[],
         "MITRE ATT&CK technique; sub-techniques count as it", "technique:T1059";
+    User "user" ["principal"] Text true &[],
+        "Who did it, or was impersonated, as the cluster or the machine knows them", "user:alice@example.com";
+    Groups "groups" ["group"] Text true GROUPS,
+        "A group of whoever did it", "groups:system:masters";
+    ServiceAccount "sa" ["service_account", "serviceaccount"] Text true &[],
+        "The service account that did it: namespace/name", "sa:shop/ci";
+    SourceIp "source_ip" ["source", "address", "ip"] Text true &[],
+        "The address it came from", "source_ip:203.0.113.*";
+    Verb "verb" [] Text true VERBS,
+        "What was asked of the Kubernetes API", "verb:create,patch";
+    Resource "resource" [] Text true RESOURCES,
+        "The resource it was asked of, with or without its subresource", "resource:secrets,pods/exec";
+    Incident "incident" [] Text false &[],
+        "The incident it is part of, by id", "incident:*";
     Assignee "assignee" ["assigned"] Text false &["me", "none"],
         "Who takes care of it: a name, me or none", "assignee:me";
     Due "due" [] Time false &[],
@@ -310,6 +362,19 @@ impl Field {
             .map_or(text.as_str(), |(_, _, word)| word);
         let values = self.catalogued().values;
         values.iter().copied().find(|value| *value == text)
+    }
+}
+
+impl From<Term> for Field {
+    fn from(term: Term) -> Self {
+        match term {
+            Term::User => Self::User,
+            Term::Group => Self::Groups,
+            Term::ServiceAccount => Self::ServiceAccount,
+            Term::SourceAddress => Self::SourceIp,
+            Term::Verb => Self::Verb,
+            Term::Resource => Self::Resource,
+        }
     }
 }
 

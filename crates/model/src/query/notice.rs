@@ -71,6 +71,22 @@ impl Subject for Notice {
                     .map(|name| Cow::Borrowed(name.as_str())),
                 );
             }
+            Field::User
+            | Field::Groups
+            | Field::ServiceAccount
+            | Field::SourceIp
+            | Field::Verb
+            | Field::Resource => {
+                let known = finding.context.iter().flat_map(|context| context.terms());
+                let known = known.filter(|(term, _)| Field::from(*term) == field);
+                texts.extend(known.map(|(_, value)| Cow::Owned(value)));
+            }
+            Field::Tactic => texts.extend(
+                finding
+                    .tactics
+                    .iter()
+                    .map(|tactic| Cow::Borrowed(tactic.as_str())),
+            ),
             Field::Technique => {
                 for technique in &finding.attack {
                     texts.push(Cow::Borrowed(technique));

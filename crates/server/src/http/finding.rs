@@ -3,6 +3,7 @@
 use api::{
     AssetKind, AssetRef, Facet, FacetValue, Facets, Finding, FindingDetail, FindingKind,
     FindingState, Page,
+    alert::{MuteProposal, RawEvent},
     finding::{
         Decision, FindingEvent, FindingEventKind, FindingFacetQuery, FindingGroup,
         FindingGroupQuery, FindingPackage, FindingQuery, FindingSort, GroupBy, Progress, Reason,
@@ -17,8 +18,9 @@ use store::{FindingFilter, Suppressed};
 use super::{
     Shared,
     access::Access,
+    context,
     error::ApiError,
-    explain, grammar, image,
+    explain, grammar, image, mute,
     query::{self, Query},
     severity,
 };
@@ -77,6 +79,7 @@ pub(crate) fn wire(finding: store::Finding) -> Finding {
             expires: decision.expires,
         }),
         suppression: finding.suppression.map(Into::into),
+        alert: finding.context.as_deref().map(context::brief),
     }
 }
 
@@ -318,6 +321,7 @@ pub(crate) async fn read(
         .unwrap_or_default();
     let explained = explain::finding(&known);
     Ok(Json(FindingDetail {
+        alert: context::detail(&known),
         description: explained.description,
         why: explained.why,
         remediation: explained.remediation,
@@ -348,6 +352,66 @@ pub(crate) async fn history(
         .await?
         .ok_or_else(|| ApiError::not_found("finding"))?;
     Ok(Json(events.into_iter().map(event).collect()))
+}
+
+/// The last events behind an alert, newest first, as they came; secrets
+/// are redacted. Of other findings there are none.
+#[utoipa::path(get, path = "/findings/{id}/events", tag = "findings",
+    params(("id" = String, Path, description = "the finding's id")),
+    responses((status = 200, body = Vec<RawEvent>)))]
+pub(crate) async fn events(
+    State(app): Shared,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<RawEvent>>, ApiError> {
+    let scope = access.scope(&app, None).await?;
+    let events = app
+        .store
+        .alert_events(&scope, &id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("finding"))?;
+    let wire = |event: store::AlertEvent| RawEvent {
+        time: event.time,
+        event: serde_json::from_str(&event.raw).unwrap_or(serde_json::Value::String(event.raw)),
+    };
+    Ok(Json(events.into_iter().map(wire).collect()))
+}
+
+/// Exemptions by example: what this alert could be muted by, from narrow
+/// to wide, each with what it would take now. Make one with
+/// `POST /exemptions`.
+#[utoipa::path(get, path = "/findings/{id}/mutes", tag = "findings",
+    params(("id" = String, Path, description = "the finding's id")),
+    responses((status = 200, body = Vec<MuteProposal>)))]
+pub(crate) async fn mutes(
+    State(app): Shared,
+    access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<MuteProposal>>, ApiError> {
+    let scope = access.scope(&app, None).await?;
+    let finding = app
+        .store
+        .finding(&scope, &id)
+        .await?
+        .ok_or_else(|| ApiError::not_found("finding"))?;
+    let environment = access.scope(&app, Some(&finding.asset.environment)).await?;
+    let mut proposals = Vec::new();
+    for (label, query) in mute::proposals(&finding) {
+        let mut filter = FindingFilter::of_query(query.clone(), app.clock.now(), None);
+        filter.states = vec![model::FindingState::Open];
+        let request = store::PageRequest::first(1);
+        let sort = store::FindingSort::Newest;
+        let page = app
+            .store
+            .findings(&environment, &filter, sort, &request)
+            .await?;
+        proposals.push(MuteProposal {
+            label,
+            scope: query.to_string(),
+            open: page.total,
+        });
+    }
+    Ok(Json(proposals))
 }
 
 /// Entries of a finding's history beside it, and alone.

@@ -33,6 +33,7 @@ pub(crate) mod asset;
 pub(crate) mod attack;
 pub(crate) mod audit;
 pub(crate) mod compliance;
+pub(crate) mod context;
 pub(crate) mod cookie;
 pub(crate) mod dashboard;
 pub(crate) mod database;
@@ -50,6 +51,7 @@ pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod identity;
 pub(crate) mod image;
+pub(crate) mod mute;
 pub(crate) mod oidc;
 pub(crate) mod overview;
 pub(crate) mod query;
@@ -185,6 +187,8 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(finding::groups)))
         .routes(needs(View, routes!(finding::read)))
         .routes(needs(View, routes!(finding::history)))
+        .routes(needs(View, routes!(finding::events)))
+        .routes(needs(View, routes!(finding::mutes)))
         .routes(needs(Triage, routes!(action::act)))
         .routes(needs(Triage, routes!(action::undo)))
         .routes(needs(View, routes!(exemption::list)))

@@ -12,11 +12,15 @@
 //! Fields"; falcosidekick's README.
 
 mod advice;
+mod context;
 mod fields;
 mod place;
 
 use jiff::Timestamp;
-use model::{Alert, AlertRule, Fingerprint, Severity};
+use model::{
+    Alert, AlertRule, Fingerprint, Severity,
+    alert::{MAX_RAW, bounded, redact},
+};
 use serde_json::{Map, Value, json};
 
 use self::fields::Fields;
@@ -160,6 +164,7 @@ fn alert(event: &Value, context: Context<'_>) -> Result<Alert, String> {
         title,
         tactics,
         techniques,
+        ..AlertRule::default()
     };
     let output = fields::clean(text(event, "output").unwrap_or_default(), MAX_OUTPUT);
     let program = ["proc.exepath", "proc.name", "ka.user.name", "evt.type"];
@@ -180,8 +185,17 @@ fn alert(event: &Value, context: Context<'_>) -> Result<Alert, String> {
             "fields": fields.evidence(MAX_EVIDENCE),
         })
         .to_string(),
+        context: context::of(&fields, source),
+        raw: raw(event),
         rule,
     })
+}
+
+/// The event as it came, for a click.
+fn raw(event: &Map<String, Value>) -> Option<String> {
+    let mut event = Value::Object(event.clone());
+    redact(&mut event, false);
+    bounded(event, MAX_RAW)
 }
 
 fn text<'e>(event: &'e Map<String, Value>, name: &str) -> Option<&'e str> {

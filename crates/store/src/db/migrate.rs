@@ -96,6 +96,16 @@ const STEPS: &[Step] = &[
         "search",
         include_str!("../../migrations/0070_search.sql"),
     ),
+    both(
+        80,
+        "alert_context",
+        include_str!("../../migrations/0080_alert_context.sql"),
+    ),
+    both(
+        81,
+        "incident",
+        include_str!("../../migrations/0081_incident.sql"),
+    ),
 ];
 
 /// The schema this program writes.

@@ -13,6 +13,8 @@ pub struct FindingDetail {
     pub finding: Finding,
     pub said_by: SaidBy,
     pub evidence: Option<Value>,
+    /// Events that are kept of it.
+    pub events: u64,
     /// From the environment down to the asset.
     pub chain: Vec<AssetKey>,
     /// The last look at the image that ended well.
@@ -54,7 +56,9 @@ impl Store {
         let row = sql(
             "SELECT finding.asset_id, finding.rule_id, finding.image_id, finding.layer,
                  finding.state, finding.suppressed, rule.details, finding_evidence.evidence,
-                 package.source, package.ecosystem
+                 package.source, package.ecosystem,
+                 (SELECT COUNT(*) FROM alert_event
+                  WHERE alert_event.finding_id = finding.id) AS events
              FROM finding JOIN rule ON rule.id = finding.rule_id
              LEFT JOIN finding_evidence ON finding_evidence.finding_id = finding.id
              LEFT JOIN package ON package.id = finding.package_id
@@ -89,6 +93,7 @@ impl Store {
                 .maybe_text("evidence")?
                 .and_then(|text| serde_json::from_str(&text).ok()),
             chain: self.asset_chain(asset).await?,
+            events: row.count("events")?,
             look: self.last_look(image).await?,
             created_by,
             source: row.maybe_text("source")?,

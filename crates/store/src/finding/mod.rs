@@ -10,8 +10,8 @@ mod tally;
 
 use jiff::{Timestamp, civil::Date};
 use model::{
-    AffectedState, AssetKind, FindingKind, FindingState, Fix, PackageKind, Progress, Reason,
-    Severity, Suppression, Tactics,
+    AffectedState, AlertContext, AssetKind, FindingKind, FindingState, Fix, PackageKind, Progress,
+    Reason, Severity, Suppression, Tactics,
 };
 
 pub use detail::{FindingDetail, Look, SaidBy};
@@ -65,6 +65,8 @@ pub struct Finding {
     pub comments: u64,
     pub decision: Option<Decision>,
     pub suppression: Option<Suppression>,
+    /// Who, from where and what, where it is an alert that says so.
+    pub context: Option<Box<AlertContext>>,
     rank: i64,
 }
 
@@ -168,7 +170,7 @@ pub(crate) const COLUMNS: &str = "finding.id, finding.fingerprint, finding.kind,
     asset.kind AS asset_kind, asset.name AS asset_name, asset.cluster, asset.namespace,
     asset.workload, asset.last_seen AS asset_seen, image.uid AS image_uid,
     image.kind AS image_kind, image.name AS image_name, environment.name AS environment,
-    exemption.uid AS exemption, exemption.expires";
+    exemption.uid AS exemption, exemption.expires, alert_context.context";
 
 pub(crate) const JOINS: &str = "
     JOIN asset ON asset.id = finding.asset_id
@@ -176,7 +178,8 @@ pub(crate) const JOINS: &str = "
     JOIN environment ON environment.id = finding.environment_id
     LEFT JOIN package ON package.id = finding.package_id
     LEFT JOIN image ON image.id = finding.image_id
-    LEFT JOIN exemption ON exemption.id = finding.exemption_id";
+    LEFT JOIN exemption ON exemption.id = finding.exemption_id
+    LEFT JOIN alert_context ON alert_context.finding_id = finding.id";
 
 impl Store {
     /// One finding, by its id.
@@ -295,6 +298,7 @@ pub(crate) fn read(row: &Row) -> Result<Finding, StoreError> {
         comments: row.count("comments")?,
         decision,
         suppression: row.maybe_json("suppression")?,
+        context: row.maybe_json("context")?,
         rank: row.int("rank")?,
     })
 }

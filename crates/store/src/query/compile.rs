@@ -178,6 +178,13 @@ impl Compiler<'_, '_> {
             Field::Container => self.inside_kind("container", Some(patterns)),
             Field::Tactic => self.tactic(patterns),
             Field::Technique => self.technique(patterns),
+            Field::User
+            | Field::Groups
+            | Field::ServiceAccount
+            | Field::SourceIp
+            | Field::Verb
+            | Field::Resource => self.said_of_alert(field, Some(patterns)),
+            Field::Incident => self.incident(Some(patterns)),
             Field::Finding => self.finding(patterns),
             Field::Exemption => {
                 self.sql.push(
@@ -311,6 +318,13 @@ impl Compiler<'_, '_> {
             Field::Cvss => "finding.rule_id IN (SELECT id FROM rule WHERE cvss IS NOT NULL)",
             Field::Tactic => "finding.rule_id IN (SELECT id FROM rule WHERE tactics <> 0)",
             Field::Technique => "finding.rule_id IN (SELECT id FROM rule WHERE techniques <> '[]')",
+            Field::User
+            | Field::Groups
+            | Field::ServiceAccount
+            | Field::SourceIp
+            | Field::Verb
+            | Field::Resource => return self.said_of_alert(field, None),
+            Field::Incident => return self.incident(None),
             Field::Host => return self.inside_kind("host", None),
             Field::Pod => return self.inside_kind("pod", None),
             Field::Container => return self.inside_kind("container", None),

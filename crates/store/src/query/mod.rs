@@ -11,6 +11,7 @@
 //! `Query::matches` is the definition, this its translation; a property
 //! test holds them together on both databases.
 
+mod alert;
 mod column;
 mod compile;
 mod place;
@@ -47,7 +48,15 @@ pub(crate) fn is_narrow(query: &Query) -> bool {
         Condition::Text(field, patterns) => {
             matches!(
                 field,
-                Field::Rule | Field::Cve | Field::Finding | Field::Exemption | Field::Image
+                Field::Rule
+                    | Field::Cve
+                    | Field::Finding
+                    | Field::Exemption
+                    | Field::Image
+                    | Field::User
+                    | Field::ServiceAccount
+                    | Field::SourceIp
+                    | Field::Incident
             ) && patterns.iter().all(|pattern| pattern.as_exact().is_some())
         }
         Condition::Time(Field::Due, op, _) => *op != Op::Above,

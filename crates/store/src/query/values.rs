@@ -1,6 +1,6 @@
 //! What the fields of a query can be completed with.
 
-use model::query::Field;
+use model::{alert::context::Term, query::Field};
 
 use crate::{Scope, Store, StoreError, db::sql};
 
@@ -12,6 +12,9 @@ const PLACES: &[(&str, Field)] = &[
     ("namespace", Field::Namespace),
     ("workload", Field::Workload),
 ];
+
+/// Alerts' words looked at.
+const RECENT: u32 = 5_000;
 
 impl Store {
     /// Names that occur, of each field at most `limit`, commonest first.
@@ -43,6 +46,35 @@ impl Store {
                 values.push((*field, row.text("value")?));
             }
         }
+        self.alert_values(scope, limit, &mut values).await?;
         Ok(values)
+    }
+
+    /// What occurs in alerts' contexts.
+    async fn alert_values(
+        &self,
+        scope: &Scope,
+        limit: u32,
+        values: &mut Vec<(Field, String)>,
+    ) -> Result<(), StoreError> {
+        for term in Term::ALL {
+            // The commonest of the newest: what occurs is asked for at
+            // every opening of a search box.
+            let mut query = sql("SELECT value FROM (SELECT alert_term.value FROM alert_term
+                 JOIN finding ON finding.id = alert_term.finding_id
+                 WHERE alert_term.field = ");
+            query.push(crate::alert::term_number(term)).push(" AND ");
+            scope.constrain(&mut query, "finding.environment_id");
+            query
+                .push(format_args!(
+                    " ORDER BY alert_term.finding_id DESC LIMIT {RECENT}) AS recent
+                     GROUP BY value ORDER BY COUNT(*) DESC, value LIMIT "
+                ))
+                .push_bind(limit);
+            for row in query.fetch_all(&self.readers).await? {
+                values.push((Field::from(term), row.text("value")?));
+            }
+        }
+        Ok(())
     }
 }

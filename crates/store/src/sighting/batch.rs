@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use model::{AssetKind, FindingKind, Fingerprint, Severity, Tactics};
+use model::{AssetKind, FindingKind, Fingerprint, RuleStep, Severity, Tactics};
 use serde::{Deserialize, Serialize};
 
 use super::{Look, Said, Sighting, Whole, put, said::Seen};
@@ -92,17 +92,12 @@ pub struct RuleDetails {
     pub effort: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<String>,
-}
-
-/// One step of a fix.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RuleStep {
-    pub text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub language: Option<String>,
+    /// When it is nothing bad.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub false_positives: String,
+    /// Techniques of Microsoft's matrix for Kubernetes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matrix: Vec<String>,
 }
 
 /// One finding seen.

@@ -12,8 +12,7 @@ mod put;
 mod said;
 
 pub use batch::{
-    AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, RuleStep,
-    Sight,
+    AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, Sight,
 };
 pub(crate) use put::{Changes, Look, Whole, put};
 pub(crate) use said::{Known, Said, Seen, Sighting};

@@ -1,7 +1,8 @@
 //! Alerts: opened once, counted as often as they happen.
 
 use model::{
-    Alert, AlertImage, AlertPlace, AlertRule, AssetKind, ContainerEngine, Fingerprint, Severity,
+    Alert, AlertContext, AlertImage, AlertPlace, AlertRule, AssetKind, ContainerEngine,
+    Fingerprint, RuleStep, Severity,
 };
 use store::{ContainerChanges, TakenAlerts};
 
@@ -35,13 +36,15 @@ fn alert(event: &str, program: &str, minute: i64) -> Alert {
             techniques: vec!["T1059".to_owned()],
             source: "Falco".to_owned(),
             why: "Code ran.".to_owned(),
-            steps: vec!["Look.".to_owned()],
-            references: Vec::new(),
+            steps: vec![RuleStep::said("Look.")],
+            ..AlertRule::default()
         },
         fingerprint: place.fingerprint("terminal-shell", program),
         place,
         summary: format!("a shell at {minute}"),
         evidence: format!(r#"{{"minute":{minute}}}"#),
+        context: AlertContext::default(),
+        raw: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod alert;
 mod care;
 mod connect;
 mod container;
+mod context;
 mod crash;
 mod deliveries;
 mod history;

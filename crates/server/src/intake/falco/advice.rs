@@ -2,6 +2,8 @@
 //! rule, but not what the rule is for. Its tactics and techniques tell
 //! enough for why it matters and what to do next.
 
+use model::RuleStep;
+
 /// Why something with this ATT&CK tactic matters.
 const WHY: [(&str, &str); 14] = [
     (
@@ -71,8 +73,8 @@ pub(super) fn why(tactics: &[String]) -> String {
 }
 
 /// What to do about an alert, whatever its rule.
-pub(super) fn steps(title: &str) -> Vec<String> {
-    vec![
+pub(super) fn steps(title: &str) -> Vec<RuleStep> {
+    let steps = [
         "Read the evidence: which program, started by what, as whom, and whether one of your own \
          people or jobs did it."
             .to_owned(),
@@ -83,7 +85,8 @@ pub(super) fn steps(title: &str) -> Vec<String> {
             "If it is expected, dismiss it as benign here, and add an exception to Falco's rule \
              \"{title}\" so that it stays quiet."
         ),
-    ]
+    ];
+    steps.into_iter().map(RuleStep::said).collect()
 }
 
 /// Where ATT&CK describes a technique.

@@ -1,11 +1,12 @@
 //! A small world, made of words that are hard on SQL.
 
+mod alert;
 mod subject;
 
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
-use model::{Severity, query::Field};
+use model::{Severity, alert::context::Term, query::Field};
 
 use crate::{
     counts::severity_number,
@@ -168,6 +169,8 @@ pub(super) struct Finding {
     due: Option<Date>,
     comments: i64,
     exemption: Option<String>,
+    incident: Option<String>,
+    terms: Vec<(Term, String)>,
 }
 
 pub(super) struct World {
@@ -201,6 +204,7 @@ impl World {
             let images = images(&mut dice, connection, environment_id).await;
             let assets = assets(&mut dice, connection, environment_id, &images).await;
             let exemption = exemption(connection, environment).await;
+            let incident = alert::incident(connection, environment_id, environment).await;
             for _ in 0..FINDINGS / 2 {
                 let rule = dice.pick(&rules);
                 let image = dice.maybe(|dice| dice.pick(&images));
@@ -237,8 +241,12 @@ impl World {
                     }),
                     comments: i64::try_from(dice.roll(2)).unwrap(),
                     exemption: (state == 3).then(|| exemption.1.clone()),
+                    incident: dice.maybe(|_| incident.1.clone()),
+                    terms: alert::terms(&mut dice),
                 };
-                findings.push(put(connection, environment_id, exemption.0, finding).await);
+                let finding = put(connection, environment_id, exemption.0, finding).await;
+                alert::put(connection, incident.0, &finding).await;
+                findings.push(finding);
             }
         }
         connection.run("COMMIT").await.unwrap();

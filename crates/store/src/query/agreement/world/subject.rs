@@ -98,6 +98,18 @@ impl Subject for Finding {
                 Cow::Borrowed(&self.fingerprint),
             ],
             Field::Exemption => all(&self.exemption),
+            Field::Incident => all(&self.incident),
+            Field::User
+            | Field::Groups
+            | Field::ServiceAccount
+            | Field::SourceIp
+            | Field::Verb
+            | Field::Resource => {
+                let known = self.terms.iter();
+                all(known
+                    .filter(|(term, _)| Field::from(*term) == field)
+                    .map(|(_, value)| value))
+            }
             _ => Vec::new(),
         }
     }
