@@ -531,6 +531,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/findings/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last events behind an alert, newest first, as they came; secrets
+         *     are redacted. Of other findings there are none.
+         */
+        get: operations["get_findings_id_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings/{id}/history": {
         parameters: {
             query?: never;
@@ -540,6 +560,27 @@ export interface paths {
         };
         /** What happened to a finding, newest first. */
         get: operations["get_findings_id_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}/mutes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exemptions by example: what this alert could be muted by, from narrow
+         *     to wide, each with what it would take now. Make one with
+         *     `POST /exemptions`.
+         */
+        get: operations["get_findings_id_mutes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1561,6 +1602,72 @@ export interface components {
             suppressed: boolean;
             version: string;
         };
+        /** @description What was asked for, and what was answered. */
+        AlertAction: {
+            /**
+             * Format: int32
+             * @description The status of the response.
+             */
+            code?: number | null;
+            /** @description `allow` or `forbid`. */
+            decision?: string | null;
+            /** @description Absent: the core group. */
+            group?: string | null;
+            name?: string | null;
+            namespace?: string | null;
+            /** @description All of it for people: `pods/exec shop/web-1`. */
+            object: string;
+            /** @description The path, where it is about no resource. */
+            path?: string | null;
+            /** @description `pods`; empty for a request that is about no resource. */
+            resource: string;
+            subresource?: string | null;
+            verb: string;
+        };
+        /** @description An alert's context in one line of a list. */
+        AlertBrief: {
+            /** @description The address it came from. */
+            address?: string | null;
+            /** @description `pods/exec shop/web-1` */
+            object?: string | null;
+            principal?: components["schemas"]["Principal"] | null;
+            verb?: string | null;
+        };
+        /** @description What changed, as far as the event shows it; secrets redacted. */
+        AlertChange: {
+            /** @description The object asked for, or the patch. */
+            new?: Record<string, never> | null;
+            old?: Record<string, never> | null;
+            /** @description The form of the patch, where `new` is one. */
+            patch?: string | null;
+        };
+        /**
+         * @description Who did what an alert is about, from where, and what changed. What is
+         *     not known is absent.
+         */
+        AlertContext: {
+            acting_as?: components["schemas"]["Principal"] | null;
+            action?: components["schemas"]["AlertAction"] | null;
+            /** @description From where: the first is nearest to whoever asked. */
+            addresses?: string[];
+            change?: components["schemas"]["AlertChange"] | null;
+            principal?: components["schemas"]["Principal"] | null;
+            user_agent?: string | null;
+        };
+        /** @description What else is known of an alert. */
+        AlertDetail: {
+            context: components["schemas"]["AlertContext"];
+            /**
+             * Format: int64
+             * @description Events that can be read at `/findings/{id}/events`.
+             */
+            events: number;
+            /** @description When it is nothing bad; empty where nothing is known. */
+            false_positives: string;
+            /** @description Techniques of Microsoft's matrix for Kubernetes: `MS-TA9003`. */
+            matrix: string[];
+            stage?: components["schemas"]["KillChainStage"] | null;
+        };
         /** @description What became of the alerts of a request. */
         AlertIntake: {
             /**
@@ -2124,6 +2231,7 @@ export interface components {
         Finding: {
             /** @description The advisories it rests on. */
             advisories?: string[];
+            alert?: components["schemas"]["AlertBrief"] | null;
             /** @description What it is about. */
             asset: components["schemas"]["AssetRef"];
             /** @description The name of who takes care of it. */
@@ -2180,6 +2288,7 @@ export interface components {
         };
         /** @description Everything about one finding. */
         FindingDetail: {
+            alert?: components["schemas"]["AlertDetail"] | null;
             /**
              * @description How it came to be here: what was looked at, what matched, by
              *     which rule or advisory, one sentence each.
@@ -2409,6 +2518,18 @@ export interface components {
             due?: string | null;
             ransomware: boolean;
         };
+        /** @description A place in the order an attack goes. */
+        KillChainStage: {
+            /**
+             * Format: int32
+             * @description Counted from 1.
+             */
+            number: number;
+            /** Format: int32 */
+            of: number;
+            /** @description `credential-access` */
+            tactic: string;
+        };
         KindCounts: {
             /** Format: int64 */
             dismissed: number;
@@ -2483,6 +2604,18 @@ export interface components {
             name: string;
             /** @description The account's roles; empty for the owner. */
             roles: components["schemas"]["RoleBinding"][];
+        };
+        /** @description An exemption an alert could be muted by, from narrow to wide. */
+        MuteProposal: {
+            /** @description "This rule for this service account". */
+            label: string;
+            /**
+             * Format: int64
+             * @description Open findings it would take now, counted up to 10 000.
+             */
+            open: number;
+            /** @description The exemption's scope: hand it to `/exemptions`. */
+            scope: string;
         };
         /** @description An action on many findings at once. */
         NewAction: {
@@ -2893,6 +3026,7 @@ export interface components {
             items: {
                 /** @description The advisories it rests on. */
                 advisories?: string[];
+                alert?: components["schemas"]["AlertBrief"] | null;
                 /** @description What it is about. */
                 asset: components["schemas"]["AssetRef"];
                 /** @description The name of who takes care of it. */
@@ -3214,6 +3348,20 @@ export interface components {
          * @enum {string}
          */
         Permission: "view" | "triage" | "exempt" | "scan" | "configure" | "administer" | "ingest" | "metrics";
+        /** @description A user, a service account, a node, a part of the control plane. */
+        Principal: {
+            groups?: string[];
+            kind: components["schemas"]["PrincipalKind"];
+            /** @description For people: `shop/ci` for a service account. */
+            label: string;
+            /** @description As whoever let them in knows them: `system:serviceaccount:shop:ci`. */
+            name: string;
+            /** @description A part of Kubernetes itself. */
+            system: boolean;
+            uid?: string | null;
+        };
+        /** @enum {string} */
+        PrincipalKind: "user" | "service_account" | "node" | "component" | "anonymous" | "local";
         /** @description An error, `application/problem+json` (RFC 9457). */
         Problem: {
             /** @description A stable word a program can act on: `not_found`, `invalid_query`. */
@@ -3297,6 +3445,12 @@ export interface components {
         /** @description What queries may say. */
         QueryFields: {
             fields: components["schemas"]["QueryField"][];
+        };
+        /** @description One event behind an alert, as it came; secrets redacted. */
+        RawEvent: {
+            event: Record<string, never>;
+            /** Format: date-time */
+            time: string;
         };
         /**
          * @description Why a finding needs no work.
@@ -5262,6 +5416,37 @@ export interface operations {
             };
         };
     };
+    get_findings_id_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the finding's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RawEvent"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_findings_id_history: {
         parameters: {
             query?: never;
@@ -5280,6 +5465,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FindingEvent"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_findings_id_mutes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the finding's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MuteProposal"][];
                 };
             };
             /** @description what went wrong */
