@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask <command>`.
 
+mod cluster;
 mod tidy;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -13,6 +14,8 @@ Commands:
   tidy    check what the compiler and clippy cannot: which room may depend
           on which, where SQL, HTTP and the kernel may be touched, file
           sizes and names, generated files, the dependency count
+  cluster a real Kubernetes API server on loopback (`cargo xtask cluster`
+          says how)
   help    print this
 ";
 
@@ -44,6 +47,10 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Some("cluster") => {
+            let arguments: Vec<String> = std::env::args().skip(2).collect();
+            cluster::run(&root, &arguments)
+        }
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             ExitCode::SUCCESS

@@ -3,6 +3,7 @@
 //! Never linked into a shipped binary.
 
 pub mod changelog;
+pub mod cluster;
 pub mod debian;
 pub mod identity;
 #[expect(
