@@ -14,6 +14,7 @@ pub mod ast;
 pub mod audit;
 pub mod content;
 pub mod diagnostic;
+pub mod engine;
 pub mod events;
 pub mod field;
 mod load;

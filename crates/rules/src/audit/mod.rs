@@ -15,6 +15,7 @@ mod extract;
 mod split;
 mod tape;
 
+pub(crate) use extract::Extractor;
 pub use split::{Events, events};
 pub use tape::Tape;
 use tape::{Kind, Node, unescape};
@@ -197,6 +198,19 @@ impl<'a> Event<'a> {
     /// Of the request; each of its stages carries the same.
     pub fn audit_id(&self) -> Cow<'a, str> {
         self.top_text(Top::AuditId).unwrap_or_default()
+    }
+
+    /// What tells this request from any other, whatever its stage. The
+    /// audit id alone does not: clients may choose it.
+    pub fn request_key(&self) -> String {
+        [
+            Top::AuditId,
+            Top::RequestReceived,
+            Top::Verb,
+            Top::RequestUri,
+        ]
+        .map(|top| self.top_text(top).unwrap_or_default())
+        .join("\u{1f}")
     }
 
     pub fn stage(&self) -> Option<Cow<'a, str>> {

@@ -1,3 +1,5 @@
+//! Reading events, whole and broken.
+
 use super::*;
 
 const EXEC: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","auditID":"a-1",

@@ -1,3 +1,5 @@
+//! Each sort of field, asked of small events.
+
 use super::*;
 use crate::{audit::Tape, field::Source};
 
