@@ -23,6 +23,8 @@ pub enum Permission {
     Administer,
     /// Hand in what sensors, connectors and pipelines saw.
     Ingest,
+    /// Hand in events of API servers' audit logs, and nothing else.
+    IngestAudit,
     /// Read the server's own numbers.
     Metrics,
 }
@@ -37,6 +39,7 @@ impl From<model::Permission> for Permission {
             model::Permission::Configure => Self::Configure,
             model::Permission::Administer => Self::Administer,
             model::Permission::Ingest => Self::Ingest,
+            model::Permission::IngestAudit => Self::IngestAudit,
             model::Permission::Metrics => Self::Metrics,
         }
     }
@@ -52,6 +55,7 @@ impl From<Permission> for model::Permission {
             Permission::Configure => Self::Configure,
             Permission::Administer => Self::Administer,
             Permission::Ingest => Self::Ingest,
+            Permission::IngestAudit => Self::IngestAudit,
             Permission::Metrics => Self::Metrics,
         }
     }

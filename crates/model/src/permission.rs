@@ -26,12 +26,14 @@ pub enum Permission {
     Administer,
     /// Hand in what sensors, connectors and pipelines saw.
     Ingest,
+    /// Hand in events of API servers' audit logs, and nothing else.
+    IngestAudit,
     /// Read the server's own numbers.
     Metrics,
 }
 
 impl Permission {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::View,
         Self::Triage,
         Self::Exempt,
@@ -39,6 +41,7 @@ impl Permission {
         Self::Configure,
         Self::Administer,
         Self::Ingest,
+        Self::IngestAudit,
         Self::Metrics,
     ];
 
@@ -52,6 +55,7 @@ impl Permission {
             Self::Configure => "configure",
             Self::Administer => "administer",
             Self::Ingest => "ingest",
+            Self::IngestAudit => "ingest_audit",
             Self::Metrics => "metrics",
         }
     }
@@ -159,11 +163,13 @@ impl Role {
     }
 
     pub fn permissions(self) -> Permissions {
-        use Permission::{Administer, Configure, Exempt, Ingest, Metrics, Scan, Triage, View};
+        use Permission::{
+            Administer, Configure, Exempt, Ingest, IngestAudit, Metrics, Scan, Triage, View,
+        };
         let list: &[Permission] = match self {
             Self::SecurityAdmin => &[View, Triage, Exempt, Scan, Configure],
             Self::SecurityReader => &[View],
-            Self::PlatformAdmin => &[Administer, Ingest, Metrics],
+            Self::PlatformAdmin => &[Administer, Ingest, IngestAudit, Metrics],
         };
         list.iter().copied().collect()
     }

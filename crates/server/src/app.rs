@@ -14,6 +14,8 @@ use crate::{
     address::Network,
     bus::Bus,
     config::Config,
+    detect::Detector,
+    inbox::Inbox,
     metrics::Metrics,
     oidc::Provider,
     password::Passwords,
@@ -39,7 +41,9 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) database: Keeper,
     pub(crate) posture: Bell,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Where audit events come in.
+    pub(crate) inbox: Inbox,
     pub(crate) deliverer: Deliverer,
     pub(crate) vault: Vault,
     /// Where it listens.
@@ -70,6 +74,11 @@ impl App {
     /// in notices and invitations begin with it.
     pub(crate) fn public_url(&self) -> String {
         public_url(&self.config, self.address)
+    }
+
+    /// The rules audit events are judged by.
+    pub(crate) fn detector(&self) -> Detector {
+        Detector::embedded()
     }
 
     /// Where advisory updates come from, for people to read.

@@ -2,6 +2,7 @@
 //! `SEAWALL__SECTION__KEY` in the environment.
 
 mod access;
+mod audit;
 
 use std::{
     fmt,
@@ -15,6 +16,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_norway::{Mapping, Value};
 
 pub use access::{GroupRole, LimitConfig, OidcConfig, SessionConfig, TlsConfig, TokenConfig};
+pub use audit::{
+    AuditConfig, AuditForm, AuditSource, CloudwatchSource, EventHubsSource, FileSource,
+};
 
 /// Everything the server may be told. The defaults suit one person on
 /// one machine.
@@ -37,6 +41,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub advisories: AdvisoryConfig,
     pub scan: ScanConfig,
+    pub audit: AuditConfig,
     pub tls: TlsConfig,
     pub session: SessionConfig,
     pub tokens: TokenConfig,
@@ -153,6 +158,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             advisories: AdvisoryConfig::default(),
             scan: ScanConfig::default(),
+            audit: AuditConfig::default(),
             tls: TlsConfig::default(),
             session: SessionConfig::default(),
             tokens: TokenConfig::default(),
@@ -268,6 +274,7 @@ impl Config {
     /// What the types alone cannot hold.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_access()?;
+        self.check_audit()?;
         if !(1..=64).contains(&self.scan.concurrency) {
             return Err(ConfigError::Concurrency(self.scan.concurrency));
         }
@@ -290,6 +297,11 @@ impl Config {
         } else {
             self.export.key_file.clone()
         }
+    }
+
+    /// Where audit events wait.
+    pub fn audit_dir(&self) -> PathBuf {
+        self.data_dir.join("audit")
     }
 
     /// Where the advisory database lives.

@@ -9,10 +9,12 @@ mod app;
 mod bus;
 pub mod config;
 pub mod demo;
+pub mod detect;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
+pub mod inbox;
 mod intake;
 mod listener;
 mod metrics;
@@ -44,6 +46,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use config::{Config, ConfigError};
 pub use http::openapi;
+pub use inbox::Inbox;
 pub use telemetry::TraceLayer;
 pub use tls::TlsError;
 
@@ -78,6 +81,8 @@ pub enum ServeError {
     Store(#[from] StoreError),
     #[error("open the embedded advisories")]
     Advisories(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Inbox(#[from] inbox::InboxOpenError),
     #[error("add the demonstration")]
     Demo(#[from] demo::DemoError),
     #[error(transparent)]
@@ -187,6 +192,15 @@ impl Server {
         } else {
             None
         };
+        let metrics = Arc::new(metrics::Metrics::default());
+        let folder = config.audit_dir();
+        make_private_folder(&folder)?;
+        let inbox = Inbox::open(
+            &folder,
+            &config.audit,
+            Arc::clone(&clock),
+            Arc::clone(&metrics),
+        )?;
         let requests = throttle::RequestThrottle::new(config.limits.requests_per_minute);
         Ok(Self {
             app: Arc::new(App {
@@ -199,7 +213,8 @@ impl Server {
                 queue: queue::Queue::default(),
                 database: Keeper::new(advisories, problem),
                 posture: work::posture::Bell::default(),
-                metrics: metrics::Metrics::default(),
+                metrics,
+                inbox,
                 deliverer: work::delivery::Deliverer::new(),
                 vault,
                 address,
@@ -269,6 +284,11 @@ impl Server {
         Announcer(Arc::clone(&self.app))
     }
 
+    /// Where audit events come in, for whoever reads them by itself.
+    pub fn inbox(&self) -> Inbox {
+        self.app.inbox.clone()
+    }
+
     /// Takes in what runs on a host of an environment, all of it, from
     /// whoever looked there.
     pub async fn put_containers(
@@ -295,6 +315,7 @@ impl Server {
         app.tasks
             .spawn(discovery::watch_containers(Arc::clone(app)));
         app.tasks.spawn(work::delivery::run(Arc::clone(app)));
+        app.tasks.spawn(work::detection::run(Arc::clone(app)));
         app.tasks.spawn(telemetry::run(Arc::clone(app)));
         Ok(())
     }

@@ -20,6 +20,11 @@ pub(crate) struct Metrics {
     pub(crate) deliveries_retried: AtomicU64,
     pub(crate) deliveries_dead: AtomicU64,
     pub(crate) notices_delivered: AtomicU64,
+    pub(crate) audit_requests: AtomicU64,
+    pub(crate) audit_refused: AtomicU64,
+    pub(crate) audit_events: AtomicU64,
+    pub(crate) audit_faults: AtomicU64,
+    pub(crate) audit_alerts: AtomicU64,
 }
 
 /// Values read when asked for.
@@ -33,10 +38,17 @@ pub(crate) struct Gauges {
     pub(crate) deliveries_pending: u64,
     pub(crate) deliveries_given_up: u64,
     pub(crate) delivery_lag_seconds: u64,
+    pub(crate) audit_spool_bytes: u64,
+    pub(crate) audit_spool_waiting: u64,
+    pub(crate) audit_lag_seconds: u64,
 }
 
 pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+    add(counter, 1);
+}
+
+pub(crate) fn add(counter: &AtomicU64, more: u64) {
+    counter.fetch_add(more, Ordering::Relaxed);
 }
 
 impl Metrics {
@@ -98,6 +110,31 @@ impl Metrics {
                 "Notices in deliveries that were taken.",
                 read(&self.notices_delivered),
             ),
+            (
+                "seawall_audit_requests_total",
+                "Bodies of audit events handed in.",
+                read(&self.audit_requests),
+            ),
+            (
+                "seawall_audit_refused_total",
+                "Bodies of audit events told to come again.",
+                read(&self.audit_refused),
+            ),
+            (
+                "seawall_audit_events_total",
+                "Audit events judged or left out.",
+                read(&self.audit_events),
+            ),
+            (
+                "seawall_audit_faults_total",
+                "Faults of audit events.",
+                read(&self.audit_faults),
+            ),
+            (
+                "seawall_audit_alerts_total",
+                "Matches of audit rules.",
+                read(&self.audit_alerts),
+            ),
         ];
         let gauges = [
             ("seawall_images", "Targets known.", gauges.images),
@@ -135,6 +172,21 @@ impl Metrics {
                 "seawall_delivery_lag_seconds",
                 "How long the oldest waiting delivery waits.",
                 gauges.delivery_lag_seconds,
+            ),
+            (
+                "seawall_audit_spool_bytes",
+                "Disk that audit events take.",
+                gauges.audit_spool_bytes,
+            ),
+            (
+                "seawall_audit_spool_waiting",
+                "Bodies of audit events that were not judged yet.",
+                gauges.audit_spool_waiting,
+            ),
+            (
+                "seawall_audit_lag_seconds",
+                "How long the body judged last had waited, while others wait.",
+                gauges.audit_lag_seconds,
             ),
         ];
         let mut text = String::new();

@@ -14,6 +14,7 @@ mod attack;
 mod audit;
 mod care;
 mod change;
+mod cluster;
 mod container;
 mod counts;
 mod db;

@@ -166,6 +166,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Clusters whose audit logs come in, and how that goes. */
+        get: operations["get_clusters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the audit log of a cluster comes in. */
+        get: operations["get_clusters_cluster_audit"];
+        put?: never;
+        /**
+         * Take audit events of a cluster's API server: the body of its audit
+         *     webhook (an `EventList`), or events alone, as an array, or one a line.
+         *     Answered once they are durable; judged afterwards.
+         */
+        post: operations["post_clusters_cluster_audit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/compliance": {
         parameters: {
             query?: never;
@@ -1848,17 +1887,70 @@ export interface components {
             /** Format: date-time */
             time: string;
         };
-        /** @description Where and how the trail is broken. */
-        AuditFault: {
-            message: string;
+        /**
+         * @description What can be wrong with an audit event.
+         * @enum {string}
+         */
+        AuditFault: "not_json" | "wrong_kind" | "wrong_shape" | "missing_field" | "too_large" | "duplicate" | "unknown_version" | "not_utf8" | "clock_skew" | "out_of_order";
+        /** @description How often events had a fault. */
+        AuditFaultCount: {
             /** Format: int64 */
-            number: number;
+            events: number;
+            fault: components["schemas"]["AuditFault"];
+            /** @description Whether such events are left out, or judged all the same. */
+            left_out: boolean;
         };
         /** @description What it was done to. */
         AuditObject: {
             id: string;
             /** @description `user`, `token`, `finding`, `exemption`, `setting`, … */
             kind: string;
+        };
+        /** @description Somebody was told to come again. */
+        AuditRefusal: {
+            /** Format: date-time */
+            at: string;
+            reason: string;
+        };
+        /** @description A log the server reads by itself. */
+        AuditSource: {
+            /** @description What keeps it from being read. */
+            error?: string | null;
+            name: string;
+            /**
+             * Format: date-time
+             * @description Since when it can be read, or cannot.
+             */
+            since: string;
+        };
+        /** @description Where audit events of all clusters wait until they are judged. */
+        AuditSpool: {
+            /**
+             * Format: int64
+             * @description Disk they take.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Bodies lost on the server's own disk since it started.
+             */
+            damaged: number;
+            /**
+             * Format: int64
+             * @description How long the body judged last had waited, in milliseconds; 0: none
+             *     waits.
+             */
+            lag_ms: number;
+            /**
+             * Format: int64
+             * @description Disk they may take; once it is reached, nothing is taken in.
+             */
+            limit_bytes: number;
+            /**
+             * Format: int64
+             * @description Bodies that were not judged yet.
+             */
+            waiting: number;
         };
         /** @description Whether the trail is whole. */
         AuditVerdict: {
@@ -1897,6 +1989,59 @@ export interface components {
         };
         /** @enum {string} */
         ChangeKind: "image_added" | "image_changed" | "image_removed" | "scan_failed" | "database_updated" | "database_failed";
+        /** @description How the audit log of a cluster comes in, at the server that answers. */
+        ClusterAudit: {
+            /**
+             * Format: int64
+             * @description Matches of rules.
+             */
+            alerts: number;
+            /** Format: int64 */
+            bytes: number;
+            cluster: string;
+            /**
+             * Format: int64
+             * @description From when the newest event happened until it was judged, in
+             *     milliseconds.
+             */
+            delay_ms?: number | null;
+            environment: string;
+            /**
+             * Format: int64
+             * @description Good and bad.
+             */
+            events: number;
+            /**
+             * Format: double
+             * @description Over the last minute.
+             */
+            events_per_second: number;
+            /** @description What was wrong with events, most frequent first. */
+            faults: components["schemas"]["AuditFaultCount"][];
+            /** Format: date-time */
+            first_seen: string;
+            /**
+             * Format: date-time
+             * @description When the newest event happened.
+             */
+            last_event?: string | null;
+            /**
+             * Format: date-time
+             * @description When something was last handed in.
+             */
+            last_received?: string | null;
+            last_refusal?: components["schemas"]["AuditRefusal"] | null;
+            /**
+             * Format: int64
+             * @description Times somebody was told to come again, since the server started.
+             */
+            refused: number;
+            /** Format: int64 */
+            requests: number;
+            /** @description Logs of this cluster the server reads by itself. */
+            sources: components["schemas"]["AuditSource"][];
+            spool: components["schemas"]["AuditSpool"];
+        };
         Compliance: {
             standards: components["schemas"]["Standard"][];
         };
@@ -3347,7 +3492,7 @@ export interface components {
          * @description One thing somebody may be allowed to do.
          * @enum {string}
          */
-        Permission: "view" | "triage" | "exempt" | "scan" | "configure" | "administer" | "ingest" | "metrics";
+        Permission: "view" | "triage" | "exempt" | "scan" | "configure" | "administer" | "ingest" | "ingest_audit" | "metrics";
         /** @description A user, a service account, a node, a part of the control plane. */
         Principal: {
             groups?: string[];
@@ -4574,6 +4719,125 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_Change"];
                 };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clusters: {
+        parameters: {
+            query?: {
+                /** @description An environment; all within reach when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterAudit"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clusters_cluster_audit: {
+        parameters: {
+            query?: {
+                /** @description An environment; all within reach when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterAudit"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clusters_cluster_audit: {
+        parameters: {
+            query?: {
+                /** @description The environment; when absent the one the token is for, or `local`. */
+                environment?: string;
+                /** @description Said by API servers, and not heeded. */
+                timeout?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        /** @description audit.k8s.io events */
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description durable */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description more than `audit.max_body` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description come again: the spool is full, or its disk refuses */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what went wrong */
             default: {

@@ -67,6 +67,8 @@ pub(crate) enum Permission {
     Administer,
     /// Hand in what sensors saw
     Ingest,
+    /// Hand in events of API servers' audit logs
+    IngestAudit,
     /// Read the server's own numbers
     Metrics,
 }
@@ -81,6 +83,7 @@ impl From<Permission> for api::Permission {
             Permission::Configure => Self::Configure,
             Permission::Administer => Self::Administer,
             Permission::Ingest => Self::Ingest,
+            Permission::IngestAudit => Self::IngestAudit,
             Permission::Metrics => Self::Metrics,
         }
     }

@@ -40,7 +40,11 @@ pub(crate) async fn metrics(State(app): Shared) -> Result<Response, ApiError> {
         let waits = queue.oldest.map(|oldest| now.duration_since(oldest));
         lag = lag.max(waits.map_or(0, |wait| wait.as_secs().try_into().unwrap_or(0)));
     }
+    let spool = app.inbox.spool_health();
     let gauges = Gauges {
+        audit_spool_bytes: spool.room.used,
+        audit_spool_waiting: spool.room.waiting,
+        audit_lag_seconds: spool.lag.as_secs(),
         deliveries_pending: pending,
         deliveries_given_up: dead,
         delivery_lag_seconds: lag,

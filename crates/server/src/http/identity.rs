@@ -21,6 +21,7 @@ pub(crate) async fn recognise(
     app: &App,
     headers: &HeaderMap,
     origin: &Origin,
+    is_counted: bool,
 ) -> Result<Option<Actor>, ApiError> {
     let now = app.clock.now();
     let actor = match headers.get(header::AUTHORIZATION) {
@@ -31,7 +32,7 @@ pub(crate) async fn recognise(
             None => None,
         },
     };
-    if let Some(actor) = &actor {
+    if is_counted && let Some(actor) = &actor {
         let key = match &actor.session {
             Some(session) => session.id.as_str(),
             None => actor.id.as_deref().unwrap_or_default(),

@@ -13,7 +13,9 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use model::Permission::{Administer, Configure, Exempt, Ingest, Metrics, Scan, Triage, View};
+use model::Permission::{
+    Administer, Configure, Exempt, Ingest, IngestAudit, Metrics, Scan, Triage, View,
+};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -32,6 +34,7 @@ pub(crate) mod alert;
 pub(crate) mod asset;
 pub(crate) mod attack;
 pub(crate) mod audit;
+pub(crate) mod cluster;
 pub(crate) mod compliance;
 pub(crate) mod context;
 pub(crate) mod cookie;
@@ -242,7 +245,11 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs_everywhere(Configure, routes!(route::preview)))
         .routes(signed_in(routes!(grammar::check)))
         .routes(needs(View, routes!(grammar::fields)))
+        .routes(needs(View, routes!(cluster::list)))
+        .routes(needs(View, routes!(cluster::audit)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        // Bodies of these are bounded by their handlers.
+        .routes(needs(IngestAudit, routes!(cluster::take_audit)))
         // Its body is a file, bounded by the handler as it streams.
         .routes(needs_everywhere(Configure, routes!(database::import)))
 }

@@ -34,6 +34,7 @@ fn what_for(permission: Permission) -> &'static str {
             "users, other people's tokens, environments, connectors, audit trail"
         }
         Permission::Ingest => "hand in what sensors, connectors and pipelines saw",
+        Permission::IngestAudit => "hand in events of API servers' audit logs, and nothing else",
         Permission::Metrics => "read the server's own numbers",
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod advisories;
 pub(crate) mod alert;
 pub(crate) mod database;
 pub(crate) mod delivery;
+pub(crate) mod detection;
 pub(crate) mod discovery;
 pub(crate) mod engine;
 pub(crate) mod exemption;

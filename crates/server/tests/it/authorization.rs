@@ -37,7 +37,7 @@ fn operations() -> Vec<Operation> {
             let parameters = operation["parameters"].as_array();
             operations.push(Operation {
                 method: Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(),
-                path: path.replace("{id}", "none"),
+                path: path.replace("{id}", "none").replace("{cluster}", "none"),
                 needs: operation["x-needs"].as_str().unwrap_or_default().to_owned(),
                 by_environment: parameters.is_some_and(|parameters| {
                     parameters
@@ -283,7 +283,7 @@ async fn what_is_foreign_does_not_exist() {
                 Some("assets") => &asset,
                 _ => "none",
             };
-            let full = path.replace("{id}", id);
+            let full = path.replace("{id}", id).replace("{cluster}", "none");
             let answer = foreigner.get(&full).await;
             assert!(!answer.text.contains(MARK), "{path}: {}", answer.text);
             if path.contains("{id}") && id != "none" {

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod authorization;
+mod clusters;
 mod contract;
 mod dashboard;
 mod demonstration;

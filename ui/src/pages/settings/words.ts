@@ -28,6 +28,7 @@ export const PERMISSIONS: { id: Permission; label: string; doc: string }[] = [
   { id: 'configure', label: 'Configure', doc: 'notifications, advisories, settings' },
   { id: 'administer', label: 'Administer', doc: 'people, tokens, environments' },
   { id: 'ingest', label: 'Ingest', doc: 'hand in alerts and what pipelines saw' },
+  { id: 'ingest_audit', label: 'Ingest audit', doc: 'hand in audit logs of API servers' },
   { id: 'metrics', label: 'Metrics', doc: 'read the server’s own numbers' },
 ];
 
