@@ -1,3 +1,4 @@
 //! The rule language from outside: whole files in, resolved rules out.
 
+mod falco_cases;
 mod stock;
