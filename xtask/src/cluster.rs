@@ -1,6 +1,7 @@
 //! `cargo xtask cluster`: a real API server to try things on.
 
 use std::{
+    fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -135,14 +136,23 @@ fn attack(place: &Place) -> anyhow::Result<String> {
     let script = Script::read()?;
     say("setting up");
     script.prepare(place, &binary)?;
+    let mut times = String::new();
     for step in &script.steps {
-        let done = step.play(place, &binary)?;
-        let said = [done.stdout, done.stderr].concat();
+        let done = step.play(place, &binary, &model::SystemClock)?;
+        writeln!(times, "{}\t{}\t{}", step.id, done.started, done.ended)?;
+        let output = done.output;
+        let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
         let last = said.lines().last().unwrap_or_default();
-        say(&format!("{} ({}): {last}", step.id, done.status));
+        say(&format!("{} ({}): {last}", step.id, output.status));
     }
-    Ok(format!("{} steps done\n", script.steps.len()))
+    let file = place.folder().join("steps.tsv");
+    std::fs::write(&file, times)?;
+    Ok(format!(
+        "{} steps done; when each was: {}\n",
+        script.steps.len(),
+        file.display()
+    ))
 }
 
 fn read(root: &Path, arguments: &[String], takes_rest: bool) -> anyhow::Result<Asked> {

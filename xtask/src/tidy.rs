@@ -33,7 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("testkit", &["model"]),
-    ("xtask", &["testkit"]),
+    ("xtask", &["model", "testkit"]),
 ];
 
 /// Outside crates that only some rooms may name.

@@ -10,6 +10,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use jiff::Timestamp;
+use model::Clock;
 use serde::Deserialize;
 
 use super::Place;
@@ -58,6 +60,15 @@ pub struct Step {
     pub principal: Option<String>,
     #[serde(default)]
     pub object: Option<String>,
+}
+
+/// What became of a step.
+#[derive(Debug)]
+pub struct Played {
+    pub started: Timestamp,
+    pub ended: Timestamp,
+    /// Of its last turn.
+    pub output: Output,
 }
 
 const fn once() -> u32 {
@@ -176,9 +187,10 @@ impl Step {
         Ok(())
     }
 
-    /// Does it, once for each of its turns; what was said last. A request
-    /// that is refused is done too.
-    pub fn play(&self, place: &Place, binary: &Path) -> anyhow::Result<Output> {
+    /// Does it, once for each of its turns. A request that is refused is
+    /// done too.
+    pub fn play(&self, place: &Place, binary: &Path, clock: &dyn Clock) -> anyhow::Result<Played> {
+        let started = clock.now();
         let mut last = None;
         for turn in 1..=self.times {
             let turn = turn.to_string();
@@ -188,7 +200,11 @@ impl Step {
             let limit = self.lasts.map(Duration::from_secs);
             last = Some(run(&mut command, &input, limit)?);
         }
-        last.context("a step is done at least once")
+        Ok(Played {
+            started,
+            ended: clock.now(),
+            output: last.context("a step is done at least once")?,
+        })
     }
 
     fn command(&self, place: &Place, binary: &Path, turn: &str) -> anyhow::Result<Command> {
