@@ -12,6 +12,7 @@
 
 pub mod ast;
 pub mod audit;
+pub mod cases;
 pub mod content;
 pub mod diagnostic;
 pub mod engine;

@@ -42,6 +42,7 @@ mod program;
 mod runtime;
 mod terms;
 mod trivial;
+mod truth;
 mod windows;
 
 use audit_log::AuditLog;
@@ -51,6 +52,7 @@ pub use output::Template;
 use plan::{Owner, Plan, Planner, Vocabulary};
 use runtime::Runtime;
 pub use terms::NOT_AVAILABLE;
+pub use truth::{Line, truth};
 use windows::{Hit, Standing, Together};
 pub use windows::{LATE, Windows};
 

@@ -280,7 +280,7 @@ fn narrow(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
 
-fn wants_all(term: &Term, operator: Operator) -> bool {
+pub(crate) fn wants_all(term: &Term, operator: Operator) -> bool {
     match term {
         Term::Field { field, .. } => value::wants_all(field, operator),
         Term::Call(_, arguments) => arguments
@@ -412,7 +412,7 @@ impl<P> Group<P> {
 }
 
 /// One term with another; what is on the right is made ready each time.
-fn pair(predicate: &Predicate, facts: &dyn Facts) -> bool {
+pub(crate) fn pair(predicate: &Predicate, facts: &dyn Facts) -> bool {
     let Comparand::Term(right) = &predicate.right else {
         return false;
     };
