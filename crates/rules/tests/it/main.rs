@@ -1,5 +1,10 @@
 //! The rule language from outside: whole files in, resolved rules out.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod content;
 mod falco_cases;
+mod lint;
+mod recorded;
+mod replay;
 mod stock;
