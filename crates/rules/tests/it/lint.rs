@@ -71,6 +71,10 @@ fn faults(rule: &Rule, folder: &str, name: &str) -> Vec<String> {
             ));
         }
     }
+    let why = extension.why.as_deref().unwrap_or("");
+    if rule.description.len() < 20 || why.starts_with(rule.description.trim()) {
+        fault("its description does not say what it looks for".to_owned());
+    }
     if extension.maturity.is_none() {
         fault("no maturity".to_owned());
     }
