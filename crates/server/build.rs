@@ -3,10 +3,14 @@
 
 fn main() {
     let root = std::path::Path::new("../..");
-    for folder in ["ui/dist", "content/demo"] {
-        // Cargo takes a path that is not there for one that changed.
-        let path = root.join(folder);
-        if path.exists() {
+    for (folder, above) in [("ui/dist", "ui"), ("content/demo", "content")] {
+        // Cargo takes a path that is not there for one that changed. Where it
+        // will come to be, something changes when it does.
+        let found = [folder, above]
+            .map(|path| root.join(path))
+            .into_iter()
+            .find(|path| path.exists());
+        if let Some(path) = found {
             println!("cargo::rerun-if-changed={}", path.display());
         }
     }

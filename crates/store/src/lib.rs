@@ -106,7 +106,9 @@ pub use oidc::{ExternalUser, OidcAttempt};
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
 pub use place::Place;
-pub use posture::{ContainerFacts, Fault, ImageFacts, Judgement, JudgementChanges, RuleText};
+pub use posture::{
+    About, ContainerFacts, Fault, ImageFacts, Judgement, JudgementChanges, RuleText,
+};
 pub use rollup::Drift;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};

@@ -22,7 +22,7 @@ use super::{
     query::{self, Body, Query},
     severity,
 };
-use crate::app::App;
+use crate::{app::App, work::posture};
 
 /// The longest name of an owner.
 const MAX_NAME: usize = 200;
@@ -133,7 +133,7 @@ pub(crate) async fn preview(
     Ok(Json(ExemptionPreview {
         counts: severity::counts(facets.severities),
         examples: examples.items.into_iter().map(finding::wire).collect(),
-        score: 0.0,
+        score: posture::score_change(&app, &scope, &filter).await?,
     }))
 }
 

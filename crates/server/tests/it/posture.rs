@@ -149,6 +149,49 @@ async fn percent(person: &Person) -> f64 {
 }
 
 #[tokio::test]
+async fn an_exemption_moves_the_score_as_its_preview_said() {
+    let server = start().await;
+    server.server.start_jobs().await.unwrap();
+    let person = server.signed_in().await;
+    let old = build(&server, &person, "1.2.5").await;
+    runs(&server, vec![container(old, true)]).await;
+    let cases = [
+        // Of the vulnerabilities nothing is left that an upgrade would close.
+        ("package:minimist", "images-fix-critical"),
+        (
+            "rule:containers-not-privileged",
+            "containers-not-privileged",
+        ),
+    ];
+    for (_, rule) in cases {
+        until(&person, rule, |at| at["affected"] == 1).await;
+    }
+    for (scope, rule) in cases {
+        let before = percent(&person).await;
+        let exemption = json!({
+            "scope": scope,
+            "environment": "local",
+            "reason": "accepted_risk",
+            "note": "to see what it does",
+        });
+        let preview = person
+            .post("/api/v1/exemptions/preview", exemption.clone())
+            .await
+            .json();
+        let promised = preview["score"].as_f64().unwrap();
+        assert!(promised > 0.0, "{scope}: {preview}");
+        let made = person.post("/api/v1/exemptions", exemption).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        until(&person, rule, |at| at["affected"] == 0).await;
+        let moved = percent(&person).await - before;
+        assert!(
+            (moved - promised).abs() < 1e-9,
+            "{scope}: {moved}, promised {promised}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_runs_with_a_mendable_hole_costs_points_until_it_is_mended() {
     let server = start().await;
     server.server.start_jobs().await.unwrap();

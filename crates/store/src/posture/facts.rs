@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use model::{ImageConfig, OperatingSystem, TargetKind, Warning};
 
 use crate::{
-    Counts, PackageFix, Store, StoreError,
+    Counts, FindingFilter, PackageFix, Scope, Store, StoreError,
     counts::severity_of,
     db::{Row, Sql, sql},
     image,
@@ -72,12 +72,30 @@ impl Store {
     ) -> Result<Vec<ImageFacts>, StoreError> {
         let mut all = Vec::new();
         match only {
-            None => all = self.some_image_facts(environment, None).await?,
+            None => all = self.some_image_facts(environment, None, None).await?,
             Some(ids) => {
                 for chunk in ids.chunks(CHUNK) {
-                    all.extend(self.some_image_facts(environment, Some(chunk)).await?);
+                    all.extend(
+                        self.some_image_facts(environment, Some(chunk), None)
+                            .await?,
+                    );
                 }
             }
+        }
+        Ok(all)
+    }
+
+    /// What would be known of these images, were some findings not open.
+    pub async fn image_facts_without(
+        &self,
+        environment: &str,
+        only: &[String],
+        (scope, without): (&Scope, &FindingFilter),
+    ) -> Result<Vec<ImageFacts>, StoreError> {
+        let mut all = Vec::new();
+        for chunk in only.chunks(CHUNK) {
+            let some = self.some_image_facts(environment, Some(chunk), Some((scope, without)));
+            all.extend(some.await?);
         }
         Ok(all)
     }
@@ -86,6 +104,7 @@ impl Store {
         &self,
         environment: &str,
         only: Option<&[String]>,
+        without: Option<(&Scope, &FindingFilter)>,
     ) -> Result<Vec<ImageFacts>, StoreError> {
         let mut query = sql(
             "SELECT image.id, image.uid, image.kind, image.name, image.digest,
@@ -122,7 +141,16 @@ impl Store {
         }
         for chunk in numbers.chunks(CHUNK) {
             let assets: Vec<i64> = chunk.iter().map(|(asset, _)| *asset).collect();
-            for row in &fixable(&assets).fetch_all(&self.readers).await? {
+            let besides = |query: &mut Sql| {
+                let Some((scope, without)) = without else {
+                    return;
+                };
+                query.push(" AND finding.id NOT IN (SELECT finding.id FROM finding WHERE ");
+                let column = without.environment_column();
+                without.narrow(scope, query, column, self.dialect());
+                query.push(")");
+            };
+            for row in &fixable(&assets, besides).fetch_all(&self.readers).await? {
                 let Some(&place) = places.get(&row.int("asset_id")?) else {
                     continue;
                 };
@@ -133,7 +161,7 @@ impl Store {
                     *images[place].fixable_system.of(severity) += count;
                 }
             }
-            for row in &exploited(&assets).fetch_all(&self.readers).await? {
+            for row in &exploited(&assets, besides).fetch_all(&self.readers).await? {
                 if let Some(&place) = places.get(&row.int("asset_id")?) {
                     images[place].exploited.push(row.text("name")?);
                 }
@@ -255,28 +283,30 @@ impl Store {
     }
 }
 
-fn fixable(assets: &[i64]) -> Sql {
+fn fixable(assets: &[i64], besides: impl Fn(&mut Sql)) -> Sql {
     let mut query = sql("SELECT finding.asset_id, finding.severity,
              CASE WHEN package.kind IN ('deb', 'apk', 'rpm') THEN 1 ELSE 0 END AS is_system,
              COUNT(*) AS findings
          FROM finding JOIN package ON package.id = finding.package_id
          WHERE finding.kind = 0 AND finding.state = 0 AND finding.suppressed = 0
            AND finding.fixable = 1 AND finding.asset_id IN ");
-    query.push_list(assets).push(
+    query.push_list(assets);
+    besides(&mut query);
+    query.push(
         " GROUP BY finding.asset_id, finding.severity,
              CASE WHEN package.kind IN ('deb', 'apk', 'rpm') THEN 1 ELSE 0 END",
     );
     query
 }
 
-fn exploited(assets: &[i64]) -> Sql {
+fn exploited(assets: &[i64], besides: impl Fn(&mut Sql)) -> Sql {
     let mut query = sql("SELECT DISTINCT finding.asset_id, rule.name
          FROM finding JOIN rule ON rule.id = finding.rule_id
          WHERE finding.kind = 0 AND finding.state = 0 AND finding.suppressed = 0
            AND rule.kev = 1 AND finding.asset_id IN ");
-    query
-        .push_list(assets)
-        .push(" ORDER BY finding.asset_id, rule.name");
+    query.push_list(assets);
+    besides(&mut query);
+    query.push(" ORDER BY finding.asset_id, rule.name");
     query
 }
 

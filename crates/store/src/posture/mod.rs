@@ -3,8 +3,10 @@
 //! The record lends facts and takes verdicts; what makes an asset healthy
 //! is decided elsewhere.
 
+mod effect;
 mod facts;
 mod judgement;
 
+pub use effect::About;
 pub use facts::{ContainerFacts, ImageFacts};
 pub use judgement::{Fault, Judgement, JudgementChanges, RuleText};

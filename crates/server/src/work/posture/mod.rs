@@ -7,6 +7,7 @@
 //! is judged at start and once an hour: days pass, and with them ends of
 //! support.
 
+mod effect;
 mod facts;
 mod judge;
 
@@ -27,6 +28,7 @@ use tokio::sync::{
     },
 };
 
+pub(crate) use self::effect::score_change;
 use self::judge::Judged;
 use crate::{app::App, bus::Numbered};
 
