@@ -52,6 +52,12 @@ export async function open({ scheme = 'light', viewport = DESK } = {}) {
     ],
   });
   const page = context.pages()[0] ?? (await context.newPage());
+  // SEAWALL_SLOW=6: as on a machine six times as slow, where races show.
+  const rate = Number(process.env.SEAWALL_SLOW ?? 1);
+  if (rate > 1) {
+    const tools = await context.newCDPSession(page);
+    await tools.send('Emulation.setCPUThrottlingRate', { rate });
+  }
   const faults = [];
   page.on('console', (message) => {
     if (message.type() === 'error') faults.push(message.text());

@@ -19,6 +19,7 @@ import {
   canUndo,
   type Done,
   lastUndoable,
+  latest,
   marked,
   remembered,
   TOAST_MS,
@@ -49,7 +50,7 @@ export function DoneProvider({ children }: { children: ReactNode }) {
     (id: string) => {
       setList((old) => marked(old, id, 'undoing'));
       mutate(id, {
-        onSuccess: () => setList((old) => marked(old, id, 'undone')),
+        onSuccess: () => setList((old) => marked(old, id, 'undone', Date.now())),
         onError: (problem) => {
           setList((old) => marked(old, id, 'done'));
           setNote({ text: `It was not undone: ${problem.message}`, isBad: true });
@@ -127,7 +128,7 @@ function Toast({
   onClose: () => void;
 }) {
   const [now, setNow] = useState(0);
-  const newest = list[0];
+  const newest = latest(list);
   const refresh = useEffectEvent(() => setNow(Date.now()));
   useEffect(() => {
     refresh();

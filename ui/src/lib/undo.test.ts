@@ -21,6 +21,11 @@ it('the toast goes after its time, the offer stays', () => {
   expect(toasted(list, NOW + TOAST_MS)).toBeUndefined();
   expect(lastUndoable(list, NOW + TOAST_MS)?.id).toBe('a');
 });
+it('what is undone long after is said all the same', () => {
+  const later = NOW + 5 * TOAST_MS;
+  const list = marked([done('b'), done('a')], 'a', 'undone', later);
+  expect(toasted(list, later + 1)).toMatchObject({ id: 'a', state: 'undone' });
+});
 it('what the server no longer takes back is not offered', () => {
   expect(canUndo(done('a', NOW, 1), NOW + 61_000)).toBe(false);
 });

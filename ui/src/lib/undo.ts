@@ -5,6 +5,7 @@ export interface Done {
   summary: string;
   /** RFC 3339: until when the server takes it back. */
   until: string;
+  /** When it was last done or undone. */
   at: number;
   state: 'done' | 'undoing' | 'undone';
 }
@@ -17,8 +18,13 @@ export function remembered(list: readonly Done[], done: Done): Done[] {
   return [done, ...list.filter((each) => each.id !== done.id)].slice(0, KEPT);
 }
 
-export function marked(list: readonly Done[], id: string, state: Done['state']): Done[] {
-  return list.map((each) => (each.id === id ? { ...each, state } : each));
+export function marked(
+  list: readonly Done[],
+  id: string,
+  state: Done['state'],
+  at?: number,
+): Done[] {
+  return list.map((each) => (each.id === id ? { ...each, state, at: at ?? each.at } : each));
 }
 
 export function canUndo(done: Done, now: number): boolean {
@@ -30,8 +36,16 @@ export function lastUndoable(list: readonly Done[], now: number): Done | undefin
   return list.find((each) => canUndo(each, now));
 }
 
-/** What the toast shows: only the newest, only for a while. */
+/** What happened last. */
+export function latest(list: readonly Done[]): Done | undefined {
+  return list.reduce<Done | undefined>(
+    (last, each) => (last === undefined || each.at > last.at ? each : last),
+    undefined,
+  );
+}
+
+/** What the toast shows: only what happened last, only for a while. */
 export function toasted(list: readonly Done[], now: number): Done | undefined {
-  const [first] = list;
-  return first && now - first.at < TOAST_MS ? first : undefined;
+  const last = latest(list);
+  return last && now - last.at < TOAST_MS ? last : undefined;
 }

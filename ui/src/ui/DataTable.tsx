@@ -156,43 +156,48 @@ function Grid<T extends object>(props: DataTableProps<T>) {
     if (top < box.scrollTop) box.scrollTop = top;
     else if (bottom > box.scrollTop) box.scrollTop = bottom;
   };
-  const at = selected === undefined ? -1 : rows.findIndex((row) => rowKey(row) === selected);
+  // Keys may be quicker than the address: each goes on from where the last
+  // one meant to be, not from what is drawn.
+  const asked = useRef<(string | undefined)[]>([]);
+  useEffect(() => {
+    const at = asked.current.indexOf(selected);
+    asked.current = at < 0 ? [] : asked.current.slice(at + 1);
+  }, [selected]);
+  const place = (): number => {
+    const key = asked.current.length > 0 ? asked.current.at(-1) : selected;
+    return key === undefined ? -1 : rows.findIndex((row) => rowKey(row) === key);
+  };
+  const choose = (key: string | undefined) => {
+    asked.current.push(key);
+    onSelect?.(key);
+  };
   const step = (by: number) => {
-    const index = Math.max(0, Math.min(rows.length - 1, at + by));
+    const index = Math.max(0, Math.min(rows.length - 1, place() + by));
     const next = rows[index];
     if (!next || !onSelect) return;
-    onSelect(rowKey(next));
+    if (index !== place()) choose(rowKey(next));
     show(index);
   };
-  const unselect = () => {
-    if (selected !== undefined) onSelect?.(undefined);
+  const back = () => step(place() < 0 ? 1 : -1);
+  const tick = (reach: boolean) => {
+    const row = rows[place()];
+    if (row) ticks?.onTick(rowKey(row), reach);
   };
   useKeys(
     {
       j: () => step(1),
-      k: () => step(at < 0 ? 1 : -1),
+      k: back,
       ']': () => step(1),
-      '[': () => step(at < 0 ? 1 : -1),
-      ...(ticks
-        ? {
-            x: () => {
-              const row = rows[at];
-              if (row) ticks.onTick(rowKey(row), false);
-            },
-            X: () => {
-              const row = rows[at];
-              if (row) ticks.onTick(rowKey(row), true);
-            },
-          }
-        : {}),
+      '[': back,
+      ...(ticks ? { x: () => tick(false), X: () => tick(true) } : {}),
       Enter: (event) => {
-        const row = rows[at];
+        const row = rows[place()];
         const target = event.target as HTMLElement;
         const open = props.onEnter ?? onOpen;
         if (row && open && !target.closest('a, button')) open(row);
         else if (target.closest('a, button')) (target.closest('a, button') as HTMLElement).click();
       },
-      Escape: unselect,
+      Escape: () => place() >= 0 && choose(undefined),
     },
     props.hasKeys !== false && onSelect !== undefined,
   );
