@@ -1,6 +1,7 @@
 // Alerts, misconfigurations, secrets and malware of the make-believe world.
 
 import type { Finding } from '../src/api/types';
+import { briefOf } from './audit';
 import type { Estate, Place } from './estate';
 import { refOf } from './estate';
 import { ALERTS, OTHERS, RECOMMENDATIONS, type Rule } from './rules';
@@ -50,6 +51,7 @@ function happened(
 
 export function happenings(estate: Estate, targets: Target[], now: number): Finding[] {
   const found: Finding[] = [];
+
   const containers = estate.all.filter(
     (place) => place.asset.asset.kind === 'container' && !place.asset.gone,
   );
@@ -61,7 +63,9 @@ export function happenings(estate: Estate, targets: Target[], now: number): Find
       if (turn % share !== 0 && !(index < 3 && turn % 29 === 0)) continue;
       const minutes = turn % 7 === 0 ? turn % 90 : turn % (60 * 24 * 6);
       const often = turn % 5 === 0 ? 2 + (turn % 40) : 1;
-      found.push(happened(rule, place, minutes, minutes + (often > 1 ? 300 : 0), now, often));
+      const finding = happened(rule, place, minutes, minutes + (often > 1 ? 300 : 0), now, often);
+      const alert = briefOf(finding);
+      found.push(alert ? { ...finding, alert } : finding);
     }
   }
   const workloads = estate.all.filter((place) => place.asset.asset.kind === 'workload');

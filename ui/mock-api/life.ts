@@ -12,6 +12,7 @@ import type {
   NewExemption,
   Selection,
 } from '../src/api/types';
+import { alertDetailOf } from './audit';
 import { CATALOGUE } from './catalogue';
 import { chainOf, type Estate } from './estate';
 import { PEOPLE } from './happenings';
@@ -264,8 +265,10 @@ export function createLife(
         estate.running.get(asset.id)?.[0] ??
         estate.all.find((each) => each.asset.image?.id === asset.id);
       const chain = asset.kind === 'image' ? chainOf(place).slice(0, 1) : chainOf(place);
+      const alert = alertDetailOf(finding);
       return {
         finding,
+        ...(alert ? { alert } : {}),
         description: rule?.description ?? entry?.text ?? `${finding.title || finding.rule}.`,
         why:
           rule?.why ??

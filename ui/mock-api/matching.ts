@@ -68,6 +68,10 @@ export function matcherOf(estate: Estate, now: number): Matcher {
         return (finding.tactics ?? []).some(is);
       case 'technique':
         return (finding.techniques ?? []).some(is);
+      case 'user':
+        return is(finding.alert?.principal?.name);
+      case 'source_ip':
+        return is(finding.alert?.address);
       case 'assignee':
         return each.values.some(({ text }) =>
           text === 'none'

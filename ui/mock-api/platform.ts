@@ -14,6 +14,7 @@ import type {
 } from '../src/api/types';
 import { term } from '../src/lib/query';
 import { matrixOf } from './attack';
+import { eventsOf, mutesOf } from './audit';
 import { chainOf, createEstate, type Estate, isWithin } from './estate';
 import { happenings } from './happenings';
 import { createLife, type Life } from './life';
@@ -276,7 +277,16 @@ export function createPlatform(
         if (name === 'groups') return page(groups(query), query);
         if (!name) return page(narrowed(scoped(query), query, matcher), query);
         const finding = all().find((each) => each.id === name);
-        return finding ? json(life.detail(finding)) : missing('finding');
+        if (!finding) return missing('finding');
+        if (part === 'events') return json(eventsOf(finding));
+        if (part === 'mutes')
+          return json(
+            mutesOf(
+              finding,
+              (q) => all().filter((each) => isOpen(each) && matcher(q)(each)).length,
+            ),
+          );
+        return json(life.detail(finding));
       }
       case 'actions': {
         const undone = part === 'undo' ? life.undo(name) : undefined;

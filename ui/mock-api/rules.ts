@@ -231,6 +231,36 @@ export const ALERTS: Rule[] = [
     'sshd -D',
     process('/usr/sbin/sshd -D', 'tini'),
   ),
+  alert(
+    'cluster-admin-bound',
+    'Somebody was given the whole cluster',
+    'high',
+    'privilege-escalation,persistence',
+    'T1098.006,T1078',
+    'A binding to cluster-admin was made. Whoever it names may do anything in the cluster.',
+    'create clusterrolebindings {}-admin',
+    { verb: 'create', resource: 'clusterrolebindings', role: 'cluster-admin' },
+  ),
+  alert(
+    'secrets-listed',
+    'Secrets of a namespace were listed',
+    'medium',
+    'credential-access',
+    'T1552.007',
+    'All secrets of a namespace were read at once. A program that needs one secret asks for one.',
+    'list secrets',
+    { verb: 'list', resource: 'secrets' },
+  ),
+  alert(
+    'exec-into-pod',
+    'A command was run in a pod through the API server',
+    'low',
+    'execution',
+    'T1609',
+    'Somebody opened a command in a running pod. The API server recorded who, not what was typed.',
+    'create pods/exec {}',
+    { verb: 'create', resource: 'pods', subresource: 'exec' },
+  ),
 ];
 
 const recommend = (

@@ -183,6 +183,20 @@ export const queries = {
         body(api.GET('/api/v1/findings/{id}', { params: { path: { id } }, signal })),
       placeholderData: keepPreviousData,
     }),
+  /** The events behind an alert, as they came. */
+  findingEvents: (id: string) =>
+    queryOptions({
+      queryKey: ['finding', id, 'events'],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/findings/{id}/events', { params: { path: { id } }, signal })),
+    }),
+  /** What an alert could be muted by, from narrow to wide. */
+  findingMutes: (id: string) =>
+    queryOptions({
+      queryKey: ['finding', id, 'mutes'],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/findings/{id}/mutes', { params: { path: { id } }, signal })),
+    }),
   /** How many findings a query means, without fetching them. */
   findingCount: (environment: string, q: string) =>
     queryOptions({

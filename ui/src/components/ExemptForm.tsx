@@ -14,6 +14,7 @@ import { totalOf } from '../lib/severity';
 import { day } from '../lib/time';
 import { useNow } from '../ui/clock';
 import { Chip, Chips } from '../ui/Filters';
+import { PlainButton } from '../ui/PlainButton';
 import { useDone } from './done';
 import classes from './ExemptForm.module.css';
 import { FindingName, whereText } from './FindingTable';
@@ -81,9 +82,20 @@ export function ExemptForm({ findings, onDone }: { findings: Finding[]; onDone: 
     );
   };
 
+  const [only] = findings.length === 1 ? findings : [];
   return (
     <form onSubmit={submit} className={classes.form}>
       <div className={classes.left}>
+        {only?.kind === 'alert' && (
+          <ByExample
+            id={only.id}
+            scope={scope}
+            onChoose={(proposed) => {
+              setScope(proposed);
+              setFields(['']);
+            }}
+          />
+        )}
         {findings.length > 0 && (
           <fieldset className={classes.fieldset}>
             <legend>What it covers</legend>
@@ -209,6 +221,36 @@ export function ExemptForm({ findings, onDone }: { findings: Finding[]; onDone: 
         </Group>
       </div>
     </form>
+  );
+}
+
+/** What this alert could be muted by, from narrow to wide, in one click each. */
+function ByExample({
+  id,
+  scope,
+  onChoose,
+}: {
+  id: string;
+  scope: string;
+  onChoose: (scope: string) => void;
+}) {
+  const { data } = useQuery(queries.findingMutes(id));
+  if (!data || data.length === 0) return null;
+  return (
+    <fieldset className={classes.fieldset}>
+      <legend>Mute, by example</legend>
+      {data.map((each) => (
+        <PlainButton
+          key={each.scope}
+          className={classes.example}
+          aria-pressed={each.scope === scope}
+          onClick={() => onChoose(each.scope)}
+        >
+          <span>{each.label}</span>
+          <span className={classes.open}>{plural(each.open, 'open finding')}</span>
+        </PlainButton>
+      ))}
+    </fieldset>
   );
 }
 

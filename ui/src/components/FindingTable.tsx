@@ -117,6 +117,16 @@ const SUMMARY: Column<Finding> = {
     </span>
   ),
 };
+const WHO: Column<Finding> = {
+  id: 'who',
+  header: 'Who',
+  name: 'Who did it',
+  width: 'minmax(90px, 0.9fr)',
+  cell: (row) => {
+    const who = row.alert?.principal;
+    return who ? <span title={who.name}>{who.label}</span> : '–';
+  },
+};
 const TACTIC: Column<Finding> = {
   id: 'tactic',
   header: 'Tactic',
@@ -199,6 +209,7 @@ const SETS: Record<Sort, Column<Finding>[]> = {
     SEVERITY,
     { ...NAME, header: 'Alert' },
     SUMMARY,
+    WHO,
     TACTIC,
     CLUSTER,
     NAMESPACE,
@@ -214,7 +225,7 @@ const SETS: Record<Sort, Column<Finding>[]> = {
 /** What gives way to the pane, which says it anyway. */
 const YIELDS: Record<Sort, string[]> = {
   image: ['title', 'first_seen', 'package_kind', 'layer', 'state'],
-  alert: ['summary', 'cluster', 'assignee', 'state'],
+  alert: ['summary', 'who', 'cluster', 'assignee', 'state'],
   any: ['package', 'fixed', 'epss', 'assignee', 'state'],
   place: [],
 };
@@ -226,7 +237,7 @@ const BESIDE = Object.fromEntries(
 ) as Record<Sort, Column<Finding>[]>;
 const WIDTH: Record<Sort, [alone: number, beside: number]> = {
   image: [940, 620],
-  alert: [1060, 620],
+  alert: [1140, 620],
   any: [1040, 620],
   place: [480, 420],
 };

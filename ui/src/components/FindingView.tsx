@@ -17,6 +17,7 @@ import { isSafeLink, Markdown } from '../ui/Markdown';
 import { Notice } from '../ui/Notice';
 import { Fact, Facts } from '../ui/Panel';
 import { Day, Time } from '../ui/Time';
+import { RawEvents, WhoDidWhat } from './AlertContext';
 import { useDoing } from './done';
 import { Evidence } from './Evidence';
 import classes from './FindingView.module.css';
@@ -45,6 +46,11 @@ export function partsOf(shown: Shown): Part[] {
   const { finding, detail } = shown;
   const waiting = <Skeleton height={40} />;
   const parts: (Part | false)[] = [
+    !!detail?.alert && {
+      id: 'who',
+      title: 'Who did what',
+      body: <WhoDidWhat alert={detail.alert} />,
+    },
     { id: 'where', title: 'Where', body: <Where {...shown} /> },
     { id: 'since', title: 'Since when', body: <Since finding={finding} /> },
     { id: 'why', title: 'Why it matters', body: detail ? <Why {...shown} /> : waiting },
@@ -54,12 +60,22 @@ export function partsOf(shown: Shown): Part[] {
         title: 'Evidence',
         body: <Evidence evidence={detail.evidence} />,
       },
+    (detail?.alert?.events ?? 0) > 0 && {
+      id: 'events',
+      title: 'The events themselves',
+      body: <RawEvents key={finding.id} id={finding.id} count={detail?.alert?.events ?? 0} />,
+    },
     {
       id: 'because',
       title: 'Why am I seeing this',
       body: detail ? <Because lines={detail.because} /> : waiting,
     },
     { id: 'do', title: 'What to do', body: detail ? <WhatToDo {...shown} /> : waiting },
+    !!detail?.alert?.false_positives && {
+      id: 'harmless',
+      title: 'When it is nothing bad',
+      body: <Markdown>{detail.alert.false_positives}</Markdown>,
+    },
     { id: 'decision', title: 'Who accepted it', body: <Accepted finding={finding} /> },
     { id: 'care', title: 'Who takes care', body: <Care finding={finding} /> },
     {
