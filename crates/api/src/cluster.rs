@@ -73,6 +73,8 @@ pub struct AuditFaultCount {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
+// The audit trail has faults of its own, under the shorter name.
+#[schema(as = AuditEventFault)]
 pub enum AuditFault {
     /// Half of something, or nothing that could be one.
     NotJson,

@@ -1891,12 +1891,18 @@ export interface components {
          * @description What can be wrong with an audit event.
          * @enum {string}
          */
-        AuditFault: "not_json" | "wrong_kind" | "wrong_shape" | "missing_field" | "too_large" | "duplicate" | "unknown_version" | "not_utf8" | "clock_skew" | "out_of_order";
+        AuditEventFault: "not_json" | "wrong_kind" | "wrong_shape" | "missing_field" | "too_large" | "duplicate" | "unknown_version" | "not_utf8" | "clock_skew" | "out_of_order";
+        /** @description Where and how the trail is broken. */
+        AuditFault: {
+            message: string;
+            /** Format: int64 */
+            number: number;
+        };
         /** @description How often events had a fault. */
         AuditFaultCount: {
             /** Format: int64 */
             events: number;
-            fault: components["schemas"]["AuditFault"];
+            fault: components["schemas"]["AuditEventFault"];
             /** @description Whether such events are left out, or judged all the same. */
             left_out: boolean;
         };
