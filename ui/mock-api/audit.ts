@@ -1,6 +1,7 @@
 // What the audit log of the make-believe clusters says of its alerts: who,
 // from where, what.
 
+import type { ClusterAudit } from '../src/api/settings';
 import type { AlertDetail, Finding, MuteProposal, RawEvent } from '../src/api/types';
 import { TACTICS } from '../src/components/words';
 import { term } from '../src/lib/query';
@@ -166,4 +167,59 @@ export function mutesOf(finding: Finding, count: (q: string) => number): MutePro
     ['This rule everywhere', rule],
   ];
   return proposals.map(([label, scope]) => ({ label, scope, open: count(scope) }));
+}
+
+const DAY_MS = 86_400_000;
+
+/** How the logs of the make-believe clusters come in; the rate breathes. */
+export function clustersOf(now: number): ClusterAudit[] {
+  const spool = {
+    bytes: 18_400_000,
+    limit_bytes: 1_073_741_824,
+    waiting: 3,
+    lag_ms: 42,
+    damaged: 0,
+  };
+  const at = (ms: number) => new Date(now - ms).toISOString();
+  const of = (cluster: string, rate: number, more: Partial<ClusterAudit>): ClusterAudit => ({
+    environment: 'local',
+    cluster,
+    first_seen: at(12 * DAY_MS),
+    last_received: at(400),
+    last_event: at(900),
+    delay_ms: 180,
+    events_per_second: rate * (1 + 0.2 * Math.sin(now / 4000)),
+    requests: 48_210,
+    bytes: 3_412_000_000,
+    events: 2_931_077,
+    alerts: 214,
+    faults: [],
+    refused: 0,
+    sources: [],
+    spool,
+    ...more,
+  });
+  return [
+    of('aks-prod-weu', 310, {
+      faults: [
+        { fault: 'duplicate', events: 1204, left_out: true },
+        { fault: 'clock_skew', events: 31, left_out: false },
+        { fault: 'too_large', events: 2, left_out: true },
+      ],
+      refused: 4,
+      last_refusal: { at: at(2 * DAY_MS), reason: 'the spool was full' },
+    }),
+    of('onprem-fra', 12, {
+      alerts: 9,
+      events: 80_114,
+      sources: [
+        { name: 'file:/var/log/kubernetes/audit.log', since: at(3 * 3_600_000) },
+        {
+          name: 'eks:/aws/eks/reports/cluster',
+          since: at(1_800_000),
+          error: 'AccessDenied: logs:FilterLogEvents is not allowed for this role',
+        },
+      ],
+    }),
+  ];
 }

@@ -17,6 +17,7 @@ import type {
   User,
   UserChange,
 } from '../src/api/settings';
+import { clustersOf } from './audit';
 import type { Tools } from './platform';
 import { hex } from './world';
 
@@ -350,6 +351,8 @@ export function createPeople(scenario: string, now: number, tools: Tools): Peopl
         if (token) token.state = 'revoked';
         return nothing();
       }
+      case 'clusters':
+        return json(scenario === 'empty' ? [] : clustersOf(Date.now()));
       case 'sessions':
         if (method === 'GET') return json(sessions);
         for (const each of [...sessions])

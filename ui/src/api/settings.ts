@@ -10,6 +10,8 @@ export type ApiToken = Schemas['ApiToken'];
 export type ApiTokenMade = Schemas['ApiTokenMade'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type AuditVerdict = Schemas['AuditVerdict'];
+export type ClusterAudit = Schemas['ClusterAudit'];
+export type AuditEventFault = Schemas['AuditEventFault'];
 export type Delivery = Schemas['Delivery'];
 export type Invitation = Schemas['Invitation'];
 export type Me = Schemas['Me'];
@@ -74,6 +76,13 @@ export const settings = {
     pages(['audit', filters], (cursor, signal) =>
       body(api.GET('/api/v1/audit', { params: { query: { ...filters, cursor, limit } }, signal })),
     ),
+  /** Asked again and again while it is looked at: it is a meter. */
+  clusters: (every: number) =>
+    queryOptions({
+      queryKey: ['clusters'],
+      queryFn: ({ signal }) => body(api.GET('/api/v1/clusters', { signal })),
+      refetchInterval: every,
+    }),
   sinkKinds: () =>
     queryOptions({
       queryKey: ['sinks', 'kinds'],

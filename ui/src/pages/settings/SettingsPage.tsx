@@ -46,6 +46,12 @@ const PARTS: Part[] = [
     content: lazy(() => import('./PeoplePart').then((m) => ({ default: m.PeoplePart }))),
   },
   {
+    id: 'intake',
+    label: 'Audit logs',
+    doc: 'Which clusters’ audit logs come in, how fast, and what was wrong with them',
+    content: lazy(() => import('./IntakePart').then((m) => ({ default: m.IntakePart }))),
+  },
+  {
     id: 'notifications',
     label: 'Notifications and export',
     doc: 'Which other systems are told of what',

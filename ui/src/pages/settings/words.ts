@@ -1,6 +1,6 @@
 // The words settings show for the contract's.
 
-import type { Permission, Role, SinkKind } from '../../api/settings';
+import type { AuditEventFault, Permission, Role, SinkKind } from '../../api/settings';
 
 export const ROLES: { id: Role; label: string; doc: string }[] = [
   {
@@ -54,3 +54,17 @@ export const eventLabel = (id: string): string =>
 export function kindLabel(kind: SinkKind, known: { kind: SinkKind; title: string }[]): string {
   return known.find((each) => each.kind === kind)?.title ?? kind;
 }
+
+/** What can be wrong with an audit event. */
+export const EVENT_FAULT: Record<AuditEventFault, string> = {
+  not_json: 'not JSON, or half of it',
+  wrong_kind: 'no audit event',
+  wrong_shape: 'a field of the wrong type',
+  missing_field: 'without an id, a time or a request',
+  too_large: 'longer than is judged',
+  duplicate: 'came before',
+  unknown_version: 'of a version that is not known',
+  not_utf8: 'bytes that are no text, replaced',
+  clock_skew: 'its clock and ours are minutes apart',
+  out_of_order: 'came late',
+};
