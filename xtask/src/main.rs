@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask <command>`.
 
 mod cluster;
+mod load;
 mod tidy;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -16,6 +17,8 @@ Commands:
           sizes and names, generated files, the dependency count
   cluster a real Kubernetes API server on loopback (`cargo xtask cluster`
           says how)
+  audit-load
+          send a server as many audit events as an API server can
   help    print this
 ";
 
@@ -47,6 +50,10 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Some("audit-load") => {
+            let arguments: Vec<String> = std::env::args().skip(2).collect();
+            load::run(&arguments)
+        }
         Some("cluster") => {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             cluster::run(&root, &arguments)

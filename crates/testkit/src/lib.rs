@@ -2,6 +2,7 @@
 //! registries and engines started from packages, real Debian systems.
 //! Never linked into a shipped binary.
 
+pub mod audit_load;
 pub mod changelog;
 pub mod cluster;
 pub mod debian;
