@@ -33,11 +33,14 @@ impl RuleStep {
         let mut steps: Vec<Self> = Vec::new();
         let mut said = String::new();
         let mut code: Option<(String, String)> = None;
+        // How far the fence stands in, as code below an item of a list does.
+        let mut indent = 0;
         for line in text.lines() {
             if let Some(language) = line.trim_start().strip_prefix("```") {
                 match code.take() {
                     None => {
                         say(&mut steps, &mut said);
+                        indent = line.len() - line.trim_start().len();
                         code = Some((language.trim().to_owned(), String::new()));
                     }
                     Some((language, text)) => copy(&mut steps, &language, &text),
@@ -45,7 +48,8 @@ impl RuleStep {
                 continue;
             }
             if let Some((_, text)) = &mut code {
-                text.push_str(line);
+                let inside = line.len() - line.trim_start().len();
+                text.push_str(line.get(indent.min(inside)..).unwrap_or(line));
                 text.push('\n');
                 continue;
             }
@@ -140,6 +144,18 @@ mod tests {
             ]
         );
         assert_eq!(steps[2].language.as_deref(), Some("shell"));
+    }
+
+    #[test]
+    fn code_below_an_item_stands_in_no_further_than_its_fence() {
+        let text = "1. Look:\n   ```sh\n   for pod in a b; do\n     kubectl get $pod\n done\n   ```\n\
+                    2. Rest.";
+        let steps = RuleStep::of_text(text);
+        assert_eq!(
+            steps[0].code.as_deref(),
+            Some("for pod in a b; do\n  kubectl get $pod\ndone")
+        );
+        assert_eq!(steps[1].text, "Rest.");
     }
 
     #[test]

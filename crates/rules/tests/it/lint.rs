@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use model::Severity;
+use model::{RuleStep, Severity};
 use rules::{
     content::{files, pack},
     engine::Engine,
@@ -74,6 +74,10 @@ fn faults(rule: &Rule, folder: &str, name: &str) -> Vec<String> {
     let why = extension.why.as_deref().unwrap_or("");
     if rule.description.len() < 20 || why.starts_with(rule.description.trim()) {
         fault("its description does not say what it looks for".to_owned());
+    }
+    let steps = RuleStep::of_text(extension.fix.as_deref().unwrap_or(""));
+    if steps.iter().any(|step| step.text.is_empty()) || steps.len() > 8 {
+        fault(format!("{} steps, or one that says nothing", steps.len()));
     }
     if extension.maturity.is_none() {
         fault("no maturity".to_owned());
