@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     audit,
-    engine::{Engine, State, truth},
+    engine::{Engine, Match, State, truth},
     field::Source,
     rule::{Case, Expression, Rule, Ruleset},
+    syscall::Fields,
     value::Facts,
 };
 
@@ -89,6 +90,7 @@ fn run_case(engine: &Engine, rule: &Rule, case: &Case) -> Outcome {
 /// An event of a case, in the form of its source.
 enum Event<'a> {
     Audit(&'a str),
+    Syscall(Fields),
 }
 
 impl<'a> Event<'a> {
@@ -100,27 +102,38 @@ impl<'a> Event<'a> {
                     .map_err(|error| error.to_string())?;
                 Ok(Self::Audit(text))
             }
-            Source::Syscall => Err("run events of system calls yet".to_owned()),
+            Source::Syscall => Fields::read(text)
+                .map(Self::Syscall)
+                .map_err(|error| error.to_string()),
         }
     }
 
     fn run(&self, engine: &Engine, state: &mut State, outputs: &mut Vec<String>) {
-        let Self::Audit(text) = self;
-        let mut tape = audit::Tape::default();
-        if let Ok(event) = audit::Event::read(text.as_bytes(), &mut tape) {
-            engine.audit(state, &event, Timestamp::MAX, &mut |found| {
-                if !found.is_repeat {
-                    outputs.push(found.output());
+        let mut say = |found: Match<'_>| {
+            if !found.is_repeat {
+                outputs.push(found.output());
+            }
+        };
+        match self {
+            Self::Audit(text) => {
+                let mut tape = audit::Tape::default();
+                if let Ok(event) = audit::Event::read(text.as_bytes(), &mut tape) {
+                    engine.audit(state, &event, Timestamp::MAX, &mut say);
                 }
-            });
+            }
+            Self::Syscall(fields) => engine.fields(state, fields, Timestamp::MAX, &mut say),
         }
     }
 
     fn facts(&self, each: &mut dyn FnMut(&dyn Facts)) {
-        let Self::Audit(text) = self;
-        let mut tape = audit::Tape::default();
-        if let Ok(event) = audit::Event::read(text.as_bytes(), &mut tape) {
-            each(&event);
+        match self {
+            Self::Audit(text) => {
+                let mut tape = audit::Tape::default();
+                if let Ok(event) = audit::Event::read(text.as_bytes(), &mut tape) {
+                    each(&event);
+                }
+            }
+            Self::Syscall(fields) => each(fields),
         }
     }
 }

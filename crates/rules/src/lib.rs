@@ -24,6 +24,7 @@ pub mod parse;
 pub mod print;
 pub mod rule;
 mod suggest;
+pub mod syscall;
 pub mod value;
 mod yaml;
 

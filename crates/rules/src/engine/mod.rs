@@ -29,12 +29,14 @@ use crate::{
     audit,
     field::Source,
     rule::{Expression, Rule, Ruleset, Term},
+    syscall,
     value::Facts,
 };
 
 mod audit_log;
 mod cache;
 mod glob;
+mod kernel;
 mod matcher;
 mod output;
 mod plan;
@@ -47,10 +49,12 @@ mod windows;
 
 use audit_log::AuditLog;
 use cache::FastHash;
+use kernel::Kernel;
 pub use matcher::Unusable;
 pub use output::Template;
+pub(crate) use plan::Scope;
 use plan::{Owner, Plan, Planner, Vocabulary};
-use runtime::Runtime;
+use runtime::{Identity, Runtime};
 pub use terms::NOT_AVAILABLE;
 pub use truth::{Line, truth};
 use windows::{Hit, Standing, Together};
@@ -103,6 +107,7 @@ pub struct Engine {
     rules: Vec<Arc<Rule>>,
     ids: HashSet<String>,
     audit: Plan<AuditLog>,
+    syscall: Plan<Kernel>,
 }
 
 /// What a compiled rule set consists of.
@@ -137,6 +142,7 @@ pub struct Counters {
 pub struct State {
     engine: u64,
     audit: Option<Runtime>,
+    syscall: Option<Runtime>,
     windows: Windows,
     seen: Seen,
     counters: Counters,
@@ -202,15 +208,31 @@ impl State {
 
     /// Texts whose answers are remembered, and sorts of events.
     pub fn remembered(&self) -> (usize, usize) {
-        self.audit
-            .as_ref()
-            .map_or((0, 0), |runtime| (runtime.remembered(), runtime.sorts()))
+        [&self.audit, &self.syscall]
+            .into_iter()
+            .flatten()
+            .fold((0, 0), |(texts, sorts), runtime| {
+                (texts + runtime.remembered(), sorts + runtime.sorts())
+            })
+    }
+
+    /// The time of an event, unless it has none or one far ahead.
+    fn credible(&mut self, time: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        match time {
+            Some(time) if time.duration_since(now) <= MOST_AHEAD => time,
+            Some(_) => {
+                self.counters.skewed += 1;
+                now
+            }
+            None => now,
+        }
     }
 
     fn adopt(&mut self, engine: &Engine) {
         if self.engine != engine.number {
             self.engine = engine.number;
             self.audit = None;
+            self.syscall = None;
             self.held = vec![0; engine.rules.len()];
             self.windows.keep(|id| engine.ids.contains(id));
         }
@@ -267,11 +289,12 @@ impl Engine {
         let mut warnings = Vec::new();
         let mut rules: Vec<Arc<Rule>> = Vec::new();
         let mut audit = Planner::new();
+        let mut syscall = Planner::new();
         for rule in ruleset.rules.iter().filter(|rule| rule.is_enabled) {
             let number = u32::try_from(rules.len()).unwrap_or(u32::MAX);
             match rule.source {
                 Source::K8sAudit => add(&mut audit, rule, number, &mut warnings),
-                Source::Syscall => {}
+                Source::Syscall => add(&mut syscall, rule, number, &mut warnings),
             }
             rules.push(Arc::new(rule.clone()));
         }
@@ -280,6 +303,7 @@ impl Engine {
             ids: rules.iter().map(|rule| rule.id.clone()).collect(),
             rules,
             audit: audit.finish(),
+            syscall: syscall.finish(),
         };
         (engine, warnings)
     }
@@ -291,8 +315,8 @@ impl Engine {
     pub fn size(&self) -> Size {
         Size {
             rules: self.rules.len(),
-            predicates: self.audit.predicates,
-            fields: self.audit.groups.len(),
+            predicates: self.audit.predicates + self.syscall.predicates,
+            fields: self.audit.groups.len() + self.syscall.groups.len(),
         }
     }
 
@@ -313,14 +337,7 @@ impl Engine {
             return;
         }
         let hits = std::mem::take(&mut runtime.hits);
-        let time = match event.time() {
-            Some(time) if time.duration_since(now) <= MOST_AHEAD => time,
-            Some(_) => {
-                state.counters.skewed += 1;
-                now
-            }
-            None => now,
-        };
+        let time = state.credible(event.time(), now);
         let hit = Hit {
             at: time.as_microsecond(),
             id: shorten(event.audit_id().into_owned()),
@@ -333,6 +350,81 @@ impl Engine {
             }
         }
         if let Some(runtime) = &mut state.audit {
+            runtime.hits = hits;
+        }
+    }
+
+    /// Runs all rules for system calls.
+    pub fn syscall(
+        &self,
+        state: &mut State,
+        event: &syscall::Event<'_>,
+        now: Timestamp,
+        each: &mut dyn FnMut(Match<'_>),
+    ) {
+        state.adopt(self);
+        state.counters.events += 1;
+        let runtime = state
+            .syscall
+            .get_or_insert_with(|| Runtime::new(&self.syscall));
+        let process = Identity {
+            slot: event.process.slot,
+            version: event.process.version,
+        };
+        runtime.run_for(&self.syscall, event, process, event.sort());
+        if !runtime.hits.is_empty() {
+            let time = Timestamp::from_nanosecond(i128::from(event.time)).ok();
+            self.syscall_held(state, event, event.number, time, now, each);
+        }
+    }
+
+    /// The same for an event in the form of fields; slow.
+    pub fn fields(
+        &self,
+        state: &mut State,
+        event: &syscall::Fields,
+        now: Timestamp,
+        each: &mut dyn FnMut(Match<'_>),
+    ) {
+        state.adopt(self);
+        state.counters.events += 1;
+        let number = state.counters.events;
+        let runtime = state
+            .syscall
+            .get_or_insert_with(|| Runtime::new(&self.syscall));
+        runtime.run(&self.syscall, event);
+        let time = event
+            .time()
+            .and_then(|time| Timestamp::from_nanosecond(i128::from(time)).ok());
+        self.syscall_held(state, event, number, time, now, each);
+    }
+
+    fn syscall_held(
+        &self,
+        state: &mut State,
+        facts: &dyn Facts,
+        number: u64,
+        time: Option<Timestamp>,
+        now: Timestamp,
+        each: &mut dyn FnMut(Match<'_>),
+    ) {
+        let Some(runtime) = &mut state.syscall else {
+            return;
+        };
+        let hits = std::mem::take(&mut runtime.hits);
+        let time = state.credible(time, now);
+        let hit = Hit {
+            at: time.as_microsecond(),
+            id: number.to_string(),
+            request: number,
+            value: None,
+        };
+        for condition in &hits {
+            if let Some((owner, _)) = self.syscall.conditions.get(*condition as usize) {
+                self.held(state, *owner, facts, &hit, each);
+            }
+        }
+        if let Some(runtime) = &mut state.syscall {
             runtime.hits = hits;
         }
     }
@@ -355,7 +447,7 @@ impl Engine {
         let step = owner.step.map_or(u64::MAX, u64::from);
         let seen = [u64::from(owner.rule), step, hit.request].map(u64::to_le_bytes);
         let seen = state.seen.hash.of(seen.as_flattened());
-        if !state.seen.insert(seen) {
+        if rule.source == Source::K8sAudit && !state.seen.insert(seen) {
             state.counters.duplicates += 1;
             return;
         }
@@ -411,6 +503,11 @@ impl Engine {
             facts,
         });
     }
+}
+
+/// Whether a shell pattern matches.
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    glob::matches(pattern, text, false)
 }
 
 fn add<V: Vocabulary>(

@@ -24,6 +24,8 @@ use crate::{
 /// How long an answer is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
+    /// As long as the process is what it is.
+    Process,
     /// For all events of a sort: few answers, many events.
     Sort,
     Event,
@@ -86,6 +88,8 @@ pub(crate) struct Plan<V: Vocabulary> {
     pub(crate) groups: Vec<Group<V::Place>>,
     pub(crate) conditions: Vec<(Owner, Node<Bit>)>,
     pub(crate) words: usize,
+    /// How many groups, and words, say what the process is.
+    pub(crate) process: (usize, usize),
     /// How many groups, and words, say that or the sort of the event.
     pub(crate) sort: (usize, usize),
     pub(crate) predicates: usize,
@@ -266,6 +270,7 @@ impl<V: Vocabulary> Planner<V> {
             .map(|(owner, node)| (*owner, node.map(&bit)))
             .collect();
         Plan {
+            process: up_to(Scope::Process),
             sort: up_to(Scope::Sort),
             groups,
             conditions,

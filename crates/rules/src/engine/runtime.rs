@@ -10,7 +10,11 @@ use super::{
 };
 
 /// Sorts of events there may be before all are forgotten.
-const MAX_SORTS: usize = 8192;
+const MAX_SORTS: usize = 16_384;
+/// Sorts of processes, likewise.
+const MAX_CLASSES: usize = 16_384;
+/// Processes whose sort is remembered.
+const MAX_PROCESSES: usize = 1 << 20;
 
 /// Conditions that a sort of event can meet, folded with what is known.
 #[derive(Debug, Default)]
@@ -28,8 +32,22 @@ pub(crate) struct Runtime {
     spare: Vec<u64>,
     sorts: HashMap<Box<[u64]>, u32, FastHash>,
     residuals: Vec<Residual>,
+    /// By slot: the version of the process, and its class.
+    processes: Vec<(u64, u32)>,
+    classes: HashMap<Box<[u64]>, u32, FastHash>,
+    /// Residuals by class, times 65,536, and sort of event.
+    by_class: HashMap<u64, u32, FastHash>,
+    /// The residual in which nothing is left.
+    empty: Option<u32>,
     pub(crate) hits: Vec<u32>,
     pub(crate) emptied: u64,
+}
+
+/// What a process is, as far as remembering goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) slot: u32,
+    pub(crate) version: u64,
 }
 
 impl Runtime {
@@ -46,6 +64,10 @@ impl Runtime {
             spare: Vec::new(),
             sorts: HashMap::default(),
             residuals: Vec::new(),
+            processes: Vec::new(),
+            classes: HashMap::default(),
+            by_class: HashMap::default(),
+            empty: None,
             hits: Vec::new(),
             emptied: 0,
         }
@@ -92,6 +114,49 @@ impl Runtime {
         self.run_residual(plan, facts, residual);
     }
 
+    /// The same for an event of a process, `sort` telling what sort it is.
+    pub(crate) fn run_for<V: Vocabulary, F: Asked<V>>(
+        &mut self,
+        plan: &Plan<V>,
+        facts: &F,
+        process: Identity,
+        sort: u16,
+    ) {
+        self.hits.clear();
+        let class = match self.processes.get(process.slot as usize) {
+            Some((version, class)) if *version == process.version => *class,
+            _ => self.new_process(plan, facts, process),
+        };
+        let place = u64::from(class) << 16 | u64::from(sort);
+        let residual = if let Some(residual) = self.by_class.get(&place) {
+            let residual = *residual;
+            let is_empty = self
+                .residuals
+                .get(residual as usize)
+                .is_none_or(|residual| residual.programs.is_empty());
+            if is_empty {
+                return;
+            }
+            self.next_event();
+            residual
+        } else {
+            // Places of before would mean something else.
+            let class = if self.residuals.len() >= MAX_SORTS {
+                self.forget();
+                self.new_process(plan, facts, process)
+            } else {
+                class
+            };
+            let place = u64::from(class) << 16 | u64::from(sort);
+            self.next_event();
+            self.fill(plan, 0..plan.sort.0, facts);
+            let residual = self.new_residual(plan);
+            self.by_class.insert(place, residual);
+            residual
+        };
+        self.run_residual(plan, facts, residual);
+    }
+
     fn run_residual<V: Vocabulary, F: Asked<V>>(
         &mut self,
         plan: &Plan<V>,
@@ -127,11 +192,51 @@ impl Runtime {
         }
     }
 
+    fn new_process<V: Vocabulary, F: Asked<V>>(
+        &mut self,
+        plan: &Plan<V>,
+        facts: &F,
+        process: Identity,
+    ) -> u32 {
+        self.next_event();
+        self.fill(plan, 0..plan.process.0, facts);
+        let known: Box<[u64]> = self.words.get(..plan.process.1).unwrap_or_default().into();
+        let class = if let Some(class) = self.classes.get(&known) {
+            *class
+        } else {
+            if self.classes.len() >= MAX_CLASSES || self.residuals.len() >= MAX_SORTS {
+                self.forget();
+            }
+            let class = u32::try_from(self.classes.len()).unwrap_or(u32::MAX);
+            self.classes.insert(known, class);
+            class
+        };
+        let slot = process.slot as usize;
+        if slot < MAX_PROCESSES {
+            if self.processes.len() <= slot {
+                self.processes.resize(slot + 1, (u64::MAX, 0));
+            }
+            if let Some(place) = self.processes.get_mut(slot) {
+                *place = (process.version, class);
+            }
+        }
+        class
+    }
+
+    /// Begins anew with what sorts of events and processes there are.
+    fn forget(&mut self) {
+        self.sorts.clear();
+        self.residuals.clear();
+        self.empty = None;
+        self.classes.clear();
+        self.by_class.clear();
+        self.processes.clear();
+        self.emptied += 1;
+    }
+
     fn new_sort<V: Vocabulary>(&mut self, plan: &Plan<V>) -> u32 {
         if self.sorts.len() >= MAX_SORTS {
-            self.sorts.clear();
-            self.residuals.clear();
-            self.emptied += 1;
+            self.forget();
         }
         let residual = self.new_residual(plan);
         let known = self.words.get(..plan.sort.1).unwrap_or_default();
@@ -160,8 +265,15 @@ impl Runtime {
                 programs.push((u32::try_from(number).unwrap_or(u32::MAX), program));
             }
         }
+        let place = u32::try_from(self.residuals.len()).unwrap_or(u32::MAX);
+        if programs.is_empty() {
+            if let Some(empty) = self.empty {
+                return empty;
+            }
+            self.empty = Some(place);
+        }
         self.residuals.push(Residual { programs });
-        u32::try_from(self.residuals.len() - 1).unwrap_or(u32::MAX)
+        place
     }
 
     pub(crate) fn remembered(&self) -> usize {
