@@ -27,6 +27,8 @@ export interface Targets {
   /** Those that are loaded. */
   findings: Finding[];
   count: number;
+  /** What an exemption could begin with, where no finding is at hand. */
+  scope?: string;
 }
 
 const CHOICES: { id: Exclude<Decision, 'menu'>; key: string; label: string; doc: string }[] = [
@@ -75,6 +77,7 @@ export function Decide({
       {decision === 'exempt' && (
         <ExemptForm
           findings={targets.findings}
+          proposed={targets.scope}
           onDone={() => {
             onClose();
             onDone('exempt');

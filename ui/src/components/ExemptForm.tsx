@@ -26,13 +26,22 @@ import { REASONS } from './words';
 /** Beyond this many, naming each finding is no scope but a list. */
 const MOST_NAMED = 50;
 
-export function ExemptForm({ findings, onDone }: { findings: Finding[]; onDone: () => void }) {
+export function ExemptForm({
+  findings,
+  proposed = '',
+  onDone,
+}: {
+  findings: Finding[];
+  /** The scope to begin with, where no finding says one. */
+  proposed?: string | undefined;
+  onDone: () => void;
+}) {
   const { environment } = useScope();
   const now = useNow();
   const conditions = sharedConditions(findings);
   const canName = findings.length > 0 && findings.length <= MOST_NAMED;
   const [fields, setFields] = useState<string[]>([]);
-  const [scope, setScope] = useState(canName ? exactly(findings) : '');
+  const [scope, setScope] = useState(canName ? exactly(findings) : proposed);
   const [isEverywhere, setEverywhere] = useState(false);
   const [reason, setReason] = useState<Reason>('accepted_risk');
   const [note, setNote] = useState('');

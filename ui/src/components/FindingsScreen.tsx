@@ -4,9 +4,9 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { queries } from '../api/queries';
-import type { Finding, FindingKind, FindingSort, GroupBy } from '../api/types';
+import type { Finding, FindingGroup, FindingKind, FindingSort, GroupBy } from '../api/types';
 import { count, plural } from '../lib/format';
-import { both, mentions, valuesOf, withValues } from '../lib/query';
+import { both, either, mentions, valuesOf, withValues } from '../lib/query';
 import {
   type Chosen,
   extendTo,
@@ -16,6 +16,7 @@ import {
   toggleLoaded,
   toggleOne,
 } from '../lib/selection';
+import { totalOf } from '../lib/severity';
 import { FilterMenu } from '../ui/Filters';
 import { useKeys } from '../ui/keys';
 import { PlainButton } from '../ui/PlainButton';
@@ -76,6 +77,14 @@ export function FindingsScreen(props: ScreenProps) {
 
   const [ticked, setTicked] = useState<Chosen>(NONE);
   const chosen = query.data && !query.isPlaceholderData ? kept(ticked, order) : ticked;
+  const [groupsTicked, setGroupsTicked] = useState<ReadonlyMap<string, FindingGroup>>(new Map());
+  // What was chosen of one grouping is not there in another.
+  const grouping = `${group} ${asked}`;
+  const [tickedOf, setTickedOf] = useState(grouping);
+  if (tickedOf !== grouping) {
+    setTickedOf(grouping);
+    setGroupsTicked(new Map());
+  }
   const [deciding, setDeciding] = useState<{ decision: Decision; targets: Targets }>();
   const [waiting, markSeen] = useFresh(scope.environment, kinds);
 
@@ -94,8 +103,23 @@ export function FindingsScreen(props: ScreenProps) {
         }
       : targetsOf(findings);
   };
+  const groupTargets = (): Targets => {
+    const all = [...groupsTicked.values()];
+    return {
+      select: {
+        query: {
+          q: both(asked, either(...all.map((each) => each.q))),
+          environment: scope.environment,
+        },
+      },
+      findings: [],
+      count: all.reduce((sum, each) => sum + totalOf(each.counts), 0),
+      ...(all.length === 1 && all[0] ? { scope: all[0].q } : {}),
+    };
+  };
   const decide = (decision: Decision) => {
-    if (chosen.ids.size > 0) setDeciding({ decision, targets: tickedTargets() });
+    if (groupsTicked.size > 0) setDeciding({ decision, targets: groupTargets() });
+    else if (chosen.ids.size > 0) setDeciding({ decision, targets: tickedTargets() });
     else if (chosenRow) setDeciding({ decision, targets: targetsOf([chosenRow]) });
   };
   const showNew = () => {
@@ -116,12 +140,16 @@ export function FindingsScreen(props: ScreenProps) {
       }
     }
     setTicked(NONE);
+    setGroupsTicked(new Map());
   };
   useKeys({
     '.': () => waiting > 0 && showNew(),
     e: () => decide('menu'),
     s: () => decide('exempt'),
-    Escape: () => setTicked(NONE),
+    Escape: () => {
+      setTicked(NONE);
+      setGroupsTicked(new Map());
+    },
   });
 
   const states = mentions(q, 'state') ? valuesOf(q, 'state') : ['open'];
@@ -138,6 +166,7 @@ export function FindingsScreen(props: ScreenProps) {
     <Page
       title={title}
       isFixed
+      isNarrowed
       actions={
         <>
           {waiting > 0 && (
@@ -183,7 +212,19 @@ export function FindingsScreen(props: ScreenProps) {
         </div>
       </Toolbar>
       {group ? (
-        <GroupTable by={group} q={asked} noun={noun} />
+        <GroupTable
+          by={group}
+          q={asked}
+          noun={noun}
+          ticked={groupsTicked}
+          onTick={(groups) =>
+            setGroupsTicked((old) => {
+              const next = new Map(old);
+              for (const each of groups) if (!next.delete(each.q)) next.set(each.q, each);
+              return next;
+            })
+          }
+        />
       ) : (
         <FindingTable
           query={query}
@@ -223,6 +264,13 @@ export function FindingsScreen(props: ScreenProps) {
                 onAll: () => setTicked({ ...chosen, all: true }),
               }
             : {})}
+        />
+      )}
+      {groupsTicked.size > 0 && (
+        <BulkBar
+          text={`${plural(groupsTicked.size, 'group')} chosen: ${plural(groupTargets().count, noun)}`}
+          onDecide={decide}
+          onClear={() => setGroupsTicked(new Map())}
         />
       )}
       <Decide

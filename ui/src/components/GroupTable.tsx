@@ -67,10 +67,24 @@ const COLUMNS = Object.fromEntries(
 ) as Record<GroupBy, Column<FindingGroup>[]>;
 
 /** Findings gathered by what they share; a group opens as the list it counts. */
-export function GroupTable({ by, q, noun }: { by: GroupBy; q: string; noun: string }) {
+export function GroupTable({
+  by,
+  q,
+  noun,
+  ticked,
+  onTick,
+}: {
+  by: GroupBy;
+  q: string;
+  noun: string;
+  /** Groups chosen to be acted on together, by their queries. */
+  ticked: ReadonlyMap<string, FindingGroup>;
+  onTick: (groups: readonly FindingGroup[]) => void;
+}) {
   const environment = useEnvironment();
   const [search, set] = useUrl();
   const query = useInfiniteQuery(queries.findingGroups(by, environment, q));
+  const rows = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <List
       label={`By ${GROUP_NAME[by].toLowerCase()}`}
@@ -78,6 +92,16 @@ export function GroupTable({ by, q, noun }: { by: GroupBy; q: string; noun: stri
       query={query}
       columns={COLUMNS[by]}
       rowKey={(row) => row.q}
+      ticks={{
+        ids: new Set(ticked.keys()),
+        onTick: (key) => onTick(rows.filter((row) => row.q === key)),
+        onTickAll: () =>
+          onTick(
+            rows.every((row) => ticked.has(row.q))
+              ? rows
+              : rows.filter((row) => !ticked.has(row.q)),
+          ),
+      }}
       card={(row) => (
         <div>
           <SeverityMark severity={row.severity} /> <b>{row.label}</b>

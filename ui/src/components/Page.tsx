@@ -1,6 +1,8 @@
 import { Title } from '@mantine/core';
+import { useRouterState } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import classes from './Page.module.css';
+import { useScope } from './url';
 
 /** The frame every page stands in: title, actions, content, and a pane. */
 export function Page({
@@ -9,6 +11,7 @@ export function Page({
   actions,
   pane,
   isFixed = false,
+  isNarrowed = false,
   children,
 }: {
   /** The browser tab's title. */
@@ -19,6 +22,8 @@ export function Page({
   pane?: ReactNode;
   /** The page fills the window and its table scrolls, not the page. */
   isFixed?: boolean;
+  /** The chosen cluster and namespace narrow it. */
+  isNarrowed?: boolean;
   children: ReactNode;
 }) {
   return (
@@ -33,10 +38,27 @@ export function Page({
           )}
           {actions && <div className={classes.actions}>{actions}</div>}
         </header>
+        {!isNarrowed && <Whole />}
         {children}
       </div>
       {pane}
     </div>
+  );
+}
+
+/** Pages about one thing, or about nobody's part. */
+const APART = /^\/(settings|scans|database|rules)(\/|$)|^\/\w+\/./;
+
+/** Says so where the chosen part of the environment makes no difference. */
+function Whole() {
+  const scope = useScope();
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  if (scope.q === '' || APART.test(path)) return null;
+  return (
+    <p className={classes.whole}>
+      This page shows the whole environment: {[scope.cluster, scope.ns].filter(Boolean).join(' › ')}{' '}
+      does not narrow it.
+    </p>
   );
 }
 

@@ -3,6 +3,7 @@ import {
   accept,
   both,
   completionAt,
+  either,
   type FieldHint,
   mended,
   terms,
@@ -105,4 +106,9 @@ it('a mistake is mended as suggested, counted in characters', () => {
   expect(mended('é severty:high', { message: '', start: 2, end: 9, suggestion: 'severity' })).toBe(
     'é severity:high',
   );
+});
+
+it('either of several stands in brackets, one stands bare', () => {
+  expect(either('rule:a')).toBe('rule:a');
+  expect(either('rule:a', 'ns:b "c d"')).toBe('((rule:a) OR (ns:b "c d"))');
 });

@@ -112,6 +112,12 @@ export function both(...queries: (string | undefined)[]): string {
   return queries.filter((each) => each !== undefined && each.trim() !== '').join(' ');
 }
 
+/** What any of the queries means, as one. */
+export function either(...queries: string[]): string {
+  if (queries.length < 2) return queries[0] ?? '';
+  return `(${queries.map((each) => `(${each})`).join(' OR ')})`;
+}
+
 /** What the query asks of a field, without the negated terms. */
 export function valuesOf(text: string, field: string): string[] {
   return terms(text)

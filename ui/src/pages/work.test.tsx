@@ -36,6 +36,21 @@ describe('the alerts queue', () => {
     expect(await rowCount('Alerts')).toBeGreaterThan(0);
   });
 
+  it('decides about all of a group at once', async () => {
+    renderApp('/alerts?group=rule');
+    await table('By rule');
+    const before = await rowCount('By rule');
+    await userEvent.keyboard('jx');
+    const bar = await screen.findByRole('toolbar', { name: 'With the chosen rows' }, find);
+    expect(within(bar).getByText(/^1 group chosen: \d+ alerts$/)).toBeTruthy();
+    await userEvent.click(within(bar).getByRole('button', { name: 'Dismiss…' }));
+    const dialog = await screen.findByRole('dialog', {}, find);
+    await userEvent.click(within(dialog).getByRole('radio', { name: 'Expected' }));
+    await userEvent.click(within(dialog).getByRole('button', { name: 'Dismiss' }));
+    expect(await screen.findByText(/findings dismissed/, {}, find)).toBeTruthy();
+    await waitFor(async () => expect(await rowCount('By rule')).toBe(before - 1), find);
+  });
+
   it('narrows by a tactic through the query', async () => {
     const { router } = renderApp('/alerts?q=severity:high');
     const strip = await screen.findByRole('group', { name: 'ATT&CK tactics' }, find);

@@ -9,7 +9,7 @@ import { AssetLink, ImageLink, keepEnvironment, keepWith } from '../../component
 import { Page, Toolbar } from '../../components/Page';
 import { ProblemBlank } from '../../components/ProblemNotice';
 import { SeverityStrip } from '../../components/Severity';
-import { useEnvironment, useUrl } from '../../components/url';
+import { type Scope, useEnvironment, useScope, useUrl } from '../../components/url';
 import { ASSET_NAME, ASSET_PLURAL } from '../../components/words';
 import { count, plural } from '../../lib/format';
 import { term } from '../../lib/query';
@@ -116,7 +116,7 @@ export function InventoryPage() {
   const kind = KINDS.find((each) => each === search.kind);
   const isList = kind !== undefined || search.q !== undefined || search.gone !== undefined;
   return (
-    <Page title="Inventory" isFixed>
+    <Page title="Inventory" isFixed isNarrowed={!isList}>
       <Toolbar label="Filter the inventory">
         <SearchField
           label="Filter by name"
@@ -239,8 +239,17 @@ const TREE_COLUMNS: Column<Branch>[] = [
   ).map((each): Column<Branch> => ({ ...each, cell: (row) => each.cell(row.item) })),
 ];
 
+/** Whether it is part of the chosen cluster and namespace, or above them. */
+function isWithin(asset: Asset['asset'], { cluster, ns }: Scope): boolean {
+  if (asset.kind === 'environment') return true;
+  if (cluster && (asset.cluster ?? asset.name) !== cluster) return false;
+  if (!ns || asset.kind === 'cluster' || asset.kind === 'host') return true;
+  return (asset.namespace ?? asset.name) === ns;
+}
+
 function Tree() {
-  const environment = useEnvironment();
+  const scope = useScope();
+  const { environment } = scope;
   const [search, set] = useUrl();
   const navigate = useNavigate();
   const roots = useQuery(queries.assetsBelow(environment, undefined, 'environment'));
@@ -257,7 +266,9 @@ function Tree() {
   const toggle = (id: string) => set({ open: toggledOpen(open.join(','), id) ?? 'none' });
   const rows: Branch[] = rowsOf(roots.data.items.map(node), new Set(open), (id) =>
     levels[open.indexOf(id)]?.data?.items.map(node),
-  ).map((row) => ({ ...row, onToggle: () => toggle(row.id) }));
+  )
+    .filter((row) => isWithin(row.item.asset, scope))
+    .map((row) => ({ ...row, onToggle: () => toggle(row.id) }));
   if (rows.length === 0) return <NotConnected />;
   return (
     <DataTable
