@@ -335,12 +335,17 @@ fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|it| !it.is_empty())
 }
 
+fn is_pattern(component: &[u8]) -> bool {
+    component.iter().any(|byte| b"?*[".contains(byte))
+}
+
 /// Whether a path is this one or below it, component by component.
 fn is_below(above: &[Box<[u8]>], path: &[u8]) -> bool {
     let mut own = components(path);
     above.iter().all(|wanted| {
-        own.next()
-            .is_some_and(|it| it == &**wanted || glob::matches(wanted, it, false))
+        own.next().is_some_and(|it| {
+            it == &**wanted || (is_pattern(wanted) && glob::matches(wanted, it, false))
+        })
     })
 }
 

@@ -13,10 +13,12 @@ use crate::{
     value::{Facts, Value},
 };
 
-/// With or without padding.
+/// With or without padding, and with bits to spare at the end.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// A value that outlives the event.
