@@ -248,6 +248,17 @@ impl Receiver {
             .started()
     }
 
+    /// moto, which answers as AWS does; CloudWatch Logs among it.
+    pub fn cloudwatch() -> Option<Self> {
+        let moto = tool("python/bin/moto_server")?;
+        let port = spare_port();
+        Self::new("moto", moto, port)
+            .ok()?
+            .arguments(["-H", "127.0.0.1", "-p"])
+            .arguments([port])
+            .started()
+    }
+
     /// An Apache Kafka broker with one topic of three partitions.
     pub fn kafka() -> Option<Self> {
         let jars = tool("kafka")?;

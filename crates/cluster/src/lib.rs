@@ -1,0 +1,8 @@
+//! All talk with a Kubernetes cluster's control plane.
+//!
+//! [`audit`] reads audit logs where API servers and clouds leave them. It
+//! hands on bytes and remembers how far it read; what they mean is for
+//! rules, where they are kept for others. This room knows no SQL and no
+//! image.
+
+pub mod audit;
