@@ -200,6 +200,17 @@ impl<T: Transport> Client<T> {
         Ok(self.open(Method::Get, &path, None)?.body)
     }
 
+    /// Hands in audit events of a cluster.
+    pub fn send_audit(
+        &self,
+        cluster: &str,
+        parameters: &Parameters<'_>,
+        body: Vec<u8>,
+    ) -> Answer<(), T> {
+        let path = format!("/clusters/{}/audit{}", encoded(cluster), query(parameters));
+        self.open(Method::Post, &path, Some(body)).map(drop)
+    }
+
     /// Every row of a paged list, up to `most`, page by page.
     pub fn all<A>(
         &self,

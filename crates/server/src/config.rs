@@ -16,9 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_norway::{Mapping, Value};
 
 pub use access::{GroupRole, LimitConfig, OidcConfig, SessionConfig, TlsConfig, TokenConfig};
-pub use audit::{
-    AuditConfig, AuditForm, AuditSource, CloudwatchSource, EventHubsSource, FileSource,
-};
+pub use audit::{AuditConfig, AuditSource, CloudwatchSource, EventHubsSource, FileSource};
 
 /// Everything the server may be told. The defaults suit one person on
 /// one machine.

@@ -55,26 +55,12 @@ fn local() -> String {
     crate::app::LOCAL.to_owned()
 }
 
-/// In whose form events are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AuditForm {
-    /// An API server's own.
-    #[default]
-    Kubernetes,
-    /// Azure's diagnostic settings.
-    Aks,
-    /// Google's Cloud Logging.
-    Gke,
-}
-
-/// A file the API server, or whoever fetches for it, writes.
+/// A file the API server, or whoever fetches for it, writes. In whose
+/// form its lines are, they tell themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileSource {
     pub path: PathBuf,
-    #[serde(default)]
-    pub form: AuditForm,
     /// At first sight: read what is there already.
     #[serde(default)]
     pub from_start: bool,
@@ -98,15 +84,9 @@ pub struct EventHubsSource {
     /// Certificates to trust beside the machine's, PEM.
     #[serde(default)]
     pub ca_file: PathBuf,
-    #[serde(default = "aks")]
-    pub form: AuditForm,
     /// At first sight: read what is there already.
     #[serde(default)]
     pub from_start: bool,
-}
-
-fn aks() -> AuditForm {
-    AuditForm::Aks
 }
 
 /// The log group of an EKS cluster. Credentials are AWS's usual ones: the

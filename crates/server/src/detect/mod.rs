@@ -4,15 +4,20 @@
 //! Pure: bodies and times in, alerts and counts out. The work `detection`
 //! feeds it from the spool, the command line from a file.
 
+mod alert;
 mod seen;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use model::Alert;
+use model::{Alert, AlertRule};
+use rules::{
+    audit::{Error, Event, Tape},
+    engine::{Engine, State},
+};
 
 use self::seen::Seen;
-use crate::intake::audit::{self, Event, Fault, Faults};
+use crate::intake::audit::{self, Fault, Faults};
 
 /// How much later than something newer an event may come untold: stages
 /// of long requests and batches of several API servers cross each other.
@@ -39,51 +44,54 @@ pub struct Judged {
     pub newest: Option<Timestamp>,
 }
 
-/// Rules, as they judge one cluster: what they remember of it is theirs.
-pub(crate) trait Rules: Send {
-    /// The alerts an event raises; events come in the order they are in.
-    fn judge(&mut self, event: &Event<'_>, origin: Origin<'_>, alerts: &mut Vec<Alert>);
-}
-
-/// Raises nothing.
-struct NoRules;
-
-impl Rules for NoRules {
-    fn judge(&mut self, _: &Event<'_>, _: Origin<'_>, _: &mut Vec<Alert>) {}
-}
-
-/// Makes the rules for one more cluster.
-pub(crate) type MakeRules = Box<dyn Fn() -> Box<dyn Rules> + Send>;
-
 /// Judges the events of every cluster.
+#[derive(Debug)]
 pub struct Detector {
-    make: MakeRules,
+    engine: Arc<Engine>,
+    /// What the record keeps of each rule, by its id.
+    rules: HashMap<String, AlertRule>,
     clusters: HashMap<(String, String), Cluster>,
+    tape: Tape,
 }
 
-impl std::fmt::Debug for Detector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Detector").finish_non_exhaustive()
-    }
-}
-
+/// What is remembered of a cluster.
+#[derive(Debug)]
 struct Cluster {
-    rules: Box<dyn Rules>,
+    state: State,
     seen: Seen,
     newest: Timestamp,
 }
 
 impl Detector {
-    pub(crate) fn with(make: MakeRules) -> Self {
-        Self {
-            make,
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let mut detector = Self {
+            engine: Arc::clone(&engine),
+            rules: HashMap::new(),
             clusters: HashMap::new(),
-        }
+            tape: Tape::default(),
+        };
+        detector.replace(engine);
+        detector
     }
 
     /// The rules that came with this program.
     pub fn embedded() -> Self {
-        Self::with(Box::new(|| Box::new(NoRules)))
+        let (engine, warnings) = Engine::compile(&rules::content::pack().ruleset);
+        for warning in warnings {
+            tracing::debug!(warning = %model::error::chain(&warning), "a rule is odd");
+        }
+        Self::new(Arc::new(engine))
+    }
+
+    /// Goes on with other rules; what is remembered for those that stay
+    /// the same stays.
+    pub fn replace(&mut self, engine: Arc<Engine>) {
+        self.rules = engine
+            .rules()
+            .iter()
+            .map(|rule| (rule.id.clone(), alert::rule(rule)))
+            .collect();
+        self.engine = engine;
     }
 
     /// Judges a body; what is remembered of its cluster is brought up to
@@ -97,21 +105,34 @@ impl Detector {
         let mut parsed = audit::parse(&text, context);
         let key = (origin.environment.to_owned(), origin.cluster.to_owned());
         let cluster = self.clusters.entry(key).or_insert_with(|| Cluster {
-            rules: (self.make)(),
+            state: State::default(),
             seen: Seen::default(),
             newest: Timestamp::MIN,
         });
         let mut alerts = Vec::new();
-        for event in &parsed.events {
-            if !cluster.seen.is_new(&event.id, &event.stage) {
+        for known in &parsed.events {
+            if !cluster.seen.is_new(&known.id, &known.stage) {
                 parsed.faults.add(Fault::Duplicate);
                 continue;
             }
-            if event.time.duration_since(cluster.newest) < -ORDER {
+            let event = match Event::read(known.raw.as_bytes(), &mut self.tape) {
+                Ok(event) => event,
+                Err(error) => {
+                    parsed.faults.add(fault(&error));
+                    continue;
+                }
+            };
+            if known.time.duration_since(cluster.newest) < -ORDER {
                 parsed.faults.add(Fault::OutOfOrder);
             }
-            cluster.newest = cluster.newest.max(event.time);
-            cluster.rules.judge(event, origin, &mut alerts);
+            cluster.newest = cluster.newest.max(known.time);
+            let rules = &self.rules;
+            self.engine
+                .audit(&mut cluster.state, &event, known.time, &mut |found| {
+                    if let Some(rule) = rules.get(&found.rule.id) {
+                        alerts.push(alert::alert(&found, rule, &event, origin, known.time));
+                    }
+                });
         }
         Judged {
             alerts,
@@ -119,6 +140,21 @@ impl Detector {
             faults: parsed.faults,
             newest: parsed.events.iter().map(|event| event.time).max(),
         }
+    }
+}
+
+/// What the engine cannot read, in the words that are counted.
+fn fault(error: &Error) -> Fault {
+    match error {
+        Error::TooLarge { .. } | Error::TooDeep { .. } | Error::TooManyValues { .. } => {
+            Fault::TooLarge
+        }
+        Error::NotUtf8 { .. } => Fault::NotUtf8,
+        Error::Syntax { .. } => Fault::NotJson,
+        Error::NotAnObject | Error::UnknownKind { .. } => Fault::WrongKind,
+        Error::UnknownVersion { .. } => Fault::UnknownVersion,
+        Error::Missing { .. } => Fault::MissingField,
+        Error::WrongKind { .. } => Fault::WrongShape,
     }
 }
 
@@ -142,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_stage_counts_once_in_its_cluster() {
-        let mut detector = Detector::with(Box::new(|| Box::new(NoRules)));
+        let mut detector = Detector::embedded();
         let time = "2026-03-02T12:00:00Z";
         assert_eq!(judge(&mut detector, "a", "1", time).total(), 0);
         assert_eq!(judge(&mut detector, "a", "2", time).total(), 0);
@@ -153,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_comes_much_too_late_is_told() {
-        let mut detector = Detector::with(Box::new(|| Box::new(NoRules)));
+        let mut detector = Detector::embedded();
         judge(&mut detector, "a", "1", "2026-03-02T12:00:00Z");
         let late = judge(&mut detector, "a", "2", "2026-03-02T11:59:10Z");
         assert_eq!(late.get(Fault::OutOfOrder), 0);
@@ -161,9 +197,67 @@ mod tests {
         assert_eq!(late.get(Fault::OutOfOrder), 1);
     }
 
+    /// An API server's webhook says no more of each event in its list.
+    #[test]
+    fn a_rule_that_holds_is_an_alert_with_all_there_is_to_say() {
+        let mut detector = Detector::embedded();
+        let body = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": [{
+            "level": "RequestResponse", "auditID": "a", "stage": "ResponseComplete",
+            "requestURI": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+            "verb": "create",
+            "user": {"username": "mallory", "groups": ["system:authenticated"]},
+            "sourceIPs": ["203.0.113.9"], "userAgent": "kubectl/v1.36.1",
+            "objectRef": {"resource": "clusterrolebindings", "name": "owner",
+                "apiGroup": "rbac.authorization.k8s.io", "apiVersion": "v1"},
+            "responseStatus": {"code": 201},
+            "requestObject": {"kind": "ClusterRoleBinding",
+                "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "owner"},
+                "subjects": [{"kind": "User", "name": "mallory"}],
+                "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}},
+            "stageTimestamp": "2026-03-02T11:59:59Z",
+            "annotations": {"authorization.k8s.io/decision": "allow"}
+        }]})
+        .to_string();
+        let origin = Origin {
+            environment: "local",
+            cluster: "prod",
+            received: "2026-03-02T12:00:00Z".parse().unwrap(),
+            is_live: true,
+        };
+        let judged = detector.judge(origin, body.as_bytes());
+        assert_eq!((judged.events, judged.faults.total()), (1, 0));
+        let alert = judged
+            .alerts
+            .iter()
+            .find(|alert| alert.rule.id == "K8S_ClusterAdminBinding")
+            .unwrap_or_else(|| panic!("{:?}", judged.alerts));
+        assert_eq!(alert.place.steps.len(), 1);
+        assert_eq!(alert.place.steps[0].name, "prod");
+        let principal = alert.context.principal.as_ref().unwrap();
+        assert_eq!(principal.name, "mallory");
+        assert_eq!(alert.context.whence.addresses, ["203.0.113.9"]);
+        let action = alert.context.action.as_ref().unwrap();
+        assert_eq!(action.object(), "clusterrolebindings owner");
+        assert_eq!(action.code, Some(201));
+        assert!(alert.context.change.as_ref().unwrap().new.is_some());
+        assert!(!alert.rule.steps.is_empty() && !alert.rule.tactics.is_empty());
+        // Delivered again to somebody who remembers nothing, it is the
+        // same.
+        let again = Detector::embedded().judge(origin, body.as_bytes());
+        let events = |judged: &Judged| -> Vec<_> {
+            judged
+                .alerts
+                .iter()
+                .map(|alert| alert.event.clone())
+                .collect()
+        };
+        assert_eq!(events(&again), events(&judged));
+        assert!(detector.judge(origin, body.as_bytes()).alerts.is_empty());
+    }
+
     #[test]
     fn bytes_that_are_no_text_are_replaced_and_told() {
-        let mut detector = Detector::with(Box::new(|| Box::new(NoRules)));
+        let mut detector = Detector::embedded();
         let mut body = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","#.to_vec();
         body.extend_from_slice(br#""verb":"get","stageTimestamp":"2026-03-02T12:00:00Z","#);
         body.extend_from_slice(b"\"userAgent\":\"curl/\xff\xfe\"}");

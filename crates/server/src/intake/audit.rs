@@ -18,9 +18,8 @@ use serde::Deserialize;
 
 pub use self::fault::{Fault, Faults};
 
-/// The longest event that is judged: an API server takes requests of
-/// 3 MiB, and writes down request and response.
-const MAX_EVENT: usize = 16 << 20;
+/// The longest event that is judged.
+const MAX_EVENT: usize = rules::audit::MAX_BYTES;
 /// No id comes near it.
 const MAX_ID: usize = 200;
 /// How far clocks may be apart before it is told.
@@ -113,7 +112,7 @@ fn event<'b>(
         return Err(Fault::WrongKind);
     }
     if !["v1", "v1beta1", "v1alpha1"].contains(&version) {
-        faults.add(Fault::UnknownVersion);
+        return Err(Fault::UnknownVersion);
     }
     let id = front
         .audit_id

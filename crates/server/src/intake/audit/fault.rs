@@ -37,7 +37,7 @@ faults! {
     TooLarge => "too_large",
     /// The same stage of the same request came before. Left out.
     Duplicate => "duplicate",
-    /// Of a version that is not known. Judged.
+    /// Of a version that is not known. Left out.
     UnknownVersion => "unknown_version",
     /// Held bytes that are no text; they were replaced. Judged.
     NotUtf8 => "not_utf8",
@@ -56,8 +56,9 @@ impl Fault {
             | Self::WrongShape
             | Self::MissingField
             | Self::TooLarge
+            | Self::UnknownVersion
             | Self::Duplicate => true,
-            Self::UnknownVersion | Self::NotUtf8 | Self::ClockSkew | Self::OutOfOrder => false,
+            Self::NotUtf8 | Self::ClockSkew | Self::OutOfOrder => false,
         }
     }
 }
