@@ -6,6 +6,7 @@
 //! [`exit::Exit`].
 
 mod args;
+mod audit_source;
 mod cancel;
 mod cmd;
 mod env;

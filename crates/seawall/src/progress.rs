@@ -3,6 +3,7 @@
 
 mod copy;
 mod feed;
+mod replay;
 mod scan;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 pub(crate) use copy::CopyProgress;
 pub(crate) use feed::FeedProgress;
+pub(crate) use replay::ReplayProgress;
 pub(crate) use scan::ScanProgress;
 
 const TICK: Duration = Duration::from_millis(120);

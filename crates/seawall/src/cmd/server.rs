@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, config, write_stdout};
 use crate::{
     args::server::Server,
-    cancel,
+    audit_source, cancel,
     exit::{Exit, Failure},
 };
 
@@ -48,14 +48,26 @@ async fn serve(context: &Context, config: Config) -> Result<(), ServeError> {
             Err(error) => tracing::warn!(%error, "Ctrl-C cannot be heard"),
         }
     });
-    server::run(config, clock(context), shutdown, |ready| {
-        let text = greeting(ready);
-        // A closed standard output is no reason not to serve.
-        if let Err(failure) = write_stdout(text.as_bytes()) {
-            context.complain(&failure);
-        }
-    })
-    .await
+    let sources = config.audit.sources.clone();
+    let folder = config.audit_dir().join("sources");
+    let server = server::Server::start(config, clock(context), shutdown.clone()).await?;
+    let text = greeting(&server.ready().await?);
+    // A closed standard output is no reason not to serve.
+    if let Err(failure) = write_stdout(text.as_bytes()) {
+        context.complain(&failure);
+    }
+    for source in sources {
+        let follow = audit_source::follow(server.inbox(), source, folder.clone());
+        tasks.spawn(until(shutdown.clone(), follow));
+    }
+    server.run().await
+}
+
+async fn until(shutdown: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = work => {}
+    }
 }
 
 /// The machine's clock. In debug builds a file may move it, for stories

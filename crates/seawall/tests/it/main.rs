@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod audit;
 mod db;
 mod harness;
 mod remote;
