@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Alert, AlertRule};
 use rules::{
     audit::{Error, Event, Tape},
-    engine::{Engine, State},
+    engine::{Engine, State, Windows},
 };
+use serde::{Deserialize, Serialize};
 
 use self::seen::Seen;
 use crate::intake::audit::{self, Fault, Faults};
@@ -52,6 +53,15 @@ pub struct Detector {
     rules: HashMap<String, AlertRule>,
     clusters: HashMap<(String, String), Cluster>,
     tape: Tape,
+}
+
+/// What rules remember of a cluster: half-filled thresholds, sequences
+/// that began, what is kept quiet.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ClusterWindows {
+    environment: String,
+    cluster: String,
+    windows: Windows,
 }
 
 /// What is remembered of a cluster.
@@ -92,6 +102,50 @@ impl Detector {
             .map(|rule| (rule.id.clone(), alert::rule(rule)))
             .collect();
         self.engine = engine;
+    }
+
+    /// What rules remember of each cluster, to be written down.
+    pub(crate) fn windows(&self) -> Vec<ClusterWindows> {
+        self.clusters
+            .iter()
+            .map(|((environment, cluster), known)| ClusterWindows {
+                environment: environment.clone(),
+                cluster: cluster.clone(),
+                windows: known.state.windows().clone(),
+            })
+            .collect()
+    }
+
+    /// Goes on with what was written down.
+    pub(crate) fn recall(&mut self, windows: Vec<ClusterWindows>) {
+        for known in windows {
+            let cluster = self.cluster(known.environment, known.cluster);
+            cluster.state = State::with_windows(known.windows);
+        }
+    }
+
+    fn cluster(&mut self, environment: String, cluster: String) -> &mut Cluster {
+        self.clusters
+            .entry((environment, cluster))
+            .or_insert_with(|| Cluster {
+                state: State::default(),
+                seen: Seen::default(),
+                newest: Timestamp::MIN,
+            })
+    }
+
+    /// Notes which events a body had, which the windows know already.
+    pub(crate) fn remember(&mut self, origin: Origin<'_>, body: &[u8]) {
+        let text = String::from_utf8_lossy(body);
+        let context = audit::Context {
+            received: origin.received,
+            is_live: origin.is_live,
+        };
+        let cluster = self.cluster(origin.environment.to_owned(), origin.cluster.to_owned());
+        for event in audit::parse(&text, context).events {
+            cluster.seen.is_new(&event.id, &event.stage);
+            cluster.newest = cluster.newest.max(event.time);
+        }
     }
 
     /// Judges a body; what is remembered of its cluster is brought up to
@@ -253,6 +307,56 @@ mod tests {
         };
         assert_eq!(events(&again), events(&judged));
         assert!(detector.judge(origin, body.as_bytes()).alerts.is_empty());
+    }
+
+    const THREE: &str = "
+- rule: Three
+  desc: d
+  condition: ka.verb = get
+  output: three by %ka.user.name
+  priority: WARNING
+  source: k8s_audit
+  seawall:
+    id: three
+    threshold: { count: 3, within: 1m, by: [ka.user.name] }
+";
+
+    #[test]
+    fn what_rules_remember_outlives_a_restart() {
+        let (ruleset, _) = rules::Loader::new().file("three.yaml", THREE).finish();
+        let (engine, _) = Engine::compile(&ruleset);
+        let engine = Arc::new(engine);
+        let origin = Origin {
+            environment: "local",
+            cluster: "a",
+            received: "2026-03-02T12:00:00Z".parse().unwrap(),
+            is_live: true,
+        };
+        let body = |id: &str| {
+            json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": id,
+                "stage": "ResponseComplete", "verb": "get", "user": {"username": "ada"},
+                "stageTimestamp": "2026-03-02T12:00:00Z"})
+            .to_string()
+        };
+        let mut before = Detector::new(Arc::clone(&engine));
+        for id in ["1", "2"] {
+            let judged = before.judge(origin, body(id).as_bytes());
+            assert!(judged.alerts.is_empty());
+        }
+        let text = serde_json::to_string(&before.windows()).unwrap();
+        let mut after = Detector::new(Arc::clone(&engine));
+        after.recall(serde_json::from_str(&text).unwrap());
+        // What is in the windows already counts no second time.
+        after.remember(origin, body("2").as_bytes());
+        assert!(after.judge(origin, body("2").as_bytes()).alerts.is_empty());
+        assert_eq!(after.judge(origin, body("3").as_bytes()).alerts.len(), 1);
+        let mut forgetful = Detector::new(engine);
+        assert!(
+            forgetful
+                .judge(origin, body("3").as_bytes())
+                .alerts
+                .is_empty()
+        );
     }
 
     #[test]

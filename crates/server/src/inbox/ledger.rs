@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::health::{Clusters, Remembered};
 
 pub(super) const FILE: &str = "ledger.json";
+/// What rules remember, as of some position before the ledger's.
+pub(super) const WINDOWS: &str = "windows.json";
 
 /// Why the ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]

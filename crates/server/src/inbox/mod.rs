@@ -290,6 +290,17 @@ impl Inbox {
         self.0.damaged.fetch_add(records, Ordering::Relaxed);
     }
 
+    /// What [`Self::save_windows`] wrote down, if that is here.
+    pub(crate) fn windows(&self) -> Option<String> {
+        std::fs::read_to_string(self.0.folder.join(ledger::WINDOWS)).ok()
+    }
+
+    /// Writes down what rules remember. Called after [`Self::save`], so
+    /// that it is never ahead of it.
+    pub(crate) fn save_windows(&self, text: &str) -> Result<(), LedgerError> {
+        ledger::write(&self.0.folder.join(ledger::WINDOWS), text)
+    }
+
     /// Remembers, on the disk, that all before `unread` was judged, and
     /// what was counted until then; lets go of records older than `keep`.
     pub(crate) fn save(&self, unread: u64, keep: Timestamp) -> Result<(), LedgerError> {

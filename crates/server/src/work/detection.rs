@@ -2,8 +2,9 @@
 //!
 //! Read, judged, alerts into the record, position moved: in that order,
 //! so that a sudden end costs nothing but judging again. What rules
-//! remember (windows, sequences) is made anew at start by judging what
-//! came shortly before the position, and saying nothing.
+//! remember (windows, sequences) is written down now and then; at start
+//! it is read back, and what came between there and the position is
+//! judged again without a word.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,11 +14,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use model::Alert;
+use serde::{Deserialize, Serialize};
 use store::StoreError;
 
 use crate::{
     app::App,
-    detect::{Detector, Judged, Origin},
+    detect::{ClusterWindows, Detector, Judged, Origin},
     inbox::{Counts, Reader, Record, SpoolIoError},
     metrics::add,
     work::{alert, engine::blocking},
@@ -28,6 +30,8 @@ const CHUNK_BYTES: usize = 8 << 20;
 const CHUNK_ALERTS: usize = 2_000;
 /// How often the position is written while there is more to judge.
 const SAVE: Duration = Duration::from_secs(1);
+/// How often what rules remember is written down.
+const WINDOWS: Duration = Duration::from_secs(30);
 /// Before a failed step is tried again.
 const PAUSE: Duration = Duration::from_secs(2);
 /// What was judged is looked back at so far at least: API servers send
@@ -100,15 +104,36 @@ impl Bench {
         Ok(chunk)
     }
 
-    /// Judges again what was judged before, for what rules remember.
-    fn look_back(&mut self, until: u64) -> Result<(), SpoolIoError> {
+    /// Makes anew what was known at `until`: events before `known` are in
+    /// the windows already, later ones are judged again.
+    fn look_back(&mut self, known: u64, until: u64) -> Result<(), SpoolIoError> {
         while self.reader.position() < until
             && let Some(record) = self.reader.next()?
         {
-            drop(self.detector.judge(origin(&record), &record.body));
+            if record.sequence < known {
+                self.detector.remember(origin(&record), &record.body);
+            } else {
+                drop(self.detector.judge(origin(&record), &record.body));
+            }
         }
         Ok(())
     }
+
+    /// What rules remember at this position, as text.
+    fn windows(&self) -> String {
+        let noted = Noted {
+            unread: self.reader.position(),
+            clusters: self.detector.windows(),
+        };
+        serde_json::to_string(&noted).expect("invariant: plain data")
+    }
+}
+
+/// What rules remembered at a position.
+#[derive(Serialize, Deserialize)]
+struct Noted {
+    unread: u64,
+    clusters: Vec<ClusterWindows>,
 }
 
 fn origin(record: &Record) -> Origin<'_> {
@@ -127,7 +152,8 @@ pub(crate) async fn run(app: Arc<App>) {
     let mut met = HashMap::new();
     let mut bench = begin(&app).await;
     let mut saved = Instant::now();
-    let mut is_saved = true;
+    let mut noted = Instant::now();
+    let (mut is_saved, mut is_noted) = (true, true);
     loop {
         let clock = Arc::clone(&app.clock);
         let (returned, outcome) = blocking(move || {
@@ -152,30 +178,67 @@ pub(crate) async fn run(app: Arc<App>) {
         }
         note_damage(&app, &mut bench);
         is_saved &= is_idle;
-        if !is_saved && (is_idle || saved.elapsed() >= SAVE) {
+        is_noted &= is_idle;
+        let is_ending = app.shutdown.is_cancelled();
+        if !is_saved && (is_idle || is_ending || saved.elapsed() >= SAVE) {
             is_saved = save(&app, bench.reader.position()).await;
             saved = Instant::now();
+        }
+        if is_saved && !is_noted && (is_ending || noted.elapsed() >= WINDOWS) {
+            is_noted = note_windows(&app, bench.windows()).await;
+            noted = Instant::now();
+        }
+        if is_ending {
+            return;
         }
         if !is_idle {
             continue;
         }
         app.inbox.note_lag(None);
+        let is_due = async {
+            if is_noted {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(WINDOWS.saturating_sub(noted.elapsed())).await;
+        };
         tokio::select! {
-            () = app.shutdown.cancelled() => return,
+            () = app.shutdown.cancelled() => {}
+            () = is_due => {}
             changed = more.changed() => if changed.is_err() { return },
         }
     }
 }
 
+async fn note_windows(app: &Arc<App>, text: String) -> bool {
+    let inbox = app.inbox.clone();
+    let outcome = blocking(move || inbox.save_windows(&text)).await;
+    if let Err(error) = &outcome {
+        let error = model::error::chain(error);
+        tracing::error!(error, "cannot write down what rules remember");
+    }
+    outcome.is_ok()
+}
+
 async fn begin(app: &Arc<App>) -> Bench {
     let spool = app.inbox.spool();
     let unread = spool.unread();
+    let mut detector = app.detector();
+    let since = spool.since(app.clock.now() - LOOK_BACK);
+    let noted = app
+        .inbox
+        .windows()
+        .and_then(|text| serde_json::from_str::<Noted>(&text).ok())
+        .filter(|noted| noted.unread <= unread);
+    let known = noted.as_ref().map_or(0, |noted| noted.unread);
+    if let Some(noted) = noted {
+        detector.recall(noted.clusters);
+    }
     let mut bench = Bench {
-        reader: spool.reader(spool.since(app.clock.now() - LOOK_BACK)),
-        detector: app.detector(),
+        reader: spool.reader(if known > 0 { since.min(known) } else { since }),
+        detector,
     };
     blocking(move || {
-        if let Err(error) = bench.look_back(unread) {
+        if let Err(error) = bench.look_back(known, unread) {
             let error = model::error::chain(&error);
             tracing::warn!(error, "cannot look back at audit events");
         }
