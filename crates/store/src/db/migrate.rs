@@ -271,6 +271,9 @@ fn render(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod upgrade;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
