@@ -232,8 +232,10 @@ CREATE TABLE finding (
     action_id BIGINT,
     UNIQUE (asset_id, fingerprint)
 );
-CREATE INDEX finding_by_package ON finding (package_id) WHERE state = 0 AND suppressed = 0;
-CREATE INDEX finding_by_rule ON finding (rule_id, asset_id, state, suppressed);
+CREATE INDEX finding_by_asset ON finding (asset_id, rule_id, state, suppressed);
+CREATE INDEX finding_by_package ON finding (package_id)
+    WHERE state = 0 AND suppressed = 0 AND package_id IS NOT NULL;
+CREATE INDEX finding_by_rule ON finding (rule_id);
 CREATE TABLE finding_count (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
     kind BIGINT NOT NULL,
@@ -259,6 +261,27 @@ CREATE TABLE finding_evidence (
     evidence TEXT NOT NULL
 );
 CREATE INDEX finding_exempted ON finding (exemption_id) WHERE exemption_id IS NOT NULL;
+CREATE VIRTUAL TABLE finding_line USING fts5 (
+    summary, content = 'finding', content_rowid = 'id', tokenize = 'trigram', columnsize = 0
+);
+CREATE TRIGGER finding_line_added AFTER INSERT ON finding
+WHEN new.summary IS NOT NULL BEGIN
+    INSERT INTO finding_line (rowid, summary) VALUES (new.id, new.summary);
+END;
+CREATE TRIGGER finding_line_entered AFTER UPDATE OF summary ON finding
+WHEN new.summary IS NOT NULL AND old.summary IS NOT new.summary BEGIN
+    INSERT INTO finding_line (rowid, summary) VALUES (new.id, new.summary);
+END;
+CREATE TRIGGER finding_line_left AFTER UPDATE OF summary ON finding
+WHEN old.summary IS NOT NULL AND old.summary IS NOT new.summary BEGIN
+    INSERT INTO finding_line (finding_line, rowid, summary)
+    VALUES ('delete', old.id, old.summary);
+END;
+CREATE TRIGGER finding_line_removed AFTER DELETE ON finding
+WHEN old.summary IS NOT NULL BEGIN
+    INSERT INTO finding_line (finding_line, rowid, summary)
+    VALUES ('delete', old.id, old.summary);
+END;
 CREATE INDEX finding_queue ON finding (environment_id, kind, rank, id)
     WHERE state = 0 AND suppressed = 0;
 CREATE INDEX finding_resolved ON finding (resolved) WHERE state = 1;
@@ -430,6 +453,13 @@ CREATE TABLE package (
 );
 CREATE INDEX package_by_folded_name ON package (LOWER(name));
 CREATE INDEX package_by_name ON package (name);
+CREATE TABLE place_count (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    cluster TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    findings BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, cluster, namespace)
+);
 CREATE TABLE route (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,

@@ -49,11 +49,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<TakenAlerts, StoreError> {
         let environment = environment.to_owned();
-        self.writer
+        let taken = self
+            .writer
             .write(move |connection| {
                 Box::pin(async move { put(connection, &environment, alerts, now).await })
             })
-            .await
+            .await?;
+        self.grew(taken.opened).await;
+        Ok(taken)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Assets: everything findings are about, as one tree.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 use model::AssetKind;
 
 use crate::{
     AssetStep, StoreError,
-    db::{Connection, sql},
-    rollup::{Deltas, WEIGHT, Weight},
+    db::{Connection, ROWS, Row, Value, insert, sql},
+    rollup::{self, Deltas, WEIGHT, Weight},
     row::json,
 };
 
@@ -87,6 +87,7 @@ pub(crate) async fn put(
     uid: &str,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
+    rollup::moved(connection, asset).await?;
     sql(
         "INSERT INTO asset (uid, environment_id, parent_id, kind, identity, name, cluster,
              namespace, workload, labels, facts, image_id, started, first_seen, last_seen)
@@ -182,74 +183,149 @@ pub(crate) async fn find_paths(
     is_whole: bool,
 ) -> Result<(), StoreError> {
     let top = of_environment(connection, environment_id, environment).await?;
-    let mut found: HashMap<Vec<AssetStep>, (Found, Placed)> = HashMap::new();
     let root = Found {
         id: top,
         image: None,
         seen_before: 0,
     };
-    for (path, answer) in paths.iter_mut() {
-        let (mut at, mut place) = (root, Placed::default());
-        for (depth, step) in path.iter().enumerate() {
-            let prefix = path[..=depth].to_vec();
-            place = place.with(step.kind, &step.name);
-            if let Some((known, known_place)) = found.get(&prefix) {
-                (at, place) = (*known, known_place.clone());
-                continue;
+    let all: Vec<&[AssetStep]> = paths.keys().copied().collect();
+    let mut at: Vec<(Found, Placed)> = vec![(root, Placed::default()); all.len()];
+    let mut touched = BTreeSet::new();
+    // Level by level: one statement asks for all assets of one.
+    for depth in 0..all.iter().map(|path| path.len()).max().unwrap_or(0) {
+        let mut wanted: BTreeMap<Sibling, (&str, Placed)> = BTreeMap::new();
+        for (path, (parent, place)) in all.iter().zip(&mut at) {
+            if let Some(step) = path.get(depth) {
+                *place = place.clone().with(step.kind, &step.name);
+                wanted
+                    .entry((parent.id, step.kind.as_str(), &step.identity))
+                    .or_insert((&step.name, place.clone()));
             }
-            let row = sql("SELECT id, image_id, last_seen, gone FROM asset
-                 WHERE environment_id = ? AND kind = ? AND parent_id = ? AND identity = ?")
-            .bind(environment_id)
-            .bind(step.kind.as_str())
-            .bind(at.id)
-            .bind(&step.identity)
-            .fetch_optional(&mut *connection)
-            .await?;
-            at = if let Some(row) = row {
-                let seen = row.int("last_seen")?;
-                let is_stale = now.as_microsecond() - seen >= micros(STALE);
-                let is_last = depth + 1 == path.len();
-                if (is_whole && is_last) || is_stale || row.maybe_int("gone")?.is_some() {
-                    touch(connection, row.int("id")?, now).await?;
-                }
-                Found {
-                    id: row.int("id")?,
-                    image: row.maybe_int("image_id")?,
-                    seen_before: seen,
-                }
-            } else {
-                let described = Described {
-                    place: place.clone(),
-                    ..Described::new(environment_id, at.id, step.kind, &step.identity, &step.name)
-                };
-                let uid = crate::scan::mint();
-                Found {
-                    id: put(connection, &described, &uid, now).await?,
-                    image: None,
-                    seen_before: now.as_microsecond(),
-                }
-            };
-            found.insert(prefix, (at, place.clone()));
         }
-        *answer = Some(at);
+        let known = siblings(connection, environment_id, &wanted, now).await?;
+        for (path, (found, _)) in all.iter().zip(&mut at) {
+            let Some(step) = path.get(depth) else {
+                continue;
+            };
+            let sibling = &known[&(found.id, step.kind.as_str(), step.identity.clone())];
+            let is_stale = now.as_microsecond() - sibling.found.seen_before >= micros(STALE);
+            let is_last = depth + 1 == path.len();
+            if (is_whole && is_last) || is_stale || sibling.is_gone {
+                touched.insert(sibling.found.id);
+            }
+            *found = sibling.found;
+        }
     }
-    Ok(())
+    for (path, (found, _)) in all.into_iter().zip(at) {
+        paths.insert(path, Some(found));
+    }
+    touch(connection, &touched.into_iter().collect::<Vec<_>>(), now).await
+}
+
+/// What tells an asset from all others of its environment: its parent,
+/// kind and identity.
+type Sibling<'p> = (i64, &'static str, &'p str);
+
+/// One of [`siblings`].
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    found: Found,
+    is_gone: bool,
+}
+
+/// Finds assets, and makes those that are not known.
+async fn siblings<'p>(
+    connection: &mut Connection,
+    environment_id: i64,
+    wanted: &BTreeMap<Sibling<'p>, (&'p str, Placed)>,
+    now: Timestamp,
+) -> Result<HashMap<(i64, &'static str, String), Known>, StoreError> {
+    let mut known = HashMap::with_capacity(wanted.len());
+    let kinds: HashMap<&str, &'static str> =
+        wanted.keys().map(|(_, kind, _)| (*kind, *kind)).collect();
+    let key_of = |row: &Row| {
+        let kind = row.text("kind")?;
+        let kind = kinds.get(kind.as_str()).copied().unwrap_or_default();
+        Ok::<_, StoreError>((row.int("parent_id")?, kind, row.text("identity")?))
+    };
+    let keys: Vec<Vec<Value>> = wanted
+        .keys()
+        .map(|(parent, kind, identity)| vec![(*parent).into(), (*kind).into(), (*identity).into()])
+        .collect();
+    for chunk in keys.chunks(ROWS) {
+        let mut query = sql(
+            "SELECT asset.id, asset.parent_id, asset.kind, asset.identity,
+                 asset.image_id, asset.last_seen, asset.gone FROM ",
+        );
+        query.push_rows(chunk.to_vec(), connection.dialect());
+        query
+            .push(
+                " JOIN asset ON asset.kind = delta.column2 AND asset.parent_id = delta.column1
+                      AND asset.identity = delta.column3 AND asset.environment_id = ",
+            )
+            .push_bind(environment_id);
+        for row in query.fetch_all(&mut *connection).await? {
+            let found = Found {
+                id: row.int("id")?,
+                image: row.maybe_int("image_id")?,
+                seen_before: row.int("last_seen")?,
+            };
+            let is_gone = row.maybe_int("gone")?.is_some();
+            known.insert(key_of(&row)?, Known { found, is_gone });
+        }
+    }
+    let missing = wanted.iter().filter(|((parent, kind, identity), _)| {
+        !known.contains_key(&(*parent, *kind, (*identity).to_owned()))
+    });
+    let made = insert(
+        "INSERT INTO asset (uid, environment_id, parent_id, kind, identity, name, cluster,
+             namespace, workload, labels, facts, first_seen, last_seen) ",
+    )
+    .ending(" RETURNING id, parent_id, kind, identity")
+    .returning(connection, missing, |row, (sibling, (name, place))| {
+        let (parent, kind, identity) = sibling;
+        row.push_bind(crate::scan::mint())
+            .push_bind(environment_id)
+            .push_bind(*parent)
+            .push_bind(*kind)
+            .push_bind(*identity)
+            .push_bind(*name)
+            .push_bind(&place.cluster)
+            .push_bind(&place.namespace)
+            .push_bind(&place.workload)
+            .push_bind("{}")
+            .push_bind("{}")
+            .push_bind(now)
+            .push_bind(now);
+    })
+    .await?;
+    for row in &made {
+        let found = Found {
+            id: row.int("id")?,
+            image: None,
+            seen_before: now.as_microsecond(),
+        };
+        let is_gone = false;
+        known.insert(key_of(row)?, Known { found, is_gone });
+    }
+    Ok(known)
 }
 
 fn micros(duration: SignedDuration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-async fn touch(connection: &mut Connection, id: i64, now: Timestamp) -> Result<(), StoreError> {
-    sql(
-        "UPDATE asset SET gone = NULL, last_seen = CASE WHEN last_seen > ? THEN last_seen
-             ELSE ? END WHERE id = ?",
-    )
-    .bind(now)
-    .bind(now)
-    .bind(id)
-    .execute(connection)
-    .await?;
+async fn touch(connection: &mut Connection, ids: &[i64], now: Timestamp) -> Result<(), StoreError> {
+    for chunk in ids.chunks(ROWS) {
+        let mut query = sql(
+            "UPDATE asset SET gone = NULL, last_seen = CASE WHEN last_seen > ? THEN last_seen
+                 ELSE ? END WHERE id",
+        )
+        .bind(now)
+        .bind(now);
+        query.push_in(chunk, connection.dialect());
+        query.execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     StoreError,
-    db::{Connection, Row, Value, sql},
-    rollup::{WEIGHT, Weight, push_values},
+    db::{Connection, ROWS, Row, Value, sql},
+    rollup::{WEIGHT, Weight},
 };
 
 /// What people decided about a finding; kept of each before an action,
@@ -87,7 +87,7 @@ pub(crate) async fn load(
     environments: Option<&[i64]>,
 ) -> Result<Vec<Judged>, StoreError> {
     let mut judged = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(1000) {
+    for chunk in ids.chunks(ROWS) {
         let mut query = sql(
             "SELECT finding.id, finding.progress, finding.assignee, finding.due,
                  finding.comments, finding.reason, finding.note, finding.decided_by,
@@ -95,15 +95,15 @@ pub(crate) async fn load(
         );
         query
             .push(WEIGHT)
-            .push(" FROM finding WHERE finding.id IN ")
-            .push_list(chunk);
+            .push(" FROM finding WHERE finding.id")
+            .push_in(chunk, connection.dialect());
         if let Some(environments) = environments {
             query
                 .push(" AND +finding.environment_id IN ")
                 .push_list(environments);
         }
         query.push(" ORDER BY finding.id");
-        for row in &query.once().fetch_all(&mut *connection).await? {
+        for row in &query.fetch_all(&mut *connection).await? {
             judged.push(Judged::read(row)?);
         }
     }
@@ -115,7 +115,7 @@ pub(crate) async fn write(
     connection: &mut Connection,
     rows: &[(i64, Decided)],
 ) -> Result<(), StoreError> {
-    for chunk in rows.chunks(1000) {
+    for chunk in rows.chunks(ROWS) {
         let mut query = sql(
             "UPDATE finding SET state = delta.column2, progress = delta.column3,
                  assignee = delta.column4, due = delta.column5, comments = delta.column6,
@@ -123,9 +123,9 @@ pub(crate) async fn write(
                  decided = delta.column10, exemption_id = delta.column11,
                  action_id = delta.column12 FROM ",
         );
-        push_values(
-            &mut query,
-            chunk.iter().map(|(id, decided)| -> Vec<Value> {
+        let rows = chunk
+            .iter()
+            .map(|(id, decided)| -> Vec<Value> {
                 vec![
                     (*id).into(),
                     decided.state.into(),
@@ -140,10 +140,11 @@ pub(crate) async fn write(
                     decided.exemption.into(),
                     decided.action.into(),
                 ]
-            }),
-        );
+            })
+            .collect();
+        query.push_rows(rows, connection.dialect());
         query.push(" WHERE finding.id = delta.column1");
-        query.once().execute(&mut *connection).await?;
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

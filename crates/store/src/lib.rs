@@ -25,6 +25,7 @@ mod error;
 mod exemption;
 mod finding;
 mod fix;
+mod growth;
 mod history;
 mod image;
 mod ingest;
@@ -141,6 +142,10 @@ use crate::{
 pub struct Store {
     readers: Pool,
     writer: Arc<Writer>,
+    /// Whether text inside findings' lines has an index.
+    has_lines: bool,
+    /// Findings that came since the planner last looked.
+    grown: Arc<growth::Growth>,
     /// Held while the store is open: two servers must not share a file.
     lease: Arc<Mutex<Option<lease::Lease>>>,
 }
@@ -196,11 +201,14 @@ impl Store {
     }
 
     async fn start(database: Database, lease: Option<lease::Lease>) -> Result<Self, StoreError> {
+        let has_lines = db::lines::ensure(&database).await?;
         let writing = database.connect().await?;
         let readers = database.readers().await?;
         Ok(Self {
             readers,
             writer: Arc::new(Writer::start(database, writing)),
+            has_lines,
+            grown: Arc::default(),
             lease: Arc::new(Mutex::new(lease)),
         })
     }
@@ -214,7 +222,9 @@ impl Store {
     pub async fn schema(&self) -> Result<String, StoreError> {
         let text = self.dialect().pick(
             "SELECT sql FROM sqlite_schema
-             WHERE sql IS NOT NULL AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' ORDER BY name",
+             WHERE sql IS NOT NULL AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'
+               AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')
+             ORDER BY name",
             include_str!("db/schema.sql"),
         );
         let statements: Vec<String> = sql(text).scalar().fetch_all(&self.readers).await?;

@@ -12,13 +12,13 @@ use model::{Notice, NoticeEvent, notice::NoticedRecommendation};
 
 use crate::{
     Store, StoreError,
-    db::{Connection, Sql, insert, sql},
+    db::{Connection, ROWS, Sql, insert, sql},
     notice,
     row::json,
 };
 
 /// Findings looked at in one statement.
-const CHUNK: usize = 500;
+const CHUNK: usize = ROWS;
 
 /// Who decided, and why.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,8 +44,8 @@ pub(crate) async fn note(
     for chunk in findings.chunks(CHUNK) {
         let mut query = notice::pictures();
         query
-            .push("finding.id IN ")
-            .push_list(chunk.iter().copied())
+            .push("finding.id")
+            .push_in(chunk, connection.dialect())
             .push(" ORDER BY finding.id");
         put(connection, &environment, time, event, query, decision).await?;
     }
@@ -140,7 +140,7 @@ async fn put(
     query: Sql,
     decision: Decision<'_>,
 ) -> Result<(), StoreError> {
-    let rows = query.once().fetch_all(&mut *connection).await?;
+    let rows = query.fetch_all(&mut *connection).await?;
     let notices = rows
         .iter()
         .map(|row| {

@@ -17,8 +17,8 @@ use model::{
 use crate::{
     Scope, Store, StoreError,
     db::{Connection, insert, sql},
-    rollup::push_values,
     row::json,
+    sighting::push_keys,
 };
 
 /// Events kept of one alert.
@@ -65,17 +65,8 @@ pub(super) async fn seen<'a>(
     let mut ids: HashMap<(i64, String), i64> = HashMap::with_capacity(keys.len());
     for chunk in keys.chunks(CHUNK) {
         let mut query = sql("SELECT finding.id, finding.asset_id, finding.fingerprint FROM ");
-        push_values(
-            &mut query,
-            chunk
-                .iter()
-                .map(|(asset, fingerprint)| vec![(*asset).into(), (*fingerprint).into()]),
-        );
-        query.push(
-            " JOIN finding ON finding.asset_id = delta.column1
-                  AND finding.fingerprint = delta.column2",
-        );
-        for row in &query.once().fetch_all(&mut *connection).await? {
+        push_keys(&mut query, chunk, connection.dialect());
+        for row in &query.fetch_all(&mut *connection).await? {
             ids.insert(
                 (row.int("asset_id")?, row.text("fingerprint")?),
                 row.int("id")?,

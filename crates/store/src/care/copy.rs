@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::table::{self, Table};
 use crate::{
     Dialect, Place, StoreError,
-    db::{Connection, Value, insert, migrate, sql},
+    db::{Connection, Value, insert, lines, migrate, sql},
 };
 
 /// What was copied.
@@ -89,6 +89,7 @@ pub(super) async fn copy_unleased(
     };
     target.run("COMMIT").await?;
     source.run("COMMIT").await?;
+    lines::ensure(&to.database).await?;
     target.run("ANALYZE").await?;
     if to.dialect() == Dialect::Sqlite {
         // One file, without a journal beside it.

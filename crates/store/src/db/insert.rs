@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Connection, Row, Sql, Value, sql};
+use super::{Connection, Dialect, ROWS, Row, Sql, Value, sql};
 use crate::StoreError;
 
-/// Rows of one statement.
-const ROWS: usize = 1000;
 /// Values of one statement: SQLite takes 32,766, PostgreSQL 65,535.
 const VALUES: usize = 32_000;
 /// Statements of up to this many rows are worth keeping prepared.
@@ -53,7 +51,7 @@ impl Insert {
         fill: impl FnMut(&mut Values, T),
     ) -> Result<u64, StoreError> {
         let mut touched = 0;
-        for statement in self.statements(items, fill) {
+        for statement in self.statements(connection.dialect(), items, fill) {
             touched += statement.execute(&mut *connection).await?;
         }
         Ok(touched)
@@ -67,7 +65,7 @@ impl Insert {
         fill: impl FnMut(&mut Values, T),
     ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
-        for statement in self.statements(items, fill) {
+        for statement in self.statements(connection.dialect(), items, fill) {
             rows.extend(statement.fetch_all(&mut *connection).await?);
         }
         Ok(rows)
@@ -75,36 +73,43 @@ impl Insert {
 
     fn statements<T>(
         &self,
+        dialect: Dialect,
         items: impl IntoIterator<Item = T>,
         mut fill: impl FnMut(&mut Values, T),
     ) -> Vec<Sql> {
         let mut statements = Vec::new();
-        let mut open: Option<(Sql, usize)> = None;
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let mut most = ROWS;
         for item in items {
-            let mut values = Values(Vec::new());
+            let width = rows.last().map_or(0, Vec::len);
+            let mut values = Values(Vec::with_capacity(width));
             fill(&mut values, item);
-            let width = values.0.len().max(1);
-            let (statement, rows) = open.get_or_insert_with(|| (sql(self.head.clone()), 0));
-            statement.push(if *rows == 0 { "VALUES " } else { ", " });
-            statement.push_list(values.0);
-            *rows += 1;
-            if *rows == ROWS.min(VALUES / width) {
-                statements.extend(open.take().map(|(statement, _)| self.end(statement)));
+            if dialect == Dialect::Sqlite {
+                most = ROWS.min(VALUES / values.0.len().max(1));
+            }
+            rows.push(values.0);
+            if rows.len() == most {
+                statements.push(self.statement(dialect, std::mem::take(&mut rows), most));
             }
         }
-        statements.extend(open.map(|(statement, rows)| {
-            let statement = self.end(statement);
-            if rows > FEW {
-                statement.once()
-            } else {
-                statement
-            }
-        }));
+        if !rows.is_empty() {
+            statements.push(self.statement(dialect, rows, most));
+        }
         statements
     }
 
-    fn end(&self, mut statement: Sql) -> Sql {
+    fn statement(&self, dialect: Dialect, rows: Vec<Vec<Value>>, most: usize) -> Sql {
+        let count = rows.len();
+        let mut statement = sql(self.head.clone());
+        if dialect == Dialect::Postgres && count > FEW {
+            statement.push("SELECT * FROM ").push_columns(rows);
+        } else {
+            statement.push_values(rows);
+        }
         statement.push(self.ending);
+        if dialect == Dialect::Sqlite && count > FEW && count < most {
+            return statement.once();
+        }
         statement
     }
 }
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn rows_are_cut_to_what_both_databases_take() {
         let insert = insert("INSERT INTO t (a, b) ").ending(" RETURNING a");
-        let statements = insert.statements(0..2500_i64, |row, item| {
+        let statements = insert.statements(Dialect::Sqlite, 0..2500_i64, |row, item| {
             row.push_bind(item).push_bind("x");
         });
         let lengths: Vec<usize> = statements
@@ -130,12 +135,33 @@ mod tests {
                 .starts_with("INSERT INTO t (a, b) VALUES (?, ?), (?, ?)")
         );
         assert!(statements[2].text().ends_with("(?, ?) RETURNING a"));
-        let wide = insert.statements(0..10, |row, _| {
+        let wide = insert.statements(Dialect::Sqlite, 0..10, |row, _| {
             for column in 0..16_000_i64 {
                 row.push_bind(column);
             }
         });
         assert_eq!(wide.len(), 5);
-        assert!(insert.statements(0..0, |_, _| {}).is_empty());
+        assert!(
+            insert
+                .statements(Dialect::Sqlite, 0..0, |_, _| {})
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn postgresql_is_given_columns() {
+        let insert = insert("INSERT INTO t (a, b) ").ending(" RETURNING a");
+        let texts = |rows: i64| -> Vec<String> {
+            insert
+                .statements(Dialect::Postgres, 0..rows, |row, item| {
+                    row.push_bind(item).push_bind("x");
+                })
+                .iter()
+                .map(|statement| statement.text().to_owned())
+                .collect()
+        };
+        assert_eq!(texts(1), ["INSERT INTO t (a, b) VALUES (?, ?) RETURNING a"]);
+        let many = "INSERT INTO t (a, b) SELECT * FROM UNNEST(?, ?) RETURNING a";
+        assert_eq!(texts(1500), [many; 2]);
     }
 }

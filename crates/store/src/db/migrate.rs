@@ -106,6 +106,13 @@ const STEPS: &[Step] = &[
         "incident",
         include_str!("../../migrations/0081_incident.sql"),
     ),
+    both(85, "speed", include_str!("../../migrations/0085_speed.sql")),
+    each(
+        86,
+        "lines",
+        include_str!("../../migrations/0086_lines.sqlite.sql"),
+        include_str!("../../migrations/0086_lines.postgres.sql"),
+    ),
 ];
 
 /// The schema this program writes.

@@ -27,7 +27,8 @@
 //! query.push(" AND kind IN ").push_list(kinds.iter().map(|kind| kind.as_str()));
 //! let rows = query.fetch_all(&self.readers).await?;
 //!
-//! // Many rows: cut into statements of a size both databases take.
+//! // Many rows: cut into statements of a size both databases take; on
+//! // PostgreSQL each column of them is one value, an array.
 //! insert("INSERT INTO host (name, seen) ")
 //!     .ending(" ON CONFLICT (name) DO UPDATE SET seen = excluded.seen")
 //!     .rows(&mut *connection, &hosts, |row, host| {
@@ -64,8 +65,10 @@
 //! A migration is one file for both (`migrate` renders it for
 //! PostgreSQL); the few texts that differ are told by [`Dialect`].
 
+mod column;
 mod connection;
 mod insert;
+pub(crate) mod lines;
 pub(crate) mod migrate;
 mod placeholder;
 mod row;
@@ -75,7 +78,7 @@ mod value;
 pub(crate) use connection::{Connection, Database, Pool};
 pub(crate) use insert::insert;
 pub(crate) use row::{Cell, Row};
-pub(crate) use sql::{Sql, sql};
+pub(crate) use sql::{ROWS, Sql, sql};
 pub(crate) use value::Value;
 
 /// Which database is spoken to.

@@ -1,12 +1,15 @@
 //! `?` as PostgreSQL wants it: numbered.
 
 /// Replaces each `?` that stands for a value by `$1`, `$2`, …; those
-/// inside strings, quoted names and comments are text.
+/// inside strings, quoted names and comments are text. A sign in front
+/// of a column, which keeps SQLite's planner off an index, is left out:
+/// PostgreSQL's knows how rare the values of a column are, and nothing
+/// of an expression.
 pub(super) fn number(text: &str) -> String {
     let mut numbered = String::with_capacity(text.len() + 32);
     let mut count = 0_usize;
     let mut rest = text;
-    while let Some(at) = rest.find(['?', '\'', '"', '-', '/']) {
+    while let Some(at) = rest.find(['?', '\'', '"', '-', '/', '+']) {
         let (plain, found) = rest.split_at(at);
         numbered.push_str(plain);
         let length = match found.as_bytes() {
@@ -14,6 +17,12 @@ pub(super) fn number(text: &str) -> String {
                 count += 1;
                 numbered.push('$');
                 numbered.push_str(&count.to_string());
+                rest = found.get(1..).unwrap_or_default();
+                continue;
+            }
+            [b'+', letter, ..]
+                if letter.is_ascii_alphabetic() && numbered.ends_with([' ', '(']) =>
+            {
                 rest = found.get(1..).unwrap_or_default();
                 continue;
             }
@@ -47,6 +56,14 @@ mod tests {
         assert_eq!(
             number("SELECT * FROM t WHERE a = ? AND b IN (?, ?) LIMIT ?"),
             "SELECT * FROM t WHERE a = $1 AND b IN ($2, $3) LIMIT $4"
+        );
+    }
+
+    #[test]
+    fn a_sign_in_front_of_a_column_is_for_sqlite() {
+        assert_eq!(
+            number("WHERE +t.a = ? AND (+b + ? > 1) AND c+d = a + 1 AND e = '+f'"),
+            "WHERE t.a = $1 AND (b + $2 > 1) AND c+d = a + 1 AND e = '+f'"
         );
     }
 

@@ -6,16 +6,28 @@ use sqlx::{
     AssertSqlSafe, Postgres, Sqlite, postgres::PgArguments, query::Query, sqlite::SqliteArguments,
 };
 
-use super::{Cell, Connection, Pool, Row, Value, placeholder};
+use super::{
+    Cell, Connection, Dialect, Pool, Row, Value,
+    column::{Column, columns},
+    placeholder,
+};
 use crate::StoreError;
 
 /// A statement; see the module for how to write one.
 #[derive(Clone, Debug)]
 pub(crate) struct Sql {
     text: Cow<'static, str>,
-    values: Vec<Value>,
+    values: Vec<Bound>,
     /// Whether the database should keep it prepared.
     kept: bool,
+}
+
+/// What a `?` stands for.
+#[derive(Clone, Debug)]
+enum Bound {
+    One(Value),
+    /// On PostgreSQL alone.
+    Many(Column),
 }
 
 /// Where a statement runs.
@@ -35,6 +47,16 @@ impl<'e> From<&'e mut Connection> for On<'e> {
     fn from(connection: &'e mut Connection) -> Self {
         Self::Connection(connection)
     }
+}
+
+/// Rows, or ids, of one statement.
+pub(crate) const ROWS: usize = 1000;
+/// Statements of up to this many rows are worth keeping prepared.
+const FEW: usize = 4;
+
+/// Whether SQLite meets a statement of so many rows often.
+fn worth_keeping(rows: usize) -> bool {
+    rows <= FEW || rows == ROWS
 }
 
 /// Begins a statement.
@@ -127,7 +149,7 @@ impl From<sqlx::postgres::PgQueryResult> for Touched {
 impl Sql {
     /// The value of the next `?` of the text.
     pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
-        self.values.push(value.into());
+        self.values.push(Bound::One(value.into()));
         self
     }
 
@@ -141,7 +163,7 @@ impl Sql {
     /// Appends a `?` and its value.
     pub(crate) fn push_bind(&mut self, value: impl Into<Value>) -> &mut Self {
         self.text.to_mut().push('?');
-        self.values.push(value.into());
+        self.values.push(Bound::One(value.into()));
         self
     }
 
@@ -162,6 +184,62 @@ impl Sql {
             self.push("NULL");
         }
         self.push(")")
+    }
+
+    /// Appends rows for a `FROM`, as `delta` with `column1`, `column2`, …:
+    /// `(VALUES (…), (…)) AS delta`. There must be one.
+    pub(crate) fn push_rows(&mut self, rows: Vec<Vec<Value>>, dialect: Dialect) -> &mut Self {
+        match dialect {
+            Dialect::Sqlite => {
+                self.kept &= worth_keeping(rows.len());
+                self.push("(").push_values(rows).push(") AS delta");
+            }
+            Dialect::Postgres => {
+                let width = rows.first().map_or(0, Vec::len);
+                self.push_columns(rows).push(" AS delta (");
+                for place in 1..=width {
+                    let comma = if place > 1 { ", " } else { "" };
+                    self.push(format_args!("{comma}column{place}"));
+                }
+                self.push(")");
+            }
+        }
+        self
+    }
+
+    /// Appends `VALUES (?, …), (?, …)`.
+    pub(super) fn push_values(&mut self, rows: Vec<Vec<Value>>) -> &mut Self {
+        for (step, row) in rows.into_iter().enumerate() {
+            self.push(if step == 0 { "VALUES " } else { ", " })
+                .push_list(row);
+        }
+        self
+    }
+
+    /// Appends `UNNEST(?, …)`, with a value for each column.
+    pub(super) fn push_columns(&mut self, rows: Vec<Vec<Value>>) -> &mut Self {
+        self.push("UNNEST(");
+        for (step, column) in columns(rows).into_iter().enumerate() {
+            self.push(if step == 0 { "?" } else { ", ?" });
+            self.values.push(Bound::Many(column));
+        }
+        self.push(")")
+    }
+
+    /// Appends ` IN (…)`, for any number of ids.
+    pub(crate) fn push_in(&mut self, ids: &[i64], dialect: Dialect) -> &mut Self {
+        match dialect {
+            Dialect::Sqlite => {
+                self.kept &= worth_keeping(ids.len());
+                self.push(" IN ").push_list(ids)
+            }
+            Dialect::Postgres => {
+                self.push(" = ANY(?)");
+                let ids = ids.iter().copied().map(Some).collect();
+                self.values.push(Bound::Many(Column::Int(ids)));
+                self
+            }
+        }
     }
 
     /// Not worth keeping prepared: its text hardly comes again.
@@ -236,10 +314,11 @@ impl Sql {
         let mut arguments = SqliteArguments::default();
         for value in self.values {
             match value {
-                Value::Int(value) => arguments.add(value),
-                Value::Real(value) => arguments.add(value),
-                Value::Text(value) => arguments.add(value),
-                Value::Blob(value) => arguments.add(value),
+                Bound::One(Value::Int(value)) => arguments.add(value),
+                Bound::One(Value::Real(value)) => arguments.add(value),
+                Bound::One(Value::Text(value)) => arguments.add(value),
+                Bound::One(Value::Blob(value)) => arguments.add(value),
+                Bound::Many(_) => Err("SQLite has no arrays".into()),
             }
             .map_err(sqlx::Error::Encode)?;
         }
@@ -252,10 +331,14 @@ impl Sql {
         let mut arguments = PgArguments::default();
         for value in self.values {
             match value {
-                Value::Int(value) => arguments.add(value),
-                Value::Real(value) => arguments.add(value),
-                Value::Text(value) => arguments.add(value),
-                Value::Blob(value) => arguments.add(value),
+                Bound::One(Value::Int(value)) => arguments.add(value),
+                Bound::One(Value::Real(value)) => arguments.add(value),
+                Bound::One(Value::Text(value)) => arguments.add(value),
+                Bound::One(Value::Blob(value)) => arguments.add(value),
+                Bound::Many(Column::Int(values)) => arguments.add(values),
+                Bound::Many(Column::Real(values)) => arguments.add(values),
+                Bound::Many(Column::Text(values)) => arguments.add(values),
+                Bound::Many(Column::Blob(values)) => arguments.add(values),
             }
             .map_err(sqlx::Error::Encode)?;
         }

@@ -167,7 +167,9 @@ async fn meant(
     let mut select = sql("SELECT finding.id FROM finding WHERE +finding.state = 0");
     match candidates {
         Some(ids) => {
-            select.push(" AND finding.id IN ").push_list(ids);
+            select
+                .push(" AND finding.id")
+                .push_in(ids, connection.dialect());
         }
         None => {
             select.push(" AND finding.id > ").push_bind(last);

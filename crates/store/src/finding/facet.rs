@@ -77,15 +77,14 @@ impl Store {
 
     /// Open findings by the clusters or namespaces they are in.
     async fn places(&self, scope: &Scope, column: &str) -> Result<Vec<Tally>, StoreError> {
-        let own = "own_critical + own_high + own_medium + own_low + own_info + own_unknown";
         let mut query = sql("SELECT ");
         query.push(format_args!(
-            "{column} AS value, CAST(SUM({own}) AS BIGINT) AS number FROM asset
-             WHERE {column} IS NOT NULL AND {own} > 0 AND "
+            "{column} AS value, CAST(SUM(findings) AS BIGINT) AS number FROM place_count
+             WHERE {column} <> '' AND findings > 0 AND "
         ));
         scope.constrain(&mut query, "environment_id");
         query.push(format_args!(
-            " GROUP BY {column} ORDER BY SUM({own}) DESC, {column} LIMIT {NAMES}"
+            " GROUP BY {column} ORDER BY SUM(findings) DESC, {column} LIMIT {NAMES}"
         ));
         crate::image::tallies(&query.fetch_all(&self.readers).await?)
     }

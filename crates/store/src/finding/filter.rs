@@ -4,6 +4,8 @@
 //! rules, packages and assets it says by their ids. So a list is picked
 //! without joins, and the planner keeps to the index it was led to.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use model::{
     FindingKind, FindingState, PackageKind, Query, Severity,
@@ -227,6 +229,41 @@ impl FindingFilter {
     /// the scope's column is written.
     pub(crate) fn narrow(&self, scope: &Scope, sql: &mut Sql, environment: &str, dialect: Dialect) {
         scope.constrain(sql, environment);
+        self.narrow_rest(sql, dialect);
+    }
+
+    /// Adds all of it but the scope: what a run of the queue in it has.
+    /// Saying again what the run's bounds say would only make PostgreSQL
+    /// expect few rows.
+    pub(super) fn narrow_run(&self, sql: &mut Sql, dialect: Dialect) {
+        let mut rest = Self {
+            kinds: Vec::new(),
+            ..self.clone()
+        };
+        if self.is_stretch() {
+            rest.severities = Vec::new();
+        }
+        rest.narrow_rest(sql, dialect);
+    }
+
+    /// Whether its severities are neighbours, so that their ranks are
+    /// one range and nothing else is in it.
+    fn is_stretch(&self) -> bool {
+        let numbers: BTreeSet<i64> = self
+            .severities
+            .iter()
+            .copied()
+            .map(severity_number)
+            .collect();
+        match (numbers.first(), numbers.last()) {
+            (Some(least), Some(most)) => {
+                usize::try_from(most - least).is_ok_and(|steps| steps + 1 == numbers.len())
+            }
+            _ => false,
+        }
+    }
+
+    fn narrow_rest(&self, sql: &mut Sql, dialect: Dialect) {
         self.narrow_flags(sql, "finding.");
         if let Some(kev) = self.kev {
             sql.push(" AND finding.rank / 1000000 % 2 = ")

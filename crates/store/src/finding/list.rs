@@ -199,8 +199,7 @@ pub(crate) fn list_query(
                     .push(" AND ")
                     .push_bind(most);
             }
-            query.push(" AND ");
-            filter.narrow(scope, &mut query, "+finding.environment_id", dialect);
+            filter.narrow_run(&mut query, dialect);
             order.page(&mut query, request)?;
             query.push(format_args!(") AS run{step}"));
         }
@@ -300,7 +299,7 @@ mod tests {
         };
         let by_image = plan(&filter, FindingSort::Package).await;
         assert!(
-            by_image.contains("finding USING INDEX sqlite_autoindex_finding_1 (asset_id=?)"),
+            by_image.contains("SEARCH finding USING INDEX finding_by_asset (asset_id=?"),
             "{by_image}"
         );
         let filter = FindingFilter {

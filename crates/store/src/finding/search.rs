@@ -8,7 +8,7 @@ use model::query::{Condition, Node, Pattern};
 use super::{Asked, FindingFilter, kind_number, list::Run};
 use crate::{
     Scope, Store, StoreError,
-    db::{Sql, sql},
+    db::{Dialect, Sql, lines::LETTERS, sql},
     query,
 };
 
@@ -16,6 +16,11 @@ use crate::{
 const FEW: i64 = 3000;
 /// Rules, packages or assets whose findings are looked up.
 const NAMES: usize = 400;
+
+/// Findings looked at to learn whether many have a text, and how many of
+/// them are many: walking the queue meets a page of them soon.
+const SAMPLE: i64 = 500;
+const COMMON: i64 = 25;
 
 /// How to get at the findings of a search.
 #[derive(Debug)]
@@ -93,6 +98,11 @@ impl Store {
         let text = query::anywhere(pattern);
         let mut left = FEW;
 
+        // What most have, their own lines say soonest.
+        let Some(findings) = self.lines(filter, pattern, &text, runs).await? else {
+            return Ok(None);
+        };
+
         let mut rules = sql(
             "SELECT rule_use.rule_id AS id, rule_use.findings FROM rule_use
              JOIN rule ON rule.id = rule_use.rule_id WHERE ",
@@ -144,9 +154,6 @@ impl Store {
                 return Ok(None);
             }
         }
-        let Some(findings) = self.lines(filter, &text, runs).await? else {
-            return Ok(None);
-        };
         Ok(Some(Hits {
             rules,
             assets,
@@ -168,24 +175,56 @@ impl Store {
         Ok(is_few.then_some(ids))
     }
 
-    /// Findings whose own line has it, where few have a line at all.
-    /// Vulnerabilities have none.
+    /// Findings whose own line has it: looked up, or read where few have
+    /// a line at all. Vulnerabilities have none. `None`: many have it, or
+    /// nothing knows.
     async fn lines(
         &self,
         filter: &FindingFilter,
+        pattern: &Pattern,
         text: &str,
         runs: &[Run],
     ) -> Result<Option<Vec<i64>>, StoreError> {
         let mut found = Vec::new();
         let with_lines: Vec<&Run> = runs.iter().filter(|run| run.kind != 0).collect();
-        if with_lines.iter().map(|run| run.findings).sum::<i64>() > FEW {
+        if with_lines.is_empty() {
+            return Ok(Some(found));
+        }
+        let are_few = with_lines.iter().map(|run| run.findings).sum::<i64>() <= FEW;
+        let indexed = Indexed::of(pattern).filter(|_| self.has_lines && !are_few);
+        if !are_few && indexed.is_none() {
+            return Ok(None);
+        }
+        if indexed.is_some() && self.dialect() == Dialect::Postgres {
+            // Its index finds all before it tells any.
+            let largest = with_lines.iter().max_by_key(|run| run.findings);
+            let Some(run) = largest else {
+                return Ok(None);
+            };
+            let hits: i64 = sample(run, text).scalar().fetch_one(&self.readers).await?;
+            if hits >= COMMON {
+                return Ok(None);
+            }
+        } else if let Some(indexed) = &indexed
+            && indexed
+                .count(FEW * 2)
+                .scalar::<i64>()
+                .fetch_one(&self.readers)
+                .await?
+                > FEW * 2
+        {
             return Ok(None);
         }
         for run in with_lines {
-            let mut query = sql("SELECT finding.id FROM finding
-                 WHERE finding.state = 0 AND finding.suppressed = 0
-                   AND finding.environment_id = ");
+            let mut query = sql("SELECT finding.id FROM ");
+            match &indexed {
+                Some(indexed) => indexed.join(&mut query, self.dialect()),
+                None => {
+                    query.push("finding WHERE finding.state = 0");
+                }
+            }
             query
+                .push(" AND finding.suppressed = 0 AND finding.environment_id = ")
                 .push_bind(run.environment)
                 .push(" AND finding.kind = ")
                 .push_bind(run.kind);
@@ -197,10 +236,79 @@ impl Store {
                     .push_bind(most);
             }
             any_like(&mut query, &["finding.summary"], text);
+            query.push(format_args!(" LIMIT {}", FEW + 1));
             let ids: Vec<i64> = query.scalar().fetch_all(&self.readers).await?;
             found.extend(ids);
+            if i64::try_from(found.len()).unwrap_or(i64::MAX) > FEW {
+                return Ok(None);
+            }
         }
         Ok(Some(found))
+    }
+}
+
+/// How many of the first of a run have it in their lines.
+fn sample(run: &Run, text: &str) -> Sql {
+    let mut query = sql("SELECT COUNT(*) FROM (SELECT finding.summary FROM finding
+         WHERE finding.state = 0 AND finding.suppressed = 0 AND finding.environment_id = ");
+    query
+        .push_bind(run.environment)
+        .push(" AND finding.kind = ")
+        .push_bind(run.kind)
+        .push(format_args!(
+            " ORDER BY finding.rank DESC, finding.id DESC LIMIT {SAMPLE}) AS first WHERE 1 = 1"
+        ));
+    any_like(&mut query, &["first.summary"], text);
+    query
+}
+
+/// What the index of lines knows of a pattern: pieces that are long
+/// enough. It ignores more than the case of letters, and where the
+/// pieces stand: what it finds is compared again.
+#[derive(Debug)]
+struct Indexed {
+    /// In the words of SQLite's full-text search.
+    phrases: String,
+}
+
+impl Indexed {
+    fn of(pattern: &Pattern) -> Option<Self> {
+        let phrases: Vec<String> = pattern
+            .pieces()
+            .iter()
+            .filter(|piece| piece.chars().count() >= LETTERS)
+            .map(|piece| format!("\"{}\"", piece.replace('"', "\"\"")))
+            .collect();
+        (!phrases.is_empty()).then(|| Self {
+            phrases: phrases.join(" AND "),
+        })
+    }
+
+    /// How many lines may have it, as far as `most` and one.
+    fn count(&self, most: i64) -> Sql {
+        let mut query = sql("SELECT COUNT(*) FROM (SELECT 1 FROM finding_line
+             WHERE finding_line MATCH ");
+        query
+            .push_bind(&self.phrases)
+            .push(format_args!(" LIMIT {}) AS counted", most + 1));
+        query
+    }
+
+    /// Appends the open findings whose lines may have it.
+    fn join(&self, query: &mut Sql, dialect: Dialect) {
+        match dialect {
+            Dialect::Sqlite => query
+                .push(
+                    "finding_line CROSS JOIN finding ON finding.id = finding_line.rowid
+                     WHERE finding_line MATCH ",
+                )
+                .push_bind(&self.phrases)
+                .push(" AND +finding.state = 0"),
+            // It finds the index by the comparison itself.
+            Dialect::Postgres => {
+                query.push("finding WHERE finding.summary IS NOT NULL AND finding.state + 0 = 0")
+            }
+        };
     }
 }
 

@@ -131,7 +131,11 @@ impl Compiler<'_, '_> {
                 is_like(sql, column, &pattern);
             }
         };
-        sql.push("(finding.rule_id IN (SELECT id FROM rule WHERE ");
+        // Its own line first: it is at hand, and what many have, their
+        // lines have.
+        sql.push("((finding.summary IS NOT NULL AND ");
+        any(sql, &["finding.summary"]);
+        sql.push(") OR finding.rule_id IN (SELECT id FROM rule WHERE ");
         any(sql, &["name", "title"]);
         sql.push(
             ") OR (finding.package_id IS NOT NULL AND finding.package_id IN
@@ -145,9 +149,7 @@ impl Compiler<'_, '_> {
              (SELECT id FROM image WHERE ",
         );
         any(sql, &["name"]);
-        sql.push(")) OR (finding.summary IS NOT NULL AND ");
-        any(sql, &["finding.summary"]);
-        sql.push("))");
+        sql.push(")))");
     }
 
     fn any_column(&mut self, columns: &[&str], patterns: &[Pattern]) {

@@ -1,35 +1,19 @@
 //! Writing gathered changes down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{BySeverity, Deltas, OfAsset};
+use super::{BySeverity, Deltas, OfAsset, OfRule, place::Places};
 use crate::{
     Counts, StoreError,
     counts::{finding_rank, severity_of},
-    db::{Connection, Sql, Value, insert, sql},
+    db::{Connection, ROWS, Value, insert, sql},
     row::json,
 };
 
-/// Rows of one statement.
-const ROWS: usize = 1000;
-/// Open findings of one rule and asset that are counted to learn whether
-/// there were any before.
-const ENOUGH: i64 = 5000;
 /// Package names kept for a rule.
 const NAMES: usize = 5;
-
-/// Appends `(VALUES (…), (…)) AS delta`; both databases call the columns
-/// `column1`, `column2`, ….
-pub(crate) fn push_values(query: &mut Sql, rows: impl IntoIterator<Item = Vec<Value>>) {
-    for (step, row) in rows.into_iter().enumerate() {
-        query
-            .push(if step == 0 { "(VALUES " } else { ", " })
-            .push_list(row);
-    }
-    query.push(") AS delta");
-}
 
 /// Unknown first, as stored numbers; the columns are worst first.
 fn columns(open: &BySeverity) -> impl Iterator<Item = i64> + '_ {
@@ -93,6 +77,9 @@ impl Deltas {
         }
         let mut below: BTreeMap<i64, BySeverity> = BTreeMap::new();
         let mut images = BTreeMap::new();
+        let mut places = Places::default();
+        // One may be met again above another that changed.
+        let mut counted = BTreeSet::new();
         let mut level: BTreeMap<i64, BySeverity> = changed
             .iter()
             .map(|(asset, change)| (*asset, change.open))
@@ -105,9 +92,12 @@ impl Deltas {
             let mut parents: BTreeMap<i64, BySeverity> = BTreeMap::new();
             let ids: Vec<i64> = level.keys().copied().collect();
             for chunk in ids.chunks(ROWS) {
-                let mut query = sql("SELECT id, parent_id, kind, image_id FROM asset WHERE id IN ");
-                query.push_list(chunk);
-                for row in query.once().fetch_all(&mut *connection).await? {
+                let mut query = sql(
+                    "SELECT id, parent_id, kind, image_id, environment_id, cluster,
+                         namespace FROM asset WHERE id",
+                );
+                query.push_in(chunk, connection.dialect());
+                for row in query.fetch_all(&mut *connection).await? {
                     let id = row.int("id")?;
                     let change = level[&id];
                     add(below.entry(id).or_default(), &change);
@@ -115,8 +105,16 @@ impl Deltas {
                     if parent != crate::asset::NO_PARENT {
                         add(parents.entry(parent).or_default(), &change);
                     }
-                    if let Some(own) = changed.get(&id)
-                        && row.text("kind")? == "image"
+                    let Some(own) = changed.get(&id).filter(|_| counted.insert(id)) else {
+                        continue;
+                    };
+                    places.change(
+                        row.int("environment_id")?,
+                        row.maybe_text("cluster")?,
+                        row.maybe_text("namespace")?,
+                        own.open.iter().sum(),
+                    );
+                    if row.text("kind")? == "image"
                         && let Some(image) = row.maybe_int("image_id")?
                     {
                         images.insert(image, *own);
@@ -150,10 +148,11 @@ impl Deltas {
                     .map(Value::from)
                     .collect()
             });
-            push_values(&mut query, values);
+            query.push_rows(values.collect(), connection.dialect());
             query.push(" WHERE asset.id = delta.column1");
-            query.once().execute(&mut *connection).await?;
+            query.execute(&mut *connection).await?;
         }
+        places.apply(connection).await?;
         apply_images(connection, &images).await
     }
 
@@ -162,7 +161,7 @@ impl Deltas {
         connection: &mut Connection,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut assets = self.asset_changes(connection).await?;
+        let assets = self.asset_changes(connection).await?;
         let changed: Vec<_> = self
             .rules
             .iter()
@@ -172,6 +171,20 @@ impl Deltas {
                     || assets.get(key).is_some_and(|change| *change != 0)
             })
             .collect();
+        let rules: BTreeSet<i64> = changed.iter().map(|(key, _)| key.1).collect();
+        let known = Used::load(connection, &rules.into_iter().collect::<Vec<_>>()).await?;
+        let mut gone: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let mut kept = Vec::with_capacity(changed.len());
+        for (key, change) in changed {
+            let mut open = known.uses.get(key).map_or([0; 6], |used| used.open);
+            add(&mut open, &change.open);
+            if open.iter().sum::<i64>() == 0 {
+                gone.entry(key.0).or_default().push(key.1);
+            } else {
+                kept.push((key, change, open));
+            }
+        }
+        let names = self.package_names(connection, &known).await?;
         insert(
             "INSERT INTO rule_use (environment_id, rule_id, kind, severity, rank, assets, findings,
                  fixable, critical, high, medium, low, info, unknown, packages, first_seen,
@@ -179,6 +192,7 @@ impl Deltas {
         )
         .ending(
             " ON CONFLICT (environment_id, rule_id) DO UPDATE SET
+                 severity = excluded.severity, rank = excluded.rank,
                  assets = rule_use.assets + excluded.assets,
                  findings = rule_use.findings + excluded.findings,
                  fixable = rule_use.fixable + excluded.fixable,
@@ -188,28 +202,62 @@ impl Deltas {
                  low = rule_use.low + excluded.low,
                  info = rule_use.info + excluded.info,
                  unknown = rule_use.unknown + excluded.unknown,
-                 last_seen = excluded.last_seen",
+                 packages = excluded.packages, last_seen = excluded.last_seen",
         )
-        .rows(&mut *connection, &changed, |row, (key, change)| {
+        .rows(&mut *connection, &kept, |row, (key, change, open)| {
+            let severity = worst(open);
+            let (kev, epss) = known.likelihoods.get(&key.1).copied().unwrap_or_default();
             row.push_bind(key.0)
                 .push_bind(key.1)
                 .push_bind(change.kind)
-                .push_bind(0_i64)
-                .push_bind(0_i64)
-                .push_bind(assets.remove(*key).unwrap_or(0))
+                .push_bind(severity)
+                .push_bind(finding_rank(severity_of(severity), kev, epss))
+                .push_bind(assets.get(*key).copied().unwrap_or(0))
                 .push_bind(change.open.iter().sum::<i64>())
                 .push_bind(change.fixable);
             for count in columns(&change.open) {
                 row.push_bind(count);
             }
-            row.push_bind("[]").push_bind(now).push_bind(now);
+            row.push_bind(json(&known.named(key, change, &names)))
+                .push_bind(now)
+                .push_bind(now);
         })
         .await?;
-        self.rank_rules(
-            connection,
-            &changed.iter().map(|(key, _)| **key).collect::<Vec<_>>(),
-        )
-        .await
+        for (environment, rules) in &gone {
+            for chunk in rules.chunks(ROWS) {
+                let mut query = sql("DELETE FROM rule_use WHERE environment_id = ");
+                query
+                    .push_bind(*environment)
+                    .push(" AND rule_id")
+                    .push_in(chunk, connection.dialect());
+                query.execute(&mut *connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of packages met by rules that keep few.
+    async fn package_names(
+        &self,
+        connection: &mut Connection,
+        known: &Used,
+    ) -> Result<BTreeMap<i64, String>, StoreError> {
+        let wanted: BTreeSet<i64> = self
+            .rules
+            .iter()
+            .filter(|(key, _)| !known.has_names_enough(key))
+            .flat_map(|(_, change)| change.packages.iter().copied().take(NAMES))
+            .collect();
+        let wanted: Vec<i64> = wanted.into_iter().collect();
+        let mut names = BTreeMap::new();
+        for chunk in wanted.chunks(ROWS) {
+            let mut query = sql("SELECT id, name FROM package WHERE id");
+            query.push_in(chunk, connection.dialect());
+            for row in query.fetch_all(&mut *connection).await? {
+                names.insert(row.int("id")?, row.text("name")?);
+            }
+        }
+        Ok(names)
     }
 
     /// How many assets each rule gained or lost.
@@ -224,6 +272,10 @@ impl Deltas {
             .collect();
         let mut assets = BTreeMap::new();
         for chunk in changed.chunks(ROWS) {
+            // One more than came: then there were some before. In steps,
+            // so that there are few texts.
+            let most = chunk.iter().map(|(_, change)| **change).max().unwrap_or(0);
+            let enough = (most.max(0).unsigned_abs() + 1).next_power_of_two();
             // The sums keep PostgreSQL off the queue's index, which it
             // walks whole while it knows nothing of the table.
             let mut query = sql(
@@ -234,14 +286,14 @@ impl Deltas {
                            AND finding.asset_id = delta.column3
                            AND finding.state + 0 = 0 AND finding.suppressed + 0 = 0 ",
             );
-            query.push(format_args!("LIMIT {ENOUGH}) AS open) AS after FROM "));
+            query.push(format_args!("LIMIT {enough}) AS open) AS after FROM "));
             let values = chunk.iter().map(|((environment, rule, asset), change)| {
                 [*environment, *rule, *asset, **change]
                     .map(Value::from)
                     .into()
             });
-            push_values(&mut query, values);
-            for row in query.once().fetch_all(&mut *connection).await? {
+            query.push_rows(values.collect(), connection.dialect());
+            for row in query.fetch_all(&mut *connection).await? {
                 let after = row.int("after")?;
                 let before = after - row.int("change")?;
                 let key = (row.int("environment_id")?, row.int("rule_id")?);
@@ -251,64 +303,91 @@ impl Deltas {
         }
         Ok(assets)
     }
+}
 
-    /// What follows from a rule's counts: its severity and rank, or that
-    /// it is used no more; and the first few packages it met.
-    async fn rank_rules(
-        &self,
-        connection: &mut Connection,
-        keys: &[(i64, i64)],
-    ) -> Result<(), StoreError> {
-        let mut rows = Vec::with_capacity(keys.len());
-        let mut wanted = BTreeMap::new();
-        for chunk in keys.chunks(ROWS) {
-            let mut query = sql("SELECT rule_use.*, rule.kev, rule.epss FROM rule_use
-                 JOIN rule ON rule.id = rule_use.rule_id WHERE rule_use.rule_id IN ");
-            query.push_list(chunk.iter().map(|(_, rule)| *rule));
-            for row in query.once().fetch_all(&mut *connection).await? {
-                let key = (row.int("environment_id")?, row.int("rule_id")?);
-                let Some(change) = self.rules.get(&key) else {
+/// A rule as an environment used it before.
+#[derive(Debug)]
+struct OfUse {
+    open: BySeverity,
+    packages: Vec<String>,
+}
+
+/// What is known of rules that change.
+#[derive(Debug, Default)]
+struct Used {
+    uses: BTreeMap<(i64, i64), OfUse>,
+    /// Whether a rule's vulnerability is exploited, and how likely.
+    likelihoods: BTreeMap<i64, (bool, Option<f64>)>,
+}
+
+impl Used {
+    async fn load(connection: &mut Connection, rules: &[i64]) -> Result<Self, StoreError> {
+        let mut used = Self::default();
+        for chunk in rules.chunks(ROWS) {
+            let mut query = sql(
+                "SELECT rule.id, rule.kev, rule.epss, rule_use.environment_id,
+                     rule_use.critical, rule_use.high, rule_use.medium, rule_use.low,
+                     rule_use.info, rule_use.unknown, rule_use.packages
+                 FROM rule LEFT JOIN rule_use ON rule_use.rule_id = rule.id WHERE rule.id",
+            );
+            query.push_in(chunk, connection.dialect());
+            for row in query.fetch_all(&mut *connection).await? {
+                let rule = row.int("id")?;
+                used.likelihoods
+                    .insert(rule, (row.flag("kev")?, row.real("epss")?));
+                let Some(environment) = row.maybe_int("environment_id")? else {
                     continue;
                 };
-                let counts = Counts::read(&row)?;
-                let severity = counts.worst();
-                let names: Vec<String> = row.json("packages")?;
-                if names.len() < NAMES && !change.packages.is_empty() {
-                    let ids: Vec<i64> = change.packages.iter().copied().take(NAMES).collect();
-                    wanted.insert(key, (names, ids));
-                }
-                rows.push((key, counts, severity, row.flag("kev")?, row.real("epss")?));
+                let mut open = Counts::read(&row)?.as_columns();
+                open.reverse();
+                let packages = row.json("packages")?;
+                used.uses
+                    .insert((environment, rule), OfUse { open, packages });
             }
         }
-        for chunk in rows.chunks(ROWS) {
-            let mut query = sql("UPDATE rule_use SET severity = delta.column3,
-                     rank = delta.column4 FROM ");
-            let values = chunk.iter().map(|(key, _, severity, kev, epss)| {
-                let number = crate::counts::severity_number(*severity);
-                let rank = finding_rank(severity_of(number), *kev, *epss);
-                [key.0, key.1, number, rank].map(Value::from).into()
-            });
-            push_values(&mut query, values);
-            query.push(
-                " WHERE rule_use.environment_id = delta.column1
-                    AND rule_use.rule_id = delta.column2",
-            );
-            query.once().execute(&mut *connection).await?;
-        }
-        name_packages(connection, wanted).await?;
-        let gone: Vec<_> = rows
-            .iter()
-            .filter(|(_, counts, ..)| counts.total() == 0)
-            .collect();
-        for ((environment, rule), ..) in gone {
-            sql("DELETE FROM rule_use WHERE environment_id = ? AND rule_id = ?")
-                .bind(environment)
-                .bind(rule)
-                .execute(&mut *connection)
-                .await?;
-        }
-        Ok(())
+        Ok(used)
     }
+
+    fn has_names_enough(&self, key: &(i64, i64)) -> bool {
+        self.uses
+            .get(key)
+            .is_some_and(|used| used.packages.len() >= NAMES)
+    }
+
+    /// The first few packages a rule met, in order.
+    fn named(
+        &self,
+        key: &(i64, i64),
+        change: &OfRule,
+        names: &BTreeMap<i64, String>,
+    ) -> Vec<String> {
+        let mut kept = self
+            .uses
+            .get(key)
+            .map(|used| used.packages.clone())
+            .unwrap_or_default();
+        let before = kept.len();
+        for name in change
+            .packages
+            .iter()
+            .take(NAMES)
+            .filter_map(|id| names.get(id))
+        {
+            if kept.len() < NAMES && !kept.contains(name) {
+                kept.push(name.clone());
+            }
+        }
+        if kept.len() > before {
+            kept.sort();
+        }
+        kept
+    }
+}
+
+/// The worst severity there is any of, as stored.
+fn worst(open: &BySeverity) -> i64 {
+    let place = open.iter().rposition(|count| *count > 0).unwrap_or(0);
+    i64::try_from(place).unwrap_or(0)
 }
 
 /// Ranks again where rules are used whose likelihood changed.
@@ -317,10 +396,10 @@ pub(crate) async fn rerank(connection: &mut Connection, rules: &[i64]) -> Result
         let mut query = sql(
             "SELECT rule_use.environment_id, rule_use.rule_id, rule_use.severity,
                  rule_use.rank, rule.kev, rule.epss FROM rule_use
-             JOIN rule ON rule.id = rule_use.rule_id WHERE rule_use.rule_id IN ",
+             JOIN rule ON rule.id = rule_use.rule_id WHERE rule_use.rule_id",
         );
-        query.push_list(chunk);
-        for row in query.once().fetch_all(&mut *connection).await? {
+        query.push_in(chunk, connection.dialect());
+        for row in query.fetch_all(&mut *connection).await? {
             let severity = severity_of(row.int("severity")?);
             let rank = finding_rank(severity, row.flag("kev")?, row.real("epss")?);
             if rank != row.int("rank")? {
@@ -340,44 +419,6 @@ fn add(sum: &mut BySeverity, change: &BySeverity) {
     for (sum, change) in sum.iter_mut().zip(change) {
         *sum += change;
     }
-}
-
-/// The package names a rule has, and the packages it met meanwhile.
-type Wanted = BTreeMap<(i64, i64), (Vec<String>, Vec<i64>)>;
-
-async fn name_packages(connection: &mut Connection, wanted: Wanted) -> Result<(), StoreError> {
-    let ids: Vec<i64> = wanted.values().flat_map(|(_, ids)| ids.clone()).collect();
-    let mut known = BTreeMap::new();
-    for chunk in ids.chunks(ROWS) {
-        let mut query = sql("SELECT id, name FROM package WHERE id IN ");
-        query.push_list(chunk);
-        for row in query.once().fetch_all(&mut *connection).await? {
-            known.insert(row.int("id")?, row.text("name")?);
-        }
-    }
-    let mut rows: Vec<Vec<Value>> = Vec::new();
-    for ((environment, rule), (mut names, ids)) in wanted {
-        let before = names.len();
-        for name in ids.iter().filter_map(|id| known.get(id)) {
-            if names.len() < NAMES && !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-        if names.len() > before {
-            names.sort();
-            rows.push(vec![environment.into(), rule.into(), json(&names).into()]);
-        }
-    }
-    for chunk in rows.chunks(ROWS) {
-        let mut query = sql("UPDATE rule_use SET packages = delta.column3 FROM ");
-        push_values(&mut query, chunk.iter().cloned());
-        query.push(
-            " WHERE rule_use.environment_id = delta.column1
-                AND rule_use.rule_id = delta.column2",
-        );
-        query.once().execute(&mut *connection).await?;
-    }
-    Ok(())
 }
 
 /// An image shows more than its asset: what an upgrade would close, what

@@ -1,6 +1,9 @@
 //! Counting everything again, to find out whether the roll-ups hold.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{
     Store, StoreError,
@@ -122,6 +125,18 @@ pub(crate) async fn recount(connection: &mut Connection) -> Result<Vec<Drift>, S
     )
     .await?;
     check_tree(connection, &mut drifts).await?;
+    let [kept, counted] = super::place::both(connection).await?;
+    for place in kept.keys().chain(counted.keys()).collect::<BTreeSet<_>>() {
+        let (ours, theirs) = (kept.get(place), counted.get(place));
+        if ours != theirs {
+            let (environment, cluster, namespace) = place;
+            drifts.push(Drift {
+                at: format!("place_count {environment} '{cluster}' '{namespace}'"),
+                kept: ours.copied().into_iter().collect(),
+                counted: theirs.copied().into_iter().collect(),
+            });
+        }
+    }
     Ok(drifts)
 }
 

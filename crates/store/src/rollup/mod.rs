@@ -7,12 +7,14 @@
 
 mod apply;
 mod check;
+mod place;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use apply::{push_values, rerank};
+pub(crate) use apply::rerank;
 pub use check::Drift;
 pub(crate) use check::recount;
+pub(crate) use place::moved;
 
 use crate::{StoreError, db::Row};
 

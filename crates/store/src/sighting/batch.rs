@@ -19,8 +19,8 @@ use crate::{
 
 /// The largest evidence kept of one finding, in bytes of JSON.
 const MAX_EVIDENCE: usize = 64 * 1024;
-/// Findings of one statement.
-const CHUNK: usize = 1000;
+/// Findings brought into the record, and summed up, in one go.
+const CHUNK: usize = 5000;
 
 /// Findings of one environment, seen in one look.
 #[derive(Clone, Debug)]
@@ -142,9 +142,12 @@ impl Store {
     /// Takes findings of any kind in. Doing so twice changes nothing the
     /// second time, except that what happens is counted again.
     pub async fn put_findings(&self, batch: FindingBatch) -> Result<BatchOutcome, StoreError> {
-        self.writer
+        let outcome = self
+            .writer
             .write(move |connection| Box::pin(async move { put_batch(connection, batch).await }))
-            .await
+            .await?;
+        self.grew(outcome.new.total()).await;
+        Ok(outcome)
     }
 }
 

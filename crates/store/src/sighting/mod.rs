@@ -15,4 +15,4 @@ pub use batch::{
     AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, Sight,
 };
 pub(crate) use put::{Changes, Look, Whole, put};
-pub(crate) use said::{Known, Said, Seen, Sighting};
+pub(crate) use said::{Known, Said, Seen, Sighting, push_keys};

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::{
     StoreError,
-    db::{Connection, Row, Sql, Value, insert, sql},
-    rollup::{Weight, kev_of, push_values},
+    db::{Connection, Dialect, ROWS, Row, Sql, Value, insert, sql},
+    rollup::{Weight, kev_of},
 };
 
 /// What is said of one finding, by each look at it.
@@ -197,14 +197,16 @@ pub(crate) async fn load_whole(
         let mut query = select(
             ", package.kind AS package_kind, package.name AS package_name
              FROM finding LEFT JOIN package ON package.id = finding.package_id
-             WHERE finding.asset_id IN ",
+             WHERE finding.asset_id",
         );
         query
-            .push_list(chunk)
+            .push_in(chunk, connection.dialect())
             .push(" AND finding.kind = ")
             .push_bind(kind);
         if let Some(rules) = rules {
-            query.push(" AND +finding.rule_id IN ").push_list(rules);
+            query
+                .push(" AND +finding.rule_id")
+                .push_in(rules, connection.dialect());
         }
         known_by_key(&query.fetch_all(&mut *connection).await?, into)?;
     }
@@ -217,26 +219,30 @@ pub(crate) async fn load(
     keys: &[(i64, &str)],
     into: &mut KnownByKey,
 ) -> Result<(), StoreError> {
-    for chunk in keys.chunks(1000) {
+    for chunk in keys.chunks(ROWS) {
         let mut query = select(
             ", CAST(NULL AS TEXT) AS package_kind, CAST(NULL AS TEXT) AS package_name FROM ",
         );
-        push_values(
-            &mut query,
-            chunk
-                .iter()
-                .map(|(asset, fingerprint)| vec![(*asset).into(), (*fingerprint).into()]),
-        );
-        query.push(
-            " JOIN finding ON finding.asset_id = delta.column1
-                  AND finding.fingerprint = delta.column2",
-        );
-        if chunk.len() < 1000 {
-            query = query.once();
-        }
+        push_keys(&mut query, chunk, connection.dialect());
         known_by_key(&query.fetch_all(&mut *connection).await?, into)?;
     }
     Ok(())
+}
+
+/// Appends the findings of these assets and fingerprints, for a `FROM`.
+/// Each is looked up: PostgreSQL would rather read a table whole that was
+/// small a moment ago.
+pub(crate) fn push_keys(query: &mut Sql, keys: &[(i64, &str)], dialect: Dialect) {
+    let rows = keys
+        .iter()
+        .map(|(asset, fingerprint)| vec![(*asset).into(), (*fingerprint).into()])
+        .collect();
+    query.push_rows(rows, dialect).push(dialect.pick(
+        " JOIN finding ON finding.asset_id = delta.column1
+              AND finding.fingerprint = delta.column2",
+        " CROSS JOIN LATERAL (SELECT * FROM finding AS one WHERE one.asset_id = delta.column1
+              AND one.fingerprint = delta.column2 OFFSET 0) AS finding",
+    ));
 }
 
 /// Inserts new findings, open; their ids, in the order given. `now` is
@@ -305,7 +311,7 @@ pub(crate) async fn update(
     is_whole: bool,
     updates: &[Update<'_>],
 ) -> Result<(), StoreError> {
-    for chunk in updates.chunks(1000) {
+    for chunk in updates.chunks(ROWS) {
         let mut query = sql("UPDATE finding SET state = delta.column2,
              occurrences = occurrences + delta.column3, last_seen = delta.column4,
              resolved = NULL");
@@ -328,9 +334,9 @@ pub(crate) async fn update(
             row.extend(update.said.values());
             row
         });
-        push_values(&mut query, rows);
+        query.push_rows(rows.collect(), connection.dialect());
         query.push(" WHERE finding.id = delta.column1");
-        query.once().execute(&mut *connection).await?;
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -340,22 +346,18 @@ pub(crate) async fn bump(
     connection: &mut Connection,
     bumps: &[(i64, Seen)],
 ) -> Result<(), StoreError> {
-    for chunk in bumps.chunks(1000) {
+    for chunk in bumps.chunks(ROWS) {
         let mut query = sql(
             "UPDATE finding SET occurrences = occurrences + delta.column2,
              last_seen = CASE WHEN last_seen > delta.column3 THEN last_seen
                  ELSE delta.column3 END FROM ",
         );
-        push_values(
-            &mut query,
-            chunk
-                .iter()
-                .map(|(id, seen)| vec![(*id).into(), seen.occurrences.into(), seen.last.into()]),
-        );
+        let rows = chunk
+            .iter()
+            .map(|(id, seen)| vec![(*id).into(), seen.occurrences.into(), seen.last.into()])
+            .collect();
+        query.push_rows(rows, connection.dialect());
         query.push(" WHERE finding.id = delta.column1");
-        if chunk.len() < 1000 {
-            query = query.once();
-        }
         query.execute(&mut *connection).await?;
     }
     Ok(())
@@ -368,17 +370,16 @@ pub(crate) async fn resolve(
     now: i64,
     rows: &[(i64, i64)],
 ) -> Result<(), StoreError> {
-    for chunk in rows.chunks(1000) {
+    for chunk in rows.chunks(ROWS) {
         let mut query = sql("UPDATE finding SET state = 1, resolved = delta.column3,
              last_seen = COALESCE(last_seen, delta.column2) FROM ");
-        push_values(
-            &mut query,
-            chunk
-                .iter()
-                .map(|(id, before)| vec![(*id).into(), (*before).into(), now.into()]),
-        );
+        let rows = chunk
+            .iter()
+            .map(|(id, before)| vec![(*id).into(), (*before).into(), now.into()])
+            .collect();
+        query.push_rows(rows, connection.dialect());
         query.push(" WHERE finding.id = delta.column1");
-        query.once().execute(&mut *connection).await?;
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

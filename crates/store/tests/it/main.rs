@@ -21,3 +21,4 @@ mod people;
 mod posture;
 mod sample;
 mod schema;
+mod search;
