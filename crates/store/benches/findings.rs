@@ -4,7 +4,13 @@
 //! `cargo bench -p store --bench findings`;
 //! `SEAWALL_BENCH_FINDINGS=1000000` for the figures of
 //! docs/reference/performance.md, `SEAWALL_BENCH_ONLY=sqlite` or
-//! `postgresql` for one of them. Not gating: it prints.
+//! `postgresql` for one of them, `SEAWALL_BENCH_URL=postgres://…` for an
+//! empty database of your own. Not gating: it prints.
+//!
+//! Beside the time on the clock it says the processors' own, of this
+//! process and of the database server it started, and how fast the same
+//! rows go into a bare table in the same minute: on a machine that has
+//! other work those say more.
 
 #![expect(
     clippy::print_stdout,
@@ -19,6 +25,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+use sqlx::{Connection as _, PgConnection, QueryBuilder, SqliteConnection};
 
 use jiff::Timestamp;
 use model::{AssetKind, FindingKind, Fingerprint, Query, Severity, Tactics};
@@ -192,22 +200,120 @@ async fn questions(store: &Store, scope: &Scope) {
         ("search, nothing", "\"nothing like it\""),
     ] {
         let filter = means(text);
-        ask(name, 2, async || {
+        ask(name, 20, async || {
             page(&filter, &first).await;
         })
         .await;
     }
 }
 
-async fn measure(store: Store) {
-    println!("{}", store.dialect().as_str());
+/// Processor time of this process, and of a server whose folder is
+/// named, so far. Nought where `/proc` does not say.
+fn processor(server: Option<&str>) -> Duration {
+    let postmaster = server.and_then(|folder| {
+        std::fs::read_to_string(format!("{folder}/data/postmaster.pid"))
+            .ok()?
+            .lines()
+            .next()?
+            .parse::<u32>()
+            .ok()
+    });
+    // Names may hold spaces; the numbers follow the last bracket. Hundredths
+    // of a second: its own, and of its children that ended.
+    let ticks = |pid: &str, parent: Option<u32>| -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (_, rest) = text.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+        let is_child = number(1) == parent.map(u64::from);
+        let is_parent = pid.parse() == Ok(parent.unwrap_or(0));
+        (parent.is_none() || is_child || is_parent).then_some(())?;
+        let own = number(11)? + number(12)?;
+        Some(if is_parent {
+            own + number(13)? + number(14)?
+        } else {
+            own
+        })
+    };
+    let mut sum = ticks("self", None).unwrap_or(0);
+    if postmaster.is_some() {
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            sum += name
+                .to_str()
+                .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|pid| ticks(pid, postmaster))
+                .unwrap_or(0);
+        }
+    }
+    Duration::from_millis(sum * 10)
+}
+
+/// Rows a bare table is given.
+const BARE: usize = 100_000;
+const BARE_TABLE: &str = "CREATE TABLE bare (id BIGINT, rule TEXT, fingerprint TEXT,
+    severity BIGINT, place TEXT, summary TEXT, first BIGINT, last BIGINT)";
+
+/// How fast the rows themselves go in, without indexes, roll-ups and
+/// whatever else a record is.
+macro_rules! bare {
+    ($connection:expr) => {{
+        let mut connection = $connection;
+        sqlx::raw_sql(BARE_TABLE)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let mut took = Duration::ZERO;
+        for from in (0..BARE).step_by(BATCH) {
+            let batch = batch(from);
+            let started = Instant::now();
+            let mut transaction = connection.begin().await.unwrap();
+            for rows in batch.findings.chunks(1000) {
+                let mut query = QueryBuilder::new("INSERT INTO bare ");
+                query.push_values(rows, |mut row, finding| {
+                    let happened = finding.happened.unwrap();
+                    row.push_bind(i64::try_from(from).unwrap())
+                        .push_bind(&finding.rule)
+                        .push_bind(finding.fingerprint.as_str())
+                        .push_bind(1_i64)
+                        .push_bind(&finding.asset[2].name)
+                        .push_bind(&finding.summary)
+                        .push_bind(happened.first.as_microsecond())
+                        .push_bind(happened.last.as_microsecond());
+                });
+                query.build().execute(&mut *transaction).await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+            took += started.elapsed();
+        }
+        sqlx::raw_sql("DROP TABLE bare")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        println!("  bare inserts of such rows: {:.0}/s", rate(BARE, took));
+    }};
+}
+
+/// Fills, and says how fast and at what cost.
+async fn fill_and_tell(store: &Store, server: Option<&str>, what: &str, count: usize) {
+    let before = processor(server);
+    let took = fill(store, 0, count).await;
+    let worked = processor(server).saturating_sub(before);
+    println!(
+        "  {count} {what}: {:.0}/s; {:.1} s, processors {:.1} s",
+        rate(count, took),
+        took.as_secs_f64(),
+        worked.as_secs_f64()
+    );
+}
+
+async fn measure(store: Store, server: Option<&str>) {
     store.ensure_environment("local", "", false).await.unwrap();
     let count = findings().next_multiple_of(BATCH);
-    let took = fill(&store, 0, count).await;
-    println!("  {count} taken in: {:.0}/s", rate(count, took));
+    fill_and_tell(&store, server, "taken in", count).await;
     let again = (count / 5).next_multiple_of(BATCH);
-    let took = fill(&store, 0, again).await;
-    println!("  {again} seen again: {:.0}/s", rate(again, took));
+    fill_and_tell(&store, server, "seen again", again).await;
     let scope = store.scope(None).await.unwrap();
     println!("  quiet:");
     questions(&store, &scope).await;
@@ -237,18 +343,37 @@ async fn measure(store: Store) {
     store.close().await;
 }
 
+fn say_load(dialect: &str) {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("{dialect} (load of the machine: {})", load.trim());
+}
+
 #[tokio::main]
 async fn main() {
     let only = std::env::var("SEAWALL_BENCH_ONLY").unwrap_or_default();
-    if only != "postgresql" {
+    let own = std::env::var("SEAWALL_BENCH_URL").ok();
+    if only != "postgresql" && own.is_none() {
         let folder = tempfile::tempdir().unwrap();
+        say_load("SQLite");
+        let path = folder.path().join("bare.db");
+        let url = format!("sqlite:{}?mode=rwc", path.display());
+        bare!(SqliteConnection::connect(&url).await.unwrap());
         let file = folder.path().join("seawall.db");
-        measure(Store::open(&file).await.unwrap()).await;
+        measure(Store::open(&file).await.unwrap(), None).await;
     }
-    if only != "sqlite"
+    if let Some(url) = own {
+        say_load("PostgreSQL, a server of yours");
+        bare!(PgConnection::connect(&url).await.unwrap());
+        measure(Store::connect(&url).await.unwrap(), None).await;
+    } else if only != "sqlite"
         && let Some(cluster) = testkit::postgres::Postgres::start(true).unwrap()
     {
         let url = cluster.create_database().unwrap();
-        measure(Store::connect(&url).await.unwrap()).await;
+        say_load("PostgreSQL");
+        bare!(PgConnection::connect(&url).await.unwrap());
+        let folder = url
+            .split_once("?host=")
+            .map(|(_, folder)| folder.to_owned());
+        measure(Store::connect(&url).await.unwrap(), folder.as_deref()).await;
     }
 }
