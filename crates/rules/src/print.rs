@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use crate::{
     ast::{Check, Condition, FieldName, Operand, Right, Value},
     parse,
-    rule::{Comparand, Expression, Predicate, Term},
+    rule::{Comparand, Expression, Predicate, Rule, Term},
 };
 
 /// `text` in double quotes, escaped as the grammar wants it.
@@ -228,47 +228,112 @@ impl fmt::Display for Term {
     }
 }
 
-/// `expression` over several lines, one part of `and` and `or` each: for
-/// reading, not for reading back.
+/// `expression` over several lines, one part of `and` and `or` each.
 pub fn pretty(expression: &Expression) -> String {
     let mut text = String::new();
-    lines(&mut text, expression, 0);
+    match group(expression) {
+        Some((parts, word)) => each_line(&mut text, parts, word, 0),
+        None => lines(&mut text, "", expression, 0),
+    }
     text
 }
 
-fn lines(text: &mut String, expression: &Expression, depth: usize) {
+/// Widest line before an expression is broken up.
+const WIDTH: usize = 88;
+
+fn group(expression: &Expression) -> Option<(&[Expression], &'static str)> {
+    match expression {
+        Expression::And(parts) => Some((parts, "and ")),
+        Expression::Or(parts) => Some((parts, "or ")),
+        Expression::Not(_) | Expression::Constant(_) | Expression::Predicate(_) => None,
+    }
+}
+
+fn each_line(text: &mut String, parts: &[Expression], word: &str, depth: usize) {
+    for (index, part) in parts.iter().enumerate() {
+        lines(text, if index == 0 { "" } else { word }, part, depth);
+    }
+}
+
+fn lines(text: &mut String, lead: &str, expression: &Expression, depth: usize) {
     let indent = "  ".repeat(depth);
-    let whole = expression.to_string();
-    let is_short = whole.chars().count() + indent.len() <= 88;
-    let (parts, between) = match expression {
-        Expression::And(parts) if !is_short || depth == 0 => (parts, "and"),
-        Expression::Or(parts) if !is_short || depth == 0 => (parts, "or"),
-        Expression::Not(inner) if !is_short => {
-            text.push_str(&format!("{indent}not (\n"));
-            lines(text, inner, depth + 1);
+    let (lead, inner) = match expression {
+        Expression::Not(inner) => (format!("{lead}not "), &**inner),
+        other => (lead.to_owned(), other),
+    };
+    let whole = inner.to_string();
+    match group(inner) {
+        None => text.push_str(&format!("{indent}{lead}{whole}\n")),
+        Some(_) if indent.len() + lead.len() + whole.chars().count() + 2 <= WIDTH => {
+            text.push_str(&format!("{indent}{lead}({whole})\n"));
+        }
+        Some((parts, word)) => {
+            text.push_str(&format!("{indent}{lead}(\n"));
+            each_line(text, parts, word, depth + 1);
             text.push_str(&format!("{indent})\n"));
-            return;
         }
-        Expression::And(_) | Expression::Or(_) if depth > 0 => {
-            text.push_str(&format!("{indent}({whole})\n"));
-            return;
-        }
-        _ => {
-            text.push_str(&format!("{indent}{whole}\n"));
-            return;
+    }
+}
+
+/// Thresholds, sequences and the like of a rule, in sentences; nothing for
+/// a rule that has none.
+pub fn windows(rule: &Rule) -> String {
+    let keys = |terms: &[Term]| match terms {
+        [] => String::new(),
+        terms => {
+            let names: Vec<String> = terms.iter().map(Term::to_string).collect();
+            format!(" for each {}", names.join(" and "))
         }
     };
-    let inner = if depth == 0 { 0 } else { depth };
-    if depth > 0 {
-        text.push_str(&format!("{indent}(\n"));
+    let mut text = String::new();
+    let extension = &rule.extension;
+    if let Some(threshold) = &extension.threshold {
+        let what = match &threshold.distinct {
+            Some(term) => format!("different values of {term}"),
+            None => "matches".to_owned(),
+        };
+        text.push_str(&format!(
+            "{} {what} within {}{}\n",
+            threshold.count,
+            time(threshold.within),
+            keys(&threshold.by)
+        ));
     }
-    for (index, part) in parts.iter().enumerate() {
-        if index > 0 {
-            text.push_str(&format!("{indent}{between}\n"));
+    if let Some(sequence) = &extension.sequence {
+        text.push_str(&format!(
+            "one after another within {}{}:\n",
+            time(sequence.within),
+            keys(&sequence.by)
+        ));
+        for (index, step) in sequence.steps.iter().enumerate() {
+            text.push_str(&format!(
+                "{}. {}: {}\n",
+                index + 1,
+                step.name,
+                step.condition
+            ));
         }
-        lines(text, part, inner + 1);
     }
-    if depth > 0 {
-        text.push_str(&format!("{indent})\n"));
+    if let Some(suppress) = &extension.suppress {
+        text.push_str(&format!(
+            "then silent for {}{}\n",
+            time(suppress.within),
+            keys(&suppress.by)
+        ));
     }
+    if !extension.dedup.is_empty() {
+        text.push_str(&format!("one alert{}\n", keys(&extension.dedup)));
+    }
+    text
+}
+
+/// `10m`, as rule files write it.
+fn time(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    for (unit, length) in [('d', 86_400), ('h', 3600), ('m', 60)] {
+        if seconds > 0 && seconds % length == 0 {
+            return format!("{}{unit}", seconds / length);
+        }
+    }
+    format!("{seconds}s")
 }

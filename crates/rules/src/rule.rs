@@ -1,14 +1,28 @@
 //! Rules with everything resolved: what the engine compiles.
 
+use std::collections::BTreeSet;
+
 use crate::{
     ast::{Operator, Quantifier, Transformer},
     field::{Field, Source},
+    suggest,
 };
 
 /// All rules that were read, in the order of their files.
 #[derive(Clone, Debug, Default)]
 pub struct Ruleset {
     pub rules: Vec<Rule>,
+}
+
+impl Ruleset {
+    /// The id or name that `word` most likely meant.
+    pub fn nearest(&self, word: &str) -> Option<&str> {
+        let names = self
+            .rules
+            .iter()
+            .flat_map(|rule| [rule.id.as_str(), rule.name.as_str()]);
+        suggest::nearest(word, names)
+    }
 }
 
 /// One rule.
@@ -104,6 +118,11 @@ impl std::fmt::Display for Priority {
 }
 
 impl Rule {
+    /// What people call it.
+    pub fn title(&self) -> &str {
+        self.extension.title.as_deref().unwrap_or(&self.name)
+    }
+
     /// Its own word, else what its priority means.
     pub fn severity(&self) -> model::Severity {
         self.extension
@@ -121,6 +140,52 @@ pub enum Expression {
     /// Always, or never: what an empty macro or `evt.num=0` leaves.
     Constant(bool),
     Predicate(Predicate),
+}
+
+impl Expression {
+    /// The names of all fields it asks for, each once, sorted.
+    pub fn fields(&self) -> BTreeSet<&'static str> {
+        let mut names = BTreeSet::new();
+        self.each_predicate(&mut |predicate| {
+            predicate.left.each_field(&mut |name| {
+                names.insert(name);
+            });
+            if let Comparand::Term(term) = &predicate.right {
+                term.each_field(&mut |name| {
+                    names.insert(name);
+                });
+            }
+        });
+        names
+    }
+
+    /// Every comparison in it, from left to right.
+    pub fn each_predicate<'e>(&'e self, see: &mut impl FnMut(&'e Predicate)) {
+        match self {
+            Self::Or(parts) | Self::And(parts) => {
+                for part in parts {
+                    part.each_predicate(see);
+                }
+            }
+            Self::Not(inner) => inner.each_predicate(see),
+            Self::Constant(_) => {}
+            Self::Predicate(predicate) => see(predicate),
+        }
+    }
+}
+
+impl Term {
+    fn each_field(&self, see: &mut impl FnMut(&'static str)) {
+        match self {
+            Self::Field { field, .. } => see(field.name),
+            Self::Call(_, parts) | Self::List(parts) => {
+                for part in parts {
+                    part.each_field(see);
+                }
+            }
+            Self::Value(_) => {}
+        }
+    }
 }
 
 /// One comparison.

@@ -168,7 +168,7 @@ impl Resolver<'_> {
             }
         }
         self.value_fits(&text, &written.at, left, operator, scope)
-            .then_some(text)
+            .then(|| plain(text, left.shape.kind))
     }
 
     fn many(
@@ -200,7 +200,7 @@ impl Resolver<'_> {
             }
             for value in values {
                 is_well &= self.value_fits(&value, &each.at, left, operator, scope);
-                all.push(value);
+                all.push(plain(value, left.shape.kind));
             }
             if !is_well {
                 break;
@@ -232,57 +232,58 @@ impl Resolver<'_> {
         operator: Operator,
         scope: &Scope<'_>,
     ) -> bool {
-        let fault: Option<(&'static str, String, Option<&str>)> =
-            match (operator, left.shape.kind) {
-                (Operator::ContainsBytes | Operator::StartsWithBytes, _) => {
-                    let is_hex =
-                        value.len() % 2 == 0 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-                    (!is_hex || value.is_empty()).then(|| {
-                        (
-                            "bad-value",
-                            format!("`{operator}` takes bytes in hexadecimal, not `{value}`"),
-                            Some("write two digits for each byte, as in `cafe01`"),
-                        )
-                    })
-                }
-                (Operator::Regex, _) => regex::RegexBuilder::new(value)
-                    .size_limit(1 << 20)
-                    .build()
-                    .err()
-                    .map(|error| {
-                        let text = error.to_string();
-                        let last = text.lines().last().unwrap_or("").trim().to_owned();
-                        (
-                            "bad-value",
-                            format!("the expression cannot be used: {last}"),
-                            None,
-                        )
-                    }),
-                (_, Kind::Number | Kind::Time | Kind::Port) => (!is_number(value))
-                    .then(|| ("bad-value", format!("`{value}` is no number"), None)),
-                (_, Kind::Boolean) => (!matches!(value, "true" | "false")).then(|| {
+        let fault: Option<(&'static str, String, Option<&str>)> = match (operator, left.shape.kind)
+        {
+            (Operator::ContainsBytes | Operator::StartsWithBytes, _) => {
+                let is_hex =
+                    value.len() % 2 == 0 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+                (!is_hex || value.is_empty()).then(|| {
                     (
                         "bad-value",
-                        format!("`{value}` is neither `true` nor `false`"),
+                        format!("`{operator}` takes bytes in hexadecimal, not `{value}`"),
+                        Some("write two digits for each byte, as in `cafe01`"),
+                    )
+                })
+            }
+            (Operator::Regex, _) => regex::RegexBuilder::new(value)
+                .size_limit(1 << 20)
+                .build()
+                .err()
+                .map(|error| {
+                    let text = error.to_string();
+                    let last = text.lines().last().unwrap_or("").trim().to_owned();
+                    (
+                        "bad-value",
+                        format!("the expression cannot be used: {last}"),
                         None,
                     )
                 }),
-                (_, Kind::Address) => value.parse::<IpAddr>().is_err().then(|| {
-                    (
-                        "bad-value",
-                        format!("`{value}` is no address"),
-                        Some("networks are compared by fields such as `fd.net`"),
-                    )
-                }),
-                (_, Kind::Network) => (!is_network(value)).then(|| {
-                    (
-                        "bad-value",
-                        format!("`{value}` is no network"),
-                        Some("write address and length, as in `10.0.0.0/8`"),
-                    )
-                }),
-                (_, Kind::Text | Kind::Path) => None,
-            };
+            (_, Kind::Number | Kind::Time | Kind::Port) => number(value)
+                .is_none()
+                .then(|| ("bad-value", format!("`{value}` is no whole number"), None)),
+            (_, Kind::Boolean) => (!matches!(value, "true" | "false")).then(|| {
+                (
+                    "bad-value",
+                    format!("`{value}` is neither `true` nor `false`"),
+                    None,
+                )
+            }),
+            (_, Kind::Address) => value.parse::<IpAddr>().is_err().then(|| {
+                (
+                    "bad-value",
+                    format!("`{value}` is no address"),
+                    Some("networks are compared by fields such as `fd.net`"),
+                )
+            }),
+            (_, Kind::Network) => (!is_network(value)).then(|| {
+                (
+                    "bad-value",
+                    format!("`{value}` is no network"),
+                    Some("write address and length, as in `10.0.0.0/8`"),
+                )
+            }),
+            (_, Kind::Text | Kind::Path) => None,
+        };
         if let Some((code, message, help)) = fault {
             let place = at.place(self.files);
             self.say(
@@ -555,15 +556,31 @@ fn constant(predicate: &Predicate) -> Option<bool> {
     }
 }
 
-fn is_number(text: &str) -> bool {
-    let hex = text
-        .strip_prefix("0x")
-        .or_else(|| text.strip_prefix("0X"))
-        .map(|digits| u64::from_str_radix(digits, 16).is_ok());
-    hex.unwrap_or_else(|| {
-        text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
-            && text.parse::<f64>().is_ok_and(f64::is_finite)
-    })
+/// A whole number, decimal or `0x…`; `1e+3` and `5.0` are whole too.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "only what is whole and small enough to be exact is kept"
+)]
+fn number(text: &str) -> Option<i64> {
+    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        return i64::from_str_radix(digits, 16).ok();
+    }
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let number = text.parse::<f64>().ok().filter(|_| is_plain)?;
+    (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+}
+
+/// Numbers in one form, whatever was written.
+fn plain(value: String, kind: Kind) -> String {
+    match (kind, number(&value)) {
+        (Kind::Number | Kind::Time | Kind::Port, Some(number)) => number.to_string(),
+        _ => value,
+    }
 }
 
 fn is_network(text: &str) -> bool {

@@ -275,3 +275,6 @@ impl<'t> Parser<'t> {
         read
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,17 +37,14 @@ impl Parser<'_> {
         })
     }
 
-    /// What follows `and` or `or`: a space and a part, or a parenthesis,
-    /// which then is the whole part.
+    /// What follows `and` or `or`: a space or a parenthesis, and a part.
     pub(super) fn operand_of(
         &mut self,
         word: &str,
         part: impl FnOnce(&mut Self) -> Result<Condition, SyntaxError>,
     ) -> Result<Condition, SyntaxError> {
-        if self.blank() {
+        if self.blank() || self.rest().starts_with('(') {
             part(self)
-        } else if self.eat("(") {
-            self.embedded()
         } else {
             Err(self.error(&format!("expected a space or `(` after `{word}`"), "here"))
         }
