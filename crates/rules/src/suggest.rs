@@ -4,18 +4,26 @@
 /// enough.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let lower = word.to_lowercase();
-    let allowed = match lower.chars().count() {
-        0 => return None,
-        1..=4 => 1,
-        5..=8 => 2,
-        _ => 3,
-    };
-    known
-        .into_iter()
-        .map(|name| (strsim::osa_distance(&lower, &name.to_lowercase()), name))
+    let length = lower.chars().count();
+    if length == 0 {
+        return None;
+    }
+    let allowed = (length / 4).clamp(1, 3);
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = known
+        .iter()
+        .map(|name| (strsim::osa_distance(&lower, &name.to_lowercase()), *name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)))
-        .map(|(_, name)| name)
+        .map(|(_, name)| name);
+    // Or the only one that the word is the beginning or the end of.
+    near.or_else(|| {
+        let mut longer = known.iter().filter(|name| {
+            let name = name.to_lowercase();
+            length >= 3 && (name.starts_with(&lower) || name.ends_with(&lower))
+        });
+        longer.next().copied().filter(|_| longer.next().is_none())
+    })
 }
 
 /// "did you mean `x`?", for a help line.
@@ -43,6 +51,9 @@ mod tests {
         assert_eq!(nearest("proc.nmae", known), Some("proc.name"));
         assert_eq!(nearest("Proc.Name", known), Some("proc.name"));
         assert_eq!(nearest("container.id", known), None);
+        assert_eq!(nearest("proc.parent", known), None);
+        assert_eq!(nearest("proc", known), None);
+        assert_eq!(nearest("fd.n", known), Some("fd.name"));
         assert_eq!(nearest("", known), None);
     }
 }

@@ -167,6 +167,14 @@ pub(crate) fn items(text: &str) -> (Vec<Node>, Vec<Fault>) {
             continue;
         }
         let at = fault.at;
+        if let Some(item) = unclosed_before(current, done, &fault) {
+            faults.push(Fault::new(
+                "the item before this one is not closed: a bracket or a quote is missing",
+                item,
+            ));
+            from = item;
+            continue;
+        }
         faults.push(fault);
         let Some(next) = next_item(text, at.max(done).max(from + 1)) else {
             break;
@@ -174,6 +182,23 @@ pub(crate) fn items(text: &str) -> (Vec<Node>, Vec<Fault>) {
         from = next;
     }
     (found, faults)
+}
+
+/// Where the item of the mistake begins, if it can be read by itself: then
+/// the mistake is in the one before.
+fn unclosed_before(text: &str, done: usize, fault: &Fault) -> Option<usize> {
+    let line = text.get(..fault.at)?.rfind('\n')? + 1;
+    let rest = text.get(line..)?;
+    let earlier = text.get(done..line)?;
+    let is_inside = earlier.starts_with("- ") || earlier.contains("\n- ");
+    if !rest.starts_with("- ") || !is_inside {
+        return None;
+    }
+    let mut nodes = 0;
+    match read(rest, line, &mut nodes, &mut Vec::new()) {
+        Err(again) if again.at == fault.at => None,
+        _ => Some(line),
+    }
 }
 
 /// The file with what stands at `at` put behind the line before it.
@@ -527,8 +552,9 @@ mod tests {
     #[test]
     fn what_is_whole_before_and_behind_a_mistake_is_kept() {
         let (nodes, faults) = items("- a: 1\n- b: [\n- c: }\n- d: 2\n- e: 3\n");
-        assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(nodes.len() >= 2, "{nodes:?}");
+        let places: Vec<usize> = faults.iter().map(|fault| fault.at).collect();
+        assert_eq!(places, [14, 19], "{faults:?}");
+        assert_eq!(nodes.len(), 3, "{nodes:?}");
         let (nodes, faults) = items("a: 1\n");
         assert!(nodes.is_empty());
         assert!(faults[0].message.contains("list of items"));

@@ -251,7 +251,8 @@ impl Resolver<'_> {
                 .err()
                 .map(|error| {
                     let text = error.to_string();
-                    let last = text.lines().last().unwrap_or("").trim().to_owned();
+                    let last = text.lines().last().unwrap_or("").trim();
+                    let last = last.trim_start_matches("error: ");
                     (
                         "bad-value",
                         format!("the expression cannot be used: {last}"),

@@ -287,8 +287,8 @@ fn word<T>(
     parse(word).map(Some).ok_or_else(|| {
         Draft::error(
             "bad-value",
-            format!("unknown {key} `{word}`"),
-            format!("not a {key}"),
+            format!("`{key}` cannot be `{word}`"),
+            "not a word it knows",
             map.place(map.get(key).unwrap_or(map.node)),
         )
         .help(suggest::or_list(word, known.iter().copied()))

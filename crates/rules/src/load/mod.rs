@@ -102,8 +102,11 @@ impl Loader {
             }
         }
         resolver.check_set(&mut rules);
-        resolver.check_unused();
         let mut drafts = self.drafts;
+        // What could not be read may well have used it.
+        if !drafts.iter().chain(&resolver.drafts).any(Draft::is_error) {
+            resolver.check_unused();
+        }
         drafts.append(&mut resolver.drafts);
         drafts.sort_by(|a, b| {
             (a.place.file, a.place.region.start, a.level).cmp(&(

@@ -23,7 +23,10 @@ const MAX_DEPTH: usize = 250;
 const MAX_RULE: usize = 400_000;
 
 /// How large all rules may become.
-const MAX_ALL: usize = 8_000_000;
+const MAX_ALL: usize = 4_000_000;
+
+/// How many items lists may take from each other.
+const MAX_LISTED: usize = 2_000_000;
 
 /// Diagnostics beyond this help nobody.
 const MAX_DRAFTS: usize = 2000;
@@ -52,6 +55,8 @@ pub(super) struct Resolver<'l> {
     pub(super) drafts: Vec<Draft>,
     seen: HashSet<(Place, &'static str, String)>,
     spent: usize,
+    /// Items that came into lists by the names of others.
+    listed: usize,
 }
 
 /// The rule that is being resolved.
@@ -65,6 +70,8 @@ pub(super) struct Scope<'s> {
     /// The macros on the way here.
     path: Vec<String>,
     spent: usize,
+    /// It became too large: nothing more is looked at.
+    is_over: bool,
 }
 
 impl<'s> Scope<'s> {
@@ -76,6 +83,7 @@ impl<'s> Scope<'s> {
             has_unknown: false,
             path: Vec::new(),
             spent: 0,
+            is_over: false,
         }
     }
 }
@@ -93,6 +101,7 @@ impl<'l> Resolver<'l> {
             drafts: Vec::new(),
             seen: HashSet::new(),
             spent: 0,
+            listed: 0,
         };
         resolver.expand_lists(lists);
         for (name, item) in macros {
@@ -201,11 +210,12 @@ impl<'l> Resolver<'l> {
             }
             self.expand_list(inner, lists, done, used, path);
             values.extend(done.get(inner).into_iter().flatten().cloned());
-            if values.len() > MAX_RULE {
+            self.listed += done.get(inner).map_or(0, Vec::len);
+            if values.len() > MAX_RULE || self.listed > MAX_LISTED {
                 self.say(
                     Draft::error(
                         "too-large",
-                        format!("list `{name}` has more than {MAX_RULE} items"),
+                        format!("list `{name}` holds too much"),
                         "too many with this one",
                         place.clone(),
                     )
@@ -231,7 +241,8 @@ impl<'l> Resolver<'l> {
         scope.spent += amount;
         self.spent += amount;
         let is_too_much = scope.spent > MAX_RULE || self.spent > MAX_ALL;
-        if is_too_much {
+        if is_too_much && !scope.is_over {
+            scope.is_over = true;
             let place = at.place(self.files);
             self.say(
                 Draft::error(
@@ -265,6 +276,9 @@ impl<'l> Resolver<'l> {
         scope: &mut Scope<'_>,
         depth: usize,
     ) -> Option<Expression> {
+        if scope.is_over {
+            return None;
+        }
         match condition {
             Condition::Or(parts) => self.resolve_all(parts, text, scope, depth).map(any),
             Condition::And(parts) => self.resolve_all(parts, text, scope, depth).map(all),
@@ -345,6 +359,12 @@ impl<'l> Resolver<'l> {
             return None;
         }
         let item = state.item;
+        if !self.spend(1, scope, at) {
+            return None;
+        }
+        let Some(state) = self.macros.get_mut(name) else {
+            return None;
+        };
         // Taken for the while: a macro is never inside itself.
         let Some(condition) = state.condition.take() else {
             let draft = fault(

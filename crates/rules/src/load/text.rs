@@ -63,6 +63,10 @@ impl Draft {
         }
     }
 
+    pub(super) fn is_error(&self) -> bool {
+        self.level == Level::Error
+    }
+
     pub(super) fn help(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(Into::into);
         self

@@ -5,7 +5,9 @@
 mod content;
 //mod differential;
 mod falco_cases;
+mod language;
 mod lint;
+mod mistakes;
 mod recorded;
 mod replay;
 mod stock;
