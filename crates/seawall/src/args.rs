@@ -8,6 +8,7 @@ pub(crate) mod image;
 pub(crate) mod login;
 pub(crate) mod people;
 pub(crate) mod remote;
+pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod store;
@@ -143,6 +144,8 @@ pub(crate) enum Command {
     Users(people::Users),
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Rules(rules::Rules),
     Completion(Completion),
     Man(Man),
     Version(Version),

@@ -14,6 +14,7 @@ mod man;
 mod people;
 mod recommendation;
 mod remote;
+mod rules;
 mod scan;
 mod server;
 mod store;
@@ -71,6 +72,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Tokens(tokens) => people::tokens(&context, &tokens),
         Command::Users(users) => people::users(&context, &users),
         Command::Audit(audit) => audit::run(&context, &audit),
+        Command::Rules(rules) => rules::run(&context, &rules),
         Command::Completion(completion) => completion::run(&completion),
         Command::Man(man) => man::run(&man),
         Command::Version(version) => version::run(&context, &version),
