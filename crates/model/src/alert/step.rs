@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AlertContext;
+
 /// One step of a fix.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -76,6 +78,66 @@ impl RuleStep {
     }
 }
 
+impl RuleStep {
+    /// With what is known of one alert in the place of the words
+    /// `NAMESPACE`, `RESOURCE`, `NAME`, `USER` and `SOURCE` of what is copied.
+    ///
+    /// Whoever caused the alert chose some of these. What a shell could
+    /// read as anything but a word is left out, and its word stays.
+    #[must_use]
+    pub fn filled(&self, context: &AlertContext) -> Self {
+        let action = context.action.as_ref();
+        let namespace = action.and_then(|action| action.namespace.as_deref());
+        let value = |word: &str| match word {
+            "NAMESPACE" => namespace,
+            "NAME" => action.and_then(|action| action.name.as_deref()),
+            "RESOURCE" => action.map(|action| action.resource.as_str()),
+            "USER" => context.principal.as_ref().map(|who| who.name.as_str()),
+            "SOURCE" => context.whence.addresses.first().map(String::as_str),
+            _ => None,
+        };
+        let is_without = namespace.is_none() && action.is_some_and(|it| !it.resource.is_empty());
+        let code = self.code.as_deref().map(|code| {
+            let code = if is_without {
+                code.replace("-n NAMESPACE ", "")
+            } else {
+                code.to_owned()
+            };
+            words(&code, |word| value(word).filter(|value| is_plain(value)))
+        });
+        Self {
+            code,
+            ..self.clone()
+        }
+    }
+}
+
+/// `text` with some of its words replaced.
+fn words<'a>(text: &'a str, replace: impl Fn(&'a str) -> Option<&'a str>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        out.push_str(replace(word).unwrap_or(word));
+        let end = after.find(is_word).unwrap_or(after.len());
+        let (between, after) = after.split_at(end);
+        out.push_str(between);
+        rest = after;
+    }
+    out
+}
+
+/// One word to any shell, and no option.
+fn is_plain(value: &str) -> bool {
+    (1..=253).contains(&value.len())
+        && !value.starts_with('-')
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._:/@-".contains(&b))
+}
+
 /// What follows `- `, `* ` or `1. `.
 fn item(line: &str) -> Option<&str> {
     if let Some(rest) = line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")) {
@@ -121,6 +183,7 @@ fn copy(steps: &mut Vec<RuleStep>, language: &str, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AlertAction;
 
     #[test]
     fn items_and_paragraphs_are_steps_and_code_belongs_to_the_one_before() {
@@ -156,6 +219,55 @@ mod tests {
             Some("for pod in a b; do\n  kubectl get $pod\ndone")
         );
         assert_eq!(steps[1].text, "Rest.");
+    }
+
+    fn context(name: &str, namespace: Option<&str>) -> AlertContext {
+        AlertContext {
+            action: Some(AlertAction {
+                verb: "create".to_owned(),
+                resource: "pods".to_owned(),
+                namespace: namespace.map(str::to_owned),
+                name: Some(name.to_owned()),
+                ..AlertAction::default()
+            }),
+            ..AlertContext::default()
+        }
+    }
+
+    fn code(code: &str) -> RuleStep {
+        RuleStep {
+            code: Some(code.to_owned()),
+            ..RuleStep::said("Look.")
+        }
+    }
+
+    #[test]
+    fn what_is_copied_names_the_object_of_the_alert() {
+        let step = code("kubectl -n NAMESPACE delete RESOURCE NAME # POD_NAMESPACE USER");
+        let filled = |context| step.filled(&context).code.unwrap();
+        assert_eq!(
+            filled(context("web", Some("shop"))),
+            "kubectl -n shop delete pods web # POD_NAMESPACE USER"
+        );
+        assert_eq!(
+            filled(context("web", None)),
+            "kubectl delete pods web # POD_NAMESPACE USER"
+        );
+    }
+
+    #[test]
+    fn what_a_shell_would_read_is_not_copied() {
+        let step = code("kubectl delete pod NAME");
+        for hostile in [
+            "x; id", "$(id)", "`id`", "--all", "a b", "a\nb", "", "x'y", "x|y",
+        ] {
+            let filled = step.filled(&context(hostile, None));
+            assert_eq!(
+                filled.code.unwrap(),
+                "kubectl delete pod NAME",
+                "{hostile:?}"
+            );
+        }
     }
 
     #[test]

@@ -371,10 +371,16 @@ fn rule_of(known: &FindingDetail, rule: &RuleDetails, mut because: Vec<String>) 
         why: rule.why.clone(),
         remediation: own_steps(known)
             .into_iter()
-            .chain(rule.remediation.iter().map(|step| Step {
-                text: step.text.clone(),
-                code: step.code.clone(),
-                language: step.language.clone(),
+            .chain(rule.remediation.iter().map(|step| {
+                let step = match known.finding.context.as_deref() {
+                    Some(context) => step.filled(context),
+                    None => step.clone(),
+                };
+                Step {
+                    text: step.text,
+                    code: step.code,
+                    language: step.language,
+                }
             }))
             .collect(),
         because,
