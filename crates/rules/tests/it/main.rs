@@ -9,5 +9,6 @@ mod language;
 mod lint;
 mod mistakes;
 mod recorded;
+mod reference;
 mod replay;
 mod stock;
