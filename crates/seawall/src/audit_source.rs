@@ -9,7 +9,7 @@ use std::{
 };
 
 use cluster::audit::{
-    Batch, CloudwatchSettings, EventHubsSettings, FileSettings, Settings, Source,
+    Batch, CloudwatchSettings, EventHubsSettings, FileSettings, Settings, Source, normalise,
 };
 use model::Fingerprint;
 use server::{
@@ -24,6 +24,13 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Before what an inbox has no room for is handed in again.
 const FULL: Duration = Duration::from_secs(2);
+
+/// What a forwarder sends as a cloud wrote it.
+pub(crate) fn unwrap(body: &[u8]) -> (Vec<u8>, u64) {
+    let mut batch = Batch::default();
+    normalise(body, &mut batch);
+    (batch.body, batch.skipped.broken)
+}
 
 /// Reads a source for ever. What keeps it from reading is told where the
 /// intake's health is, and tried again.

@@ -51,6 +51,7 @@ async fn serve(context: &Context, config: Config) -> Result<(), ServeError> {
     let sources = config.audit.sources.clone();
     let folder = config.audit_dir().join("sources");
     let server = server::Server::start(config, clock(context), shutdown.clone()).await?;
+    server.inbox().unwrap_with(audit_source::unwrap);
     let text = greeting(&server.ready().await?);
     // A closed standard output is no reason not to serve.
     if let Err(failure) = write_stdout(text.as_bytes()) {

@@ -19,7 +19,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -68,7 +68,7 @@ pub enum InboxError {
         "'{0}' is no name of a cluster: expected 1 to {MAX_CLUSTER} bytes without control characters"
     )]
     Cluster(String),
-    #[error("there are {0} clusters already; remove audit.max_clusters' limit or send less names")]
+    #[error("there are {0} clusters already, and audit.max_clusters allows no more")]
     TooManyClusters(usize),
     #[error("more than {0} bytes at once")]
     TooLarge(u64),
@@ -76,6 +76,10 @@ pub enum InboxError {
     #[error("{0}")]
     Unavailable(String),
 }
+
+/// Makes a cloud's form of audit events an API server's own: the events,
+/// one a line, and how many could not be read.
+pub type Unwrap = fn(&[u8]) -> (Vec<u8>, u64);
 
 /// The inbox; cheap to clone.
 #[derive(Clone)]
@@ -96,6 +100,7 @@ struct Inner {
     lag: Mutex<Option<Timestamp>>,
     /// Records lost on this server's own disk.
     damaged: AtomicU64,
+    unwrap: OnceLock<Unwrap>,
     config: AuditConfig,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -145,6 +150,7 @@ impl Inbox {
             memory: Arc::new(Semaphore::new(MEMORY)),
             lag: Mutex::new(None),
             damaged: AtomicU64::new(0),
+            unwrap: OnceLock::new(),
             config: config.clone(),
             clock,
             metrics,
@@ -160,6 +166,13 @@ impl Inbox {
             .clusters
             .lock()
             .expect("invariant: no panic under the lock")
+    }
+
+    /// Says how bodies in other forms than an API server's are read. Once,
+    /// before anything comes in.
+    pub fn unwrap_with(&self, unwrap: Unwrap) {
+        // The first word stands.
+        self.0.unwrap.get_or_init(|| unwrap);
     }
 
     /// The largest body that is taken.
@@ -203,22 +216,34 @@ impl Inbox {
         let received = inner.clock.now();
         self.clusters()
             .meet(&environment, &cluster, received, inner.config.max_clusters)?;
-        let head = Head {
+        let mut head = Head {
             environment: environment.clone(),
             cluster: cluster.clone(),
             is_live,
             received,
             length: body.len() as u64,
         };
+        // What a source of ours read is unwrapped; an API server's list
+        // says so in its first bytes.
+        let unwrap = inner.unwrap.get().copied();
+        let unwrap = unwrap.filter(|_| is_live && !begins_as_list(&body));
         let packed = blocking(move || {
+            let (body, broken) = match unwrap {
+                Some(unwrap) => unwrap(&body),
+                None => (body, 0),
+            };
+            head.length = body.len() as u64;
             let payload = record::payload(&head, &body);
             drop(admission);
-            payload
+            (payload, broken)
         })
         .await;
         let outcome = match packed {
-            Ok(payload) => inner.spool.append(payload, received).await,
-            Err(error) => Err(SpoolError::Write(Arc::new(error))),
+            (Ok(payload), broken) => {
+                self.note_faults(&environment, &cluster, Fault::NotJson, broken);
+                inner.spool.append(payload, received).await
+            }
+            (Err(error), _) => Err(SpoolError::Write(Arc::new(error))),
         };
         count(&inner.metrics.audit_requests);
         match outcome {
@@ -309,6 +334,12 @@ impl Inbox {
         self.0.spool.release(unread, keep);
         Ok(())
     }
+}
+
+/// How an `EventList` begins, as API servers write it.
+fn begins_as_list(body: &[u8]) -> bool {
+    let start = body.get(..body.len().min(64)).unwrap_or_default();
+    start.windows(11).any(|window| window == b"\"EventList\"")
 }
 
 /// Whether a name can be a cluster's.

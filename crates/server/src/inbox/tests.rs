@@ -86,3 +86,27 @@ async fn a_body_beyond_the_limit_and_a_full_spool_are_told_apart() {
     assert_eq!(health[0].refused, 1);
     assert!(health[0].last_refusal.as_ref().unwrap().1.contains("full"));
 }
+
+#[tokio::test]
+async fn what_a_forwarder_sends_is_unwrapped_and_a_list_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = open(folder.path(), |_| {});
+    inbox.unwrap_with(|body| (body.to_ascii_uppercase(), 2));
+    let list = b"{\"kind\":\"EventList\",\"items\":[]}";
+    inbox.take(delivery("a", list.to_vec())).await.unwrap();
+    inbox
+        .take(delivery("a", b"{\"records\":[]}".to_vec()))
+        .await
+        .unwrap();
+    let own = Delivery {
+        is_live: false,
+        ..delivery("a", b"{\"records\":[]}".to_vec())
+    };
+    inbox.take(own).await.unwrap();
+    let mut reader = inbox.spool().reader(0);
+    let mut next = || reader.next().unwrap().unwrap().body;
+    assert_eq!(next(), list);
+    assert_eq!(next(), b"{\"RECORDS\":[]}");
+    assert_eq!(next(), b"{\"records\":[]}");
+    assert_eq!(inbox.health()[0].counts.faults.get(Fault::NotJson), 2);
+}

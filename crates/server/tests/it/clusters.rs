@@ -174,7 +174,7 @@ async fn what_is_wrong_with_events_is_counted_and_never_fatal() {
             ("wrong_shape", 2),
             ("too_large", 1),
             ("unknown_version", 2),
-            ("duplicate", 5),
+            ("duplicate", 4),
             ("clock_skew", 2),
             ("out_of_order", 1),
             ("not_utf8", 1),
