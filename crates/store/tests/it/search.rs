@@ -1,11 +1,12 @@
 //! Looking for text in what findings say, with an index and without.
 
 use model::{AssetKind, FindingKind, Fingerprint, Severity};
-use store::{NewFinding, Sight};
+use sqlx::{Connection as _, PgConnection};
+use store::{FindingFilter, FindingSort, NewFinding, PageRequest, Sight, Store};
 
 use crate::{
     life::{list, put, seen},
-    sample::{TestStore, on_each_database},
+    sample::{TestStore, on_each_database, time},
 };
 
 /// More than are read one by one.
@@ -119,9 +120,9 @@ async fn places_follow_assets_that_move(test: &TestStore) {
     on_host.asset.retain(|step| step.kind == AssetKind::Host);
     put(store, 2, Sight::Partial, vec![on_host]).await;
     let scope = store.scope(None).await.unwrap();
-    let filter = store::FindingFilter {
+    let filter = FindingFilter {
         states: vec![model::FindingState::Open],
-        ..store::FindingFilter::default()
+        ..FindingFilter::default()
     };
     let facets = store.finding_facets(&scope, &filter).await.unwrap();
     let named = |tallies: Vec<store::Tally>| -> Vec<(String, u64)> {
@@ -132,6 +133,67 @@ async fn places_follow_assets_that_move(test: &TestStore) {
     };
     assert_eq!(named(facets.clusters), [("node-1".to_owned(), 2)]);
     assert_eq!(named(facets.namespaces), [("shop".to_owned(), 1)]);
+}
+
+async fn has_index_of_lines(url: &str) -> bool {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let count: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'finding_line'")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+    connection.close().await.unwrap();
+    count > 0
+}
+
+#[tokio::test]
+async fn where_the_extension_is_refused_lines_are_read_until_it_is_there() {
+    let Some(cluster) = testkit::postgres::shared() else {
+        return;
+    };
+    let url = cluster.create_database().unwrap();
+    let mut administrator = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("CREATE ROLE plain LOGIN; GRANT ALL ON SCHEMA public TO plain")
+        .execute(&mut administrator)
+        .await
+        .unwrap();
+    let plain = url.replace("postgres://postgres@", "postgres://plain@");
+    let found = async |store: &Store| {
+        let scope = store.scope(None).await.unwrap();
+        let query = model::Query::parse("\"process 3199\"").unwrap();
+        let filter = FindingFilter::of_query(query, time(9), None);
+        let request = PageRequest::first(10);
+        let sort = FindingSort::Severity;
+        let page = store
+            .findings(&scope, &filter, sort, &request)
+            .await
+            .unwrap();
+        page.items.len()
+    };
+
+    let store = Store::connect(&plain).await.unwrap();
+    store.ensure_environment("local", "", false).await.unwrap();
+    let findings = (0..MANY)
+        .map(|number| saying(number, &format!("process {number} began")))
+        .collect();
+    put(&store, 1, Sight::Partial, findings).await;
+    assert_eq!(found(&store).await, 1);
+    store.close().await;
+    assert!(!has_index_of_lines(&url).await);
+
+    // In a schema of its own, as some administrators keep them.
+    sqlx::raw_sql(
+        "CREATE SCHEMA \"their extensions\"; GRANT USAGE ON SCHEMA \"their extensions\" TO plain;
+         CREATE EXTENSION pg_trgm SCHEMA \"their extensions\"",
+    )
+    .execute(&mut administrator)
+    .await
+    .unwrap();
+    administrator.close().await.unwrap();
+    let store = Store::connect(&plain).await.unwrap();
+    assert!(has_index_of_lines(&url).await);
+    assert_eq!(found(&store).await, 1);
+    store.close().await;
 }
 
 on_each_database! {
