@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod content;
-//mod differential;
+mod differential;
 mod falco_cases;
 mod language;
 mod lint;
