@@ -1,8 +1,6 @@
 //! What is wrong with rule files, said to their author: where, what, and
 //! how to mend it.
 
-use std::fmt::Write;
-
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
@@ -81,9 +79,7 @@ impl Diagnostic {
             .map(|item| format!(" ({})", visible(item)))
             .unwrap_or_default();
         let (excerpt, lead) = self.window();
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
+        text.extend([format!(
             "{level}{}[{}]{level:#}{bold}: {}{bold:#}\n\
              {margin}{frame}-->{frame:#} {}:{}:{}{item}\n\
              {margin} {frame}|{frame:#}\n\
@@ -98,13 +94,12 @@ impl Diagnostic {
             " ".repeat(lead),
             "^".repeat(self.carets(&excerpt, lead)),
             visible(&self.label),
-        );
+        )]);
         if let Some(line) = &self.help {
-            let _ = writeln!(
-                text,
-                "{margin} {frame}={frame:#} {help}help{help:#}: {}",
+            text.extend([format!(
+                "{margin} {frame}={frame:#} {help}help{help:#}: {}\n",
                 visible(line)
-            );
+            )]);
         }
         text
     }

@@ -22,7 +22,7 @@ pub fn quote(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '"' => quoted.push_str("\\\""),
             '\0'..='\u{1f}' | '\u{7f}' => {
-                quoted.push_str(&format!("\\x{:02x}", u32::from(c)));
+                quoted.extend([format!("\\x{:02x}", u32::from(c))]);
             }
             c => quoted.push(c),
         }
@@ -263,14 +263,14 @@ fn lines(text: &mut String, lead: &str, expression: &Expression, depth: usize) {
     };
     let whole = inner.to_string();
     match group(inner) {
-        None => text.push_str(&format!("{indent}{lead}{whole}\n")),
+        None => text.extend([format!("{indent}{lead}{whole}\n")]),
         Some(_) if indent.len() + lead.len() + whole.chars().count() + 2 <= WIDTH => {
-            text.push_str(&format!("{indent}{lead}({whole})\n"));
+            text.extend([format!("{indent}{lead}({whole})\n")]);
         }
         Some((parts, word)) => {
-            text.push_str(&format!("{indent}{lead}(\n"));
+            text.extend([format!("{indent}{lead}(\n")]);
             each_line(text, parts, word, depth + 1);
-            text.push_str(&format!("{indent})\n"));
+            text.extend([format!("{indent})\n")]);
         }
     }
 }
@@ -292,37 +292,37 @@ pub fn windows(rule: &Rule) -> String {
             Some(term) => format!("different values of {term}"),
             None => "matches".to_owned(),
         };
-        text.push_str(&format!(
+        text.extend([format!(
             "{} {what} within {}{}\n",
             threshold.count,
             time(threshold.within),
             keys(&threshold.by)
-        ));
+        )]);
     }
     if let Some(sequence) = &extension.sequence {
-        text.push_str(&format!(
+        text.extend([format!(
             "one after another within {}{}:\n",
             time(sequence.within),
             keys(&sequence.by)
-        ));
+        )]);
         for (index, step) in sequence.steps.iter().enumerate() {
-            text.push_str(&format!(
+            text.extend([format!(
                 "{}. {}: {}\n",
                 index + 1,
                 step.name,
                 step.condition
-            ));
+            )]);
         }
     }
     if let Some(suppress) = &extension.suppress {
-        text.push_str(&format!(
+        text.extend([format!(
             "then silent for {}{}\n",
             time(suppress.within),
             keys(&suppress.by)
-        ));
+        )]);
     }
     if !extension.dedup.is_empty() {
-        text.push_str(&format!("one alert{}\n", keys(&extension.dedup)));
+        text.extend([format!("one alert{}\n", keys(&extension.dedup))]);
     }
     text
 }
@@ -331,7 +331,7 @@ pub fn windows(rule: &Rule) -> String {
 fn time(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs();
     for (unit, length) in [('d', 86_400), ('h', 3600), ('m', 60)] {
-        if seconds > 0 && seconds % length == 0 {
+        if seconds > 0 && seconds.is_multiple_of(length) {
             return format!("{}{unit}", seconds / length);
         }
     }

@@ -149,7 +149,7 @@ impl Resolver<'_> {
             && let Some(values) = self.list(&text)
         {
             if let [only] = values {
-                text = only.clone();
+                text.clone_from(only);
             } else {
                 let place = written.at.place(self.files);
                 self.say(
@@ -235,8 +235,8 @@ impl Resolver<'_> {
         let fault: Option<(&'static str, String, Option<&str>)> = match (operator, left.shape.kind)
         {
             (Operator::ContainsBytes | Operator::StartsWithBytes, _) => {
-                let is_hex =
-                    value.len() % 2 == 0 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let is_hex = value.len().is_multiple_of(2)
+                    && value.bytes().all(|byte| byte.is_ascii_hexdigit());
                 (!is_hex || value.is_empty()).then(|| {
                     (
                         "bad-value",

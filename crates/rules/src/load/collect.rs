@@ -144,7 +144,7 @@ impl Loader {
         }
         let items = map.texts("items")?;
         let append = self.append_flag(map, &label)?;
-        let overrides = self.overrides(map, &["items"], &["items"], append)?;
+        let overrides = Self::overrides(map, &["items"], &["items"], append)?;
         self.warn_keys(map, &["list", "items", "append", "override"], &label);
         if append || overrides.append.contains(&"items") {
             return match self.lists.get_mut(&name) {
@@ -182,7 +182,7 @@ impl Loader {
         }
         let condition = map.text("condition")?;
         let append = self.append_flag(map, &label)?;
-        let overrides = self.overrides(map, &["condition"], &["condition"], append)?;
+        let overrides = Self::overrides(map, &["condition"], &["condition"], append)?;
         self.warn_keys(map, &["macro", "condition", "append", "override"], &label);
         if append || overrides.append.contains(&"condition") {
             return match self.macros.get_mut(&name) {
@@ -233,7 +233,7 @@ impl Loader {
         let label = format!("rule `{name}`");
         let at = map.place(map.get("rule").unwrap_or(map.node));
         let append = self.append_flag(map, &label)?;
-        let overrides = self.overrides(map, &APPENDABLE, &REPLACEABLE, append)?;
+        let overrides = Self::overrides(map, &APPENDABLE, &REPLACEABLE, append)?;
         self.warn_keys(map, &RULE_KEYS, &label);
         if append || !overrides.is_empty() {
             return self.change(map, &name, &at, append, &overrides);
@@ -376,9 +376,9 @@ impl Loader {
         };
         let replaces = |key: &str| overrides.replace.contains(&key);
         // All is read before anything is changed: a mistake changes nothing.
-        let text = |key: &str| match appends(key) || replaces(key) {
-            true => map.text(key).map(Some),
-            false => Ok(None),
+        let text = |key: &str| {
+            let is_meant = appends(key) || replaces(key);
+            is_meant.then(|| map.text(key)).transpose()
         };
         let (condition, output, description) = (text("condition")?, text("output")?, text("desc")?);
         let priority = replaces("priority").then(|| map.priority()).transpose()?;
@@ -434,7 +434,7 @@ impl Loader {
             Some(text) if appends("desc") => {
                 rule.description = format!("{} {}", rule.description, text.text.trim());
             }
-            Some(text) => rule.description = text.text.trim().to_owned(),
+            Some(text) => text.text.trim().clone_into(&mut rule.description),
             None => {}
         }
         if appends("tags") {

@@ -14,6 +14,9 @@ use crate::{
     suggest,
 };
 
+/// A field of an exception, and how its values are compared.
+type Column<'t> = (Left, (Operator, Option<Quantifier>), At<'t>);
+
 /// A comparison as exceptions write it: `in`, `startswith oneof`.
 pub(super) fn comparison(text: &str) -> Option<(Operator, Option<Quantifier>)> {
     let mut words = text.split_whitespace();
@@ -124,34 +127,31 @@ pub(super) fn append(own: &mut Vec<Exception>, added: Vec<Exception>) -> Result<
         let fault = |message: String, label: &str, place: &Place| {
             Draft::error("bad-exception", message, label, place.clone())
         };
-        match next.iter_mut().find(|each| each.name == exception.name) {
-            Some(earlier) => {
-                for (key, entry) in [("fields", &exception.fields), ("comps", &exception.comps)] {
-                    if let Some(entry) = entry {
-                        return Err(fault(
-                            format!(
-                                "exception `{}` exists: only values can be added, not `{key}`",
-                                exception.name
-                            ),
-                            "leave this out",
-                            entry.place(),
-                        ));
-                    }
-                }
-                earlier.values.append(&mut exception.values);
-            }
-            None => {
-                if exception.values.is_empty() {
+        if let Some(earlier) = next.iter_mut().find(|each| each.name == exception.name) {
+            for (key, entry) in [("fields", &exception.fields), ("comps", &exception.comps)] {
+                if let Some(entry) = entry {
                     return Err(fault(
-                        format!("exception `{}` adds no `values`", exception.name),
-                        "excepts nothing",
-                        &exception.place,
+                        format!(
+                            "exception `{}` exists: only values can be added, not `{key}`",
+                            exception.name
+                        ),
+                        "leave this out",
+                        entry.place(),
                     ));
                 }
-                complete(&mut exception)?;
-                next.push(exception);
             }
+            earlier.values.append(&mut exception.values);
+            continue;
         }
+        if exception.values.is_empty() {
+            return Err(fault(
+                format!("exception `{}` adds no `values`", exception.name),
+                "excepts nothing",
+                &exception.place,
+            ));
+        }
+        complete(&mut exception)?;
+        next.push(exception);
     }
     *own = next;
     Ok(())
@@ -222,7 +222,7 @@ impl Resolver<'_> {
     fn exception_row(
         &mut self,
         row: &Entry,
-        columns: &[(Left, (Operator, Option<Quantifier>), At<'_>)],
+        columns: &[Column<'_>],
         scope: &mut Scope<'_>,
     ) -> Option<Expression> {
         let values = match row {

@@ -34,7 +34,7 @@ const KEYS: [&str; 15] = [
 ];
 
 /// The longest window: state is kept for as long.
-const MAX_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
+const MAX_WITHIN: Duration = Duration::from_hours(7 * 24);
 
 const MAX_STEPS: usize = 16;
 
@@ -159,12 +159,10 @@ impl Resolver<'_> {
         };
         let within = duration(&map, "within")?;
         let by = self.terms(&map, "by", scope)?;
-        let distinct = match map.get("distinct") {
-            None => Some(None),
-            Some(_) => {
-                let text = map.text("distinct")?;
-                self.term(&text, scope).map(Some)
-            }
+        let distinct = if map.get("distinct").is_some() {
+            self.term(&map.text("distinct")?, scope).map(Some)
+        } else {
+            Some(None)
         };
         Ok(by.zip(distinct).map(|(by, distinct)| Threshold {
             count,

@@ -42,7 +42,6 @@ impl Loader {
     }
 
     pub(super) fn overrides<'n>(
-        &self,
         map: &Map<'n>,
         appendable: &[&str],
         replaceable: &[&str],

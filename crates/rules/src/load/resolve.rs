@@ -53,7 +53,7 @@ pub(super) struct Resolver<'l> {
     pub(super) lists: BTreeMap<&'l str, ListState<'l>>,
     pub(super) macros: BTreeMap<&'l str, MacroState<'l>>,
     pub(super) drafts: Vec<Draft>,
-    seen: HashSet<(Place, &'static str, String)>,
+    seen: HashSet<(Place, &'static str, Box<str>)>,
     spent: usize,
     /// Items that came into lists by the names of others.
     listed: usize,
@@ -362,9 +362,7 @@ impl<'l> Resolver<'l> {
         if !self.spend(1, scope, at) {
             return None;
         }
-        let Some(state) = self.macros.get_mut(name) else {
-            return None;
-        };
+        let state = self.macros.get_mut(name)?;
         // Taken for the while: a macro is never inside itself.
         let Some(condition) = state.condition.take() else {
             let draft = fault(

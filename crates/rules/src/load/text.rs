@@ -26,18 +26,18 @@ pub(super) struct Place {
 pub(super) struct Draft {
     pub(super) level: Level,
     pub(super) code: &'static str,
-    pub(super) message: String,
-    pub(super) label: String,
+    pub(super) message: Box<str>,
+    pub(super) label: Box<str>,
     pub(super) place: Place,
-    pub(super) item: Option<String>,
-    pub(super) help: Option<String>,
+    pub(super) item: Option<Box<str>>,
+    pub(super) help: Option<Box<str>>,
 }
 
 impl Draft {
     pub(super) fn error(
         code: &'static str,
-        message: impl Into<String>,
-        label: impl Into<String>,
+        message: impl Into<Box<str>>,
+        label: impl Into<Box<str>>,
         place: Place,
     ) -> Self {
         Self {
@@ -53,8 +53,8 @@ impl Draft {
 
     pub(super) fn warning(
         code: &'static str,
-        message: impl Into<String>,
-        label: impl Into<String>,
+        message: impl Into<Box<str>>,
+        label: impl Into<Box<str>>,
         place: Place,
     ) -> Self {
         Self {
@@ -67,13 +67,13 @@ impl Draft {
         self.level == Level::Error
     }
 
-    pub(super) fn help(mut self, help: Option<impl Into<String>>) -> Self {
+    pub(super) fn help(mut self, help: Option<impl Into<Box<str>>>) -> Self {
         self.help = help.map(Into::into);
         self
     }
 
     pub(super) fn item(mut self, item: &str) -> Self {
-        self.item.get_or_insert_with(|| item.to_owned());
+        self.item.get_or_insert_with(|| item.into());
         self
     }
 
@@ -94,15 +94,15 @@ impl Draft {
         Diagnostic {
             level: self.level,
             code: self.code,
-            message: self.message,
-            label: self.label,
+            message: self.message.into(),
+            label: self.label.into(),
             file: name.to_owned(),
             line: u32::try_from(before.matches('\n').count()).unwrap_or(u32::MAX) + 1,
             column: count(text.get(line_start..start).unwrap_or("")) + 1,
             width: count(text.get(start..end).unwrap_or("")).max(1),
             excerpt: excerpt.to_owned(),
-            item: self.item,
-            help: self.help,
+            item: self.item.map(Into::into),
+            help: self.help.map(Into::into),
         }
     }
 }

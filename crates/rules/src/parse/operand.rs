@@ -182,23 +182,21 @@ impl<'t> Parser<'t> {
         if let Some(operand) = self.right_call()? {
             return Ok(Right::Operand(operand));
         }
-        match self.value()? {
-            Some(value) => Ok(Right::Value(value)),
-            None => {
-                let (found, _) = self.found();
-                let mut error = self.error(
-                    &format!("expected a value after `{operator}`, found {found}"),
-                    "not a value",
-                );
-                if self.rest().starts_with('(') {
-                    error.help = Some(match operator {
-                        Operator::Equal => "a list is compared with `in`".to_owned(),
-                        _ => format!("for any of several values write `{operator} anyof (…)`"),
-                    });
-                }
-                Err(error)
-            }
+        if let Some(value) = self.value()? {
+            return Ok(Right::Value(value));
         }
+        let (found, _) = self.found();
+        let mut error = self.error(
+            &format!("expected a value after `{operator}`, found {found}"),
+            "not a value",
+        );
+        if self.rest().starts_with('(') {
+            error.help = Some(match operator {
+                Operator::Equal => "a list is compared with `in`".to_owned(),
+                _ => format!("for any of several values write `{operator} anyof (…)`"),
+            });
+        }
+        Err(error)
     }
 
     pub(super) fn list_or_call(&mut self, operator: Operator) -> Result<Right, SyntaxError> {

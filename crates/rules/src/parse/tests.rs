@@ -1,3 +1,5 @@
+//! The grammar, by example and at random.
+
 use proptest::prelude::*;
 
 use super::{MAX_BYTES, MAX_DEPTH, condition, is_bare, is_identifier, item, values};

@@ -20,11 +20,6 @@ const NOW_CALLED: [(&str, &str); 2] = [
     ),
     ("K8s Role/Clusterrole Deleted", "K8s ClusterRole Deleted"),
 ];
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where the files are is this test's own argument"
-)]
 fn folder(variable: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(variable).map(PathBuf::from);
     if folder.is_none() {

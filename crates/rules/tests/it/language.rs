@@ -410,9 +410,9 @@ fn a_set_that_would_blow_up_is_refused() {
     let mut bomb = String::from("- macro: m0\n  condition: (proc.name = a or proc.name = b)\n");
     for level in 1..40 {
         let before = level - 1;
-        bomb.push_str(&format!(
+        bomb.extend([format!(
             "- macro: m{level}\n  condition: (m{before} and m{before} or m{before})\n"
-        ));
+        )]);
     }
     let (ruleset, diagnostics) = all(&[
         &bomb,
@@ -425,17 +425,17 @@ fn a_set_that_would_blow_up_is_refused() {
     let mut lists = format!("- list: l0\n  items: [{}]\n", "x, ".repeat(50));
     for level in 1..40 {
         let before = format!("l{}, ", level - 1).repeat(10);
-        lists.push_str(&format!("- list: l{level}\n  items: [{before}]\n"));
+        lists.extend([format!("- list: l{level}\n  items: [{before}]\n")]);
     }
     let (_, diagnostics) = all(&[&lists, &rule("evt.type = execve and proc.name in (l39)")]);
     assert!(diagnostics.iter().any(|each| each.code == "too-large"));
 
     let mut deep = String::from("- macro: d0\n  condition: (proc.name = a)\n");
     for level in 1..400 {
-        deep.push_str(&format!(
+        deep.extend([format!(
             "- macro: d{level}\n  condition: not (proc.pid = 1 and d{})\n",
             level - 1
-        ));
+        )]);
     }
     let (_, diagnostics) = all(&[&deep, &rule("evt.type = execve and d399")]);
     assert!(

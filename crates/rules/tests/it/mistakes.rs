@@ -6,7 +6,6 @@ use std::{fmt::Write as _, path::Path};
 use rules::{Loader, diagnostic};
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "golden files' one switch")]
 fn each_mistake_is_told_as_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/mistakes");
     let mut stale = Vec::new();

@@ -14,11 +14,6 @@ const FILES: [(&str, usize, usize); 5] = [
     ("falco-deprecated_rules.yaml", 4, 0),
     ("k8s_audit_rules.yaml", 48, 48),
 ];
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where the files are is this test's own argument"
-)]
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("SEAWALL_FALCO_RULES").map(PathBuf::from);
     if folder.is_none() {

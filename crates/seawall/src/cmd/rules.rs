@@ -77,12 +77,12 @@ fn check(context: &Context, arguments: &Check) -> Result<Exit, Failure> {
             if !diagnostics.is_empty() {
                 text.push('\n');
             }
-            text.push_str(&format!(
+            text.extend([format!(
                 "{}, {}, {}\n",
                 counted(ruleset.rules.len(), "rule"),
                 counted(errors, "error"),
                 counted(warnings, "warning"),
-            ));
+            )]);
             write_stdout(text.as_bytes())?;
         }
     }

@@ -5,9 +5,13 @@
 //! blow itself up. A file that breaks off keeps what was whole before, and
 //! reading goes on at the next line that begins an item.
 
+mod mend;
+
 use std::{collections::HashMap, ops::Range};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+
+use self::mend::{join_line, next_item, this_item, unclosed_before};
 
 /// Largest rule file.
 pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -182,91 +186,6 @@ pub(crate) fn items(text: &str) -> (Vec<Node>, Vec<Fault>) {
         from = next;
     }
     (found, faults)
-}
-
-/// Where the item of the mistake begins, if it can be read by itself: then
-/// the mistake is in the one before.
-fn unclosed_before(text: &str, done: usize, fault: &Fault) -> Option<usize> {
-    let line = text.get(..fault.at)?.rfind('\n')? + 1;
-    let rest = text.get(line..)?;
-    let earlier = text.get(done..line)?;
-    let is_inside = earlier.starts_with("- ") || earlier.contains("\n- ");
-    if !rest.starts_with("- ") || !is_inside {
-        return None;
-    }
-    let mut nodes = 0;
-    match read(rest, line, &mut nodes, &mut Vec::new()) {
-        Err(again) if again.at == fault.at => None,
-        _ => Some(line),
-    }
-}
-
-/// The file with what stands at `at` put behind the line before it.
-///
-/// Rule files write lists in brackets at the indentation of their key,
-/// which YAML forbids and its usual reader does not mind; ours does. Every
-/// byte keeps its place.
-fn join_line(text: &str, at: usize) -> Option<String> {
-    let mut bytes = text.as_bytes().to_vec();
-    let mut end = at;
-    loop {
-        let newline = text.get(..end)?.rfind('\n')?;
-        let line_start = text
-            .get(..newline)?
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1);
-        let line = text.get(line_start..newline)?;
-        if !text.get(newline..end)?.trim().is_empty() {
-            return None;
-        }
-        let comment = comment_of(line);
-        for byte in bytes.get_mut(line_start + comment..=newline)? {
-            *byte = b' ';
-        }
-        end = line_start;
-        if !line.get(..comment)?.trim().is_empty() {
-            return String::from_utf8(bytes).ok();
-        }
-        bytes.get_mut(line_start..newline)?.fill(b' ');
-        if line_start == 0 {
-            return None;
-        }
-    }
-}
-
-/// Where the comment of a line begins, or its end.
-fn comment_of(line: &str) -> usize {
-    let mut quote = None;
-    let mut before = ' ';
-    for (at, c) in line.char_indices() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '#') if before.is_whitespace() => return at,
-            _ => {}
-        }
-        before = c;
-    }
-    line.len()
-}
-
-/// Where the item that `at` is in begins, not before `done`.
-fn this_item(text: &str, done: usize, at: usize) -> usize {
-    let done = text.floor_char_boundary(done);
-    text.get(done..at)
-        .and_then(|part| part.rfind("\n- "))
-        .map_or(done, |newline| done + newline + 1)
-}
-
-/// Where the next line after `at` begins an item.
-fn next_item(text: &str, at: usize) -> Option<usize> {
-    let mut start = text.floor_char_boundary(at);
-    loop {
-        start += text.get(start..)?.find('\n')? + 1;
-        if text.get(start..)?.starts_with("- ") {
-            return Some(start);
-        }
-    }
 }
 
 /// A collection that is being read.
@@ -526,9 +445,10 @@ mod tests {
         let scalar = node.scalar().unwrap();
         let offset = scalar.text.find(word).unwrap();
         let at = locate(text, &node.region, scalar.style, &scalar.text, offset);
-        let line = text[..at].matches('\n').count() + 1;
-        let column = at - text[..at].rfind('\n').map_or(0, |newline| newline + 1) + 1;
-        assert!(text[at..].starts_with(word), "{:?}", &text[at..]);
+        let (before, rest) = text.split_at(at);
+        assert!(rest.starts_with(word), "{rest:?}");
+        let line = before.matches('\n').count() + 1;
+        let column = at - before.rfind('\n').map_or(0, |newline| newline + 1) + 1;
         (line, column)
     }
 
@@ -584,10 +504,10 @@ mod tests {
         let mut bomb = String::from("- - &a0 [x,x,x,x,x,x,x,x,x,x]\n");
         for level in 1..9 {
             let before = format!("*a{},", level - 1).repeat(10);
-            bomb.push_str(&format!(
+            bomb.extend([format!(
                 "  - &a{level} [{}]\n",
                 before.trim_end_matches(',')
-            ));
+            )]);
         }
         let (_, faults) = items(&bomb);
         assert!(faults[0].message.contains("more than"), "{faults:?}");
