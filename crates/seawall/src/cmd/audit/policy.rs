@@ -93,38 +93,46 @@ const GROUPS: [(&str, &[&str]); 14] = [
     ("storage.k8s.io", &["storageclasses", "volumeattachments"]),
 ];
 
-/// Resources whose bodies are or hold credentials.
-const SECRET: &str = "\
-      - group: \"\"
-        resources: [\"secrets\", \"serviceaccounts/token\"]
+/// A policy that names a resource does not mean what lies below it, and
+/// `kubectl scale` asks for this.
+const SCALES: [&str; 4] = [
+    "deployments/scale",
+    "replicasets/scale",
+    "replicationcontrollers/scale",
+    "statefulsets/scale",
+];
+
+/// Resources whose bodies are or hold credentials. (Raw: a line that is
+/// continued loses the spaces it begins with.)
+const SECRET: &str = r#"      - group: ""
+        resources: ["secrets", "serviceaccounts/token"]
       - group: authentication.k8s.io
-        resources: [\"tokenreviews\"]
-";
+        resources: ["tokenreviews"]
+"#;
 
 /// What no rule reads, and most of what is written.
-const NOISE: &str = "\
-  # What no rule reads, and most of what there is: leases, health, and the
+const NOISE: &str = r#"  # What no rule reads, and most of what there is: leases, health, and the
   # upkeep of nodes and events.
   - level: None
     resources:
       - group: coordination.k8s.io
-        resources: [\"leases\"]
+        resources: ["leases"]
   - level: None
-    nonResourceURLs: [\"/healthz*\", \"/livez*\", \"/readyz*\"]
+    nonResourceURLs: ["/healthz*", "/livez*", "/readyz*"]
   - level: None
-    verbs: [\"create\", \"patch\", \"update\"]
+    verbs: ["create", "patch", "update"]
     resources:
-      - group: \"\"
-        resources: [\"events\"]
+      - group: ""
+        resources: ["events"]
       - group: events.k8s.io
-        resources: [\"events\"]
+        resources: ["events"]
   - level: None
-    userGroups: [\"system:nodes\"]
-    verbs: [\"get\", \"patch\", \"update\", \"watch\"]
+    userGroups: ["system:nodes"]
+    verbs: ["get", "patch", "update", "watch"]
     resources:
-      - group: \"\"
-        resources: [\"nodes\", \"nodes/status\", \"pods\", \"pods/status\"]
-";
+      - group: ""
+        resources: ["nodes", "nodes/status", "pods", "pods/status"]
+"#;
 
 pub(super) fn run(arguments: &Policy) -> Result<Exit, Failure> {
     let known = &rules::content::pack().ruleset.rules;
@@ -258,7 +266,13 @@ fn recorded<'r>(readings: &'r [Reading<'_>]) -> BTreeMap<&'static str, BTreeSet<
         .filter(|reading| reading.needs != Needs::Event);
     for name in read.flat_map(|reading| &reading.resources) {
         if let Some(group) = group(name) {
-            groups.entry(group).or_default().insert(name);
+            let names = groups.entry(group).or_default();
+            names.insert(name);
+            names.extend(
+                SCALES
+                    .iter()
+                    .find(|scale| scale.strip_suffix("/scale") == Some(name.as_str())),
+            );
         }
     }
     groups
@@ -455,6 +469,7 @@ mod tests {
         let readings = readings();
         let groups = recorded(&readings);
         assert!(groups[""].contains("pods"), "{groups:?}");
+        assert!(groups["apps"].contains("deployments/scale"), "{groups:?}");
         assert!(groups["rbac.authorization.k8s.io"].contains("clusterrolebindings"));
         for names in groups.values() {
             assert!(!names.contains("secrets"), "{groups:?}");
@@ -486,6 +501,23 @@ mod tests {
             text.contains("(high): reads what was asked for")
                 || text.contains("reads what was asked for")
         );
+    }
+
+    #[test]
+    fn every_item_stands_below_what_it_belongs_to() {
+        let text = policy(&arguments(PolicyLevel::Recommended), &readings());
+        let after = text.split_once("\nrules:\n").map(|(_, rules)| rules);
+        for line in after.unwrap_or_default().lines() {
+            let depth = line.len() - line.trim_start().len();
+            let expected: &[usize] = if line.trim_start().starts_with("- group:") {
+                &[6]
+            } else if line.trim_start().starts_with("resources: [") {
+                &[8]
+            } else {
+                &[2, 4]
+            };
+            assert!(expected.contains(&depth), "{line}");
+        }
     }
 
     #[test]
