@@ -230,6 +230,10 @@ impl AlertAction {
     pub fn object(&self) -> String {
         let mut text = self.resource();
         let name = match (&self.namespace, &self.name) {
+            // API servers say of a namespace that it lies in itself.
+            (Some(namespace), Some(name)) if namespace == name && text == "namespaces" => {
+                name.clone()
+            }
             (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
             (Some(namespace), None) => format!("in {namespace}"),
             (None, Some(name)) => name.clone(),
@@ -414,6 +418,9 @@ mod tests {
         assert_eq!(action.object(), "secrets in shop");
         action.name = Some("db".to_owned());
         assert_eq!(action.object(), "secrets shop/db");
+        action.resource = "namespaces".to_owned();
+        action.name = Some("shop".to_owned());
+        assert_eq!(action.object(), "namespaces shop");
     }
 
     #[test]
