@@ -8,6 +8,8 @@
     reason = "what a door was seen to give belongs in the summary"
 )]
 
+mod cluster;
 mod debian;
 mod program;
+mod server;
 mod sources;

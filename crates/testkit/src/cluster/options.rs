@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use anyhow::bail;
 use serde_json::json;
 
 use super::Place;
@@ -98,6 +99,12 @@ impl Options {
             arguments.push(format!("--audit-log={}", place.audit_log().display()));
         }
         if let Some(webhook) = &self.audit.webhook {
+            if webhook.token.is_some() && webhook.url.starts_with("http:") {
+                bail!(
+                    "an API server sends no token without TLS: '{}' must be https",
+                    webhook.url
+                );
+            }
             let file = place.folder().join("audit-webhook.json");
             std::fs::write(&file, webhook.kubeconfig().to_string())?;
             arguments.push(format!("--audit-webhook={}", file.display()));
