@@ -8,7 +8,7 @@
 //! Limits: an account may ask five times a second in a region, for all
 //! its programs together; this asks four times at most, and waits longer
 //! and longer when told that it is too often.
-//! References: docs.aws.amazon.com, "FilterLogEvents", "CloudWatch Logs
+//! References: docs.aws.amazon.com, `FilterLogEvents`, "CloudWatch Logs
 //! quotas", "Amazon EKS control plane logging".
 
 use std::{

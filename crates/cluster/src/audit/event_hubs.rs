@@ -131,13 +131,10 @@ impl EventHubs {
     }
 
     async fn fetch(&mut self) -> Result<Batch, SourceError> {
-        let partitions = match &self.connected {
-            Some(partitions) => partitions.clone(),
-            None => {
-                let partitions = self.connect().await?;
-                self.connected.insert(partitions).clone()
-            }
-        };
+        if self.connected.is_none() {
+            self.connected = Some(self.connect().await?);
+        }
+        let partitions = self.connected.clone().unwrap_or_default();
         let mut fetching = JoinSet::new();
         for (number, partition) in partitions {
             let from = self.position.partitions.get(&number).copied().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Event Hubs' protocol, spoken to a Kafka.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::AddAssign};
 
 use cluster::audit::{EventHubsSettings, Settings, Source};
 use model::Clock as _;
@@ -15,15 +15,21 @@ use serde_json::{Value, json};
 use testkit::receiver::{Receiver, TOPIC};
 
 fn record(text: String) -> Record {
-    let mut record = Record {
+    let now = model::SystemClock.now().as_millisecond();
+    let since = std::time::Duration::from_millis(u64::try_from(now).unwrap());
+    Record {
         key: None,
         value: Some(text.into_bytes()),
         headers: BTreeMap::new(),
-        timestamp: Default::default(),
-    };
-    let now = model::SystemClock.now().as_millisecond();
-    record.timestamp += std::time::Duration::from_millis(u64::try_from(now).unwrap());
-    record
+        timestamp: after_epoch(since),
+    }
+}
+
+/// The library's type of time, whose default is the epoch.
+fn after_epoch<T: Default + AddAssign<std::time::Duration>>(since: std::time::Duration) -> T {
+    let mut time = T::default();
+    time += since;
+    time
 }
 
 /// As diagnostic settings write them: several records in one message.

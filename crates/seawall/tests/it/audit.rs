@@ -271,6 +271,7 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what was measured")]
 fn what_was_acknowledged_alerts_once_whoever_is_killed() {
     let seconds = std::env::var(SECONDS).map_or(FEW, |text| text.parse().unwrap());
     let batches = seconds * RATE;
@@ -327,7 +328,7 @@ fn what_was_acknowledged_alerts_once_whoever_is_killed() {
     println!(
         "{} events in {} batches over {:.1} s, {} sent again; acknowledged: median {:?}, 99 % {:?}, \
          longest {:?}",
-        batches as usize * BATCH,
+        batches * BATCH as u64,
         batches,
         began.elapsed().as_secs_f64(),
         again.load(Ordering::Relaxed),

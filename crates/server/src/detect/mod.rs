@@ -14,6 +14,7 @@ use model::{Alert, AlertRule};
 use rules::{
     audit::{Error, Event, Tape},
     engine::{Engine, State, Windows},
+    rule::Ruleset,
 };
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +87,12 @@ impl Detector {
 
     /// The rules that came with this program.
     pub fn embedded() -> Self {
-        let (engine, warnings) = Engine::compile(&rules::content::pack().ruleset);
+        Self::of(&rules::content::pack().ruleset)
+    }
+
+    /// Rules, compiled.
+    pub fn of(ruleset: &Ruleset) -> Self {
+        let (engine, warnings) = Engine::compile(ruleset);
         for warning in warnings {
             tracing::debug!(warning = %model::error::chain(&warning), "a rule is odd");
         }

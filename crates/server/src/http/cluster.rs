@@ -58,11 +58,14 @@ pub(crate) async fn take_audit(
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let admission = app.inbox.admit(length.unwrap_or(limit)).map_err(refusal)?;
+    let admission = app
+        .inbox
+        .admit(length.unwrap_or(limit))
+        .map_err(|error| refusal(&error))?;
     let most = usize::try_from(length.unwrap_or(limit)).unwrap_or(usize::MAX);
     let bytes = body::to_bytes(body, most)
         .await
-        .map_err(|_longer| refusal(InboxError::TooLarge(limit)))?;
+        .map_err(|_longer| refusal(&InboxError::TooLarge(limit)))?;
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if !matches!(first, Some(b'{' | b'[')) {
         return Err(ApiError::invalid("body", "expected audit events as JSON"));
@@ -76,7 +79,7 @@ pub(crate) async fn take_audit(
     app.inbox
         .take_admitted(delivery, admission)
         .await
-        .map_err(refusal)?;
+        .map_err(|error| refusal(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -90,7 +93,7 @@ fn own_environment(actor: &Actor) -> String {
     .unwrap_or_else(|| LOCAL.to_owned())
 }
 
-fn refusal(error: InboxError) -> ApiError {
+fn refusal(error: &InboxError) -> ApiError {
     let told = error.to_string();
     match error {
         InboxError::Cluster(_) => ApiError::invalid("cluster", told),

@@ -10,6 +10,8 @@ use crate::intake::audit::{Fault, Faults};
 
 /// Seconds over which a rate is told.
 const WINDOW: i64 = 60;
+/// Seconds that are kept: some come late.
+const KEPT: usize = 120;
 
 /// What was counted of a cluster, from the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,7 +236,7 @@ struct Recent(BTreeMap<i64, u64>);
 impl Recent {
     fn add(&mut self, second: i64, events: u64) {
         *self.0.entry(second).or_default() += events;
-        while self.0.len() as i64 > WINDOW {
+        while self.0.len() > KEPT {
             self.0.pop_first();
         }
     }

@@ -125,12 +125,11 @@ fn event<'b>(
         .stage_timestamp
         .or(front.request_received_timestamp)
         .or(front.timestamp);
-    let time = match time {
-        Some(text) => text.parse().map_err(|_time| Fault::WrongShape)?,
-        None => {
-            faults.add(Fault::MissingField);
-            context.received
-        }
+    let time = if let Some(text) = time {
+        text.parse().map_err(|_time| Fault::WrongShape)?
+    } else {
+        faults.add(Fault::MissingField);
+        context.received
     };
     let behind = context.received.duration_since(time);
     // What was fetched, or waited in a file, is late and not wrong.

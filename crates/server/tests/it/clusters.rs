@@ -138,12 +138,12 @@ async fn what_is_wrong_with_events_is_counted_and_never_fatal() {
     let body = list(&events);
     let answer = send(&owner, PATH, body.clone()).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text);
-    let cut = send(&owner, PATH, body[..body.len() / 2].to_owned()).await;
+    let cut = send(&owner, PATH, body.get(..body.len() / 2).unwrap().to_owned()).await;
     assert_eq!(cut.status, StatusCode::NO_CONTENT);
-    let mut text = event("text").to_string().into_bytes();
-    let at = text.windows(7).position(|w| w == b"kubectl").unwrap();
-    text[at] = 0xff;
-    let answer = send(&owner, PATH, text).await;
+    let mut bytes = event("text").to_string().into_bytes();
+    let at = bytes.windows(7).position(|w| w == b"kubectl").unwrap();
+    bytes[at] = 0xff;
+    let answer = send(&owner, PATH, bytes).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     // The half body's seven whole events came before.
     let health = judged(&owner, 8 + 7 + 1).await;

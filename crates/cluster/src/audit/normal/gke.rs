@@ -7,7 +7,7 @@
 //! are added. A status is one of RPC's codes, and becomes HTTP's.
 //! Entries of other services are counted and left out.
 //! References: cloud.google.com, "GKE audit logging information",
-//! "AuditLog", "LogEntry".
+//! `AuditLog`, `LogEntry`.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, arguments: &Replay) -> Result<Exit, Failure
         each_batch(source, &mut |batch| {
             summary.skipped.broken += batch.skipped.broken;
             summary.skipped.others += batch.skipped.others;
-            taker.take(context, arguments, batch, &mut summary)
+            taker.take(context, arguments, &batch, &mut summary)
         })
         .map_err(|stop| match stop {
             Stop::Read(error) => Failure::failed(error).context(format!("read {}", path.display())),
@@ -215,7 +215,7 @@ impl Taker {
         &mut self,
         context: &Context,
         arguments: &Replay,
-        batch: Batch,
+        batch: &Batch,
         summary: &mut Summary,
     ) -> Result<(), Box<Failure>> {
         if batch.events == 0 {
