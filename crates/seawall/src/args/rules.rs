@@ -9,13 +9,15 @@ use super::{
     remote::{ListFormat, ShowFormat},
 };
 
-/// Check, list and explain detection rules
+/// Check, list, explain, test and measure detection rules
 #[derive(Debug, Subcommand)]
 pub(crate) enum Rules {
     Check(Check),
     List(List),
     Explain(Explain),
     Docs(Docs),
+    Test(Test),
+    Bench(Bench),
 }
 
 /// Which rules are meant.
@@ -117,4 +119,52 @@ pub(crate) enum Pages {
     Fields,
     /// Every rule with its reasons
     Rules,
+}
+
+/// Run the cases of rules and say which failed, and why
+///
+/// A case that fails is shown with its events and with what every comparison said to
+/// them. Exit code 1: a case failed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall rules test                                 our own rules
+  seawall rules test --rules mine.yaml --only        those of one file
+  seawall rules test --rule K8S_MassDeletion
+  seawall rules test --format json | jq '.outcomes[] | select(.passed | not)'")]
+pub(crate) struct Test {
+    #[command(flatten)]
+    pub rules: RuleFiles,
+    /// Test this rule alone; may be given again
+    #[arg(long = "rule", value_name = "ID")]
+    pub only_rule: Vec<String>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: TextOrJson,
+}
+
+/// Measure what rules cost
+///
+/// Every rule is run alone over the same events, then all together. Without --events,
+/// rules for audit logs are run over the events of their own cases, and rules for system
+/// calls over events made up in the mix of a busy node. A rule that holds for more than
+/// a tenth of all events, or costs many times what most do, is warned about.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall rules bench
+  seawall rules bench --rules falco_rules.yaml --only
+  seawall rules bench --events audit.log --most 20")]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    pub rules: RuleFiles,
+    /// Events, one JSON object a line: of an audit log, or fields of system calls
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub events: Option<PathBuf>,
+    /// Rules to list, the dearest first
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    pub most: usize,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: TextOrJson,
 }

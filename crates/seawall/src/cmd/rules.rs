@@ -30,6 +30,8 @@ use crate::{
     exit::{Exit, Failure},
 };
 
+mod trial;
+
 /// How deep folders of rule files are searched.
 const MAX_DEPTH: usize = 8;
 
@@ -42,6 +44,8 @@ pub(super) fn run(context: &Context, rules: &Rules) -> Result<Exit, Failure> {
         Rules::List(arguments) => list(context, arguments),
         Rules::Explain(arguments) => explain(context, arguments),
         Rules::Docs(arguments) => page(context, arguments),
+        Rules::Test(arguments) => trial::test(context, arguments),
+        Rules::Bench(arguments) => trial::bench(context, arguments),
     }
 }
 
