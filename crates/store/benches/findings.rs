@@ -138,23 +138,26 @@ fn rate(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-async fn ask(name: &str, times: usize, question: impl AsyncFn()) {
+async fn ask(server: Option<&str>, name: &str, times: usize, question: impl AsyncFn()) {
     let mut took = Vec::with_capacity(times);
+    let before = processor(server);
     for _ in 0..times {
         let started = Instant::now();
         question().await;
         took.push(started.elapsed());
     }
+    let worked = processor(server).saturating_sub(before);
     took.sort();
+    let each = worked.as_secs_f64() * 1000.0 / rate(times, Duration::from_secs(1));
     let at = |part: usize| took[(times - 1) * part / 100].as_secs_f64() * 1000.0;
     println!(
-        "  {name:<34} p50 {:>8.2} ms   p99 {:>8.2} ms",
+        "  {name:<24} p50 {:>8.2} ms   p99 {:>8.2} ms   processors {each:>6.2} ms each",
         at(50),
         at(99)
     );
 }
 
-async fn questions(store: &Store, scope: &Scope) {
+async fn questions(store: &Store, server: Option<&str>, scope: &Scope) {
     let means = |text: &str| {
         let query = Query::parse(text).unwrap();
         FindingFilter::of_query(query, time(0), None)
@@ -165,7 +168,7 @@ async fn questions(store: &Store, scope: &Scope) {
         store.findings(scope, filter, sort, request).await.unwrap()
     };
     let open = means("");
-    ask("queue, first page", 500, async || {
+    ask(server, "queue, first page", 500, async || {
         page(&open, &first).await;
     })
     .await;
@@ -173,20 +176,20 @@ async fn questions(store: &Store, scope: &Scope) {
         limit: 50,
         cursor: page(&open, &first).await.next_cursor,
     };
-    ask("queue, next page", 300, async || {
+    ask(server, "queue, next page", 300, async || {
         page(&open, &next).await;
     })
     .await;
     let narrowed = means("kind:alert severity:>=high");
-    ask("kind and severity", 300, async || {
+    ask(server, "kind and severity", 300, async || {
         page(&narrowed, &first).await;
     })
     .await;
-    ask("facets", 200, async || {
+    ask(server, "facets", 200, async || {
         store.finding_facets(scope, &open).await.unwrap();
     })
     .await;
-    ask("groups by rule", 100, async || {
+    ask(server, "groups by rule", 100, async || {
         let by = GroupBy::Rule;
         store
             .finding_groups(scope, &open, by, &first)
@@ -200,7 +203,7 @@ async fn questions(store: &Store, scope: &Scope) {
         ("search, nothing", "\"nothing like it\""),
     ] {
         let filter = means(text);
-        ask(name, 20, async || {
+        ask(server, name, 20, async || {
             page(&filter, &first).await;
         })
         .await;
@@ -316,7 +319,7 @@ async fn measure(store: Store, server: Option<&str>) {
     fill_and_tell(&store, server, "seen again", again).await;
     let scope = store.scope(None).await.unwrap();
     println!("  quiet:");
-    questions(&store, &scope).await;
+    questions(&store, server, &scope).await;
     println!("  while a writer writes:");
     let stop = Arc::new(AtomicBool::new(false));
     let mut writer = JoinSet::new();
@@ -330,7 +333,7 @@ async fn measure(store: Store, server: Option<&str>) {
             }
         }
     });
-    questions(&store, &scope).await;
+    questions(&store, server, &scope).await;
     stop.store(true, Ordering::Relaxed);
     writer.join_next().await.unwrap().unwrap();
     let started = Instant::now();
