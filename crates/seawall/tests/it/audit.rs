@@ -240,8 +240,8 @@ fn batch(number: u64) -> String {
         "requestObject": {"data": {"cart": ""}}
     });
     let short = plain.to_string().len();
-    // Digits that do not repeat, so that they are no easier on the disk
-    // than real ones.
+    // The same within a batch, which costs the sender little; the spool
+    // keeps it smaller than it would real ones.
     let mut noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let padding: String = std::iter::repeat_with(|| {
         noise = noise
