@@ -232,8 +232,8 @@ impl Load {
             }
             Ok(serde_json::from_str(&text)?)
         };
-        let begun = Instant::now();
         let mut marks = BTreeMap::new();
+        let mut moved = (Instant::now(), Value::Null);
         loop {
             marks.clear();
             let mut cursor = String::new();
@@ -249,19 +249,18 @@ impl Load {
                         *marks.entry(user.to_owned()).or_insert(0) += count;
                     }
                 }
-                match page["next_cursor"]
-                    .as_str()
-                    .or_else(|| page["next"].as_str())
-                {
+                match page["next_cursor"].as_str() {
                     Some(next) => cursor = format!("&cursor={next}"),
                     None => break,
                 }
             }
             let health = get(&format!("/api/v1/clusters/{}/audit", self.cluster))?;
+            // What is slow is not lost: given up only when nothing moves.
+            if moved.1 != health["events"] {
+                moved = (Instant::now(), health["events"].clone());
+            }
             let is_judged = health["spool"]["waiting"] == 0;
-            if (is_judged && marks.len() as u64 >= sent.marks)
-                || begun.elapsed() > Duration::from_mins(2)
-            {
+            if (is_judged && marks.len() as u64 >= sent.marks) || moved.0.elapsed() > PATIENCE {
                 break;
             }
             thread::sleep(PAUSE);
