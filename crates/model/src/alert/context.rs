@@ -37,7 +37,7 @@ pub struct Principal {
     pub groups: Vec<String>,
     /// Whom they acted as, by impersonation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub acting_as: Option<Box<Principal>>,
+    pub acting_as: Option<Box<Self>>,
 }
 
 /// What sort of principal.
