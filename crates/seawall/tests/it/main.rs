@@ -6,6 +6,7 @@ mod audit;
 mod db;
 mod harness;
 mod remote;
+mod rules;
 mod scan;
 mod store;
 mod surface;
