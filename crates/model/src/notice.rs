@@ -30,6 +30,14 @@ pub enum NoticeEvent {
     FindingExempted,
     #[serde(rename = "recommendation.changed")]
     RecommendationChanged,
+    /// Alerts belong together.
+    #[serde(rename = "incident.opened")]
+    IncidentOpened,
+    /// It became worse: a severer alert, or more tactics.
+    #[serde(rename = "incident.escalated")]
+    IncidentEscalated,
+    #[serde(rename = "incident.closed")]
+    IncidentClosed,
     /// Many notices told as one.
     #[serde(rename = "digest")]
     Digest,
@@ -39,7 +47,7 @@ pub enum NoticeEvent {
 }
 
 impl NoticeEvent {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::FindingOpened,
         Self::FindingChanged,
         Self::FindingResolved,
@@ -47,12 +55,15 @@ impl NoticeEvent {
         Self::FindingDismissed,
         Self::FindingExempted,
         Self::RecommendationChanged,
+        Self::IncidentOpened,
+        Self::IncidentEscalated,
+        Self::IncidentClosed,
         Self::Digest,
         Self::Test,
     ];
 
     /// Those a route may choose among.
-    pub const ROUTABLE: [Self; 7] = [
+    pub const ROUTABLE: [Self; 10] = [
         Self::FindingOpened,
         Self::FindingChanged,
         Self::FindingResolved,
@@ -60,6 +71,9 @@ impl NoticeEvent {
         Self::FindingDismissed,
         Self::FindingExempted,
         Self::RecommendationChanged,
+        Self::IncidentOpened,
+        Self::IncidentEscalated,
+        Self::IncidentClosed,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -71,6 +85,9 @@ impl NoticeEvent {
             Self::FindingDismissed => "finding.dismissed",
             Self::FindingExempted => "finding.exempted",
             Self::RecommendationChanged => "recommendation.changed",
+            Self::IncidentOpened => "incident.opened",
+            Self::IncidentEscalated => "incident.escalated",
+            Self::IncidentClosed => "incident.closed",
             Self::Digest => "digest",
             Self::Test => "test",
         }
@@ -80,7 +97,10 @@ impl NoticeEvent {
     pub fn closes(self) -> bool {
         matches!(
             self,
-            Self::FindingResolved | Self::FindingDismissed | Self::FindingExempted
+            Self::FindingResolved
+                | Self::FindingDismissed
+                | Self::FindingExempted
+                | Self::IncidentClosed
         )
     }
 
@@ -94,6 +114,9 @@ impl NoticeEvent {
             Self::FindingDismissed => "dismissed",
             Self::FindingExempted => "exempted",
             Self::RecommendationChanged => "recommendation changed",
+            Self::IncidentOpened => "opened",
+            Self::IncidentEscalated => "escalated",
+            Self::IncidentClosed => "closed",
             Self::Digest => "digest",
             Self::Test => "test",
         }
@@ -110,7 +133,8 @@ impl fmt::Display for NoticeEvent {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown event '{0}' (expected one of finding.opened, finding.changed, finding.resolved, \
-     finding.reopened, finding.dismissed, finding.exempted, recommendation.changed)"
+     finding.reopened, finding.dismissed, finding.exempted, recommendation.changed, \
+     incident.opened, incident.escalated, incident.closed)"
 )]
 pub struct ParseNoticeEventError(String);
 
@@ -140,6 +164,8 @@ pub struct Notice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<NoticedRecommendation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<NoticedIncident>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<NoticeDigest>,
     /// The dashboard's page about it: a path, made a URL on the way out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,6 +179,8 @@ impl Notice {
             finding.severity
         } else if let Some(recommendation) = &self.recommendation {
             recommendation.severity
+        } else if let Some(incident) = &self.incident {
+            incident.severity
         } else if let Some(digest) = &self.digest {
             digest
                 .severities
@@ -171,6 +199,8 @@ impl Notice {
             &finding.id
         } else if let Some(recommendation) = &self.recommendation {
             &recommendation.id
+        } else if let Some(incident) = &self.incident {
+            &incident.id
         } else {
             &self.id
         }
@@ -193,6 +223,9 @@ impl Notice {
                 "{severity} recommendation changed: {} ({} of {} affected)",
                 recommendation.title, recommendation.affected, recommendation.total
             )
+        } else if let Some(incident) = &self.incident {
+            let word = self.event.word();
+            format!("{severity} incident {word}: {}", incident.title)
         } else if let Some(digest) = &self.digest {
             let things = if digest.count == 1 {
                 "change"
@@ -332,6 +365,40 @@ pub struct NoticedRecommendation {
     pub state: String,
 }
 
+/// An incident as it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoticedIncident {
+    pub id: String,
+    pub title: String,
+    pub severity: Severity,
+    /// `open`, `acknowledged` or `closed`.
+    pub state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Alerts in it, and how often they happened.
+    pub alerts: u64,
+    pub events: u64,
+    /// In the order an attack goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tactics: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub principals: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<String>,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// Who closed it, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// And why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// Many notices as one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoticeDigest {
@@ -415,6 +482,7 @@ mod tests {
                 points: 4.0,
                 state: "open".to_owned(),
             }),
+            incident: None,
             digest: None,
             link: None,
         }

@@ -11,14 +11,15 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Alert, AlertImage, AlertPlace, AlertRule, AssetKind, FindingKind, attack::Tactics};
 
 pub use self::context::AlertEvent;
-pub(crate) use self::context::term_number;
+pub(crate) use self::context::{SeenAlert, term_number};
 use crate::{
     RuleDetails, Store, StoreError,
     asset::{self, Described, Placed},
     counts::{finding_rank, severity_number},
     db::{Connection, insert, sql},
-    environment,
+    environment, exemption,
     finding::kind_number,
+    incident,
     row::json,
     scan::mint,
     sighting::{self, Look, Said, Seen, Sighting},
@@ -38,6 +39,8 @@ pub struct TakenAlerts {
     pub opened: u64,
     /// Delivered before.
     pub repeated: u64,
+    /// Incidents that opened or changed by them.
+    pub incidents: u64,
 }
 
 impl Store {
@@ -107,10 +110,13 @@ async fn put(
     let seen = context::seen(connection, &placed).await?;
     context::put(connection, &seen).await?;
     let outcome = changes.finish(connection, environment_id, now).await?;
+    let freed = exemption::release(connection, environment_id, &seen, now).await?;
+    let incidents = incident::gather(connection, environment_id, &seen, now).await?;
     Ok(TakenAlerts {
         accepted: accepted as u64,
-        opened: outcome.new.total(),
+        opened: outcome.new.total() + freed,
         repeated: (sent - accepted) as u64,
+        incidents,
     })
 }
 

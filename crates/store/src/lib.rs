@@ -28,6 +28,7 @@ mod fix;
 mod growth;
 mod history;
 mod image;
+mod incident;
 mod ingest;
 mod inventory;
 mod invitation;
@@ -98,6 +99,10 @@ pub use finding::{
 pub use fix::{PackageFix, TopFix};
 pub use history::{FindingEvent, FindingEventKind};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
+pub use incident::{
+    Incident, IncidentAlert, IncidentChange, IncidentCounts, IncidentDetail, IncidentEvent,
+    IncidentEventKind, IncidentFilter, IncidentKey, IncidentSort,
+};
 pub use inventory::{Asset, AssetDetail, AssetFilter};
 pub use kind::KindCounts;
 pub use layer::{Layer, LayerTotals};

@@ -139,6 +139,7 @@ pub(crate) fn of_finding(
         link: Some(format!("/findings/{}", finding.id)),
         finding: Some(finding),
         recommendation: None,
+        incident: None,
         digest: None,
     }
 }

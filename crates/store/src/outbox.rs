@@ -8,7 +8,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use model::{Notice, NoticeEvent, notice::NoticedRecommendation};
+use model::{
+    Notice, NoticeEvent,
+    notice::{NoticedIncident, NoticedRecommendation},
+};
 
 use crate::{
     Store, StoreError,
@@ -71,9 +74,39 @@ pub(crate) async fn note_recommendation(
         link: Some(format!("/recommendations/{}", recommendation.id)),
         finding: None,
         recommendation: Some(recommendation),
+        incident: None,
         digest: None,
     };
     append(connection, &environment, &[notice]).await
+}
+
+/// Incidents opened, became worse or were closed.
+pub(crate) async fn note_incidents(
+    connection: &mut Connection,
+    environment_id: i64,
+    time: Timestamp,
+    event: NoticeEvent,
+    incidents: Vec<NoticedIncident>,
+) -> Result<(), StoreError> {
+    let Some(environment) = wanted(connection, environment_id, event, incidents.is_empty()).await?
+    else {
+        return Ok(());
+    };
+    let notices: Vec<Notice> = incidents
+        .into_iter()
+        .map(|incident| Notice {
+            id: uuid::Uuid::now_v7().to_string(),
+            event,
+            time,
+            environment: environment.name.clone(),
+            link: Some(format!("/incidents/{}", incident.id)),
+            finding: None,
+            recommendation: None,
+            incident: Some(incident),
+            digest: None,
+        })
+        .collect();
+    append(connection, &environment, &notices).await
 }
 
 impl Store {

@@ -58,6 +58,7 @@ pub(crate) fn opened() -> Notice {
         environment: "production".to_owned(),
         finding: Some(finding()),
         recommendation: None,
+        incident: None,
         digest: None,
         link: Some("https://seawall.example/findings/5f0c2b7a".to_owned()),
     }
@@ -116,6 +117,7 @@ pub(crate) fn recommended() -> Notice {
         time: time(),
         environment: "production".to_owned(),
         finding: None,
+        incident: None,
         recommendation: Some(NoticedRecommendation {
             id: "images.fixable".to_owned(),
             title: "Running images should have no fixable critical vulnerabilities".to_owned(),
@@ -146,6 +148,7 @@ pub(crate) fn digest() -> Notice {
         environment: String::new(),
         finding: None,
         recommendation: None,
+        incident: None,
         digest: Some(digest),
         link: Some("https://seawall.example/findings".to_owned()),
     }

@@ -16,6 +16,7 @@
 
 mod ast;
 mod error;
+mod event;
 mod field;
 mod lex;
 mod notice;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::{Field, Flag, Subject};
-use crate::{Notice, Severity};
+use crate::{Notice, Severity, notice::NoticedIncident};
 
 impl Subject for Notice {
     fn severity(&self) -> Severity {
@@ -24,6 +24,9 @@ impl Subject for Notice {
                 Field::State => texts.push(Cow::Borrowed(&recommendation.state)),
                 _ => {}
             }
+        }
+        if let Some(incident) = &self.incident {
+            told_of(incident, field, &mut texts);
         }
         let Some(finding) = &self.finding else {
             return texts;
@@ -107,6 +110,12 @@ impl Subject for Notice {
                 Cow::Borrowed(&recommendation.id),
             ];
         }
+        if let Some(incident) = &self.incident {
+            let mut texts = self.texts(Field::User);
+            texts.extend(self.texts(Field::Asset));
+            texts.push(Cow::Borrowed(&incident.title));
+            return texts;
+        }
         let Some(finding) = &self.finding else {
             return Vec::new();
         };
@@ -130,6 +139,13 @@ impl Subject for Notice {
     }
 
     fn time(&self, field: Field) -> Option<Timestamp> {
+        if let Some(incident) = &self.incident {
+            return match field {
+                Field::FirstSeen => Some(incident.first_seen),
+                Field::LastSeen => Some(incident.last_seen),
+                _ => None,
+            };
+        }
         let finding = self.finding.as_ref()?;
         match field {
             Field::FirstSeen => Some(finding.first_seen),
@@ -145,6 +161,52 @@ impl Subject for Notice {
             Flag::Kev => finding.kev,
             _ => false,
         })
+    }
+}
+
+/// An incident is asked of as the alerts in it.
+fn told_of<'a>(incident: &'a NoticedIncident, field: Field, texts: &mut Vec<Cow<'a, str>>) {
+    let mut all = |list: &'a [String]| texts.extend(list.iter().map(|text| Cow::Borrowed(&**text)));
+    match field {
+        Field::User => all(&incident.principals),
+        Field::Tactic => all(&incident.tactics),
+        Field::Technique => {
+            all(&incident.techniques);
+            let parents = incident
+                .techniques
+                .iter()
+                .filter_map(|id| id.split_once('.'));
+            texts.extend(parents.map(|(parent, _)| Cow::Borrowed(parent)));
+        }
+        Field::Kind => texts.push(Cow::Borrowed("alert")),
+        // One that is closed was seen to; the rest want work.
+        Field::State => texts.push(Cow::Borrowed(if incident.state == "closed" {
+            "resolved"
+        } else {
+            "open"
+        })),
+        Field::Incident => texts.push(Cow::Borrowed(&incident.id)),
+        Field::Assignee => texts.extend(incident.assignee.as_deref().map(Cow::Borrowed)),
+        Field::Cluster => texts.extend(incident.cluster.as_deref().map(Cow::Borrowed)),
+        Field::Asset => {
+            texts.extend(incident.cluster.as_deref().map(Cow::Borrowed));
+            texts.extend(incident.workloads.iter().map(|name| Cow::Borrowed(&**name)));
+        }
+        Field::Namespace | Field::Workload => {
+            for (namespace, workload) in incident
+                .workloads
+                .iter()
+                .filter_map(|name| name.split_once('/'))
+            {
+                let part = if field == Field::Namespace {
+                    namespace
+                } else {
+                    workload
+                };
+                texts.push(Cow::Borrowed(part));
+            }
+        }
+        _ => {}
     }
 }
 
@@ -190,6 +252,7 @@ mod tests {
             environment: "production".to_owned(),
             finding: Some(finding),
             recommendation: None,
+            incident: None,
             digest: None,
             link: None,
         }

@@ -349,6 +349,7 @@ pub(crate) async fn test(
                 environment: crate::app::LOCAL.to_owned(),
                 finding: None,
                 recommendation: None,
+                incident: None,
                 digest: None,
                 link: Some("/".to_owned()),
             };

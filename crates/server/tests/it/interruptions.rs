@@ -92,6 +92,7 @@ fn notice(number: usize) -> Notice {
         time: jiff_time(number),
         environment: "local".to_owned(),
         finding: None,
+        incident: None,
         recommendation: Some(NoticedRecommendation {
             id: format!("recommendation-{number}"),
             title: "update".to_owned(),

@@ -4,11 +4,13 @@
 
 mod end;
 mod hold;
+mod release;
 
 use jiff::Timestamp;
 use model::{Query, Reason};
 
 pub(crate) use hold::hold;
+pub(crate) use release::release;
 
 use crate::{
     Author, Page, PageRequest, Scope, Store, StoreError,

@@ -50,10 +50,14 @@ fn alert(event: &str, program: &str, minute: i64) -> Alert {
 
 async fn take(test: &TestStore, environment: &str, alerts: Vec<Alert>) -> TakenAlerts {
     let store = &test.store;
-    store
+    let taken = store
         .put_alerts(environment, alerts, time(100))
         .await
-        .unwrap()
+        .unwrap();
+    TakenAlerts {
+        incidents: 0,
+        ..taken
+    }
 }
 
 fn taken(accepted: u64, opened: u64, repeated: u64) -> TakenAlerts {
@@ -61,6 +65,7 @@ fn taken(accepted: u64, opened: u64, repeated: u64) -> TakenAlerts {
         accepted,
         opened,
         repeated,
+        incidents: 0,
     }
 }
 

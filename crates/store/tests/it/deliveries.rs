@@ -32,6 +32,7 @@ fn notice(number: u32) -> Notice {
         environment: "local".to_owned(),
         finding: None,
         recommendation: None,
+        incident: None,
         digest: None,
         link: None,
     }
@@ -280,32 +281,43 @@ async fn a_route_goes_with_its_sink(test: &TestStore) {
     assert!(store.routes().await.unwrap().is_empty());
 }
 
-async fn a_change_and_the_notice_of_it_are_written_together(test: &TestStore) {
+/// A sink that is told of these events.
+pub(crate) async fn sink_of(test: &TestStore, events: &[NoticeEvent]) -> Sink {
     let store = &test.store;
-    let bug = |package| [("CVE-2014-0160", package, Severity::High)];
-    // Nobody asks: nothing is written.
-    let report = image("web:1", "a", 0, &bug("openssl"));
-    store.put_report("local", report).await.unwrap();
-    let sink = store
-        .add_sink(somebody(1), record("a"))
-        .await
-        .unwrap()
-        .unwrap();
+    let sink = store.add_sink(somebody(1), record("a")).await;
+    let sink = sink.unwrap().unwrap();
     let route = RouteRecord {
         name: "all".to_owned(),
         sink: sink.id.clone(),
         enabled: true,
         query: String::new(),
         environments: Vec::new(),
-        events: vec![NoticeEvent::FindingOpened, NoticeEvent::FindingResolved],
+        events: events.to_vec(),
         digest_seconds: 0,
         max_per_minute: 0,
     };
-    store
-        .put_route(somebody(2), None, route)
-        .await
-        .unwrap()
-        .unwrap();
+    let route = store.put_route(somebody(2), None, route).await;
+    route.unwrap().unwrap();
+    sink
+}
+
+/// What the sink is to be told.
+pub(crate) async fn told(test: &TestStore, sink: &Sink) -> Vec<Notice> {
+    let outgoing = test.store.unsorted(sink, 100).await.unwrap();
+    outgoing
+        .into_iter()
+        .map(|outgoing| outgoing.notice)
+        .collect()
+}
+
+async fn a_change_and_the_notice_of_it_are_written_together(test: &TestStore) {
+    let store = &test.store;
+    let bug = |package| [("CVE-2014-0160", package, Severity::High)];
+    // Nobody asks: nothing is written.
+    let report = image("web:1", "a", 0, &bug("openssl"));
+    store.put_report("local", report).await.unwrap();
+    let events = [NoticeEvent::FindingOpened, NoticeEvent::FindingResolved];
+    let sink = sink_of(test, &events).await;
     assert!(store.unsorted(&sink, 10).await.unwrap().is_empty());
 
     let report = image("web:1", "a", 1, &bug("bash"));

@@ -13,6 +13,7 @@ mod context;
 mod crash;
 mod deliveries;
 mod history;
+mod incident;
 mod inventory;
 mod laws;
 mod life;

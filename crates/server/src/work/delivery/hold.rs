@@ -94,6 +94,7 @@ impl Held {
             environment: String::new(),
             finding: None,
             recommendation: None,
+            incident: None,
             digest: Some(digest),
             link: Some("/findings".to_owned()),
         })
@@ -112,6 +113,7 @@ mod tests {
             environment: "local".to_owned(),
             finding: None,
             recommendation: None,
+            incident: None,
             digest: None,
             link: None,
         }
