@@ -424,6 +424,21 @@ CREATE TABLE rule (
     published bigint,
     details text COLLATE "C" NOT NULL
 );
+CREATE TABLE rule_hit (
+    environment_id bigint NOT NULL,
+    rule_id bigint NOT NULL,
+    day bigint NOT NULL,
+    hits bigint NOT NULL,
+    last_hit bigint NOT NULL
+);
+CREATE TABLE rule_switch (
+    environment_id bigint NOT NULL,
+    rule text COLLATE "C" NOT NULL,
+    enabled bigint NOT NULL,
+    note text COLLATE "C" NOT NULL,
+    changed bigint NOT NULL,
+    changed_by text COLLATE "C" NOT NULL
+);
 CREATE TABLE rule_use (
     environment_id bigint NOT NULL,
     rule_id bigint NOT NULL,
@@ -638,6 +653,10 @@ ALTER TABLE route ADD CONSTRAINT route_sink_id_fkey FOREIGN KEY (sink_id) REFERE
 ALTER TABLE route ADD CONSTRAINT route_uid_key UNIQUE (uid);
 ALTER TABLE rule ADD CONSTRAINT rule_name_kind_key UNIQUE (name, kind);
 ALTER TABLE rule ADD CONSTRAINT rule_pkey PRIMARY KEY (id);
+ALTER TABLE rule_hit ADD CONSTRAINT rule_hit_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE;
+ALTER TABLE rule_hit ADD CONSTRAINT rule_hit_pkey PRIMARY KEY (environment_id, rule_id, day);
+ALTER TABLE rule_switch ADD CONSTRAINT rule_switch_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE;
+ALTER TABLE rule_switch ADD CONSTRAINT rule_switch_pkey PRIMARY KEY (environment_id, rule);
 ALTER TABLE rule_use ADD CONSTRAINT rule_use_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE;
 ALTER TABLE rule_use ADD CONSTRAINT rule_use_pkey PRIMARY KEY (environment_id, rule_id);
 ALTER TABLE saved_view ADD CONSTRAINT saved_view_owner_name_key UNIQUE (owner, name);

@@ -493,6 +493,23 @@ CREATE TABLE rule (
     UNIQUE (name, kind)
 );
 CREATE INDEX rule_by_folded_name ON rule (LOWER(name));
+CREATE TABLE rule_hit (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    rule_id BIGINT NOT NULL,
+    day BIGINT NOT NULL,
+    hits BIGINT NOT NULL,
+    last_hit BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, rule_id, day)
+);
+CREATE TABLE rule_switch (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    rule TEXT NOT NULL,
+    enabled BIGINT NOT NULL,
+    note TEXT NOT NULL,
+    changed BIGINT NOT NULL,
+    changed_by TEXT NOT NULL,
+    PRIMARY KEY (environment_id, rule)
+);
 CREATE TABLE rule_use (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
     rule_id BIGINT NOT NULL,

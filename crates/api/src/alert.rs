@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::incident::IncidentRef;
+
 /// What the alerts of a request are about, where they do not say.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
@@ -25,6 +27,9 @@ pub struct AlertIntake {
     pub opened: u64,
     /// Delivered before, and not counted again.
     pub repeated: u64,
+    /// Of rules that are switched off in the environment; not kept.
+    #[serde(default)]
+    pub off: u64,
     /// Not understood; at most 100 are told.
     pub refused: Vec<RefusedAlert>,
 }
@@ -159,6 +164,8 @@ pub struct AlertDetail {
     pub false_positives: String,
     /// Events that can be read at `/findings/{id}/events`.
     pub events: u64,
+    /// The incidents it is part of, the latest first.
+    pub incidents: Vec<IncidentRef>,
 }
 
 /// A place in the order an attack goes.

@@ -24,6 +24,8 @@ pub enum Event {
         /// Findings that came.
         new: u64,
     },
+    /// Incidents opened, grew or were worked on.
+    Incidents { environment: String },
     /// The score or a recommendation changed.
     Score { environment: String },
     /// Events were lost: read everything again.
@@ -37,7 +39,9 @@ impl Event {
         match self {
             Self::Scan { scan } => Some(&scan.environment),
             Self::Image { image } => Some(&image.environment),
-            Self::Findings { environment, .. } | Self::Score { environment } => Some(environment),
+            Self::Findings { environment, .. }
+            | Self::Incidents { environment }
+            | Self::Score { environment } => Some(environment),
             Self::ImageRemoved { .. } | Self::Database { .. } | Self::Resync => None,
         }
     }
@@ -50,6 +54,7 @@ impl Event {
             Self::ImageRemoved { .. } => "image_removed",
             Self::Database { .. } => "database",
             Self::Findings { .. } => "findings",
+            Self::Incidents { .. } => "incidents",
             Self::Score { .. } => "score",
             Self::Resync => "resync",
         }

@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod rules;
 
 use std::{
     fmt,
@@ -17,6 +18,7 @@ use serde_norway::{Mapping, Value};
 
 pub use access::{GroupRole, LimitConfig, OidcConfig, SessionConfig, TlsConfig, TokenConfig};
 pub use audit::{AuditConfig, AuditSource, CloudwatchSource, EventHubsSource, FileSource};
+pub use rules::RuleConfig;
 
 /// Everything the server may be told. The defaults suit one person on
 /// one machine.
@@ -40,6 +42,7 @@ pub struct Config {
     pub advisories: AdvisoryConfig,
     pub scan: ScanConfig,
     pub audit: AuditConfig,
+    pub rules: RuleConfig,
     pub tls: TlsConfig,
     pub session: SessionConfig,
     pub tokens: TokenConfig,
@@ -157,6 +160,7 @@ impl Default for Config {
             advisories: AdvisoryConfig::default(),
             scan: ScanConfig::default(),
             audit: AuditConfig::default(),
+            rules: RuleConfig::default(),
             tls: TlsConfig::default(),
             session: SessionConfig::default(),
             tokens: TokenConfig::default(),

@@ -7,6 +7,7 @@
 mod address;
 mod app;
 mod bus;
+mod catalogue;
 pub mod config;
 pub mod demo;
 pub mod detect;
@@ -23,6 +24,7 @@ mod password;
 pub mod recovery;
 mod secret;
 mod sinks;
+mod switches;
 mod telemetry;
 mod throttle;
 mod tls;
@@ -83,6 +85,8 @@ pub enum ServeError {
     Advisories(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Inbox(#[from] inbox::InboxOpenError),
+    #[error("open the detection rules")]
+    Rules(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("add the demonstration")]
     Demo(#[from] demo::DemoError),
     #[error(transparent)]
@@ -201,6 +205,7 @@ impl Server {
             Arc::clone(&clock),
             Arc::clone(&metrics),
         )?;
+        let catalogue = open_catalogue(&config.rules.folder)?;
         let requests = throttle::RequestThrottle::new(config.limits.requests_per_minute);
         Ok(Self {
             app: Arc::new(App {
@@ -210,6 +215,8 @@ impl Server {
                 host,
                 store,
                 bus: bus::Bus::new(started),
+                catalogue,
+                switches: switches::Switches::default(),
                 queue: queue::Queue::default(),
                 database: Keeper::new(advisories, problem),
                 posture: work::posture::Bell::default(),
@@ -312,6 +319,8 @@ impl Server {
         app.tasks.spawn(work::posture::run(Arc::clone(app)));
         app.tasks.spawn(work::exemption::run(Arc::clone(app)));
         app.tasks.spawn(work::retention::run(Arc::clone(app)));
+        switches::refresh(app).await?;
+        app.tasks.spawn(switches::run(Arc::clone(app)));
         app.tasks
             .spawn(discovery::watch_containers(Arc::clone(app)));
         app.tasks.spawn(work::delivery::run(Arc::clone(app)));
@@ -395,6 +404,22 @@ async fn open_advisories(
             Ok((starter, Some(problem)))
         }
     }
+}
+
+/// A rule that is not understood is left out and told; a folder that
+/// cannot be read is not what the operator meant.
+fn open_catalogue(folder: &std::path::Path) -> Result<catalogue::Catalogue, ServeError> {
+    let (catalogue, faults) =
+        catalogue::Catalogue::open(folder).map_err(|error| ServeError::Rules(Box::new(error)))?;
+    for fault in faults {
+        tracing::warn!(
+            file = fault.file,
+            line = fault.line,
+            fault = fault.message,
+            "a detection rule has a fault"
+        );
+    }
+    Ok(catalogue)
 }
 
 /// Only the server's own user may read what is found.

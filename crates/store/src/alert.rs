@@ -21,6 +21,7 @@ use crate::{
     finding::kind_number,
     incident,
     row::json,
+    rule,
     scan::mint,
     sighting::{self, Look, Said, Seen, Sighting},
 };
@@ -111,6 +112,12 @@ async fn put(
     context::put(connection, &seen).await?;
     let outcome = changes.finish(connection, environment_id, now).await?;
     let freed = exemption::release(connection, environment_id, &seen, now).await?;
+    let hits = seen.iter().filter_map(|seen| {
+        let rule = rules.get(seen.alert.rule.id.as_str())?;
+        Some((*rule, seen.alert))
+    });
+    let hits: Vec<_> = hits.collect();
+    rule::count_hits(connection, environment_id, &hits).await?;
     let incidents = incident::gather(connection, environment_id, &seen, now).await?;
     Ok(TakenAlerts {
         accepted: accepted as u64,

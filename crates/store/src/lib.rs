@@ -48,6 +48,7 @@ mod query;
 mod rollup;
 mod route;
 mod row;
+mod rule;
 mod scan;
 mod scope;
 mod score;
@@ -117,6 +118,7 @@ pub use posture::{
 };
 pub use rollup::Drift;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
+pub use rule::{RuleSwitch, RuleUse};
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};
 pub use scope::Scope;
 pub use score::{ScoreMove, ScorePoint};

@@ -69,6 +69,16 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The names of the environments in scope.
+    pub async fn environment_names(&self, scope: &Scope) -> Result<Vec<String>, StoreError> {
+        let mut query = sql("SELECT name FROM environment WHERE ");
+        scope.constrain(&mut query, "id");
+        query.push(" ORDER BY name");
+        query.scalar().fetch_all(&self.readers).await
+    }
+}
+
 async fn all(readers: &Pool) -> Result<Vec<i64>, StoreError> {
     sql("SELECT id FROM environment")
         .scalar()

@@ -4,7 +4,7 @@
 //! `key=value` pairs. In the header `\` and `|` are escaped, in a value
 //! `\`, `=` and line ends; a header cannot hold a line end at all.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::Ipv4Addr};
 
 use model::{Notice, Severity};
 
@@ -41,7 +41,22 @@ pub fn write(notice: &Notice) -> String {
         pairs.maybe("filePath", finding.path.as_deref());
         pairs.put("start", &finding.first_seen.as_millisecond().to_string());
         pairs.put("end", &finding.last_seen.as_millisecond().to_string());
-        pairs.maybe("suser", finding.actor.as_deref());
+        let context = finding.context.as_deref();
+        let principal = context.and_then(|context| context.principal.as_ref());
+        let who = principal.map(|principal| principal.name.as_str());
+        // Who decided, where somebody did; else who set it off.
+        pairs.maybe("suser", finding.actor.as_deref().or(who));
+        if let Some(context) = context {
+            let source = context.whence.addresses.first();
+            let source = source.filter(|text| text.parse::<Ipv4Addr>().is_ok());
+            pairs.maybe("src", source.map(String::as_str));
+            let agent = context.whence.user_agent.as_deref();
+            pairs.maybe("requestClientApplication", agent);
+            if let Some(action) = &context.action {
+                pairs.put("requestMethod", &action.verb);
+                pairs.put("fname", &action.object());
+            }
+        }
         pairs.maybe("reason", finding.reason.as_deref());
         let package = finding.installed();
         let place = [&finding.cluster, &finding.namespace, &finding.workload]
@@ -65,6 +80,24 @@ pub fn write(notice: &Notice) -> String {
             };
             pairs.put(&format!("{key}Label"), label);
             pairs.put(key, &value);
+        }
+    } else if let Some(incident) = &notice.incident {
+        pairs.put("cat", "incident");
+        pairs.put("outcome", &incident.state);
+        pairs.put("cnt", &incident.events.to_string());
+        pairs.put("start", &incident.first_seen.as_millisecond().to_string());
+        pairs.put("end", &incident.last_seen.as_millisecond().to_string());
+        pairs.put("suser", &incident.principals.join(","));
+        pairs.maybe("reason", incident.reason.as_deref());
+        for (key, label, value) in [
+            ("cs4", "workload", incident.workloads.join(",")),
+            ("cs5", "environment", notice.environment.clone()),
+            ("cs6", "attack", incident.techniques.join(",")),
+        ] {
+            if !value.is_empty() {
+                pairs.put(&format!("{key}Label"), label);
+                pairs.put(key, &value);
+            }
         }
     } else if !notice.environment.is_empty() {
         pairs.put("cs5Label", "environment");

@@ -55,8 +55,29 @@ pub fn write(notice: &Notice) -> String {
         put("filePath", &text(&finding.path));
         put("fixedIn", &finding.fix_versions.join(","));
         put("attack", &finding.attack.join(","));
-        put("usrName", &text(&finding.actor));
+        let context = finding.context.as_deref();
+        let principal = context.and_then(|context| context.principal.as_ref());
+        let who = principal.map(|principal| principal.name.clone());
+        put("usrName", &text(&finding.actor.clone().or(who)));
+        if let Some(context) = context {
+            let source = context.whence.addresses.first();
+            put("src", source.map_or("", String::as_str));
+            if let Some(action) = &context.action {
+                put("verb", &action.verb);
+                put("resource", &action.object());
+            }
+        }
         put("reason", &text(&finding.reason));
+    } else if let Some(incident) = &notice.incident {
+        put("incidentId", &incident.id);
+        put("title", &incident.title);
+        put("state", &incident.state);
+        put("cluster", incident.cluster.as_deref().unwrap_or_default());
+        put("usrName", &incident.principals.join(","));
+        put("workload", &incident.workloads.join(","));
+        put("attack", &incident.techniques.join(","));
+        put("alerts", &incident.alerts.to_string());
+        put("reason", incident.reason.as_deref().unwrap_or_default());
     } else {
         put("title", &notice.headline());
     }

@@ -64,6 +64,16 @@ pub(crate) fn facts(notice: &Notice) -> Vec<(&'static str, String)> {
         add("State", Some(finding.state.clone()));
         add("Rule", Some(finding.rule.clone()));
         add("Where", Some(finding.place()));
+        if let Some(context) = &finding.context {
+            let principal = context.principal.as_ref();
+            add("Who", principal.map(model::Principal::shown));
+            add("From", context.whence.addresses.first().cloned());
+            let action = context.action.as_ref();
+            add(
+                "What",
+                action.map(|action| format!("{} {}", action.verb, action.object())),
+            );
+        }
         add("Package", finding.installed());
         add(
             "Fixed in",
@@ -92,6 +102,17 @@ pub(crate) fn facts(notice: &Notice) -> Vec<(&'static str, String)> {
             "Points to gain",
             Some(format!("{:.1}", recommendation.points)),
         );
+    } else if let Some(incident) = &notice.incident {
+        add("State", Some(incident.state.clone()));
+        add("Cluster", incident.cluster.clone());
+        add("Who", Some(incident.principals.join(", ")));
+        add("Workloads", Some(incident.workloads.join(", ")));
+        add("Tactics", Some(incident.tactics.join(", ")));
+        add("ATT&CK", Some(incident.techniques.join(", ")));
+        add("Alerts", Some(incident.alerts.to_string()));
+        add("By", incident.actor.clone());
+        add("Reason", incident.reason.clone());
+        add("First seen", Some(time(incident.first_seen)));
     } else if let Some(digest) = &notice.digest {
         for (severity, count) in digest.severities.iter().rev() {
             let name = match severity {

@@ -1,10 +1,15 @@
 //! The Open Cybersecurity Schema Framework, version 1.5: Detection,
-//! Vulnerability and Compliance Finding.
+//! Vulnerability, Compliance and Incident Finding.
 //!
 //! A finding's life is one object under one `finding_info.uid`, told by
 //! activity: created, updated, closed.
 
-use model::{Notice, NoticeEvent, Severity, notice::NoticedFinding};
+mod context;
+
+use model::{
+    Notice, NoticeEvent, Severity,
+    notice::{NoticedFinding, NoticedIncident},
+};
 use serde_json::{Map, Value, json};
 
 use super::link;
@@ -16,6 +21,7 @@ const FINDINGS: u32 = 2;
 const VULNERABILITY: u32 = 2002;
 const COMPLIANCE: u32 = 2003;
 const DETECTION: u32 = 2004;
+const INCIDENT: u32 = 2005;
 
 /// The object of one notice.
 pub fn write(notice: &Notice) -> Value {
@@ -30,7 +36,6 @@ pub fn write(notice: &Notice) -> Value {
         "category_uid": FINDINGS,
         "class_name": name,
         "class_uid": class,
-        "finding_info": finding_info(notice),
         "message": notice.headline(),
         "metadata": {
             "product": {
@@ -53,7 +58,18 @@ pub fn write(notice: &Notice) -> Value {
     let Some(fields) = object.as_object_mut() else {
         return object;
     };
+    let told = finding_info(notice);
+    if let Some(incident) = &notice.incident {
+        put_incident(incident, told, fields);
+        return object;
+    }
+    fields.insert("finding_info".to_owned(), told);
     if let Some(finding) = &notice.finding {
+        if class == DETECTION
+            && let Some(evidence) = finding.context.as_deref().and_then(context::evidence)
+        {
+            fields.insert("evidences".to_owned(), json!([evidence]));
+        }
         let resources = resources(notice, finding);
         if !resources.is_empty() {
             fields.insert("resources".to_owned(), resources.into());
@@ -107,6 +123,7 @@ fn class(notice: &Notice) -> (u32, &'static str) {
     match kind {
         Some("vulnerability") => (VULNERABILITY, "Vulnerability Finding"),
         Some("misconfiguration") => (COMPLIANCE, "Compliance Finding"),
+        None if notice.incident.is_some() => (INCIDENT, "Incident Finding"),
         None if notice.recommendation.is_some() => (COMPLIANCE, "Compliance Finding"),
         _ => (DETECTION, "Detection Finding"),
     }
@@ -114,12 +131,17 @@ fn class(notice: &Notice) -> (u32, &'static str) {
 
 fn activity(event: NoticeEvent) -> (u32, &'static str) {
     match event {
-        NoticeEvent::FindingOpened | NoticeEvent::Test | NoticeEvent::Digest => (1, "Create"),
+        NoticeEvent::FindingOpened
+        | NoticeEvent::IncidentOpened
+        | NoticeEvent::Test
+        | NoticeEvent::Digest => (1, "Create"),
         NoticeEvent::FindingChanged
         | NoticeEvent::FindingReopened
+        | NoticeEvent::IncidentEscalated
         | NoticeEvent::RecommendationChanged => (2, "Update"),
         NoticeEvent::FindingResolved
         | NoticeEvent::FindingDismissed
+        | NoticeEvent::IncidentClosed
         | NoticeEvent::FindingExempted => (3, "Close"),
     }
 }
@@ -127,6 +149,15 @@ fn activity(event: NoticeEvent) -> (u32, &'static str) {
 fn status(notice: &Notice) -> (u32, &'static str) {
     match notice.event {
         NoticeEvent::FindingResolved => (4, "Resolved"),
+        NoticeEvent::IncidentClosed => (5, "Closed"),
+        NoticeEvent::IncidentEscalated
+            if notice
+                .incident
+                .as_ref()
+                .is_some_and(|known| known.state == "acknowledged") =>
+        {
+            (2, "In Progress")
+        }
         NoticeEvent::FindingDismissed | NoticeEvent::FindingExempted => (3, "Suppressed"),
         _ => (1, "New"),
     }
@@ -168,6 +199,18 @@ fn finding_info(notice: &Notice) -> Value {
             let attacks: Vec<_> = finding.attack.iter().map(|id| attack(id)).collect();
             put("attacks", attacks.into());
         }
+    } else if let Some(incident) = &notice.incident {
+        put("title", incident.title.as_str().into());
+        put("types", json!(["incident"]));
+        let (first, last) = (incident.first_seen, incident.last_seen);
+        put("created_time", first.as_millisecond().into());
+        put("first_seen_time", first.as_millisecond().into());
+        put("last_seen_time", last.as_millisecond().into());
+        put("modified_time", notice.time.as_millisecond().into());
+        if !incident.techniques.is_empty() {
+            let attacks: Vec<_> = incident.techniques.iter().map(|id| attack(id)).collect();
+            put("attacks", attacks.into());
+        }
     } else {
         put("title", notice.headline().into());
         put("created_time", notice.time.as_millisecond().into());
@@ -176,6 +219,35 @@ fn finding_info(notice: &Notice) -> Value {
         put("src_url", link.into());
     }
     info.into()
+}
+
+/// What an Incident Finding says beside what all do.
+fn put_incident(incident: &NoticedIncident, told: Value, fields: &mut Map<String, Value>) {
+    let alerts = incident.alerts;
+    let principals = incident.principals.join(", ");
+    let place = incident.workloads.join(", ");
+    let mut about = format!("{alerts} alerts");
+    for (word, names) in [("by", principals), ("on", place)] {
+        if !names.is_empty() {
+            about.push_str(&format!(" {word} {names}"));
+        }
+    }
+    fields.insert("finding_info_list".to_owned(), json!([told]));
+    fields.insert("desc".to_owned(), about.into());
+    fields.insert("count".to_owned(), incident.events.into());
+    let times = [
+        ("start_time", incident.first_seen),
+        ("end_time", incident.last_seen),
+    ];
+    for (key, time) in times {
+        fields.insert(key.to_owned(), time.as_millisecond().into());
+    }
+    if let Some(assignee) = &incident.assignee {
+        fields.insert("assignee".to_owned(), json!({ "name": assignee }));
+    }
+    if let Some(reason) = &incident.reason {
+        fields.insert("comment".to_owned(), reason.as_str().into());
+    }
 }
 
 /// `T1611`, or a sub-technique `T1059.004` with its parent.

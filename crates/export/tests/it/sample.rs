@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use export::{Answer, Batch, Kind, Sink, Site};
 use jiff::Timestamp;
 use model::{
-    Notice, NoticeEvent, Severity,
-    notice::{NoticeDigest, NoticedFinding, NoticedRecommendation},
+    AlertAction, AlertContext, Notice, NoticeEvent, Principal, Severity, Whence,
+    notice::{NoticeDigest, NoticedFinding, NoticedIncident, NoticedRecommendation},
 };
 use serde_json::Value;
 
@@ -154,6 +154,84 @@ pub(crate) fn digest() -> Notice {
     }
 }
 
+/// An alert of the API's audit log: who, from where and what.
+pub(crate) fn audited() -> Notice {
+    let mut notice = opened();
+    notice.id = String::from("01936b1e-7b7e-7000-8000-000000000007");
+    if let Some(finding) = &mut notice.finding {
+        finding.kind = String::from("alert");
+        finding.severity = Severity::High;
+        finding.rule = String::from("K8S_SecretsRead");
+        finding.title = String::from("Secrets read in bulk");
+        finding.package = None;
+        finding.package_version = None;
+        finding.purl = None;
+        finding.path = None;
+        finding.image = None;
+        finding.image_digest = None;
+        finding.fix = None;
+        finding.fix_versions.clear();
+        finding.cvss = None;
+        finding.epss = None;
+        finding.kev = false;
+        finding.attack = vec!["T1552.007".to_owned()];
+        finding.tactics = vec!["credential-access".to_owned()];
+        let mut principal = Principal::of_kubernetes("system:serviceaccount:shop:ci");
+        principal.uid = Some("5d0c".to_owned());
+        principal.groups = vec!["system:serviceaccounts".to_owned()];
+        principal.acting_as = Some(Box::new(Principal::of_kubernetes("admin")));
+        finding.context = Some(Box::new(AlertContext {
+            principal: Some(principal),
+            whence: Whence {
+                addresses: vec!["203.0.113.9".to_owned(), "10.0.0.1".to_owned()],
+                user_agent: Some("kubectl/v1.33.1".to_owned()),
+            },
+            action: Some(AlertAction {
+                verb: "list".to_owned(),
+                resource: "secrets".to_owned(),
+                version: Some("v1".to_owned()),
+                namespace: Some("shop".to_owned()),
+                code: Some(200),
+                decision: Some("allow".to_owned()),
+                ..AlertAction::default()
+            }),
+            change: None,
+        }));
+    }
+    notice
+}
+
+pub(crate) fn incident() -> Notice {
+    Notice {
+        id: "01936b1e-7b7e-7000-8000-000000000008".to_owned(),
+        event: NoticeEvent::IncidentEscalated,
+        time: time(),
+        environment: "production".to_owned(),
+        finding: None,
+        recommendation: None,
+        incident: Some(NoticedIncident {
+            id: "01936b1e-7b7e-7000-8000-00000000000a".to_owned(),
+            title: "3 techniques by alice in cluster prod".to_owned(),
+            severity: Severity::Critical,
+            state: "acknowledged".to_owned(),
+            cluster: Some("prod".to_owned()),
+            alerts: 3,
+            events: 41,
+            tactics: vec!["execution".to_owned(), "credential-access".to_owned()],
+            techniques: vec!["T1609".to_owned(), "T1552.007".to_owned()],
+            principals: vec!["alice".to_owned()],
+            workloads: vec!["shop/web".to_owned()],
+            first_seen: "2026-11-25T13:00:00Z".parse().unwrap(),
+            last_seen: "2026-11-25T13:29:00Z".parse().unwrap(),
+            assignee: Some("ada".to_owned()),
+            actor: None,
+            reason: None,
+        }),
+        digest: None,
+        link: Some("https://seawall.example/incidents/a".to_owned()),
+    }
+}
+
 pub(crate) fn all() -> Vec<Notice> {
     vec![
         opened(),
@@ -162,6 +240,8 @@ pub(crate) fn all() -> Vec<Notice> {
         misconfigured(),
         recommended(),
         digest(),
+        audited(),
+        incident(),
     ]
 }
 

@@ -18,6 +18,11 @@ pub struct RuleStep {
     pub language: Option<String>,
 }
 
+/// A line that begins so is something to copy.
+const COMMANDS: [&str; 8] = [
+    "kubectl ", "helm ", "docker ", "crictl ", "aws ", "az ", "gcloud ", "seawall ",
+];
+
 impl RuleStep {
     /// A step that is said only.
     pub fn said(text: impl Into<String>) -> Self {
@@ -29,7 +34,8 @@ impl RuleStep {
     }
 
     /// The steps of a text as rule files write it: paragraphs or the
-    /// items of a list, with code between fences or indented by four.
+    /// items of a list, with code between fences, indented by four, or
+    /// on a line that begins with a known command.
     /// Code belongs to the step before it.
     pub fn of_text(text: &str) -> Vec<Self> {
         let mut steps: Vec<Self> = Vec::new();
@@ -60,6 +66,11 @@ impl RuleStep {
                 continue;
             }
             let line = line.trim();
+            if COMMANDS.iter().any(|command| line.starts_with(command)) {
+                say(&mut steps, &mut said);
+                copy(&mut steps, "", line);
+                continue;
+            }
             let item = item(line);
             if line.is_empty() || item.is_some() {
                 say(&mut steps, &mut said);
@@ -268,6 +279,15 @@ mod tests {
                 "{hostile:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_command_on_a_line_of_its_own_is_copied() {
+        let text = "1. See from which pod:\n   kubectl get pods -A\n2. Stop it.";
+        let steps = RuleStep::of_text(text);
+        assert_eq!(steps.len(), 2);
+        assert_eq!(steps[0].text, "See from which pod:");
+        assert_eq!(steps[0].code.as_deref(), Some("kubectl get pods -A"));
     }
 
     #[test]

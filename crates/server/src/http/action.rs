@@ -16,7 +16,7 @@ use super::{Shared, access::Access, error::ApiError, finding, query::Body};
 use crate::app::App;
 
 /// How long an action can be taken back.
-const UNDO: SignedDuration = SignedDuration::from_mins(10);
+pub(crate) const UNDO: SignedDuration = SignedDuration::from_mins(10);
 /// The longest note or comment, in characters.
 pub(crate) const MAX_TEXT: usize = 4000;
 /// The longest name of a person.

@@ -74,9 +74,10 @@ pub(crate) async fn falco(
     let taken = alert::take(&app, environment, parsed.alerts).await?;
     let refused = parsed.refused.into_iter().take(TOLD);
     Ok(Json(AlertIntake {
-        accepted: taken.accepted,
-        opened: taken.opened,
-        repeated: taken.repeated,
+        accepted: taken.record.accepted,
+        opened: taken.record.opened,
+        repeated: taken.record.repeated,
+        off: taken.off,
         refused: refused
             .map(|refused| RefusedAlert {
                 index: refused.index as u64,

@@ -1,39 +1,53 @@
 //! MITRE ATT&CK for containers: what is watched for, what was seen.
 
 use api::{
-    attack::{AttackMatrix, Tactic, Technique},
-    overview::{OverviewQuery, TacticCount},
+    attack::{AttackMatrix, AttackQuery, Tactic, Technique, TechniqueSource},
+    overview::TacticCount,
 };
 use axum::{Json, extract::State};
 use policy::attack::{VERSION, matrix};
 use store::{AlertRuleUse, Scope};
 
-use super::{Shared, access::Access, error::ApiError, query::Query};
+use super::{
+    Shared,
+    access::Access,
+    error::ApiError,
+    query::Query,
+    rule::{self, Known},
+};
 use crate::app::App;
 
-/// The matrix for containers, with what is known of each technique.
-#[utoipa::path(get, path = "/attack", tag = "attack", params(OverviewQuery),
+/// The matrix for containers, with what is known of each technique: the
+/// rules that watch for it, the cases they are tested with, what they
+/// found, and where nothing watches.
+#[utoipa::path(get, path = "/attack", tag = "attack", params(AttackQuery),
     responses((status = 200, body = AttackMatrix)))]
 pub(crate) async fn read(
     State(app): Shared,
     access: Access,
-    Query(query): Query<OverviewQuery>,
+    Query(query): Query<AttackQuery>,
 ) -> Result<Json<AttackMatrix>, ApiError> {
     let scope = access.scope(&app, query.environment.as_deref()).await?;
-    let rules = app.store.alert_rules(&scope).await?;
+    let alerting = app.store.alert_rules(&scope).await?;
+    let uses = rule::uses(&app, &scope, query.days).await?;
+    let rules = rule::known(&app, &scope, &uses).await?;
     let tactics = matrix()
         .tactics
         .iter()
-        .map(|tactic| Tactic {
-            id: tactic.id.clone(),
-            slug: tactic.slug.clone(),
-            name: tactic.name.clone(),
-            alerts: alerts(&rules, &tactic.slug),
-            techniques: tactic
+        .map(|tactic| {
+            let techniques: Vec<Technique> = tactic
                 .techniques
                 .iter()
-                .map(|known| technique(known, &tactic.slug, &rules))
-                .collect(),
+                .map(|known| technique(known, &tactic.slug, &alerting, &rules))
+                .collect();
+            Tactic {
+                id: tactic.id.clone(),
+                slug: tactic.slug.clone(),
+                name: tactic.name.clone(),
+                alerts: alerts(&alerting, &tactic.slug),
+                covered: techniques.iter().filter(|one| !one.gap).count() as u64,
+                techniques,
+            }
         })
         .collect();
     Ok(Json(AttackMatrix {
@@ -51,23 +65,48 @@ fn alerts(rules: &[AlertRuleUse], slug: &str) -> u64 {
 
 /// A technique under one tactic. A rule that names tactics of its own
 /// counts under those; one that names none, wherever its technique is.
-fn technique(known: &policy::attack::Technique, slug: &str, rules: &[AlertRuleUse]) -> Technique {
-    let watching: Vec<&AlertRuleUse> = rules
+fn technique(
+    known: &policy::attack::Technique,
+    slug: &str,
+    alerting: &[AlertRuleUse],
+    rules: &[Known<'_>],
+) -> Technique {
+    let fits =
+        |tactics: model::Tactics| tactics.is_empty() || tactics.names().any(|name| name == slug);
+    let open: Vec<&AlertRuleUse> = alerting
         .iter()
-        .filter(|rule| rule.techniques.contains(&known.id))
-        .filter(|rule| rule.tactics.is_empty() || rule.tactics.names().any(|name| name == slug))
+        .filter(|rule| rule.techniques.contains(&known.id) && fits(rule.tactics))
         .collect();
+    let (watching, off): (Vec<&Known<'_>>, Vec<&Known<'_>>) = rules
+        .iter()
+        .filter(|rule| rule.techniques.contains(&known.id) && fits(rule.tactics))
+        .partition(|rule| rule.disabled_in.is_empty());
     let recommendations = policy::recommendations().iter();
     let harder = recommendations.filter(|rule| rule.techniques.contains(&known.id));
+    let all = || watching.iter().chain(&off);
     Technique {
         id: known.id.clone(),
         name: known.name.clone(),
         parent: known.parent().map(str::to_owned),
         url: known.url.clone(),
         rules: watching.len() as u64,
+        sources: rule::by_source(&watching)
+            .into_iter()
+            .map(|(source, rules)| TechniqueSource { source, rules })
+            .collect(),
+        disabled: off.len() as u64,
+        cases: all()
+            .filter_map(|rule| rule.ours)
+            .map(|rule| rule.extension.cases.len() as u64)
+            .sum(),
+        hits: all()
+            .filter_map(|rule| rule.used)
+            .map(|used| used.hits)
+            .sum(),
+        gap: watching.is_empty(),
         recommendations: harder.count() as u64,
-        alerts: watching.iter().map(|rule| rule.open).sum(),
-        severity: watching
+        alerts: open.iter().map(|rule| rule.open).sum(),
+        severity: open
             .iter()
             .filter_map(|rule| rule.severity)
             .max()

@@ -5,7 +5,9 @@ use api::alert::{
     PrincipalKind,
 };
 use model::attack::{TACTICS, Tactics};
-use store::{FindingDetail, SaidBy};
+use store::{FindingDetail, IncidentKey, SaidBy};
+
+use super::incident;
 
 pub(crate) fn principal(principal: &model::Principal) -> Principal {
     Principal {
@@ -77,7 +79,7 @@ pub(crate) fn stage(tactics: Tactics) -> Option<KillChainStage> {
 }
 
 /// What else is known of an alert; nothing of other findings.
-pub(crate) fn detail(known: &FindingDetail) -> Option<AlertDetail> {
+pub(crate) fn detail(known: &FindingDetail, incidents: Vec<IncidentKey>) -> Option<AlertDetail> {
     if known.finding.kind != model::FindingKind::Alert {
         return None;
     }
@@ -97,6 +99,7 @@ pub(crate) fn detail(known: &FindingDetail) -> Option<AlertDetail> {
         matrix,
         false_positives,
         events: known.events,
+        incidents: incidents.into_iter().map(incident::reference).collect(),
     })
 }
 

@@ -319,9 +319,10 @@ pub(crate) async fn read(
         .finding_history(&scope, &id, HISTORY)
         .await?
         .unwrap_or_default();
+    let incidents = app.store.incidents_of(known.finding.id).await?;
     let explained = explain::finding(&known);
     Ok(Json(FindingDetail {
-        alert: context::detail(&known),
+        alert: context::detail(&known, incidents),
         description: explained.description,
         why: explained.why,
         remediation: explained.remediation,

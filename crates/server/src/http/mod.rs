@@ -54,6 +54,7 @@ pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod identity;
 pub(crate) mod image;
+pub(crate) mod incident;
 pub(crate) mod mute;
 pub(crate) mod oidc;
 pub(crate) mod overview;
@@ -62,6 +63,7 @@ pub(crate) mod recommendation;
 #[cfg(test)]
 mod reference;
 pub(crate) mod route;
+pub(crate) mod rule;
 pub(crate) mod scan;
 pub(crate) mod score;
 pub(crate) mod search;
@@ -171,6 +173,13 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(score::history)))
         .routes(needs(View, routes!(compliance::read)))
         .routes(needs(View, routes!(attack::read)))
+        .routes(needs(View, routes!(incident::list)))
+        .routes(needs(View, routes!(incident::counts)))
+        .routes(needs(View, routes!(incident::read)))
+        .routes(needs(Triage, routes!(incident::change)))
+        .routes(needs(View, routes!(rule::list)))
+        .routes(needs(View, routes!(rule::read)))
+        .routes(needs(Configure, routes!(rule::switch)))
         .routes(needs(View, routes!(asset::list)))
         .routes(needs(View, routes!(asset::read)))
         .routes(signed_in(routes!(view::list, view::create)))

@@ -106,6 +106,7 @@ const STEPS: &[Step] = &[
         "incident",
         include_str!("../../migrations/0081_incident.sql"),
     ),
+    both(82, "rule", include_str!("../../migrations/0082_rule.sql")),
     both(85, "speed", include_str!("../../migrations/0085_speed.sql")),
     each(
         86,

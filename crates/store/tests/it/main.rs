@@ -20,6 +20,7 @@ mod life;
 mod lists;
 mod people;
 mod posture;
+mod rule;
 mod sample;
 mod schema;
 mod search;
