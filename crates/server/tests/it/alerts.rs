@@ -58,7 +58,7 @@ async fn an_alert_reaches_the_queue_with_all_it_says() {
     let person = test.signed_in().await;
     let answer = hand_in(&person, event("a", 1).to_string(), "application/json").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    let expected = json!({"accepted": 1, "opened": 1, "repeated": 0, "refused": []});
+    let expected = json!({"accepted": 1, "opened": 1, "repeated": 0, "off": 0, "refused": []});
     assert_eq!(answer.json(), expected);
 
     let alerts = alerts(&person).await;
@@ -95,12 +95,12 @@ async fn the_same_again_is_counted_and_a_second_delivery_is_not() {
     let first = send(vec![event("a", 1), event("b", 2), event("a", 1)]).await;
     assert_eq!(
         first,
-        json!({"accepted": 2, "opened": 1, "repeated": 1, "refused": []})
+        json!({"accepted": 2, "opened": 1, "repeated": 1, "off": 0, "refused": []})
     );
     let again = send(vec![event("a", 1), event("c", 9)]).await;
     assert_eq!(
         again,
-        json!({"accepted": 1, "opened": 0, "repeated": 1, "refused": []})
+        json!({"accepted": 1, "opened": 0, "repeated": 1, "off": 0, "refused": []})
     );
     let alerts = alerts(&person).await;
     assert_eq!(alerts.len(), 1);

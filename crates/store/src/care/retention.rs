@@ -13,7 +13,7 @@ use crate::{
 pub struct Retention {
     /// Findings resolved before.
     pub resolved: Timestamp,
-    /// What happened to findings before.
+    /// What happened to findings, and incidents that are closed, before.
     pub history: Timestamp,
     /// Entries of the change feed before.
     pub changes: Timestamp,
@@ -28,11 +28,12 @@ pub struct Pruned {
     pub history: u64,
     pub changes: u64,
     pub scans: u64,
+    pub incidents: u64,
 }
 
 impl Pruned {
     pub fn total(&self) -> u64 {
-        self.resolved + self.history + self.changes + self.scans
+        self.resolved + self.history + self.changes + self.scans + self.incidents
     }
 }
 
@@ -42,6 +43,7 @@ impl std::ops::AddAssign for Pruned {
         self.history += more.history;
         self.changes += more.changes;
         self.scans += more.scans;
+        self.incidents += more.incidents;
     }
 }
 
@@ -85,6 +87,15 @@ impl Store {
                          SELECT id FROM scan
                          WHERE state NOT IN ('queued', 'running') AND finished < ? LIMIT ?)",
                     retention.scans,
+                )
+                .await?,
+            // One that is open waits for somebody, however long.
+            incidents: self
+                .prune_one(
+                    "DELETE FROM incident WHERE id IN (
+                         SELECT id FROM incident
+                         WHERE last_seen < ? AND (state >= 2 OR shown = 0) LIMIT ?)",
+                    retention.history,
                 )
                 .await?,
         })

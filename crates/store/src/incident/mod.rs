@@ -8,6 +8,7 @@
 mod change;
 mod gather;
 mod list;
+mod write;
 
 use jiff::Timestamp;
 use model::{IncidentState, Reason, Severity, Tactics, notice::NoticedIncident};
