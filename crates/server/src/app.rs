@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use model::{Clock, Warning};
+use rules::engine::Engine;
 use store::Store;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -82,7 +83,22 @@ impl App {
 
     /// The rules audit events are judged by.
     pub(crate) fn detector(&self) -> Detector {
-        Detector::embedded()
+        Detector::new(self.engine())
+    }
+
+    /// The engine of every rule that is on somewhere: which alerts are
+    /// kept where is decided when they are.
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        let mut ruleset = self.catalogue.ruleset.clone();
+        let switched = self.switches.now();
+        for rule in &mut ruleset.rules {
+            rule.is_enabled |= switched.is_on_somewhere(&rule.id);
+        }
+        let (engine, warnings) = Engine::compile(&ruleset);
+        for warning in warnings {
+            tracing::debug!(warning = %model::error::chain(&warning), "a rule is odd");
+        }
+        Arc::new(engine)
     }
 
     /// Where advisory updates come from, for people to read.

@@ -44,6 +44,14 @@ impl Switched {
     }
 }
 
+impl Switched {
+    /// Whether somebody switched a rule on in any environment.
+    pub(crate) fn is_on_somewhere(&self, rule: &str) -> bool {
+        let mut environments = self.0.values();
+        environments.any(|rules| rules.get(rule).copied().unwrap_or(false))
+    }
+}
+
 /// The picture, and who waits for another.
 #[derive(Debug)]
 pub(crate) struct Switches(watch::Sender<Arc<Switched>>);
@@ -61,13 +69,6 @@ impl Switches {
     }
 
     /// Changes whenever a rule is switched.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for whoever compiles rules anew when one is switched"
-        )
-    )]
     pub(crate) fn watch(&self) -> watch::Receiver<Arc<Switched>> {
         self.0.subscribe()
     }
@@ -140,5 +141,6 @@ mod tests {
         ] {
             assert_eq!(now.is_on(environment, rule, by_default), on, "{rule}");
         }
+        assert!(now.is_on_somewhere("b") && !now.is_on_somewhere("a"));
     }
 }

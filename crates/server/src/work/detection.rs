@@ -150,11 +150,17 @@ fn origin(record: &Record) -> Origin<'_> {
 pub(crate) async fn run(app: Arc<App>) {
     let mut more = app.inbox.spool().watch();
     let mut met = HashMap::new();
+    let mut switches = app.switches.watch();
+    switches.mark_unchanged();
     let mut bench = begin(&app).await;
     let mut saved = Instant::now();
     let mut noted = Instant::now();
     let (mut is_saved, mut is_noted) = (true, true);
     loop {
+        if switches.has_changed().unwrap_or(false) {
+            switches.mark_unchanged();
+            bench.detector.replace(app.engine());
+        }
         let clock = Arc::clone(&app.clock);
         let (returned, outcome) = blocking(move || {
             let outcome = bench.judge(clock.as_ref());

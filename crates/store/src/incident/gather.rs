@@ -1,6 +1,6 @@
 //! Putting alerts into incidents as they come.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use model::{
