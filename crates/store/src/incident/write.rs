@@ -15,7 +15,6 @@ use crate::{
     counts::severity_number,
     db::{Connection, insert, sql},
     outbox,
-    rollup::push_values,
     row::json,
 };
 
@@ -293,9 +292,9 @@ async fn update(connection: &mut Connection, all: &mut [Working]) -> Result<(), 
                  workloads = delta.column8, alerts = delta.column9, events = delta.column10,
                  shown = delta.column11, first_seen = delta.column12,
                  last_seen = delta.column13, assignee = delta.column14 FROM ");
-        push_values(&mut query, std::mem::replace(&mut rows, rest));
+        query.push_rows(std::mem::replace(&mut rows, rest), connection.dialect());
         query.push(" WHERE incident.id = delta.column1");
-        query.once().execute(&mut *connection).await?;
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }
