@@ -85,7 +85,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The matrix for containers, with what is known of each technique. */
+        /**
+         * The matrix for containers, with what is known of each technique: the
+         *     rules that watch for it, the cases they are tested with, what they
+         *     found, and where nothing watches.
+         */
         get: operations["get_attack"];
         put?: never;
         post?: never;
@@ -803,6 +807,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Incidents, worst first. */
+        get: operations["get_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many incidents there are, by severity and state. */
+        get: operations["get_incidents_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One incident: its timeline, who did what to what, and its history. */
+        get: operations["get_incidents_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Acknowledges, closes, reopens or assigns an incident, or comments on
+         *     it.
+         */
+        patch: operations["patch_incidents_id"];
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -991,6 +1050,63 @@ export interface paths {
         post?: never;
         /** Remove a route. */
         delete: operations["delete_routes_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Detection rules, worst first. */
+        get: operations["get_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One detection rule: its prose, its condition, its cases, where it is
+         *     switched off, and how often it matched.
+         */
+        get: operations["get_rules_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Switches a rule on or off in one environment. What is judged from now
+         *     on heeds it; alerts there are stay.
+         */
+        put: operations["put_rules_id_switch"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1703,6 +1819,8 @@ export interface components {
             events: number;
             /** @description When it is nothing bad; empty where nothing is known. */
             false_positives: string;
+            /** @description The incidents it is part of, the latest first. */
+            incidents: components["schemas"]["IncidentRef"][];
             /** @description Techniques of Microsoft's matrix for Kubernetes: `MS-TA9003`. */
             matrix: string[];
             stage?: components["schemas"]["KillChainStage"] | null;
@@ -1714,6 +1832,11 @@ export interface components {
              * @description Kept, whether they opened a finding or were seen again.
              */
             accepted: number;
+            /**
+             * Format: int64
+             * @description Of rules that are switched off in the environment; not kept.
+             */
+            off?: number;
             /**
              * Format: int64
              * @description Findings that were not open before.
@@ -2291,6 +2414,10 @@ export interface components {
         } | {
             environment: string;
             /** @enum {string} */
+            type: "incidents";
+        } | {
+            environment: string;
+            /** @enum {string} */
             type: "score";
         } | {
             /** @enum {string} */
@@ -2550,6 +2677,27 @@ export interface components {
         };
         /** @enum {string} */
         GapKind: "database" | "partial" | "failed" | "runtime" | "source";
+        GraphEdge: {
+            /** Format: int64 */
+            alerts: number;
+            from: string;
+            /** @description What was done: verbs or rules, the commonest first. */
+            label: string;
+            severity: components["schemas"]["Severity"];
+            to: string;
+        };
+        GraphNode: {
+            /** @description Names it within the graph. */
+            id: string;
+            kind: components["schemas"]["GraphNodeKind"];
+            label: string;
+            /** @description Adding this to a query finds its alerts. */
+            q: string;
+            /** @description The worst alert about it. */
+            severity: components["schemas"]["Severity"];
+        };
+        /** @enum {string} */
+        GraphNodeKind: "address" | "principal" | "workload" | "object" | "host";
         /** @description One scanned target. */
         Image: {
             /**
@@ -2653,6 +2801,167 @@ export interface components {
          * @enum {string}
          */
         ImageSort: "severity" | "name" | "-name" | "-last_scanned" | "last_scanned" | "-packages";
+        /** @description One incident, as lists show it. */
+        Incident: {
+            /** Format: int64 */
+            alerts: number;
+            assignee?: string | null;
+            cluster?: string | null;
+            /** Format: date-time */
+            decided?: string | null;
+            /** @description Who changed its state last, and when. */
+            decided_by?: string | null;
+            environment: string;
+            /**
+             * Format: int64
+             * @description How often they happened.
+             */
+            events: number;
+            /** Format: date-time */
+            first_seen: string;
+            id: string;
+            /** Format: date-time */
+            last_seen: string;
+            /** @description The incident its alerts are in now. */
+            merged_into?: string | null;
+            note?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was known as one.
+             */
+            opened: string;
+            /** @description Whoever did it, without parts of Kubernetes; at most 50. */
+            principals: components["schemas"]["Principal"][];
+            reason?: components["schemas"]["Reason"] | null;
+            /**
+             * @description The worst of its alerts', one step worse where it spans three
+             *     tactics or more.
+             */
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["IncidentState"];
+            /** @description By their short names, in the order an attack goes. */
+            tactics: string[];
+            techniques: string[];
+            /** @description "3 techniques by alice in cluster prod" */
+            title: string;
+            /** @description `namespace/name`; at most 50. */
+            workloads: string[];
+            /** @description The worst of its alerts'. */
+            worst: components["schemas"]["Severity"];
+        };
+        /** @description An alert of an incident. */
+        IncidentAlert: {
+            /** Format: int64 */
+            events: number;
+            finding: components["schemas"]["Finding"];
+            /**
+             * Format: date-time
+             * @description Within the incident.
+             */
+            first_seen: string;
+            /** Format: date-time */
+            last_seen: string;
+        };
+        /** @description Change an incident; what is absent stays. */
+        IncidentChange: {
+            /**
+             * @description A name; `none`: nobody.
+             * @default null
+             */
+            assignee: string | null;
+            /**
+             * @description Dismiss its open alerts, too, for the reason it is closed for.
+             * @default false
+             */
+            dismiss_alerts: boolean;
+            /**
+             * @description With a new state: why. Alone: a comment.
+             * @default null
+             */
+            note: string | null;
+            /** @default null */
+            reason: components["schemas"]["Reason"] | null;
+            /** @default null */
+            state: components["schemas"]["IncidentState"] | null;
+        };
+        /** @description How many incidents there are. */
+        IncidentCounts: {
+            /** Format: int64 */
+            acknowledged: number;
+            /** Format: int64 */
+            closed: number;
+            /** Format: int64 */
+            open: number;
+            /** @description Of those in the states asked for. */
+            severities: components["schemas"]["SeverityCounts"];
+        };
+        /** @description Everything about one incident. */
+        IncidentDetail: {
+            /** @description Who did what to what. */
+            graph: components["schemas"]["IncidentGraph"];
+            /** @description What happened to it, newest first, at most 500. */
+            history: components["schemas"]["IncidentEvent"][];
+            incident: components["schemas"]["Incident"];
+            /**
+             * @description Where in an attack it stands: each tactic it spans, in the order
+             *     an attack goes.
+             */
+            kill_chain: components["schemas"]["IncidentStage"][];
+            /** @description Its alerts in the order they happened first, at most 500. */
+            timeline: components["schemas"]["IncidentAlert"][];
+        };
+        /** @description One entry of an incident's history. */
+        IncidentEvent: {
+            /** @description Who; absent: the product itself. */
+            actor?: string | null;
+            /** Format: int64 */
+            id: number;
+            /** @description One line for people. */
+            text: string;
+            /** Format: date-time */
+            time: string;
+            what: components["schemas"]["IncidentEventKind"];
+        };
+        /** @enum {string} */
+        IncidentEventKind: "opened" | "escalated" | "merged" | "acknowledged" | "reopened" | "closed" | "assigned" | "commented";
+        /** @description Principals, addresses and what they touched. */
+        IncidentGraph: {
+            edges: components["schemas"]["GraphEdge"][];
+            /**
+             * Format: int64
+             * @description Objects that are not shown.
+             */
+            more: number;
+            /** @description At most 60. */
+            nodes: components["schemas"]["GraphNode"][];
+        };
+        /** @description Enough of an incident to name it. */
+        IncidentRef: {
+            id: string;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["IncidentState"];
+            title: string;
+        };
+        /** @description One tactic an incident spans. */
+        IncidentStage: {
+            /**
+             * Format: int64
+             * @description Alerts of it.
+             */
+            alerts: number;
+            /**
+             * Format: date-time
+             * @description When the first of them happened.
+             */
+            first_seen: string;
+            /** @description `credential-access` */
+            tactic: string;
+        };
+        /**
+         * @description What is being done about an incident.
+         * @enum {string}
+         */
+        IncidentState: "open" | "acknowledged" | "closed" | "merged";
         /**
          * @description A link with which somebody chooses a password and signs in, once.
          *     Shown this once.
@@ -2829,6 +3138,13 @@ export interface components {
             query?: string;
             /** @description The sink's id. */
             sink: string;
+        };
+        /** @description Switch a rule on or off. */
+        NewRuleSwitch: {
+            enabled: boolean;
+            environment: string;
+            /** @description Why. */
+            note?: string;
         };
         /** @description Ask for a scan. */
         NewScan: {
@@ -3359,6 +3675,71 @@ export interface components {
          * @description One page of a list. Pages are walked by key, not by offset: a row
          *     added meanwhile never shifts the others.
          */
+        Page_Incident: {
+            items: {
+                /** Format: int64 */
+                alerts: number;
+                assignee?: string | null;
+                cluster?: string | null;
+                /** Format: date-time */
+                decided?: string | null;
+                /** @description Who changed its state last, and when. */
+                decided_by?: string | null;
+                environment: string;
+                /**
+                 * Format: int64
+                 * @description How often they happened.
+                 */
+                events: number;
+                /** Format: date-time */
+                first_seen: string;
+                id: string;
+                /** Format: date-time */
+                last_seen: string;
+                /** @description The incident its alerts are in now. */
+                merged_into?: string | null;
+                note?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was known as one.
+                 */
+                opened: string;
+                /** @description Whoever did it, without parts of Kubernetes; at most 50. */
+                principals: components["schemas"]["Principal"][];
+                reason?: components["schemas"]["Reason"] | null;
+                /**
+                 * @description The worst of its alerts', one step worse where it spans three
+                 *     tactics or more.
+                 */
+                severity: components["schemas"]["Severity"];
+                state: components["schemas"]["IncidentState"];
+                /** @description By their short names, in the order an attack goes. */
+                tactics: string[];
+                techniques: string[];
+                /** @description "3 techniques by alice in cluster prod" */
+                title: string;
+                /** @description `namespace/name`; at most 50. */
+                workloads: string[];
+                /** @description The worst of its alerts'. */
+                worst: components["schemas"]["Severity"];
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
         Page_Package: {
             items: {
                 architecture?: string | null;
@@ -3385,6 +3766,68 @@ export interface components {
                 /** @description The source package it was built from, `name version`. */
                 source?: string | null;
                 version: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Rule: {
+            items: {
+                /** @description What it is where nobody switched it. */
+                by_default: boolean;
+                /**
+                 * Format: int64
+                 * @description Cases it is tested with.
+                 */
+                cases: number;
+                /** @description Environments asked about in which it is off. */
+                disabled_in: string[];
+                /** @description On in every environment asked about. */
+                enabled: boolean;
+                /**
+                 * Format: int64
+                 * @description Matches in the days asked about.
+                 */
+                hits: number;
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description The last match ever.
+                 */
+                last_hit?: string | null;
+                /** @description Techniques of Microsoft's matrix for Kubernetes. */
+                matrix: string[];
+                /** @description `stable`, `incubating` or `experimental`; absent where nobody says. */
+                maturity?: string | null;
+                /**
+                 * Format: int64
+                 * @description Open alerts of it.
+                 */
+                open: number;
+                origin: components["schemas"]["RuleOrigin"];
+                severity: components["schemas"]["Severity"];
+                /**
+                 * @description What its events are: `k8s_audit`, `syscall`; of another sensor's
+                 *     rule that sensor's name.
+                 */
+                source: string;
+                /** @description By their short names. */
+                tactics: string[];
+                techniques: string[];
+                title: string;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -3742,6 +4185,107 @@ export interface components {
             matched: number;
             /** @description Some of them, newest first. */
             sample: string[];
+        };
+        /** @description One detection rule, as lists show it. */
+        Rule: {
+            /** @description What it is where nobody switched it. */
+            by_default: boolean;
+            /**
+             * Format: int64
+             * @description Cases it is tested with.
+             */
+            cases: number;
+            /** @description Environments asked about in which it is off. */
+            disabled_in: string[];
+            /** @description On in every environment asked about. */
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Matches in the days asked about.
+             */
+            hits: number;
+            id: string;
+            /**
+             * Format: date-time
+             * @description The last match ever.
+             */
+            last_hit?: string | null;
+            /** @description Techniques of Microsoft's matrix for Kubernetes. */
+            matrix: string[];
+            /** @description `stable`, `incubating` or `experimental`; absent where nobody says. */
+            maturity?: string | null;
+            /**
+             * Format: int64
+             * @description Open alerts of it.
+             */
+            open: number;
+            origin: components["schemas"]["RuleOrigin"];
+            severity: components["schemas"]["Severity"];
+            /**
+             * @description What its events are: `k8s_audit`, `syscall`; of another sensor's
+             *     rule that sensor's name.
+             */
+            source: string;
+            /** @description By their short names. */
+            tactics: string[];
+            techniques: string[];
+            title: string;
+        };
+        /** @description Events a rule is tested with. */
+        RuleCase: {
+            events: Record<string, never>[];
+            /** @description Whether it shall match. */
+            matches: boolean;
+            name: string;
+        };
+        RuleDay: {
+            /** Format: date */
+            day: string;
+            /** Format: int64 */
+            hits: number;
+        };
+        /** @description Everything about one rule. */
+        RuleDetail: {
+            cases: components["schemas"]["RuleCase"][];
+            /** @description As its author wrote it; empty for another sensor's. */
+            condition: string;
+            /** @description Matches by the day (UTC), oldest first; days without are left out. */
+            days: components["schemas"]["RuleDay"][];
+            description: string;
+            /**
+             * Format: int64
+             * @description Alerts of it that an exemption holds, counted up to 10 000.
+             */
+            exempted: number;
+            /** @description When it is nothing bad; empty where nothing is known. */
+            false_positives: string;
+            /** @description `file:line`; empty for another sensor's. */
+            file: string;
+            /** @description What an alert of it says, with fields in it. */
+            output: string;
+            references: string[];
+            rule: components["schemas"]["Rule"];
+            /** @description How to respond, in order. */
+            steps: components["schemas"]["Step"][];
+            /** @description Where it was switched on or off, by whom and why. */
+            switches: components["schemas"]["RuleSwitch"][];
+            tags: string[];
+            /** @description Why it matters; empty where nothing is known. */
+            why: string;
+        };
+        /**
+         * @description Where a rule comes from.
+         * @enum {string}
+         */
+        RuleOrigin: "built_in" | "user" | "sensor";
+        /** @description A rule switched on or off in one environment. */
+        RuleSwitch: {
+            /** Format: date-time */
+            changed: string;
+            changed_by: string;
+            enabled: boolean;
+            environment: string;
+            note: string;
         };
         /** @description One scan and how far it is. */
         Scan: {
@@ -4113,6 +4657,11 @@ export interface components {
              * @description Open alerts.
              */
             alerts: number;
+            /**
+             * Format: int64
+             * @description Techniques under it that some rule watches for.
+             */
+            covered: number;
             /** @description `TA0002` */
             id: string;
             name: string;
@@ -4137,6 +4686,24 @@ export interface components {
              * @description Open alerts.
              */
             alerts: number;
+            /**
+             * Format: int64
+             * @description Cases our own rules are tested with; a version whose cases fail is
+             *     not released.
+             */
+            cases: number;
+            /**
+             * Format: int64
+             * @description Rules that would watch for it but are off somewhere.
+             */
+            disabled: number;
+            /** @description No rule watches for it. */
+            gap: boolean;
+            /**
+             * Format: int64
+             * @description Matches in the days asked about.
+             */
+            hits: number;
             id: string;
             name: string;
             /** @description The technique it is part of. */
@@ -4148,11 +4715,21 @@ export interface components {
             recommendations: number;
             /**
              * Format: int64
-             * @description Rules that watch for it, ours or those that alerts came from.
+             * @description Rules that watch for it and are on everywhere asked about, ours or
+             *     those that alerts came from.
              */
             rules: number;
             severity?: components["schemas"]["Severity"] | null;
+            /** @description The same by what they watch. */
+            sources: components["schemas"]["TechniqueSource"][];
             url: string;
+        };
+        /** @description Rules that watch one sort of events. */
+        TechniqueSource: {
+            /** Format: int64 */
+            rules: number;
+            /** @description `k8s_audit`, `syscall`, `Falco`. */
+            source: string;
         };
         /**
          * @description Whether a token works.
@@ -4397,6 +4974,7 @@ export interface components {
         };
         ExportFormat: unknown;
         GroupBy: unknown;
+        IncidentSort: unknown;
     };
     responses: never;
     parameters: never;
@@ -4566,6 +5144,8 @@ export interface operations {
             query?: {
                 /** @description One environment; all when absent. */
                 environment?: string;
+                /** @description Over how many days matches are counted, 1 to 365; 30 when absent. */
+                days?: number;
             };
             header?: never;
             path?: never;
@@ -6206,6 +6786,189 @@ export interface operations {
             };
         };
     };
+    get_incidents: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /**
+                 * @description `open`, `acknowledged`, `closed` or `merged`, separated by commas;
+                 *     the first two when absent.
+                 */
+                state?: string;
+                /** @description Several separated by commas. */
+                severity?: string;
+                cluster?: string;
+                /** @description One principal's whole name. */
+                user?: string;
+                /** @description `namespace/name`. */
+                workload?: string;
+                /** @description Any of these tactics (`execution`), separated by commas. */
+                tactic?: string;
+                /** @description `T1611`; parts of it count as it. */
+                technique?: string;
+                /** @description A name, `me` or `none`. */
+                assignee?: string;
+                /** @description Text in the title, the principals, the workloads or the id. */
+                q?: string;
+                sort?: components["schemas"]["IncidentSort"];
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Incident"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents_counts: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /**
+                 * @description `open`, `acknowledged`, `closed` or `merged`, separated by commas;
+                 *     the first two when absent.
+                 */
+                state?: string;
+                /** @description Several separated by commas. */
+                severity?: string;
+                cluster?: string;
+                /** @description One principal's whole name. */
+                user?: string;
+                /** @description `namespace/name`. */
+                workload?: string;
+                /** @description Any of these tactics (`execution`), separated by commas. */
+                tactic?: string;
+                /** @description `T1611`; parts of it count as it. */
+                technique?: string;
+                /** @description A name, `me` or `none`. */
+                assignee?: string;
+                /** @description Text in the title, the principals, the workloads or the id. */
+                q?: string;
+                sort?: components["schemas"]["IncidentSort"];
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentCounts"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incidents_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the incident's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_incidents_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the incident's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentDetail"];
+                };
+            };
+            /** @description its alerts are another incident's */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_me: {
         parameters: {
             query?: never;
@@ -6660,6 +7423,130 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rules: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description `k8s_audit`, `syscall` or a sensor's name. */
+                source?: string;
+                /** @description `built_in`, `user` or `sensor`. */
+                origin?: components["schemas"]["RuleOrigin"];
+                /** @description Several separated by commas. */
+                severity?: string;
+                /** @description One tactic (`execution`). */
+                tactic?: string;
+                /** @description One technique; parts of it count as it. */
+                technique?: string;
+                /**
+                 * @description Only those that are on everywhere asked about, or those that are
+                 *     off somewhere.
+                 */
+                enabled?: boolean;
+                /** @description Text in the id, the title or the description. */
+                q?: string;
+                /** @description Over how many days matches are counted, 1 to 365; 30 when absent. */
+                days?: number;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Rule"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rules_id: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description Over how many days matches are counted, 1 to 365; 30 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the rule's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_rules_id_switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the rule's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRuleSwitch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDetail"];
+                };
             };
             /** @description what went wrong */
             default: {

@@ -168,7 +168,12 @@ async fn an_incident_is_acknowledged_closed_and_its_alerts_dismissed_with_it() {
         (json!({ "dismiss_alerts": true }), "dismiss_alerts"),
     ] {
         let refused = change(&person, id, body).await;
-        assert!(refused.problem().contains(pointer), "{}", refused.text);
+        assert_eq!(
+            refused.json()["errors"][0]["pointer"],
+            pointer,
+            "{}",
+            refused.text
+        );
     }
     let body = json!({ "state": "closed", "reason": "test", "note": "an exercise",
         "dismiss_alerts": true });
