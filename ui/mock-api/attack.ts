@@ -72,30 +72,38 @@ export function matrixOf(findings: Finding[]): AttackMatrix {
     version: '19.1',
     tactics: LINES.map(([id, slug, name, techniques]) => {
       const here = alerts.filter((finding) => finding.tactics?.includes(slug));
+      const cells = techniques.split('|').map((text) => {
+        const space = text.indexOf(' ');
+        const technique = text.slice(0, space);
+        const mine = here.filter((finding) => finding.techniques?.includes(technique));
+        const worst = [...mine].sort(
+          (a, b) => (RANK[a.severity] ?? 9) - (RANK[b.severity] ?? 9),
+        )[0];
+        const rules = RULES.filter((rule) => rule.techniques.includes(technique));
+        const watching = rules.filter((rule) => rule.kind === 'alert').length;
+        return {
+          id: technique,
+          name: text.slice(space + 1),
+          ...(technique.includes('.') ? { parent: technique.split('.')[0] } : {}),
+          url: `https://attack.mitre.org/techniques/${technique.replace('.', '/')}/`,
+          rules: watching,
+          sources: watching > 0 ? [{ source: 'Falco', rules: watching }] : [],
+          disabled: 0,
+          cases: 0,
+          hits: mine.reduce((sum, finding) => sum + finding.occurrences, 0),
+          gap: watching === 0,
+          recommendations: rules.filter((rule) => rule.kind === 'misconfiguration').length,
+          alerts: mine.length,
+          ...(worst ? { severity: worst.severity } : {}),
+        };
+      });
       return {
         id,
         slug,
         name,
         alerts: here.length,
-        techniques: techniques.split('|').map((text) => {
-          const gap = text.indexOf(' ');
-          const technique = text.slice(0, gap);
-          const mine = here.filter((finding) => finding.techniques?.includes(technique));
-          const worst = [...mine].sort(
-            (a, b) => (RANK[a.severity] ?? 9) - (RANK[b.severity] ?? 9),
-          )[0];
-          const rules = RULES.filter((rule) => rule.techniques.includes(technique));
-          return {
-            id: technique,
-            name: text.slice(gap + 1),
-            ...(technique.includes('.') ? { parent: technique.split('.')[0] } : {}),
-            url: `https://attack.mitre.org/techniques/${technique.replace('.', '/')}/`,
-            rules: rules.filter((rule) => rule.kind === 'alert').length,
-            recommendations: rules.filter((rule) => rule.kind === 'misconfiguration').length,
-            alerts: mine.length,
-            ...(worst ? { severity: worst.severity } : {}),
-          };
-        }),
+        covered: cells.filter((cell) => !cell.gap).length,
+        techniques: cells,
       };
     }),
   };

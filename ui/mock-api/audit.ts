@@ -111,6 +111,7 @@ export function alertDetailOf(finding: Finding): AlertDetail | undefined {
     matrix: deed.matrix,
     false_positives: deed.harmless,
     events: Math.min(finding.occurrences, 5),
+    incidents: [],
   };
 }
 
