@@ -27,7 +27,7 @@ const PAGES = [
     '/images/:image',
     async (page) => {
       await page
-        .locator('[role=row][data-opens], li[data-index]')
+        .locator('[data-opens] [role=row], li[data-index]')
         .first()
         .click({ position: { x: 500, y: 8 } })
         .catch(async () => page.locator('li[data-index]').first().click());
@@ -68,7 +68,8 @@ const PAGES = [
     async (page) => {
       await page.getByRole('button', { name: 'Exempt…' }).first().click();
       await page.getByRole('checkbox', { name: /^This rule/ }).click();
-      await page.getByText(/^\d+ open findings$/).waitFor();
+      const effect = page.getByRole('region', { name: 'What it would do' });
+      await effect.getByText(/^\d+ open findings?$/).waitFor();
     },
   ],
   [
@@ -100,6 +101,30 @@ const PAGES = [
       await page.getByRole('option').first().waitFor();
     },
   ],
+  ['alert-audit', 'normal', '/alerts?q=rule:secrets-listed&sel=:audited'],
+  [
+    'alert-mute',
+    'normal',
+    '/alerts?q=rule:secrets-listed&sel=:audited',
+    async (page) => {
+      await page.getByRole('button', { name: 'Exempt…' }).first().click();
+      await page.getByText('Mute, by example').waitFor();
+    },
+  ],
+  ['incidents', 'normal', '/incidents'],
+  ['incidents-empty', 'empty', '/incidents'],
+  ['incident', 'normal', '/incidents/:incident'],
+  [
+    'incident-close',
+    'normal',
+    '/incidents/:incident',
+    async (page) => {
+      await page.getByRole('button', { name: 'Close…' }).click();
+      await page.getByRole('dialog').waitFor();
+    },
+  ],
+  ['rules', 'normal', '/rules'],
+  ['rule', 'normal', '/rules/:rule'],
   ['recommendations', 'normal', '/recommendations'],
   ['recommendations-empty', 'empty', '/recommendations'],
   ['recommendation', 'normal', '/recommendations/privileged-containers'],
@@ -119,6 +144,7 @@ const PAGES = [
   ['inventory-empty', 'empty', '/inventory'],
   ['asset', 'normal', '/inventory/:cluster'],
   ['attack', 'normal', '/attack'],
+  ['attack-gaps', 'normal', '/attack?seen=gaps'],
   ['compliance', 'normal', '/compliance'],
   ['compliance-empty', 'empty', '/compliance'],
   ...[
@@ -126,6 +152,7 @@ const PAGES = [
     'sessions',
     'tokens',
     'people',
+    'intake',
     'notifications',
     'deliveries',
     'audit',
@@ -208,20 +235,28 @@ const cookies = await signIn(server);
 // names another.
 const environment = server.isMock ? '' : (process.env.SEAWALL_ENVIRONMENT ?? 'demo');
 /** Where the picture is taken, in the environment that is photographed. */
-const inEnvironment = (path) =>
-  environment && !path.includes('environment=')
-    ? `${path}${path.includes('?') ? '&' : '?'}environment=${environment}`
+const inEnvironment = (path, name) =>
+  name && !path.includes('environment=')
+    ? `${path}${path.includes('?') ? '&' : '?'}environment=${name}`
     : path;
-/** Ids of whatever is there: `:alert`, `:vulnerability`, `:cluster`. */
-async function filled(page, path) {
-  const [, noun] = /:(alert|vulnerability|cluster)\b/.exec(path.replace(/q=[^&]*/g, '')) ?? [];
+/** Where the first of each sort is found. */
+const LISTS = {
+  alert: 'findings?q=kind:alert&',
+  audited: 'findings?q=kind:alert+rule:secrets-listed&',
+  vulnerability: 'findings?q=kind:vulnerability&',
+  cluster: 'assets?kind=cluster,host&',
+  incident: 'incidents?',
+  rule: 'rules?',
+};
+/** Ids of whatever is there: `:alert`, `:rule`; nothing where there is none. */
+async function filled(page, path, scope) {
+  const [, noun] = /[/=]:(\w+)/.exec(path) ?? [];
   if (!noun) return path;
-  const scope = `environment=${environment || 'local'}&limit=1`;
-  const list =
-    noun === 'cluster' ? `assets?kind=cluster,host&${scope}` : `findings?q=kind:${noun}&${scope}`;
-  const answer = await page.request.get(`${server.url}/api/v1/${list}`);
+  const answer = await page.request.get(
+    `${server.url}/api/v1/${LISTS[noun]}environment=${scope}&limit=1`,
+  );
   const [item] = (await answer.json()).items;
-  return path.replace(`:${noun}`, item?.id ?? item?.asset.id);
+  return item && path.replace(`:${noun}`, encodeURIComponent(item.id ?? item.asset.id));
 }
 let objections = 0;
 const looks = (process.env.LOOKS ?? 'light,dark,phone').split(',');
@@ -237,7 +272,10 @@ for (const [look, scheme, viewport] of [
   for (const [name, scenario, path, act] of PAGES) {
     if (only.length > 0 && !only.some((each) => name === each || `${name}-${look}` === each))
       continue;
-    if (!server.isMock && scenario !== 'normal') continue;
+    // A real server is full where the demonstration is, and empty beside it.
+    if (!server.isMock && scenario !== 'normal' && !(scenario === 'empty' && path !== '/setup'))
+      continue;
+    const place = server.isMock ? '' : scenario === 'empty' ? 'local' : environment;
     try {
       if (server.isMock)
         await page.goto(`${server.url}/?mock=${scenario}`, { waitUntil: 'domcontentloaded' });
@@ -250,8 +288,14 @@ for (const [look, scheme, viewport] of [
         );
         target = path.replace(':image', (await answer.json()).items[0].id);
       }
-      target = await filled(page, target);
-      await page.goto(`${server.url}${inEnvironment(target)}`, { waitUntil: 'domcontentloaded' });
+      target = await filled(page, target, place || 'local');
+      if (!target) {
+        console.log(`skipped: ${name}-${look} (there is none)`);
+        continue;
+      }
+      await page.goto(`${server.url}${inEnvironment(target, place)}`, {
+        waitUntil: 'domcontentloaded',
+      });
       await page.locator('h1, h2').first().waitFor();
       await page.waitForTimeout(scenario === 'error' ? 4500 : 700);
       if (act) {

@@ -9,12 +9,13 @@ export default async function story({ page, url, isMock, axe }) {
   await page.keyboard.press('j');
   await page.keyboard.press('s');
   const dialog = page.getByRole('dialog');
-  await dialog.getByText('1 open finding', { exact: true }).waitFor();
+  const effect = dialog.getByRole('region', { name: 'What it would do' });
+  await effect.getByText('1 open finding', { exact: true }).waitFor();
   await dialog.getByRole('checkbox', { name: /^This rule/ }).check();
   await dialog.getByRole('checkbox', { name: /^This cluster/ }).check();
   const scope = await dialog.getByRole('textbox', { name: 'Scope' }).inputValue();
   assert.match(scope, /^rule:network-scan cluster:\S+$/);
-  await dialog.getByText(/^\d+ open findings$/).waitFor();
+  await effect.getByText(/^\d+ open findings$/).waitFor();
   await dialog.getByRole('button', { name: '90 days' }).click();
   assert.deepEqual(await axe(), []);
   assert.ok(await dialog.getByRole('button', { name: /^Exempt/ }).isDisabled(), 'a note is needed');

@@ -6,8 +6,10 @@ import { Command } from '../ui/Copy';
 /** The dashboard itself failed: say so, and let it be reported. */
 export function CrashPage({ error }: { error: unknown }) {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  // Inside the frame there is a main already.
+  const Tag = document.getElementById('main') ? 'div' : 'main';
   return (
-    <main>
+    <Tag>
       <title>Something broke · Seawall</title>
       <Blank
         level={1}
@@ -27,6 +29,6 @@ export function CrashPage({ error }: { error: unknown }) {
         <p>That is a fault in the dashboard. Nothing was lost: everything is kept by the server.</p>
         <Command label="error">{text}</Command>
       </Blank>
-    </main>
+    </Tag>
   );
 }

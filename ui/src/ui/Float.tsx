@@ -66,6 +66,7 @@ export function Float({
       style={style}
       {...rest}
     />,
-    document.body,
+    // Within the landmark it belongs to, so that no content stands outside of one.
+    anchor.closest('[role="dialog"], header, nav, aside, main') ?? document.body,
   );
 }
