@@ -1,6 +1,7 @@
 // The part of ATT&CK that concerns containers.
 
 import type { AttackMatrix, Finding } from '../src/api/types';
+import { DEEDS } from './audit';
 import { RULES } from './rules';
 import { isOpen, RANK } from './world';
 
@@ -72,38 +73,54 @@ export function matrixOf(findings: Finding[]): AttackMatrix {
     version: '19.1',
     tactics: LINES.map(([id, slug, name, techniques]) => {
       const here = alerts.filter((finding) => finding.tactics?.includes(slug));
-      const cells = techniques.split('|').map((text) => {
-        const space = text.indexOf(' ');
-        const technique = text.slice(0, space);
-        const mine = here.filter((finding) => finding.techniques?.includes(technique));
-        const worst = [...mine].sort(
-          (a, b) => (RANK[a.severity] ?? 9) - (RANK[b.severity] ?? 9),
-        )[0];
-        const rules = RULES.filter((rule) => rule.techniques.includes(technique));
-        const watching = rules.filter((rule) => rule.kind === 'alert').length;
-        return {
-          id: technique,
-          name: text.slice(space + 1),
-          ...(technique.includes('.') ? { parent: technique.split('.')[0] } : {}),
-          url: `https://attack.mitre.org/techniques/${technique.replace('.', '/')}/`,
-          rules: watching,
-          sources: watching > 0 ? [{ source: 'Falco', rules: watching }] : [],
-          disabled: 0,
-          cases: 0,
-          hits: mine.reduce((sum, finding) => sum + finding.occurrences, 0),
-          gap: watching === 0,
-          recommendations: rules.filter((rule) => rule.kind === 'misconfiguration').length,
-          alerts: mine.length,
-          ...(worst ? { severity: worst.severity } : {}),
-        };
-      });
       return {
         id,
         slug,
         name,
         alerts: here.length,
-        covered: cells.filter((cell) => !cell.gap).length,
-        techniques: cells,
+        covered: techniques
+          .split('|')
+          .filter((text) =>
+            RULES.some(
+              (rule) => rule.kind === 'alert' && rule.techniques.includes(text.split(' ')[0] ?? ''),
+            ),
+          ).length,
+        techniques: techniques.split('|').map((text) => {
+          const gap = text.indexOf(' ');
+          const technique = text.slice(0, gap);
+          const mine = here.filter((finding) => finding.techniques?.includes(technique));
+          const worst = [...mine].sort(
+            (a, b) => (RANK[a.severity] ?? 9) - (RANK[b.severity] ?? 9),
+          )[0];
+          const rules = RULES.filter((rule) => rule.techniques.includes(technique));
+          const watching = rules.filter((rule) => rule.kind === 'alert');
+          return {
+            id: technique,
+            name: text.slice(gap + 1),
+            ...(technique.includes('.') ? { parent: technique.split('.')[0] } : {}),
+            url: `https://attack.mitre.org/techniques/${technique.replace('.', '/')}/`,
+            rules: watching.length,
+            sources: ['k8s_audit', 'syscall']
+              .map((source) => ({
+                source,
+                rules: watching.filter(
+                  (rule) => Object.hasOwn(DEEDS, rule.id) === (source === 'k8s_audit'),
+                ).length,
+              }))
+              .filter((each) => each.rules > 0),
+            disabled: 0,
+            cases: watching.length * 4,
+            hits: findings
+              .filter(
+                (finding) => finding.kind === 'alert' && finding.techniques?.includes(technique),
+              )
+              .reduce((sum, finding) => sum + finding.occurrences, 0),
+            gap: watching.length === 0,
+            recommendations: rules.filter((rule) => rule.kind === 'misconfiguration').length,
+            alerts: mine.length,
+            ...(worst ? { severity: worst.severity } : {}),
+          };
+        }),
       };
     }),
   };

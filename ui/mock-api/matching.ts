@@ -184,6 +184,20 @@ export function fieldsOf(findings: Finding[]): QueryField[] {
       { aliases: ['host'], ...identity },
     ),
     of(
+      'user',
+      'text',
+      'Who did it',
+      common((f) => f.alert?.principal?.name),
+      identity,
+    ),
+    of(
+      'source_ip',
+      'text',
+      'The address it was done from',
+      common((f) => f.alert?.address),
+      identity,
+    ),
+    of(
       'workload',
       'text',
       'The workload it is in',

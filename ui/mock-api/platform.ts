@@ -1,6 +1,7 @@
 // The routes of findings, exemptions, recommendations, assets, ATT&CK,
 // compliance and saved views.
 
+import type { NewRuleSwitch } from '../src/api/detection';
 import type {
   Action,
   Asset,
@@ -15,6 +16,7 @@ import type {
 import { term } from '../src/lib/query';
 import { matrixOf } from './attack';
 import { eventsOf, mutesOf } from './audit';
+import { createDetection } from './detection';
 import { chainOf, createEstate, type Estate, isWithin } from './estate';
 import { happenings } from './happenings';
 import { createLife, type Life } from './life';
@@ -73,6 +75,7 @@ export function createPlatform(
   const matcher = matcherOf(estate, now);
   const all = () => [...findingsOf(world.targets), ...others];
   const life = createLife(all, matcher, estate, () => now);
+  const detection = createDetection(all, now);
   const views: View[] = [
     saved('Critical and untouched', '/alerts', 'q=severity%3Acritical+progress%3Anew', true, 'bo'),
     saved('Mine', '/alerts', 'q=assignee%3Ame', false, 'anna'),
@@ -286,7 +289,9 @@ export function createPlatform(
               (q) => all().filter((each) => isOpen(each) && matcher(q)(each)).length,
             ),
           );
-        return json(life.detail(finding));
+        const detail = life.detail(finding);
+        if (detail.alert) detail.alert.incidents = detection.incidentsOf(finding);
+        return json(detail);
       }
       case 'actions': {
         const undone = part === 'undo' ? life.undo(name) : undefined;
@@ -384,6 +389,23 @@ export function createPlatform(
           below,
           running_in: [],
         });
+      }
+      case 'incidents': {
+        if (!name) return page(detection.incidents(query), query);
+        if (name === 'counts') return json(detection.counts(query));
+        const incident =
+          method === 'PATCH'
+            ? detection.change(name, (await request.json()) as object)
+            : detection.incident(name);
+        return incident ? json(incident) : missing('incident');
+      }
+      case 'rules': {
+        if (!name) return page(detection.rules(query), query);
+        const rule =
+          method === 'PUT'
+            ? detection.switch(name, (await request.json()) as NewRuleSwitch)
+            : detection.rule(name, query);
+        return rule ? json(rule) : missing('rule');
       }
       case 'attack':
         return json(matrixOf(scoped(query)));

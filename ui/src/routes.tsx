@@ -112,6 +112,34 @@ const alerts = createRoute({
   component: lazyRouteComponent(() => import('./pages/alerts/AlertsPage'), 'AlertsPage'),
 });
 
+const incidents = createRoute({
+  getParentRoute: () => shell,
+  path: '/incidents',
+  validateSearch: keys('q', 'severity', 'state', 'sort', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/incidents/IncidentsPage'), 'IncidentsPage'),
+});
+
+const incident = createRoute({
+  getParentRoute: () => shell,
+  path: '/incidents/$id',
+  validateSearch: keys(),
+  component: lazyRouteComponent(() => import('./pages/incidents/IncidentPage'), 'IncidentPage'),
+});
+
+const rules = createRoute({
+  getParentRoute: () => shell,
+  path: '/rules',
+  validateSearch: keys('q', 'severity', 'source', 'tactic', 'technique', 'state', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/rules/RulesPage'), 'RulesPage'),
+});
+
+const rule = createRoute({
+  getParentRoute: () => shell,
+  path: '/rules/$id',
+  validateSearch: keys(),
+  component: lazyRouteComponent(() => import('./pages/rules/RulePage'), 'RulePage'),
+});
+
 const findings = createRoute({
   getParentRoute: () => shell,
   path: '/findings',
@@ -232,6 +260,10 @@ export const routeTree = root.addChildren([
     vulnerabilities,
     vulnerability,
     alerts,
+    incidents,
+    incident,
+    rules,
+    rule,
     findings,
     finding,
     recommendations,

@@ -84,6 +84,7 @@ export class LiveFeed {
       'image_removed',
       'database',
       'findings',
+      'incidents',
       'score',
       'resync',
     ]) {
@@ -99,6 +100,7 @@ export class LiveFeed {
     else if (event.type === 'database') this.#database(event.database);
     else if (event.type === 'resync') this.#queries.invalidateQueries();
     else if (event.type === 'findings') this.#findings(event);
+    else if ((event.type as string) === 'incidents') this.#invalidate(['incidents']);
     else if (event.type === 'score') this.#invalidate(STALE.score ?? []);
     else this.#invalidate(STALE.image ?? []);
   }

@@ -113,6 +113,21 @@ export function WhoDidWhat({ alert }: { alert: AlertDetail }) {
             <Stage stage={alert.stage} />
           </Fact>
         )}
+        {alert.incidents.length > 0 && (
+          <Fact term="Part of">
+            {alert.incidents.map((incident) => (
+              <div key={incident.id}>
+                <Go
+                  to={`/incidents/${encodeURIComponent(incident.id)}`}
+                  className={classes.who}
+                  title={incident.title}
+                >
+                  {incident.title}
+                </Go>
+              </div>
+            ))}
+          </Fact>
+        )}
         {alert.matrix.length > 0 && (
           <Fact term="Kubernetes matrix">
             <span className={classes.chips}>

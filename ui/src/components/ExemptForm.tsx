@@ -275,12 +275,12 @@ function Preview({
     <section
       className={classes.preview}
       aria-label="What it would do"
-      data-old={isOld || undefined}
+      aria-busy={isOld}
       aria-live="polite"
     >
       <h3>What it would do</h3>
       {!data ? (
-        <p>Nothing yet: the scope is empty.</p>
+        <p>{isOld ? '…' : 'Nothing yet: the scope is empty.'}</p>
       ) : total === 0 ? (
         <p>No open finding is covered now. Later ones would be.</p>
       ) : (

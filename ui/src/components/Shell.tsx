@@ -7,6 +7,7 @@ import {
   IconClipboardCheck,
   IconCommand,
   IconDatabase,
+  IconEyeCheck,
   IconGridDots,
   IconLayoutDashboard,
   IconListSearch,
@@ -15,6 +16,7 @@ import {
   IconSettings,
   IconShieldOff,
   IconSitemap,
+  IconTimelineEvent,
   IconX,
 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
@@ -48,12 +50,14 @@ const StartScan = lazy(async () => ({ default: (await import('./StartScan')).Sta
 const ICONS: Record<string, typeof IconBox> = {
   '/': IconLayoutDashboard,
   '/alerts': IconBell,
+  '/incidents': IconTimelineEvent,
   '/recommendations': IconChecklist,
   '/vulnerabilities': IconBug,
   '/findings': IconListSearch,
   '/images': IconBox,
   '/inventory': IconSitemap,
   '/attack': IconGridDots,
+  '/rules': IconEyeCheck,
   '/compliance': IconClipboardCheck,
   '/exemptions': IconShieldOff,
   '/scans': IconRadar2,

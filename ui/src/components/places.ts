@@ -16,6 +16,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
     name: 'Work',
     places: [
       { to: '/alerts', label: 'Alerts', key: 'a', counts: 'alerts' },
+      { to: '/incidents', label: 'Incidents', key: 'x' },
       { to: '/recommendations', label: 'Recommendations', key: 'r', counts: 'recommendations' },
       { to: '/vulnerabilities', label: 'Vulnerabilities', key: 'v', counts: 'vulnerabilities' },
       { to: '/findings', label: 'All findings', key: 'f' },
@@ -32,6 +33,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
     name: 'How it stands',
     places: [
       { to: '/attack', label: 'ATT&CK', key: 't' },
+      { to: '/rules', label: 'Rules', key: 'u' },
       { to: '/compliance', label: 'Compliance', key: 'c' },
       { to: '/exemptions', label: 'Exemptions', key: 'e' },
     ],

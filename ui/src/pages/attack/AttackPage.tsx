@@ -32,11 +32,13 @@ export function AttackPage() {
 
 function Content({ matrix }: { matrix: AttackMatrix }) {
   const [search, set] = useUrl();
+  const isGap = search.seen === 'gaps';
   const isSeen = search.seen === 'true';
   const every = matrix.tactics.flatMap((tactic) => tactic.techniques);
   const unique = [...new Map(every.map((each) => [each.id, each])).values()];
   const watched = unique.filter((each) => each.rules > 0).length;
   const hit = unique.filter((each) => each.alerts > 0).length;
+  const cases = unique.reduce((sum, each) => sum + each.cases, 0);
   if (every.length === 0) {
     return (
       <CannotKnow title="The matrix is empty">
@@ -45,7 +47,9 @@ function Content({ matrix }: { matrix: AttackMatrix }) {
     );
   }
   const rows = matrix.tactics.map((tactic) =>
-    tactic.techniques.filter((each) => !isSeen || each.alerts > 0),
+    tactic.techniques.filter(
+      (each) => (!isSeen || each.hits > 0 || each.alerts > 0) && (!isGap || each.gap),
+    ),
   );
   const height = Math.max(...rows.map((each) => each.length), 1);
   return (
@@ -53,14 +57,18 @@ function Content({ matrix }: { matrix: AttackMatrix }) {
       <Toolbar label="Filter the matrix">
         <span className={classes.summary}>
           <b>{watched}</b> of {plural(unique.length, 'technique')} watched for · <b>{count(hit)}</b>{' '}
-          seen · ATT&CK for containers {matrix.version}
+          with open alerts · <b>{count(cases)}</b> cases, all of which pass before a release ·
+          ATT&CK for containers {matrix.version}
         </span>
         <Chips label="Show">
-          <Chip isOn={!isSeen} onClick={() => set({ seen: undefined })}>
+          <Chip isOn={!isSeen && !isGap} onClick={() => set({ seen: undefined })}>
             All
           </Chip>
           <Chip isOn={isSeen} onClick={() => set({ seen: 'true' })}>
             Seen
+          </Chip>
+          <Chip isOn={isGap} onClick={() => set({ seen: 'gaps' })}>
+            Not watched
           </Chip>
         </Chips>
         <span className={classes.legend}>
@@ -147,8 +155,21 @@ function Cell({ tactic, technique }: { tactic: Tactic; technique: Technique }) {
               {plural(technique.alerts, 'alert')}
             </Link>
           )}
-          <span>
-            {technique.rules > 0 ? plural(technique.rules, 'rule') : 'not watched'}
+          <span
+            title={technique.sources
+              .map((each) => `${plural(each.rules, 'rule')} on ${each.source}`)
+              .join(', ')}
+          >
+            {technique.rules > 0 ? (
+              <Link to="/rules" search={keepWith({ technique: technique.id })}>
+                {plural(technique.rules, 'rule')}
+              </Link>
+            ) : (
+              'not watched'
+            )}
+            {technique.disabled > 0 && ` (${technique.disabled} off)`}
+            {technique.cases > 0 && ` · ${plural(technique.cases, 'case')}`}
+            {technique.hits > 0 && ` · ${plural(technique.hits, 'hit')}`}
             {technique.recommendations > 0 && (
               <>
                 {' · '}

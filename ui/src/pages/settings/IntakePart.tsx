@@ -145,7 +145,7 @@ function Cluster({ audit, rates }: { audit: ClusterAudit; rates: number[] }) {
             <ul className={classes.faults}>
               {audit.faults.map((each) => (
                 <li key={each.fault}>
-                  {count(each.events)} {EVENT_FAULT[each.fault]}
+                  {count(each.events)}: {EVENT_FAULT[each.fault]}
                   {!each.left_out && ', judged all the same'}
                 </li>
               ))}
