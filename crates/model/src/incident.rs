@@ -134,6 +134,10 @@ pub struct Named<'a> {
     pub cluster: &'a str,
 }
 
+fn counted(word: &str, names: &[String], noun: &str) -> String {
+    format!(" {word} {} {noun}", names.len())
+}
+
 /// One line: "3 techniques by alice in cluster prod".
 pub fn title(named: Named<'_>) -> String {
     let mut text = match (named.alerts, named.techniques) {
@@ -146,12 +150,12 @@ pub fn title(named: Named<'_>) -> String {
             text.push_str(" by ");
             text.push_str(&Principal::of_kubernetes(one.as_str()).shown());
         }
-        ([_, _, ..], _) => text.push_str(&format!(" by {} principals", named.principals.len())),
+        ([_, _, ..], _) => text += &counted("by", named.principals, "principals"),
         ([], [one]) => {
             text.push_str(" on ");
             text.push_str(one);
         }
-        ([], [_, _, ..]) => text.push_str(&format!(" on {} workloads", named.workloads.len())),
+        ([], [_, _, ..]) => text += &counted("on", named.workloads, "workloads"),
         ([], []) => {}
     }
     if !named.cluster.is_empty() {

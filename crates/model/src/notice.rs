@@ -107,14 +107,13 @@ impl NoticeEvent {
     /// As a person would say it, after a severity: "opened".
     pub fn word(self) -> &'static str {
         match self {
-            Self::FindingOpened => "opened",
+            Self::FindingOpened | Self::IncidentOpened => "opened",
             Self::FindingChanged => "changed",
             Self::FindingResolved => "resolved",
             Self::FindingReopened => "reopened",
             Self::FindingDismissed => "dismissed",
             Self::FindingExempted => "exempted",
             Self::RecommendationChanged => "recommendation changed",
-            Self::IncidentOpened => "opened",
             Self::IncidentEscalated => "escalated",
             Self::IncidentClosed => "closed",
             Self::Digest => "digest",

@@ -60,7 +60,7 @@ pub fn write(notice: &Notice) -> Value {
     };
     let told = finding_info(notice);
     if let Some(incident) = &notice.incident {
-        put_incident(incident, told, fields);
+        put_incident(incident, &told, fields);
         return object;
     }
     fields.insert("finding_info".to_owned(), told);
@@ -222,14 +222,16 @@ fn finding_info(notice: &Notice) -> Value {
 }
 
 /// What an Incident Finding says beside what all do.
-fn put_incident(incident: &NoticedIncident, told: Value, fields: &mut Map<String, Value>) {
+fn put_incident(incident: &NoticedIncident, told: &Value, fields: &mut Map<String, Value>) {
     let alerts = incident.alerts;
     let principals = incident.principals.join(", ");
     let place = incident.workloads.join(", ");
     let mut about = format!("{alerts} alerts");
     for (word, names) in [("by", principals), ("on", place)] {
         if !names.is_empty() {
-            about.push_str(&format!(" {word} {names}"));
+            for part in [" ", word, " ", &names] {
+                about.push_str(part);
+            }
         }
     }
     fields.insert("finding_info_list".to_owned(), json!([told]));

@@ -64,7 +64,10 @@ pub(crate) fn proposals(finding: &Finding) -> Vec<(String, Query)> {
         .filter_map(|(label, terms)| {
             let mut text = format!("rule:{}", quoted(&finding.rule));
             for (field, value) in terms {
-                text.push_str(&format!(" {field}:{}", quoted(value)));
+                text.push(' ');
+                text.push_str(field);
+                text.push(':');
+                text.push_str(&quoted(value));
             }
             Some((label, Query::parse_scope(&text).ok()?))
         })

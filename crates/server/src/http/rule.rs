@@ -143,8 +143,7 @@ pub(crate) async fn known<'a>(
     uses: &'a [RuleUse],
 ) -> Result<Vec<Known<'a>>, ApiError> {
     let environments = app.store.environment_names(scope).await?;
-    let switches = app.store.rule_switches(scope).await?;
-    let switched = switches::Switched::of(switches);
+    let switched = switches::Switched::of(app.store.rule_switches(scope).await?);
     let mut by_name: HashMap<&str, &RuleUse> =
         uses.iter().map(|used| (used.name.as_str(), used)).collect();
     let mut all: Vec<Known<'a>> = Vec::new();

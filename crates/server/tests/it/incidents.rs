@@ -296,13 +296,11 @@ async fn our_own_rules_are_told_with_prose_and_cases() {
         for rule in page["items"].as_array().unwrap() {
             seen.push(rule["id"].as_str().unwrap().to_owned());
         }
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => {
-                assert_eq!(page["total"], seen.len());
-                break;
-            }
-        }
+        let Some(next) = page["next_cursor"].as_str() else {
+            assert_eq!(page["total"], seen.len());
+            break;
+        };
+        cursor = format!("&cursor={next}");
     }
     seen.sort();
     let all = seen.len();

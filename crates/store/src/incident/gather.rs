@@ -289,7 +289,11 @@ impl Working {
         let tactics = Tactics::named(alert.rule.tactics.iter().map(String::as_str));
         incident.tactics = Tactics::from_bits(incident.tactics.bits() | tactics.bits());
         name(&mut incident.techniques, &alert.rule.techniques);
-        let principals = alert.context.principal.iter().flat_map(|one| one.all());
+        let principals = alert
+            .context
+            .principal
+            .iter()
+            .flat_map(model::Principal::all);
         let principals = principals.filter(|one| one.is_identity() && !one.is_system());
         let principals: Vec<String> = principals.map(|one| one.name.clone()).collect();
         name(&mut incident.principals, &principals);
