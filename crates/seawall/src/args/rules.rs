@@ -69,7 +69,7 @@ Examples:
 pub(crate) struct List {
     #[command(flatten)]
     pub rules: RuleFiles,
-    /// Only of this source: syscall, k8s_audit
+    /// Only of this source: `syscall`, `k8s_audit`
     #[arg(long, value_name = "SOURCE")]
     pub source: Option<String>,
     /// Only with this tag or technique

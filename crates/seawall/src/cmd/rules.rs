@@ -158,7 +158,8 @@ fn text(path: &Path) -> Result<String, Failure> {
         .with_context(|| format!("read '{}'", path.display()))
         .map_err(Failure::bad_file)?;
     String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(anyhow::anyhow!("'{}' is not UTF-8 text", path.display())))
+        .with_context(|| format!("'{}' is not UTF-8 text", path.display()))
+        .map_err(Failure::usage)
 }
 
 /// The rules meant; what is wrong with files named is said, and the rest
