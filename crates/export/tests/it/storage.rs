@@ -70,8 +70,9 @@ async fn a_folder_gets_one_file_for_each_kind_and_day() {
     assert_eq!(
         names,
         [
-            "seawall/kind=alert/date=2026-11-25/batch-1.ndjson.gz 1",
+            "seawall/kind=alert/date=2026-11-25/batch-1.ndjson.gz 2",
             "seawall/kind=digest/date=2026-11-25/batch-1.ndjson.gz 1",
+            "seawall/kind=incident.escalated/date=2026-11-25/batch-1.ndjson.gz 1",
             "seawall/kind=misconfiguration/date=2026-11-25/batch-1.ndjson.gz 1",
             "seawall/kind=recommendation/date=2026-11-25/batch-1.ndjson.gz 1",
             "seawall/kind=vulnerability/date=2026-11-25/batch-1.ndjson.gz 2",

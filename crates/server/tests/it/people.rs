@@ -98,7 +98,7 @@ async fn the_first_account_takes_over_from_the_link() {
     assert_eq!(me["name"], "ada");
     assert_eq!(me["first_account_needed"], false);
     let everywhere: Vec<_> = me["everywhere"].as_array().unwrap().clone();
-    assert_eq!(everywhere.len(), 8, "{me}");
+    assert_eq!(everywhere.len(), 9, "{me}");
 
     // The owner's sessions are over, and no link is printed any more.
     let answer = owner.get("/api/v1/me").await;
