@@ -31,6 +31,7 @@ export default async function story({ page, url }) {
   await page.getByRole('dialog').waitFor({ state: 'detached' });
 
   await page.keyboard.press('Control+k');
+  await page.getByRole('combobox', { name: 'Search everything' }).waitFor();
   await page.keyboard.type('database');
   await page.getByRole('option', { name: /Database/ }).waitFor();
   await page.keyboard.press('Enter');

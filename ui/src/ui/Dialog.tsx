@@ -22,8 +22,16 @@ export function Dialog({
   children: ReactNode;
 }) {
   return (
-    <Modal.Root opened={opened} onClose={onClose} size={size} yOffset="10vh">
-      <Modal.Overlay backgroundOpacity={0.45} />
+    // There at once: a transition mounts it frames later, and what is typed
+    // in between would be lost.
+    <Modal.Root
+      opened={opened}
+      onClose={onClose}
+      size={size}
+      yOffset="10vh"
+      transitionProps={{ duration: 0 }}
+    >
+      <Modal.Overlay backgroundOpacity={0.45} transitionProps={{ duration: 0 }} />
       <Modal.Content {...(isTitleShown ? {} : { 'aria-label': title })}>
         {isTitleShown && (
           <div className={classes.head}>
