@@ -189,13 +189,11 @@ fn recorded_events_are_all_understood() {
         return;
     };
     let text = std::fs::read_to_string(folder.join("audit2rbac-demo.jsonl")).unwrap();
-    let text: String = text
-        .lines()
-        .map(|line| {
-            let row: serde_json::Value = serde_json::from_str(line).unwrap();
-            format!("{}\n", row["event"])
-        })
-        .collect();
+    let rows = text.lines().map(|line| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        row["event"].to_string()
+    });
+    let text = rows.collect::<Vec<_>>().join("\n");
     let late = Context {
         received: now(),
         is_live: false,
