@@ -93,18 +93,28 @@ impl Load {
         let begun = Instant::now();
         let sent = Mutex::new(Sent::default());
         let (to_senders, batches) = mpsc::sync_channel::<String>(SENDERS);
-        let batches = Mutex::new(batches);
+        let batches = Mutex::new(Some(batches));
         thread::scope(|scope| {
             let senders: Vec<_> = (0..SENDERS)
                 .map(|_| {
                     scope.spawn(|| {
                         let mut line = None;
                         loop {
-                            let next = batches.lock().ok().and_then(|next| next.recv().ok());
+                            let next = batches
+                                .lock()
+                                .ok()
+                                .and_then(|next| next.as_ref()?.recv().ok());
                             let Some(body) = next else {
                                 return anyhow::Ok(());
                             };
-                            self.deliver(&mut line, &body, &sent)?;
+                            let outcome = self.deliver(&mut line, &body, &sent);
+                            if outcome.is_err() {
+                                // Nobody reads on: whoever writes must not wait.
+                                if let Ok(mut batches) = batches.lock() {
+                                    *batches = None;
+                                }
+                                return outcome;
+                            }
                         }
                     })
                 })
