@@ -36,6 +36,7 @@ pub mod route;
 pub mod rule;
 pub mod scan;
 pub mod search;
+pub mod sensor;
 pub mod session;
 pub mod severity;
 pub mod sink;

@@ -4,6 +4,7 @@
 pub mod context;
 mod raw;
 mod step;
+pub mod trace;
 
 use jiff::Timestamp;
 
@@ -11,6 +12,7 @@ pub use self::{
     context::{AlertAction, AlertChange, AlertContext, Principal, PrincipalKind, Whence},
     raw::{MAX_RAW, bounded, redact},
     step::RuleStep,
+    trace::{Trace, TraceEvent, TraceKind, TraceProcess},
 };
 use crate::{AssetKind, Digest, Fingerprint, Severity};
 

@@ -1,0 +1,2 @@
+//! The kernel: programs loaded, rings read, what it allows and what was
+//! lost.

@@ -1,0 +1,1 @@
+//! How does the server hear of it? Batches sent, acknowledged, sent again.
