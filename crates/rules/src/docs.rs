@@ -96,8 +96,8 @@ pub fn rules(ruleset: &Ruleset) -> String {
             write(
                 &mut page,
                 format_args!(
-                    "| `{}` | {} | {} | {} |\n",
-                    rule.id,
+                    "| {} | {} | {} | {} |\n",
+                    ids(rule),
                     rule.severity(),
                     cell(rule.title()),
                     techniques.join(", ")
@@ -115,9 +115,9 @@ fn one(page: &mut String, rule: &Rule) {
     write(
         page,
         format_args!(
-            "\n### {} (`{}`)\n\n{}\n",
+            "\n### {} ({})\n\n{}\n",
             rule.title(),
-            rule.id,
+            ids(rule),
             rule.description
         ),
     );
@@ -140,6 +140,12 @@ fn one(page: &mut String, rule: &Rule) {
             write(page, format_args!("- <{reference}>\n"));
         }
     }
+}
+
+/// Its ids as code; the second is the one on a host.
+fn ids(rule: &Rule) -> String {
+    let ids: Vec<String> = rule.ids().map(|id| format!("`{id}`")).collect();
+    ids.join(", on a host ")
 }
 
 fn write(page: &mut String, text: std::fmt::Arguments<'_>) {

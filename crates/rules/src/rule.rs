@@ -20,7 +20,7 @@ impl Ruleset {
         let names = self
             .rules
             .iter()
-            .flat_map(|rule| [rule.id.as_str(), rule.name.as_str()]);
+            .flat_map(|rule| rule.ids().chain([rule.name.as_str()]));
         suggest::nearest(word, names)
     }
 }
@@ -30,6 +30,10 @@ impl Ruleset {
 pub struct Rule {
     /// `seawall.id`, or the name in lower-case words joined by hyphens.
     pub id: String,
+    /// `seawall.on_host`: what it is called where a process of the node
+    /// itself did it, and not one of a container. It shares a space with
+    /// the ids: no two rules have one word.
+    pub on_host: Option<String>,
     /// As the file names it.
     pub name: String,
     pub description: String,
@@ -118,6 +122,21 @@ impl std::fmt::Display for Priority {
 }
 
 impl Rule {
+    /// What an alert of it is named by.
+    pub fn id_of(&self, is_on_host: bool) -> &str {
+        match &self.on_host {
+            Some(id) if is_on_host => id,
+            _ => &self.id,
+        }
+    }
+
+    /// Every id it goes by.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        [Some(self.id.as_str()), self.on_host.as_deref()]
+            .into_iter()
+            .flatten()
+    }
+
     /// What people call it.
     pub fn title(&self) -> &str {
         self.extension.title.as_deref().unwrap_or(&self.name)

@@ -61,8 +61,10 @@ impl Catalogue {
         Ok((Self { ruleset, ours }, told))
     }
 
+    /// By either of its ids.
     pub(crate) fn rule(&self, id: &str) -> Option<&Rule> {
-        self.ruleset.rules.iter().find(|rule| rule.id == id)
+        let mut rules = self.ruleset.rules.iter();
+        rules.find(|rule| rule.ids().any(|known| known == id))
     }
 
     /// Whether it came with the product.

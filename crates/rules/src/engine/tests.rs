@@ -41,6 +41,7 @@ fn not(inner: Expression) -> Expression {
 pub(super) fn rule(id: &str, condition: Expression) -> Rule {
     Rule {
         id: id.to_owned(),
+        on_host: None,
         name: id.to_owned(),
         description: String::new(),
         source: Source::K8sAudit,

@@ -9,14 +9,16 @@ use super::{
     text::{Draft, Text},
 };
 use crate::{
+    field::Source,
     parse,
     rule::{Case, Extension, Maturity, Sequence, Step, Suppress, Term, Threshold},
     suggest,
     yaml::{self, Node, Value},
 };
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "id",
+    "on_host",
     "title",
     "severity",
     "maturity",
@@ -33,6 +35,14 @@ const KEYS: [&str; 15] = [
     "cases",
 ];
 
+/// What stands under `seawall`, with the ids that the rule itself has.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) extension: Extension,
+    pub(super) id: Option<String>,
+    pub(super) on_host: Option<String>,
+}
+
 /// The longest window: state is kept for as long.
 const MAX_WITHIN: Duration = Duration::from_hours(7 * 24);
 
@@ -41,15 +51,10 @@ const MAX_STEPS: usize = 16;
 const MAX_KEYS: usize = 8;
 
 impl Resolver<'_> {
-    /// What stands under `seawall`, and the id if there is one; `None`
-    /// where an error was said.
-    pub(super) fn extension(
-        &mut self,
-        rule: &RuleItem,
-        scope: &mut Scope<'_>,
-    ) -> Option<(Extension, Option<String>)> {
+    /// What stands under `seawall`; `None` where an error was said.
+    pub(super) fn extension(&mut self, rule: &RuleItem, scope: &mut Scope<'_>) -> Option<Read> {
         let Some((file, node)) = &rule.extension else {
-            return Some((Extension::default(), None));
+            return Some(Read::default());
         };
         match self.read_extension(*file, node, scope) {
             Ok(extension) => extension,
@@ -65,21 +70,29 @@ impl Resolver<'_> {
         file: usize,
         node: &Node,
         scope: &mut Scope<'_>,
-    ) -> Result<Option<(Extension, Option<String>)>, Draft> {
+    ) -> Result<Option<Read>, Draft> {
         let map = strict(file, node, "`seawall`", &KEYS)?;
         let text = |key: &str| {
             map.optional_text(key)
                 .map(|text| text.map(|text| text.text.trim().to_owned()))
         };
-        let id = text("id")?;
-        if let Some(id) = &id
-            && !is_id(id)
-        {
-            return Err(Draft::error(
+        let named = |key: &str| match text(key)? {
+            Some(id) if !is_id(&id) => Err(Draft::error(
                 "bad-id",
                 format!("`{id}` is no id"),
-                "letters, digits, `-` and `_`",
-                map.place(map.get("id").unwrap_or(node)),
+                "letters, digits, `-`, `_` and `.`",
+                map.place(map.get(key).unwrap_or(node)),
+            )),
+            id => Ok(id),
+        };
+        let id = named("id")?;
+        let on_host = named("on_host")?;
+        if on_host.is_some() && scope.source != Source::Syscall {
+            return Err(Draft::error(
+                "bad-value",
+                "`on_host` is for rules over a node's events",
+                "nothing else happens on a host",
+                map.place(map.get("on_host").unwrap_or(node)),
             ));
         }
         let severity = word(
@@ -132,7 +145,11 @@ impl Resolver<'_> {
             Some(terms) => extension.dedup = terms,
             None => is_whole = false,
         }
-        Ok(is_whole.then_some((extension, id)))
+        Ok(is_whole.then_some(Read {
+            extension,
+            id,
+            on_host,
+        }))
     }
 
     fn threshold(
@@ -341,7 +358,7 @@ fn is_id(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text
             .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 /// `90s`, `10m`, `2h`, `1d`.

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use self::version::ENGINE;
 use self::{
+    extension::Read,
     item::{ListItem, MacroItem, RuleItem},
     resolve::{Resolver, Scope},
     text::{Draft, File, Place},
@@ -136,7 +137,11 @@ impl Resolver<'_> {
         let mut parts = vec![condition?];
         parts.extend(exceptions?);
         let condition = resolve::all(parts);
-        let (extension, id) = extension?;
+        let Read {
+            extension,
+            id,
+            on_host,
+        } = extension?;
         self.warn_condition(item, &condition, extension.sequence.is_some(), scope);
         let line = self
             .files
@@ -144,6 +149,7 @@ impl Resolver<'_> {
             .and_then(|file| Some((file, file.text.get(..item.place.region.start)?)));
         Some(Rule {
             id: id.unwrap_or_else(|| id_of(&item.name)),
+            on_host,
             name: item.name.clone(),
             description: item.description.clone(),
             source: scope.source,
@@ -259,14 +265,15 @@ impl Resolver<'_> {
         let mut ids: HashMap<String, String> = HashMap::new();
         let mut drafts = Vec::new();
         rules.retain(|(rule, place)| {
-            if let Some(earlier) = ids.get(&rule.id) {
+            let taken = rule
+                .ids()
+                .find_map(|id| Some((ids.get(id)?, id)))
+                .map(|(earlier, id)| (earlier.clone(), id.to_owned()));
+            if let Some((earlier, id)) = taken {
                 drafts.push(
                     Draft::error(
                         "duplicate-id",
-                        format!(
-                            "rules `{earlier}` and `{}` have one id, `{}`",
-                            rule.name, rule.id
-                        ),
+                        format!("rules `{earlier}` and `{}` have one id, `{id}`", rule.name),
                         "the second is left out",
                         (*place).clone(),
                     )
@@ -274,7 +281,9 @@ impl Resolver<'_> {
                 );
                 return false;
             }
-            ids.insert(rule.id.clone(), rule.name.clone());
+            for id in rule.ids() {
+                ids.insert(id.to_owned(), rule.name.clone());
+            }
             let is_plain = rule.extension.threshold.is_none()
                 && rule.extension.sequence.is_none()
                 && rule.is_enabled;

@@ -62,6 +62,7 @@ kinds! {
     Close => "close", "IO-other";
     Connect => "connect", "net";
     Creat => "creat", "file";
+    DeleteModule => "delete_module", "other";
     Dup => "dup", "IO-other";
     Dup2 => "dup2", "IO-other";
     Dup3 => "dup3", "IO-other";
@@ -72,6 +73,7 @@ kinds! {
     Fchownat => "fchownat", "file";
     FinitModule => "finit_module", "other";
     Fork => "fork", "process";
+    Ftruncate => "ftruncate", "file";
     InitModule => "init_module", "other";
     IoUring => "io_uring", "IO-other";
     Ioctl => "ioctl", "IO-other";
@@ -83,12 +85,16 @@ kinds! {
     MemfdCreate => "memfd_create", "memory";
     Mkdir => "mkdir", "file";
     Mkdirat => "mkdirat", "file";
+    Mknod => "mknod", "file";
+    Mknodat => "mknodat", "file";
     Mount => "mount", "file";
+    MoveMount => "move_mount", "file";
     Mprotect => "mprotect", "memory";
     Open => "open", "file";
     OpenByHandleAt => "open_by_handle_at", "file";
     Openat => "openat", "file";
     Openat2 => "openat2", "file";
+    PivotRoot => "pivot_root", "file";
     Prctl => "prctl", "process";
     ProcessVmWritev => "process_vm_writev", "other";
     Procexit => "procexit", "process";
@@ -110,11 +116,13 @@ kinds! {
     Socket => "socket", "net";
     Symlink => "symlink", "file";
     Symlinkat => "symlinkat", "file";
+    Truncate => "truncate", "file";
     Umount2 => "umount2", "file";
     Unlink => "unlink", "file";
     Unlinkat => "unlinkat", "file";
     Unshare => "unshare", "process";
     Userfaultfd => "userfaultfd", "other";
+    Utimensat => "utimensat", "file";
     Vfork => "vfork", "process";
     Write => "write", "IO-write";
 }

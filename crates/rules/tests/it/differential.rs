@@ -295,6 +295,7 @@ fn ruleset(source: Source) -> impl Strategy<Value = Ruleset> {
             .enumerate()
             .map(|(number, condition)| Rule {
                 id: number.to_string(),
+                on_host: None,
                 name: number.to_string(),
                 description: String::new(),
                 source,

@@ -478,3 +478,26 @@ and (proc.pname = e or proc.pname = f)
 "
     );
 }
+
+#[test]
+fn a_rule_may_have_another_id_on_a_host() {
+    let two = "
+- rule: It happened
+  desc: Something.
+  condition: evt.type = execve
+  output: it
+  priority: ERROR
+  seawall: {id: K8S.NODE_It, on_host: VM_It.Linux}
+";
+    let ruleset = load(&[
+        two,
+        &rule("evt.type = open").replace("It happened", "Other"),
+    ]);
+    let (two, one) = (&ruleset.rules[0], &ruleset.rules[1]);
+    assert_eq!(
+        (two.id_of(false), two.id_of(true)),
+        ("K8S.NODE_It", "VM_It.Linux")
+    );
+    assert_eq!((one.id_of(false), one.id_of(true)), ("other", "other"));
+    assert_eq!(ruleset.nearest("VM_It.Linus"), Some("VM_It.Linux"));
+}

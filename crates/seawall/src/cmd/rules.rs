@@ -184,6 +184,8 @@ fn ruleset(context: &Context, choice: &RuleFiles) -> Result<Ruleset, Failure> {
 #[derive(Serialize)]
 struct Line<'a> {
     id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_host: Option<&'a str>,
     title: &'a str,
     name: &'a str,
     source: &'a str,
@@ -201,6 +203,7 @@ impl<'a> Line<'a> {
     fn of(rule: &'a Rule) -> Self {
         Self {
             id: &rule.id,
+            on_host: rule.on_host.as_deref(),
             title: rule.title(),
             name: &rule.name,
             source: rule.source.as_str(),
@@ -256,11 +259,12 @@ fn list(context: &Context, arguments: &List) -> Result<Exit, Failure> {
                 line.severity.to_string(),
                 line.source.to_owned(),
                 if line.enabled { "on" } else { "off" }.to_owned(),
+                line.on_host.unwrap_or("").to_owned(),
                 line.title.to_owned(),
             ]
         },
         csv_headings: &[
-            "id", "title", "source", "severity", "priority", "enabled", "tags", "origin",
+            "id", "title", "source", "severity", "priority", "enabled", "tags", "origin", "on_host",
         ],
         csv_row: |line| {
             vec![
@@ -272,6 +276,7 @@ fn list(context: &Context, arguments: &List) -> Result<Exit, Failure> {
                 line.enabled.to_string(),
                 line.tags.join(" "),
                 line.origin.to_owned(),
+                line.on_host.unwrap_or("").to_owned(),
             ]
         },
         now: model::Clock::now(&context.clock),
@@ -288,6 +293,7 @@ const HEADINGS: &[Heading] = &[
     Heading::whole("SEVERITY"),
     Heading::whole("SOURCE"),
     Heading::whole("IS"),
+    Heading::whole("ON A HOST").cut(12, 3),
     Heading::whole("TITLE").cut(16, 1),
 ];
 
@@ -341,6 +347,7 @@ fn explain(context: &Context, arguments: &Explain) -> Result<Exit, Failure> {
     let mut sheet = Sheet::title(rule.title());
     sheet
         .line("Id", &rule.id)
+        .line("On a host", rule.on_host.as_deref().unwrap_or(""))
         .line("Name", &rule.name)
         .line("Source", rule.source.as_str())
         .line("Severity", rule.severity().as_str())
@@ -390,7 +397,7 @@ fn chosen<'r>(ruleset: &'r Ruleset, word: &str) -> Result<&'r Rule, Failure> {
     let found = ruleset
         .rules
         .iter()
-        .find(|rule| rule.id.eq_ignore_ascii_case(word))
+        .find(|rule| rule.ids().any(|id| id.eq_ignore_ascii_case(word)))
         .or_else(|| {
             ruleset
                 .rules

@@ -164,13 +164,15 @@ pub(crate) async fn known<'a>(
     }
     for used in uses {
         if by_name.remove(used.name.as_str()).is_some() {
+            // A rule of ours that happened on a host is one by itself.
+            let ours = app.catalogue.rule(&used.name);
             all.push(Known {
                 id: &used.name,
-                ours: None,
+                ours,
                 used: Some(used),
-                tactics: used.tactics,
-                techniques: used.techniques.clone(),
-                source: &used.details.source,
+                tactics: ours.map_or(used.tactics, tactics),
+                techniques: ours.map_or_else(|| used.techniques.clone(), techniques),
+                source: ours.map_or(used.details.source.as_str(), |rule| rule.source.as_str()),
                 disabled_in: Vec::new(),
             });
         }
