@@ -3,6 +3,7 @@
 mod cluster;
 mod load;
 mod tidy;
+mod vm;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -19,6 +20,8 @@ Commands:
           says how)
   audit-load
           send a server as many audit events as an API server can
+  vm      boot other kernels to try the node sensor on (`cargo xtask vm`
+          says how)
   help    print this
 ";
 
@@ -57,6 +60,10 @@ fn main() -> ExitCode {
         Some("cluster") => {
             let arguments: Vec<String> = std::env::args().skip(2).collect();
             cluster::run(&root, &arguments)
+        }
+        Some("vm") => {
+            let arguments: Vec<String> = std::env::args().skip(2).collect();
+            vm::run(&arguments)
         }
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");

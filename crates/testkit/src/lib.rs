@@ -24,6 +24,7 @@ pub mod service;
 mod skip;
 pub mod sleeper;
 pub mod validator;
+pub mod vm;
 #[expect(
     clippy::unwrap_used,
     reason = "a fixture that cannot be built fails its test"
