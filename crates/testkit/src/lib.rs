@@ -5,6 +5,7 @@
 pub mod audit_load;
 pub mod changelog;
 pub mod cluster;
+pub mod container;
 pub mod debian;
 pub mod identity;
 #[expect(
