@@ -24,6 +24,7 @@ pub mod receiver;
 pub mod service;
 mod skip;
 pub mod sleeper;
+pub mod uring;
 pub mod validator;
 pub mod vm;
 #[expect(

@@ -1,0 +1,3 @@
+//! Tests that talk to the kernel they run on.
+
+mod machine;
