@@ -1,2 +1,174 @@
 //! Does it mean harm? Rules and analytics over events, and the alerts they
 //! make.
+//!
+//! [`Detector::judge`] takes every event once, in order. What rules say
+//! comes from [`rules::engine::Engine`]; what takes more memory than a
+//! window of a rule is an analytic, one file each. Either becomes an
+//! [`Alert`](api::sensor::SensorAlert) at once: an alert that waits is
+//! worth less than one that lacks a detail. [`Detector::tick`] does what
+//! goes by time: storms that ended, rates, what was held back.
+//!
+//! Everything kept is bounded: what a container did lately is a fixed
+//! number of slots, repeated alerts are counted in a fixed number of
+//! buckets, and each analytic names its own limits.
+
+mod alert;
+mod desk;
+mod entry;
+mod history;
+mod load;
+mod place;
+mod processes;
+mod secret;
+mod storm;
+mod text;
+mod trace;
+
+use std::{collections::HashMap, sync::Arc};
+
+use api::sensor::{SensorNews, SensorRule};
+use jiff::Timestamp;
+use rules::{
+    engine::{Engine, State, Windows},
+    syscall::Event,
+};
+
+use self::desk::Desk;
+pub use self::load::{Loaded, load};
+use crate::context::Told;
+
+/// What a detector must be told about where it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What the machine is called.
+    pub host: String,
+    /// The cluster it is a node of.
+    pub cluster: Option<String>,
+    /// Ids of rules and analytics that are switched off.
+    pub off: Vec<String>,
+}
+
+/// Something to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Raised {
+    /// When it happened, which is before it was noticed.
+    pub time: Timestamp,
+    pub news: SensorNews,
+}
+
+/// Counted since the detector began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub events: u64,
+    /// Matches of rules and suspicions of analytics.
+    pub matches: u64,
+    pub alerts: u64,
+    /// The same again, told as a number.
+    pub folded: u64,
+    /// More than a rule may say at once.
+    pub held_back: u64,
+}
+
+/// What is known of a rule beside how it is compiled.
+#[derive(Clone, Debug)]
+struct Known {
+    text: SensorRule,
+    /// What it is called where no container is involved.
+    on_host: Option<String>,
+}
+
+/// Judges the events of a node.
+#[derive(Debug)]
+pub struct Detector {
+    engine: Arc<Engine>,
+    state: State,
+    rules: HashMap<String, Known>,
+    desk: Desk,
+}
+
+impl Detector {
+    pub fn new(engine: Arc<Engine>, settings: Settings) -> Self {
+        Self::with_windows(engine, settings, Windows::default())
+    }
+
+    /// Goes on with windows that were written down.
+    pub fn with_windows(engine: Arc<Engine>, settings: Settings, windows: Windows) -> Self {
+        let mut detector = Self {
+            engine: Arc::clone(&engine),
+            state: State::with_windows(windows),
+            rules: HashMap::new(),
+            desk: Desk::new(settings),
+        };
+        detector.replace(engine);
+        detector
+    }
+
+    /// Goes on with other rules; what is remembered for those that stay
+    /// stays.
+    pub fn replace(&mut self, engine: Arc<Engine>) {
+        self.rules = engine
+            .rules()
+            .iter()
+            .map(|rule| (rule.id.clone(), alert::known(rule)))
+            .collect();
+        self.engine = engine;
+    }
+
+    /// Switches rules and analytics off and on, by their ids.
+    pub fn switch_off(&mut self, ids: Vec<String>) {
+        self.desk.settings.off = ids;
+    }
+
+    /// What rules remember, to be written down.
+    pub fn windows(&self) -> &Windows {
+        self.state.windows()
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.desk.counters
+    }
+
+    /// How many rules are at work.
+    pub fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Judges one event. What it means is told before this returns.
+    pub fn judge(&mut self, event: &Event<'_>, now: Timestamp, raise: &mut dyn FnMut(Raised)) {
+        let Self {
+            engine,
+            state,
+            rules,
+            desk,
+        } = self;
+        desk.counters.events += 1;
+        desk.note(event);
+        engine.syscall(state, event, now, &mut |found| {
+            desk.counters.matches += 1;
+            if found.is_repeat {
+                desk.counters.folded += 1;
+            } else if let Some(known) = rules.get(&found.rule.id) {
+                desk.matched(&found, known, event, now, raise);
+            }
+        });
+    }
+
+    /// Takes whatever the context tells.
+    pub fn take(&mut self, told: &Told<'_>, now: Timestamp, raise: &mut dyn FnMut(Raised)) {
+        match told {
+            Told::Event { event, .. } => self.judge(event, now, raise),
+            Told::Lookup(lookup) => self.desk.note_lookup(lookup),
+            Told::Verdict { .. } | Told::Container(_) | Told::Ended(_) => {}
+        }
+    }
+
+    /// Does what goes by time; to be called about once a second.
+    pub fn tick(&mut self, now: Timestamp, raise: &mut dyn FnMut(Raised)) {
+        self.desk.tick(now, raise);
+    }
+}
+
+#[cfg(test)]
+mod made;
+#[cfg(test)]
+mod tests;
