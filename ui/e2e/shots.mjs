@@ -111,6 +111,33 @@ const PAGES = [
       await page.getByText('Mute, by example').waitFor();
     },
   ],
+  ['alert-trace', 'normal', '/findings/:traced'],
+  ['alert-trace-pane', 'normal', '/alerts?sel=:traced'],
+  [
+    'alert-trace-narrowed',
+    'normal',
+    '/findings/:traced',
+    async (page) => {
+      await page.getByRole('treeitem').nth(4).click();
+    },
+  ],
+  ['sensors', 'normal', '/sensors'],
+  ['sensors-empty', 'empty', '/sensors'],
+  ['sensor', 'normal', '/sensors/prod-eu-node-2'],
+  ['sensor-old', 'normal', '/sensors/staging-node-1'],
+  ['sensor-silent', 'normal', '/sensors/prod-us-node-2'],
+  ['drift', 'normal', '/drift'],
+  ['drift-rule', 'normal', '/drift?sel=2'],
+  ['drift-reader', 'reader', '/drift?sel=2'],
+  [
+    'drift-changed',
+    'normal',
+    '/drift',
+    async (page) => {
+      await page.getByRole('button', { name: /^New rule/ }).click();
+      await page.getByRole('textbox', { name: 'Name' }).fill('Shop, strictly');
+    },
+  ],
   ['incidents', 'normal', '/incidents'],
   ['incidents-empty', 'empty', '/incidents'],
   ['incident', 'normal', '/incidents/:incident'],
@@ -243,6 +270,7 @@ const inEnvironment = (path, name) =>
 const LISTS = {
   alert: 'findings?q=kind:alert&',
   audited: 'findings?q=kind:alert+rule:secrets-listed&',
+  traced: 'findings?q=kind:alert+rule:drifted-executable&',
   vulnerability: 'findings?q=kind:vulnerability&',
   cluster: 'assets?kind=cluster,host&',
   incident: 'incidents?',

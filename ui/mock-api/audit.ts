@@ -5,6 +5,8 @@ import type { ClusterAudit } from '../src/api/settings';
 import type { AlertDetail, Finding, MuteProposal, RawEvent } from '../src/api/types';
 import { TACTICS } from '../src/components/words';
 import { term } from '../src/lib/query';
+import { RULES } from './rules';
+import { traceOf } from './trace';
 
 /** Rules over the audit log; the others watch processes. */
 interface Deed {
@@ -102,16 +104,34 @@ function contextOf(finding: Finding, deed: Deed): AlertDetail['context'] {
 
 export function alertDetailOf(finding: Finding): AlertDetail | undefined {
   const deed = DEEDS[finding.rule];
-  if (!deed) return undefined;
   const tactic = finding.tactics?.[0] ?? 'execution';
   const number = TACTICS.findIndex((each) => each.slug === tactic) + 1;
+  const stage = number > 0 ? { stage: { tactic, number, of: TACTICS.length } } : {};
+  if (!deed) return finding.kind === 'alert' ? sensedOf(finding, stage) : undefined;
   return {
     context: contextOf(finding, deed),
-    ...(number > 0 ? { stage: { tactic, number, of: TACTICS.length } } : {}),
+    ...stage,
     matrix: deed.matrix,
     false_positives: deed.harmless,
     events: Math.min(finding.occurrences, 5),
     incidents: [],
+  };
+}
+
+/** What a sensor says of an alert of processes. */
+function sensedOf(finding: Finding, stage: Pick<AlertDetail, 'stage'>): AlertDetail | undefined {
+  const evidence = RULES.find((each) => each.id === finding.rule)?.evidence;
+  const { process } = (evidence ?? {}) as { process?: { command: string; user: string } };
+  if (!process) return undefined;
+  const { command, user } = process;
+  return {
+    context: { principal: { name: user, label: user, kind: 'local', groups: [], system: false } },
+    ...stage,
+    matrix: [],
+    false_positives: '',
+    events: 0,
+    incidents: [],
+    trace: traceOf(finding, command, user),
   };
 }
 

@@ -296,7 +296,9 @@ export function createLife(
                   `${asset.name} was looked at and did not comply with ${finding.rule}.`,
                   'No exemption covers it.',
                 ],
-        ...(rule?.evidence ? { evidence: rule.evidence as FindingDetail['evidence'] } : {}),
+        ...(rule?.evidence
+          ? { evidence: evidenceOf(finding, rule.evidence) as FindingDetail['evidence'] }
+          : {}),
         references:
           rule?.references ?? (entry ? [`https://nvd.nist.gov/vuln/detail/${entry.id}`] : []),
         chain: asset.kind === 'image' ? [...chain, asset] : chain,
@@ -306,4 +308,11 @@ export function createLife(
       };
     },
   };
+}
+
+/** A drifted program's evidence says what became of it. */
+function evidenceOf(finding: Finding, evidence: Record<string, unknown>) {
+  if (finding.rule !== 'drifted-executable') return evidence;
+  const outcome = ['blocked', 'would_block', 'killed'][Number(finding.id.at(-1)) % 3];
+  return { ...evidence, outcome };
 }

@@ -2,6 +2,7 @@
 // compliance and saved views.
 
 import type { NewRuleSwitch } from '../src/api/detection';
+import type { NewDriftSettings } from '../src/api/sensors';
 import type {
   Action,
   Asset,
@@ -23,6 +24,7 @@ import { createLife, type Life } from './life';
 import { facetsOf, flag, narrowed, words, worstFirst } from './lists';
 import { checked, fieldsOf, type Matcher, matcherOf } from './matching';
 import { complianceOf, historyOf, recommendationOf, recommendationsOf, scoreOf } from './posture';
+import { createSensors } from './sensors';
 import { findingsOf, hex, isOpen, tally, type World } from './world';
 
 export interface Tools {
@@ -76,6 +78,7 @@ export function createPlatform(
   const all = () => [...findingsOf(world.targets), ...others];
   const life = createLife(all, matcher, estate, () => now);
   const detection = createDetection(all, now);
+  const sensors = createSensors(estate, all, now);
   const views: View[] = [
     saved('Critical and untouched', '/alerts', 'q=severity%3Acritical+progress%3Anew', true, 'bo'),
     saved('Mine', '/alerts', 'q=assignee%3Ame', false, 'anna'),
@@ -258,7 +261,7 @@ export function createPlatform(
     const { method } = request;
     const missing = (what: string) => problem(404, 'not_found', `there is no such ${what}`, path);
     const isChange = method !== 'GET' && !['views', 'session'].includes(noun) && name !== 'preview';
-    if (isChange && isReader && ['actions', 'exemptions', 'findings'].includes(noun))
+    if (isChange && isReader && ['actions', 'exemptions', 'findings', 'drift'].includes(noun))
       return problem(403, 'forbidden', 'your role may look, not decide', path, [
         { pointer: '', detail: 'Ask a security admin of this environment.' },
       ]);
@@ -406,6 +409,18 @@ export function createPlatform(
             ? detection.switch(name, (await request.json()) as NewRuleSwitch)
             : detection.rule(name, query);
         return rule ? json(rule) : missing('rule');
+      }
+      case 'sensors': {
+        if (!name) return json(sensors.all(query.get('environment')));
+        const sensor = sensors.one(name);
+        return sensor ? json(sensor) : missing('sensor');
+      }
+      case 'drift': {
+        if (method !== 'PUT') return json(sensors.drift());
+        const kept = sensors.saveDrift((await request.json()) as NewDriftSettings);
+        return kept
+          ? json(kept)
+          : problem(409, 'changed_meanwhile', 'somebody changed the policy meanwhile', path);
       }
       case 'attack':
         return json(matrixOf(scoped(query)));

@@ -108,7 +108,7 @@ const vulnerability = createRoute({
 const alerts = createRoute({
   getParentRoute: () => shell,
   path: '/alerts',
-  validateSearch: keys('q', 'sort', 'group', 'sel'),
+  validateSearch: keys('q', 'sort', 'group', 'sel', 'process', 'did'),
   component: lazyRouteComponent(() => import('./pages/alerts/AlertsPage'), 'AlertsPage'),
 });
 
@@ -140,17 +140,38 @@ const rule = createRoute({
   component: lazyRouteComponent(() => import('./pages/rules/RulePage'), 'RulePage'),
 });
 
+const sensors = createRoute({
+  getParentRoute: () => shell,
+  path: '/sensors',
+  validateSearch: keys('q', 'state', 'sort', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/sensors/SensorsPage'), 'SensorsPage'),
+});
+
+const sensor = createRoute({
+  getParentRoute: () => shell,
+  path: '/sensors/$node',
+  validateSearch: keys('q', 'sort', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/sensors/SensorPage'), 'SensorPage'),
+});
+
+const drift = createRoute({
+  getParentRoute: () => shell,
+  path: '/drift',
+  validateSearch: keys('sel'),
+  component: lazyRouteComponent(() => import('./pages/drift/DriftPage'), 'DriftPage'),
+});
+
 const findings = createRoute({
   getParentRoute: () => shell,
   path: '/findings',
-  validateSearch: keys('q', 'sort', 'group', 'sel', 'suppressed'),
+  validateSearch: keys('q', 'sort', 'group', 'sel', 'suppressed', 'process', 'did'),
   component: lazyRouteComponent(() => import('./pages/findings/FindingsPage'), 'FindingsPage'),
 });
 
 const finding = createRoute({
   getParentRoute: () => shell,
   path: '/findings/$id',
-  validateSearch: keys(),
+  validateSearch: keys('process', 'did'),
   component: lazyRouteComponent(() => import('./pages/findings/FindingPage'), 'FindingPage'),
 });
 
@@ -184,7 +205,7 @@ const inventory = createRoute({
 const asset = createRoute({
   getParentRoute: () => shell,
   path: '/inventory/$id',
-  validateSearch: keys('tab', 'q', 'sort', 'sel'),
+  validateSearch: keys('tab', 'q', 'sort', 'sel', 'process', 'did'),
   component: lazyRouteComponent(() => import('./pages/inventory/AssetPage'), 'AssetPage'),
 });
 
@@ -264,6 +285,9 @@ export const routeTree = root.addChildren([
     incident,
     rules,
     rule,
+    sensors,
+    sensor,
+    drift,
     findings,
     finding,
     recommendations,

@@ -86,6 +86,7 @@ export class LiveFeed {
       'findings',
       'incidents',
       'score',
+      'sensors',
       'resync',
     ]) {
       source.addEventListener(name, (event) => {
@@ -101,6 +102,7 @@ export class LiveFeed {
     else if (event.type === 'resync') this.#queries.invalidateQueries();
     else if (event.type === 'findings') this.#findings(event);
     else if ((event.type as string) === 'incidents') this.#invalidate(['incidents']);
+    else if ((event.type as string) === 'sensors') this.#invalidate(['sensors']);
     else if (event.type === 'score') this.#invalidate(STALE.score ?? []);
     else this.#invalidate(STALE.image ?? []);
   }

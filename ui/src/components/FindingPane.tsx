@@ -61,7 +61,7 @@ export function FindingPane({
         </Tooltip>
       }
     >
-      <FindingMarks finding={finding} />
+      <FindingMarks finding={finding} detail={detail} />
       <FindingActions finding={finding} onDecide={(decision) => onDecide(decision, finding)} />
       {error && !detail && <ProblemNotice problem={error} title="The rest could not be fetched" />}
       <What shown={{ finding, detail }} />

@@ -6,11 +6,12 @@ import { Anchor, Button, Skeleton, Textarea } from '@mantine/core';
 import { IconExternalLink } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type FormEvent, lazy, type ReactNode, Suspense, useState } from 'react';
 import { queries } from '../api/queries';
 import type { AssetRef, Finding, FindingDetail, FindingEvent, Layer, Step } from '../api/types';
 import { dockerfileStep, percent, plural } from '../lib/format';
 import { term } from '../lib/query';
+import { momentOf, spanOf } from '../lib/trace';
 import { upgradeFor } from '../lib/upgrade';
 import { Command, Copy } from '../ui/Copy';
 import { isSafeLink, Markdown } from '../ui/Markdown';
@@ -23,10 +24,17 @@ import { Evidence } from './Evidence';
 import classes from './FindingView.module.css';
 import { FIX_STATE, KevMark, PACKAGE_KIND, StateMark } from './marks';
 import { AssetLink, ImageLink, keepEnvironment, keepWith, RuleLink } from './Names';
+import { OutcomeMark, outcomeOf } from './Outcome';
 import { ProblemNotice } from './ProblemNotice';
 import { SeverityMark } from './Severity';
 import { useEnvironment } from './url';
 import { ASSET_NAME, KIND_NAME, PROGRESS_NAME, reasonName, tacticName } from './words';
+
+// Few alerts have one, and it is much to draw.
+const TraceProcesses = lazy(async () => ({
+  default: (await import('./Trace')).TraceProcesses,
+}));
+const TraceEvents = lazy(async () => ({ default: (await import('./Trace')).TraceEvents }));
 
 export interface Shown {
   finding: Finding;
@@ -54,6 +62,7 @@ export function partsOf(shown: Shown): Part[] {
     { id: 'where', title: 'Where', body: <Where {...shown} /> },
     { id: 'since', title: 'Since when', body: <Since finding={finding} /> },
     { id: 'why', title: 'Why it matters', body: detail ? <Why {...shown} /> : waiting },
+    ...tracePartsOf(shown),
     detail?.evidence !== undefined &&
       detail?.evidence !== null && {
         id: 'evidence',
@@ -93,8 +102,44 @@ export function partsOf(shown: Shown): Part[] {
   return parts.filter((part) => part !== false);
 }
 
+/** The processes and their doings, where a sensor saw them. */
+function tracePartsOf({ finding, detail }: Shown): Part[] {
+  const trace = detail?.alert?.trace;
+  if (!trace || detail?.finding.id !== finding.id) return [];
+  const span = spanOf(trace.events, momentOf(trace.events, finding.last_seen));
+  const doer = ['container', 'pod'].includes(finding.asset.kind) ? 'this container' : 'they';
+  const waiting = <Skeleton height={80} />;
+  return [
+    {
+      id: 'processes',
+      title: 'The processes',
+      body: (
+        <Suspense fallback={waiting}>
+          <TraceProcesses trace={trace} finding={finding} />
+        </Suspense>
+      ),
+    },
+    {
+      id: 'before',
+      title: `What ${doer} did in the ${span} before`,
+      body: (
+        <Suspense fallback={waiting}>
+          <TraceEvents trace={trace} finding={finding} />
+        </Suspense>
+      ),
+    },
+  ];
+}
+
 /** What it is, in a line of marks. */
-export function FindingMarks({ finding }: { finding: Finding }) {
+export function FindingMarks({
+  finding,
+  detail,
+}: {
+  finding: Finding;
+  detail?: FindingDetail | undefined;
+}) {
+  const outcome = outcomeOf(detail?.evidence);
   return (
     <div className={classes.marks}>
       <SeverityMark severity={finding.severity} />
@@ -103,6 +148,7 @@ export function FindingMarks({ finding }: { finding: Finding }) {
       <RuleLink finding={finding} />
       <Copy value={finding.rule} what="id" />
       {finding.kev && <KevMark />}
+      {outcome && <OutcomeMark outcome={outcome} />}
       {(finding.techniques ?? []).map((technique) => (
         <Link
           key={technique}

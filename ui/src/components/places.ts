@@ -27,6 +27,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
     places: [
       { to: '/images', label: 'Images', key: 'i', counts: 'images' },
       { to: '/inventory', label: 'Inventory', key: 'n' },
+      { to: '/sensors', label: 'Sensors', key: 'w' },
     ],
   },
   {
@@ -34,6 +35,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
     places: [
       { to: '/attack', label: 'ATT&CK', key: 't' },
       { to: '/rules', label: 'Rules', key: 'u' },
+      { to: '/drift', label: 'Drift policy', key: 'p' },
       { to: '/compliance', label: 'Compliance', key: 'c' },
       { to: '/exemptions', label: 'Exemptions', key: 'e' },
     ],

@@ -88,7 +88,8 @@ function useNeighbours(id: string): { before?: string; after?: string } {
   return {};
 }
 
-function Heading({ detail: { finding } }: { detail: FindingDetail }) {
+function Heading({ detail }: { detail: FindingDetail }) {
+  const { finding } = detail;
   return (
     <div className={classes.heading}>
       <nav className={classes.crumb} aria-label="You are here">
@@ -100,7 +101,7 @@ function Heading({ detail: { finding } }: { detail: FindingDetail }) {
       <Title order={1} fz={18} className={classes.title}>
         {finding.title || finding.rule}
       </Title>
-      <FindingMarks finding={finding} />
+      <FindingMarks finding={finding} detail={detail} />
     </div>
   );
 }
