@@ -9,17 +9,17 @@ use std::{
 };
 
 use model::Severity;
-use rules::{
-    ast::Operator,
-    field::{Needs, Source},
-    rule::{Comparand, Expression, Predicate, Rule, Term},
-};
+use rules::field::{Needs, Source};
 
 use super::super::write_stdout;
 use crate::{
     args::audit::{Policy, PolicyLevel, PolicyPart},
     exit::{Exit, Failure},
 };
+
+mod reading;
+
+use reading::Reading;
 
 /// The API group of resources that rules look into.
 const GROUPS: [(&str, &[&str]); 14] = [
@@ -102,9 +102,28 @@ const SCALES: [&str; 4] = [
     "statefulsets/scale",
 ];
 
-/// Resources whose bodies are or hold credentials. (Raw: a line that is
-/// continued loses the spaces it begins with.)
-const SECRET: &str = r#"      - group: ""
+/// A request for a token says whose and for which audience; only its answer
+/// holds the token.
+const TOKEN: &str = "serviceaccounts/token";
+
+/// Resources whose bodies are or hold credentials: by name only, whatever the
+/// level.
+const CREDENTIALS: [&str; 2] = ["secrets", "tokenreviews"];
+
+/// The rule for tokens comes before any that would record answers. (Raw: a
+/// line that is continued loses the spaces it begins with.)
+const TOKEN_REQUESTS: &str = r#"  # Who asks for a token of whom, for which audience; never the answer.
+  - level: Request
+    verbs: ["create"]
+    resources:
+      - group: ""
+        resources: ["serviceaccounts/token"]
+"#;
+
+const BY_NAME_ONLY: &str = r#"  # Credentials by name only: a log must hold none.
+  - level: Metadata
+    resources:
+      - group: ""
         resources: ["secrets", "serviceaccounts/token"]
       - group: authentication.k8s.io
         resources: ["tokenreviews"]
@@ -148,109 +167,6 @@ pub(super) fn run(arguments: &Policy) -> Result<Exit, Failure> {
     };
     write_stdout(text.as_bytes())?;
     Ok(Exit::Clean)
-}
-
-/// What a rule reads.
-#[derive(Debug)]
-struct Reading<'r> {
-    rule: &'r Rule,
-    needs: Needs,
-    /// The resources it is about; empty: any.
-    resources: BTreeSet<String>,
-}
-
-impl<'r> Reading<'r> {
-    fn of(rule: &'r Rule) -> Self {
-        let mut reading = Self {
-            rule,
-            needs: Needs::Event,
-            resources: BTreeSet::new(),
-        };
-        reading.walk(&rule.condition, false);
-        for step in rule
-            .extension
-            .sequence
-            .iter()
-            .flat_map(|sequence| &sequence.steps)
-        {
-            reading.walk(&step.condition, false);
-        }
-        reading
-    }
-
-    fn walk(&mut self, expression: &Expression, is_negated: bool) {
-        match expression {
-            Expression::Or(parts) | Expression::And(parts) => {
-                for part in parts {
-                    self.walk(part, is_negated);
-                }
-            }
-            Expression::Not(inner) => self.walk(inner, !is_negated),
-            Expression::Constant(_) => {}
-            Expression::Predicate(predicate) => self.read(predicate, is_negated),
-        }
-    }
-
-    fn read(&mut self, predicate: &Predicate, is_negated: bool) {
-        self.term(&predicate.left);
-        if let Comparand::Term(term) = &predicate.right {
-            self.term(term);
-        }
-        let is_resource = matches!(&predicate.left,
-            Term::Field { field, .. } if field.name == "ka.target.resource");
-        let is_one_of = matches!(predicate.operator, Operator::Equal | Operator::In);
-        if is_resource && is_one_of && !is_negated {
-            match &predicate.right {
-                Comparand::Value(value) => {
-                    self.resources.insert(value.clone());
-                }
-                Comparand::List(values) => self.resources.extend(values.iter().cloned()),
-                Comparand::None | Comparand::Term(_) => {}
-            }
-        }
-    }
-
-    fn term(&mut self, term: &Term) {
-        match term {
-            Term::Field { field, argument } => {
-                let needs = field.needs_for(argument.as_deref());
-                if weight(needs) > weight(self.needs) {
-                    self.needs = needs;
-                }
-            }
-            Term::Call(_, terms) | Term::List(terms) => {
-                for term in terms {
-                    self.term(term);
-                }
-            }
-            Term::Value(_) => {}
-        }
-    }
-
-    /// What of it a policy of this level cannot show.
-    fn missed(&self, level: PolicyLevel) -> Option<&'static str> {
-        match (level, self.needs) {
-            (PolicyLevel::Full, _) | (_, Needs::Event) => None,
-            (PolicyLevel::Minimal, Needs::RequestBody) => Some("reads what was asked for"),
-            (_, Needs::ResponseBody) => Some("reads what was answered"),
-            (PolicyLevel::Recommended, Needs::RequestBody) => {
-                let is_known = |name: &String| group(name).is_some();
-                if !self.resources.is_empty() && self.resources.iter().all(is_known) {
-                    None
-                } else {
-                    Some("reads requests for other resources than are recorded, too")
-                }
-            }
-        }
-    }
-}
-
-fn weight(needs: Needs) -> u8 {
-    match needs {
-        Needs::Event => 0,
-        Needs::RequestBody => 1,
-        Needs::ResponseBody => 2,
-    }
 }
 
 fn group(resource: &str) -> Option<&'static str> {
@@ -318,21 +234,40 @@ fn policy(arguments: &Policy, readings: &[Reading<'_>]) -> String {
     } else {
         put!(
             text,
-            "# Of {count} rules it is too weak for {}, wholly or in part:",
+            "# Of {count} rules it is too weak for {}:",
             missed.len()
         );
-        for (reading, why) in missed {
+        for (reading, missed) in missed {
             let rule = reading.rule;
-            put!(text, "#   {} ({}): {why}", rule.id, rule.severity());
+            let how = if missed.is_whole { "never" } else { "in part" };
+            let why = missed.why;
+            put!(text, "#   {} ({}) {how}: {why}", rule.id, rule.severity());
         }
+    }
+    let nodes: Vec<&str> = readings
+        .iter()
+        .filter(|reading| reading.is_missing_nodes())
+        .map(|reading| reading.rule.id.as_str())
+        .collect();
+    if !nodes.is_empty() {
+        put!(
+            text,
+            "# Nor is the upkeep of nodes by nodes recorded, which is most of a log: what"
+        );
+        put!(
+            text,
+            "# a stolen node's identity reads and writes of nodes and pods is not seen by"
+        );
+        put!(text, "#   {}", nodes.join(", "));
     }
     text.push_str("apiVersion: audit.k8s.io/v1\nkind: Policy\n");
     text.push_str("# The end of a request tells all its beginning did.\n");
     text.push_str("omitStages: [\"RequestReceived\"]\nrules:\n");
     text.push_str(NOISE);
-    text.push_str("  # Credentials by name only: a log must hold none.\n");
-    text.push_str("  - level: Metadata\n    resources:\n");
-    text.push_str(SECRET);
+    if level != PolicyLevel::Minimal {
+        text.push_str(TOKEN_REQUESTS);
+    }
+    text.push_str(BY_NAME_ONLY);
     match level {
         PolicyLevel::Minimal => {}
         PolicyLevel::Recommended => {
@@ -427,10 +362,8 @@ fn coverage(readings: &[Reading<'_>]) -> String {
     for reading in sorted {
         let words = levels.map(|level| match reading.missed(level) {
             None => "yes",
-            Some(_) if level == PolicyLevel::Recommended && reading.needs == Needs::RequestBody => {
-                "part"
-            }
-            Some(_) => "no",
+            Some(missed) if missed.is_whole => "no",
+            Some(_) => "part",
         });
         let rule = reading.rule;
         put!(
@@ -479,13 +412,14 @@ mod tests {
             .iter()
             .filter(|reading| reading.needs != Needs::Event)
             .flat_map(|reading| &reading.resources)
-            .filter(|name| group(name).is_none() && *name != "secrets")
+            .filter(|name| group(name).is_none())
+            .filter(|name| *name != TOKEN && !CREDENTIALS.contains(&name.as_str()))
             .collect();
         assert!(unknown.is_empty(), "add to GROUPS: {unknown:?}");
     }
 
     #[test]
-    fn a_weaker_policy_misses_more_and_a_full_one_nothing() {
+    fn a_weaker_policy_misses_more() {
         let readings = readings();
         let missed = |level| {
             readings
@@ -494,13 +428,48 @@ mod tests {
                 .count()
         };
         assert!(missed(PolicyLevel::Minimal) > missed(PolicyLevel::Recommended));
-        assert_eq!(missed(PolicyLevel::Full), 0);
+        assert!(missed(PolicyLevel::Recommended) >= missed(PolicyLevel::Full));
         let text = policy(&arguments(PolicyLevel::Minimal), &readings);
-        assert!(text.contains("it is too weak for"), "{text}");
-        assert!(
-            text.contains("(high): reads what was asked for")
-                || text.contains("reads what was asked for")
-        );
+        let line = "#   K8S_PrivilegedContainer (medium) never: it reads what was asked for";
+        assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
+    fn no_policy_claims_to_see_into_credentials() {
+        let readings = readings();
+        let find = |id: &str| readings.iter().find(|it| it.rule.id == id).unwrap();
+        for level in [PolicyLevel::Recommended, PolicyLevel::Full] {
+            let missed = find("K8S_LongLivedToken").missed(level).unwrap();
+            assert!(missed.is_whole, "{level:?}");
+            // The name alone may say it.
+            let missed = find("K8S_BootstrapToken").missed(level).unwrap();
+            assert!(!missed.is_whole, "{level:?}");
+            let text = policy(&arguments(level), &readings);
+            assert!(
+                text.contains("#   K8S_LongLivedToken (medium) never:"),
+                "{text}"
+            );
+            assert!(text.contains("K8S_NodeIdentityMisused\n"), "{text}");
+        }
+    }
+
+    #[test]
+    fn requests_for_tokens_are_recorded_before_anything_else_and_never_answers() {
+        let readings = readings();
+        let rule = readings
+            .iter()
+            .find(|it| it.rule.id == "K8S_AbnormalMiActivity")
+            .unwrap();
+        assert!(rule.missed(PolicyLevel::Minimal).unwrap().is_whole);
+        for level in [PolicyLevel::Recommended, PolicyLevel::Full] {
+            assert_eq!(rule.missed(level), None);
+            let text = policy(&arguments(level), &readings);
+            // What comes first counts.
+            let first = text.find("\"serviceaccounts/token\"").unwrap();
+            let above = text.get(..first).unwrap();
+            let level = above.rfind("- level: ").unwrap();
+            assert!(above[level..].starts_with("- level: Request\n"), "{text}");
+        }
     }
 
     #[test]
