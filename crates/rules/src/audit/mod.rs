@@ -18,7 +18,7 @@ mod tape;
 pub(crate) use extract::Extractor;
 pub use split::{Events, events};
 pub use tape::Tape;
-use tape::{Kind, Node, unescape};
+use tape::{Kind, Node, escape, unescape};
 
 /// Larger than any event an API server posts: it cuts bodies at 3 MB.
 pub const MAX_BYTES: usize = 10 << 20;
@@ -371,12 +371,49 @@ impl<'a> Event<'a> {
 
     fn slice(&self, index: u32) -> Cow<'a, str> {
         let raw = self.raw(index);
-        if self.node(index).is_some_and(|node| node.is_escaped) {
-            let mut plain = String::new();
-            unescape(raw, &mut plain);
-            Cow::Owned(plain)
-        } else {
-            Cow::Borrowed(raw)
+        match self.node(index) {
+            Some(node) if node.is_escaped => {
+                let mut plain = String::new();
+                match node.kind {
+                    Kind::List | Kind::Object => self.plain_json(index, &mut plain),
+                    _ => unescape(raw, &mut plain),
+                }
+                Cow::Owned(plain)
+            }
+            _ => Cow::Borrowed(raw),
+        }
+    }
+
+    /// JSON without blanks and needless escapes: a rule that searches it finds
+    /// what is there however its sender wrote it.
+    fn plain_json(&self, index: u32, into: &mut String) {
+        match self.node(index) {
+            Some(Node {
+                kind: Kind::Text, ..
+            }) => escape(&self.slice(index), into),
+            Some(node) if node.is_escaped && node.kind == Kind::List => {
+                into.push('[');
+                for (place, element) in self.elements(index).enumerate() {
+                    if place > 0 {
+                        into.push(',');
+                    }
+                    self.plain_json(element, into);
+                }
+                into.push(']');
+            }
+            Some(node) if node.is_escaped && node.kind == Kind::Object => {
+                into.push('{');
+                for (place, (key, value)) in self.members(index).enumerate() {
+                    if place > 0 {
+                        into.push(',');
+                    }
+                    self.plain_json(key, into);
+                    into.push(':');
+                    self.plain_json(value, into);
+                }
+                into.push('}');
+            }
+            _ => into.push_str(self.raw(index)),
         }
     }
 

@@ -27,7 +27,8 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     pub(super) kind: Kind,
-    /// Text with backslashes in it.
+    /// Text with backslashes in it; a list or an object with blanks between
+    /// its values or with escapes that need not be.
     pub(super) is_escaped: bool,
     /// Text without its quotes; anything else as it stands.
     pub(super) start: u32,
@@ -50,6 +51,7 @@ impl Tape {
         let mut reader = Reader {
             bytes: text.as_bytes(),
             at: 0,
+            disguises: 0,
             nodes: &mut self.nodes,
         };
         reader.value(0)?;
@@ -65,6 +67,8 @@ impl Tape {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Blanks, and escapes of what can stand for itself, so far.
+    disguises: usize,
     nodes: &'a mut Vec<Node>,
 }
 
@@ -83,6 +87,7 @@ impl Reader<'_> {
     fn blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
+            self.disguises += 1;
         }
     }
 
@@ -176,7 +181,9 @@ impl Reader<'_> {
                     is_escaped = true;
                     self.at += 1;
                     match self.peek() {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                        Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+                        Some(b'/') => {
+                            self.disguises += 1;
                             self.at += 1;
                         }
                         Some(b'u') => {
@@ -184,6 +191,7 @@ impl Reader<'_> {
                             if !digits.is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit)) {
                                 return Err(self.wrong("four hexadecimal digits"));
                             }
+                            self.disguises += 1;
                             self.at += 5;
                         }
                         _ => return Err(self.wrong("an escape")),
@@ -201,11 +209,14 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn close(&mut self, index: usize) {
+    /// `before`: the disguises before what is closed.
+    fn close(&mut self, index: usize, before: usize) {
+        let is_escaped = self.disguises != before;
         let (end, next) = (offset(self.at), offset(self.nodes.len()));
         if let Some(node) = self.nodes.get_mut(index) {
             node.end = end;
             node.next = next;
+            node.is_escaped = is_escaped;
         }
     }
 
@@ -213,7 +224,7 @@ impl Reader<'_> {
         if depth >= MAX_DEPTH {
             return Err(Error::TooDeep { limit: MAX_DEPTH });
         }
-        let index = self.push(Kind::List, self.at)?;
+        let (index, before) = (self.push(Kind::List, self.at)?, self.disguises);
         self.at += 1;
         self.blanks();
         if self.peek() == Some(b']') {
@@ -233,7 +244,7 @@ impl Reader<'_> {
                 }
             }
         }
-        self.close(index);
+        self.close(index, before);
         Ok(())
     }
 
@@ -241,7 +252,7 @@ impl Reader<'_> {
         if depth >= MAX_DEPTH {
             return Err(Error::TooDeep { limit: MAX_DEPTH });
         }
-        let index = self.push(Kind::Object, self.at)?;
+        let (index, before) = (self.push(Kind::Object, self.at)?, self.disguises);
         self.at += 1;
         self.blanks();
         if self.peek() == Some(b'}') {
@@ -271,7 +282,7 @@ impl Reader<'_> {
                 }
             }
         }
-        self.close(index);
+        self.close(index, before);
         Ok(())
     }
 }
@@ -279,6 +290,30 @@ impl Reader<'_> {
 /// Events are far smaller than 4 GB: the door sees to it.
 fn offset(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// Writes a text as JSON, with no escape that need not be.
+pub(super) fn escape(plain: &str, into: &mut String) {
+    into.push('"');
+    for character in plain.chars() {
+        match character {
+            '"' => into.push_str("\\\""),
+            '\\' => into.push_str("\\\\"),
+            '\n' => into.push_str("\\n"),
+            '\r' => into.push_str("\\r"),
+            '\t' => into.push_str("\\t"),
+            '\u{8}' => into.push_str("\\b"),
+            '\u{c}' => into.push_str("\\f"),
+            '\0'..'\u{20}' => {
+                into.push_str("\\u00");
+                for digit in [u32::from(character) >> 4, u32::from(character) & 15] {
+                    into.push(char::from_digit(digit, 16).unwrap_or('0'));
+                }
+            }
+            other => into.push(other),
+        }
+    }
+    into.push('"');
 }
 
 /// Turns escapes into what they stand for; halves of pairs become U+FFFD.

@@ -148,6 +148,18 @@ fn patches_bindings_and_webhooks_are_read() {
 }
 
 #[test]
+fn json_is_searched_in_its_plain_form() {
+    let written = r#"{"auditID":"1","requestObject": {"\u0070rivileged" : true,
+        "args":["a \"b\" \\u0041","\u0022,\u005c\u0000\n", "\/x\u00e9\ud83d\ude00" ], "none":{ },"n":-1.5e3}}"#;
+    let plain = r#"{"privileged":true,"args":["a \"b\" \\u0041","\",\\\u0000\n","/xé😀"],"none":{},"n":-1.5e3}"#;
+    let whole = ask(written, "jevt.value", Some("/requestObject"));
+    assert_eq!(whole, [plain]);
+    let again = format!(r#"{{"auditID":"1","requestObject":{plain}}}"#);
+    // The zero has no shorter form, so it is written once more, as it was.
+    assert_eq!(ask(&again, "jevt.value", Some("/requestObject")), [plain]);
+}
+
+#[test]
 fn names_in_a_certificate_request_are_found() {
     let mut der = vec![0x30, 0x20, 6, 3, 0x55, 4, 10, 0x0c, 14];
     der.extend(b"system:masters");
