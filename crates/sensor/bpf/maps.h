@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0
+ * What all programs share: settings, counters, rings, scratch space.
+ */
+#pragma once
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define CALLS 512
+#define PATH_ROOM 1024
+#define DATA_ROOM 4096
+#define RECORD_ROOM 8192
+#define PACKET_ROOM 512
+
+/* Settings that stay as they were when the programs were loaded. */
+const volatile u32 own_pid = 0;
+/* Bulk records a control group may send a second; 0 is any number. */
+const volatile u32 bulk_rate = 0;
+const volatile u32 bulk_wakeup = 256 << 10;
+/* 64-bit programs first, then 32-bit ones. */
+const volatile struct call_rule calls[2 * CALLS] = {};
+
+/* Settings that may change. */
+struct control {
+	/* A bit for each class that is looked at. */
+	u32 classes;
+	/* 0 none, 1 that write, 2 and sensitive names, 3 all */
+	u32 opens;
+	/* Whether there are sensitive folders. */
+	u32 folders;
+	u32 unused;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct control);
+} control_map SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} critical SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} bulk SEC(".maps");
+
+struct counters {
+	u64 seen, filtered, suppressed, sent, dropped;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CLASSES);
+	__type(key, u32);
+	__type(value, struct counters);
+} counters_map SEC(".maps");
+
+/* The first bytes of a file's or a folder's name. */
+struct name {
+	char bytes[16];
+};
+enum { NAME_OF_FILE = 1, NAME_OF_FOLDER = 2 };
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct name);
+	__type(value, u8);
+} sensitive SEC(".maps");
+
+/* How much a control group may still send. */
+struct bucket {
+	u64 time, left, suppressed;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct bucket);
+} buckets SEC(".maps");
+
+/* What was told lately, so that it is not told again at once. */
+struct recent {
+	u32 pid;
+	u16 what, port;
+	u8 address[16];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct recent);
+	__type(value, u64);
+} recently SEC(".maps");
+
+/* Processes nobody should end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, u8);
+} protected SEC(".maps");
+
+static __always_inline struct counters *count(u32 class)
+{
+	return bpf_map_lookup_elem(&counters_map, &class);
+}
+
+static __always_inline bool is_on(u32 class)
+{
+	u32 zero = 0;
+	struct control *it = bpf_map_lookup_elem(&control_map, &zero);
+	return it && (it->classes & (1u << class));
+}
+
+#define AGAIN_AFTER 30000000000ull
+
+static __always_inline bool told_lately(struct recent *what)
+{
+	u64 now = bpf_ktime_get_boot_ns();
+	u64 *last = bpf_map_lookup_elem(&recently, what);
+	if (last && now - *last < AGAIN_AFTER)
+		return true;
+	bpf_map_update_elem(&recently, what, &now, BPF_ANY);
+	return false;
+}

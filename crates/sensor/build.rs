@@ -1,0 +1,84 @@
+//! Compiles the programs in `bpf/` for the kernel's virtual machine.
+
+use std::{
+    env,
+    error::Error,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Older ones know neither what the programs need of types nor the third
+/// version of the machine.
+const OLDEST_CLANG: u32 = 14;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=bpf");
+    println!("cargo::rerun-if-env-changed=CLANG");
+    let architecture = match env::var("CARGO_CFG_TARGET_ARCH")?.as_str() {
+        "x86_64" => "x86",
+        "aarch64" => "arm64",
+        other => return Err(format!("bpf/arch.h knows no processor called {other}").into()),
+    };
+    let out = PathBuf::from(env::var("OUT_DIR")?).join("sensor.bpf.o");
+    let clang = clang()?;
+    let output = Command::new(&clang)
+        .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Werror"])
+        .arg(format!("-D__TARGET_ARCH_{architecture}"))
+        .args(["-c", "bpf/sensor.bpf.c", "-o"])
+        .arg(&out)
+        .output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        if said.contains("bpf/bpf_helpers.h") && said.contains("not found") {
+            return Err(
+                "the headers of libbpf are missing (on Debian: apt-get install libbpf-dev)".into(),
+            );
+        }
+        return Err(format!("{clang} does not compile the kernel's programs:\n{said}").into());
+    }
+    strip(&out);
+    Ok(())
+}
+
+fn clang() -> Result<String, Box<dyn Error>> {
+    let named = env::var("CLANG").ok();
+    let names = match &named {
+        Some(name) => vec![name.clone()],
+        None => std::iter::once("clang".to_owned())
+            .chain((OLDEST_CLANG..=25).rev().map(|version| format!("clang-{version}")))
+            .collect(),
+    };
+    let mut found = None;
+    for name in names {
+        let Ok(output) = Command::new(&name).arg("-dumpversion").output() else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.split('.').next().and_then(|first| first.trim().parse::<u32>().ok());
+        match version {
+            Some(version) if version >= OLDEST_CLANG => return Ok(name),
+            _ => found = Some(text.trim().to_owned()),
+        }
+    }
+    Err(match found {
+        Some(version) => format!(
+            "clang {OLDEST_CLANG} or newer is needed for the kernel's programs, found {version}; \
+             name another by the variable CLANG"
+        ),
+        None => "clang is missing, which compiles the kernel's programs \
+                 (on Debian: apt-get install clang libbpf-dev)"
+            .to_owned(),
+    }
+    .into())
+}
+
+/// Debugging information is not needed at run time, the types are. What
+/// strips it may be missing: the object is larger then.
+fn strip(object: &Path) {
+    let Ok(status) = Command::new("llvm-strip").arg("-g").arg(object).status() else {
+        return;
+    };
+    if !status.success() {
+        println!("cargo::warning=llvm-strip left {} as it was", object.display());
+    }
+}
