@@ -22,7 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?).join("sensor.bpf.o");
     let clang = clang()?;
     let output = Command::new(&clang)
-        .args(["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Werror"])
+        .args([
+            "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Werror",
+        ])
         .arg(format!("-D__TARGET_ARCH_{architecture}"))
         .args(["-c", "bpf/sensor.bpf.c", "-o"])
         .arg(&out)
@@ -45,7 +47,11 @@ fn clang() -> Result<String, Box<dyn Error>> {
     let names = match &named {
         Some(name) => vec![name.clone()],
         None => std::iter::once("clang".to_owned())
-            .chain((OLDEST_CLANG..=25).rev().map(|version| format!("clang-{version}")))
+            .chain(
+                (OLDEST_CLANG..=25)
+                    .rev()
+                    .map(|version| format!("clang-{version}")),
+            )
             .collect(),
     };
     let mut found = None;
@@ -54,7 +60,10 @@ fn clang() -> Result<String, Box<dyn Error>> {
             continue;
         };
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let version = text.split('.').next().and_then(|first| first.trim().parse::<u32>().ok());
+        let version = text
+            .split('.')
+            .next()
+            .and_then(|first| first.trim().parse::<u32>().ok());
         match version {
             Some(version) if version >= OLDEST_CLANG => return Ok(name),
             _ => found = Some(text.trim().to_owned()),
@@ -79,6 +88,9 @@ fn strip(object: &Path) {
         return;
     };
     if !status.success() {
-        println!("cargo::warning=llvm-strip left {} as it was", object.display());
+        println!(
+            "cargo::warning=llvm-strip left {} as it was",
+            object.display()
+        );
     }
 }

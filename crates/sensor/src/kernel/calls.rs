@@ -304,7 +304,10 @@ mod tests {
             for (numbers, rule) in rules() {
                 let number = column(&numbers);
                 assert!(number == NONE || usize::from(number) < CALLS, "{rule:?}");
-                assert!(number == NONE || seen.insert(number), "{number} twice: {rule:?}");
+                assert!(
+                    number == NONE || seen.insert(number),
+                    "{number} twice: {rule:?}"
+                );
             }
         }
     }
@@ -312,7 +315,11 @@ mod tests {
     #[test]
     fn an_open_is_found_by_its_number() {
         let table = table();
-        let at = if cfg!(target_arch = "x86_64") { 257 } else { 56 } * CALL_RULE;
+        let at = if cfg!(target_arch = "x86_64") {
+            257
+        } else {
+            56
+        } * CALL_RULE;
         let kind = u16::from_ne_bytes([table[at], table[at + 1]]);
         assert_eq!(Kind::ALL[usize::from(kind) - 1], Kind::Openat);
         assert_eq!(table[at + 2], Class::File as u8);

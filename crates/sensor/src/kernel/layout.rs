@@ -1,8 +1,6 @@
 //! What the programs and this side agree on: numbers and sizes of
 //! `bpf/record.h`. A test compares them with the types in the object.
 
-use super::Class;
-
 /// Types of records.
 pub(super) const FORK: u8 = 1;
 pub(super) const EXEC: u8 = 2;
@@ -63,9 +61,3 @@ pub(super) const CALL_RULE: usize = 16;
 pub(super) type Counts = [u64; 5];
 /// `struct control`.
 pub(super) type Control = [u32; 4];
-
-impl Class {
-    pub(super) fn of(number: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(number)).copied()
-    }
-}

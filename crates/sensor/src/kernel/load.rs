@@ -61,7 +61,9 @@ const ALL: &[Means] = &[
 
 pub(super) fn load(settings: &Settings) -> Result<(Ebpf, Report), Error> {
     for bytes in [settings.critical_bytes, settings.bulk_bytes] {
-        if !bytes.is_power_of_two() || usize::try_from(bytes).is_ok_and(|it| it < rustix::param::page_size()) {
+        if !bytes.is_power_of_two()
+            || usize::try_from(bytes).is_ok_and(|it| it < rustix::param::page_size())
+        {
             return Err(Error::RingSize(bytes));
         }
     }

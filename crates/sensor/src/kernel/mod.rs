@@ -263,7 +263,10 @@ impl Kernel {
                 .map_err(map("sensitive"))?,
             protected: HashMap::try_from(take_map(&mut programs, "protected")?)
                 .map_err(map("protected"))?,
-            classes: settings.classes.iter().fold(0, |all, each| all | each.bit()),
+            classes: settings
+                .classes
+                .iter()
+                .fold(0, |all, each| all | each.bit()),
             opens: settings.opens,
             has_folders: false,
             batch: settings.batch,
@@ -290,7 +293,9 @@ impl Kernel {
             ..
         } = self;
         Ok(rings.drain(|bytes| {
-            if let Some(count) = bytes.get(1).and_then(|&class| delivered.get_mut(usize::from(class)))
+            if let Some(count) = bytes
+                .get(1)
+                .and_then(|&class| delivered.get_mut(usize::from(class)))
             {
                 *count += 1;
             }

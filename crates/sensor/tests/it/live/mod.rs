@@ -1,3 +1,4 @@
 //! Tests that talk to the kernel they run on.
 
+mod kernel;
 mod machine;
