@@ -8,7 +8,7 @@ use rules::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Known, Settings, place, secret, text};
+use super::{Known, Settings, place, secret, suspicion::Suspicion, text};
 
 const MAX_SUMMARY: usize = 500;
 const MAX_OUTPUT: usize = 8 << 10;
@@ -99,8 +99,23 @@ pub(super) fn of_match(
     )
 }
 
+/// The alert of what an analytic found.
+pub(super) fn of_suspicion(
+    suspicion: &Suspicion,
+    rule: SensorRule,
+    subject: Subject<'_>,
+    settings: &Settings,
+) -> SensorAlert {
+    let fields = suspicion.fields.iter();
+    let fields = fields.map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let mut evidence = Map::new();
+    evidence.insert("count".to_owned(), 1.into());
+    let summary = &suspicion.summary;
+    alert(rule, summary, evidence, fields.collect(), subject, settings)
+}
+
 /// An alert of whatever sort.
-pub(super) fn alert(
+fn alert(
     rule: SensorRule,
     summary: &str,
     mut evidence: Map<String, Value>,

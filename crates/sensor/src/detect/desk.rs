@@ -10,11 +10,13 @@ use rules::{
 };
 
 use super::{
-    Counters, Known, Raised, Settings, alert,
+    Counters, Known, Raised, Settings,
+    alert::{self, Subject},
     entry::Entry,
     history::{History, Whose},
     processes::{Processes, Seen},
     storm::{Ruling, Storms},
+    suspicion::Suspicion,
     trace,
 };
 use crate::context::Lookup;
@@ -95,7 +97,7 @@ impl Desk {
         }
         let bucket = self.storms.hash((
             id,
-            alert::Subject::of(process).program(),
+            Subject::of(process).program(),
             process.container.as_ref().map(|it| &it.full_id),
         ));
         let exact = self
@@ -111,6 +113,40 @@ impl Desk {
                 let mut alert = alert::of_match(found, rule, process, &self.settings);
                 self.storms.keep(bucket, &alert);
                 self.add_trace(&mut alert, process, time);
+                self.tell(alert, time, raise);
+            }
+            Ruling::Count => self.counters.folded += 1,
+            Ruling::HoldBack => self.counters.held_back += 1,
+        }
+    }
+
+    /// An analytic says so.
+    pub(super) fn suspected(
+        &mut self,
+        suspicion: &Suspicion,
+        subject: Subject<'_>,
+        time: Timestamp,
+        now: Timestamp,
+        raise: &mut dyn FnMut(Raised),
+    ) {
+        self.counters.matches += 1;
+        let is_on_host = subject.container.is_none();
+        let id = suspicion.text.id(is_on_host);
+        if self.is_off(id) {
+            return;
+        }
+        let place = subject.container.map(|it| &it.full_id);
+        let bucket = self.storms.hash((id, subject.program(), place));
+        let exact = self.storms.hash(&suspicion.summary);
+        let time = time.min(now);
+        match self.storms.admit(id, bucket, exact, time, now) {
+            Ruling::Tell(bucket) => {
+                let rule = suspicion.text.rule(is_on_host, suspicion.severity);
+                let mut alert = alert::of_suspicion(suspicion, rule, subject, &self.settings);
+                self.storms.keep(bucket, &alert);
+                if let Some(process) = subject.process {
+                    self.add_trace(&mut alert, process, time);
+                }
                 self.tell(alert, time, raise);
             }
             Ruling::Count => self.counters.folded += 1,

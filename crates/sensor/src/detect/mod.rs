@@ -14,6 +14,7 @@
 
 mod alert;
 mod desk;
+mod drifted;
 mod entry;
 mod history;
 mod load;
@@ -21,6 +22,7 @@ mod place;
 mod processes;
 mod secret;
 mod storm;
+mod suspicion;
 mod text;
 mod trace;
 
@@ -30,12 +32,19 @@ use api::sensor::{SensorNews, SensorRule};
 use jiff::Timestamp;
 use rules::{
     engine::{Engine, State, Windows},
-    syscall::Event,
+    syscall::{Event, Process},
 };
 
-use self::desk::Desk;
-pub use self::load::{Loaded, load};
-use crate::context::Told;
+use self::{alert::Subject, desk::Desk, suspicion::Suspicion};
+pub use self::{
+    load::{Loaded, load},
+    suspicion::{Text, texts},
+};
+use crate::{
+    context::Told,
+    drift::Drift,
+    record::{Matter, What},
+};
 
 /// What a detector must be told about where it runs.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +92,7 @@ pub struct Detector {
     engine: Arc<Engine>,
     state: State,
     rules: HashMap<String, Known>,
+    drift: Drift,
     desk: Desk,
 }
 
@@ -97,6 +107,7 @@ impl Detector {
             engine: Arc::clone(&engine),
             state: State::with_windows(windows),
             rules: HashMap::new(),
+            drift: Drift::new(settings.cluster.clone()),
             desk: Desk::new(settings),
         };
         detector.replace(engine);
@@ -140,6 +151,7 @@ impl Detector {
             state,
             rules,
             desk,
+            ..
         } = self;
         desk.counters.events += 1;
         desk.note(event);
@@ -156,10 +168,57 @@ impl Detector {
     /// Takes whatever the context tells.
     pub fn take(&mut self, told: &Told<'_>, now: Timestamp, raise: &mut dyn FnMut(Raised)) {
         match told {
-            Told::Event { event, .. } => self.judge(event, now, raise),
+            Told::Event {
+                event,
+                process,
+                record,
+            } => {
+                self.judge(event, now, raise);
+                if let What::Exec(exec) = &record.what
+                    && let Some(drifted) = self.drift.executed(process, exec)
+                {
+                    let is_built = drifted::is_built(process);
+                    let suspicion = drifted::suspect(&drifted, process, is_built);
+                    self.suspect(&suspicion, process, event.time, now, raise);
+                }
+            }
             Told::Lookup(lookup) => self.desk.note_lookup(lookup),
-            Told::Verdict { .. } | Told::Container(_) | Told::Ended(_) => {}
+            Told::Verdict {
+                verdict,
+                process,
+                time,
+            } => {
+                let suspicion = match verdict.matter {
+                    Matter::Drift => {
+                        let (path, file) = (verdict.path, &verdict.file);
+                        let drifted = self.drift.verdict(process, path, file, verdict.outcome);
+                        drifted::suspect(&drifted, process, false)
+                    }
+                    Matter::Connect | Matter::Sysctl | Matter::File => drifted::refused(verdict),
+                };
+                self.suspect(&suspicion, process, *time, now, raise);
+            }
+            Told::Container(known) => self.drift.container(known),
+            Told::Ended(known) => self.drift.ended(known),
         }
+    }
+
+    /// Policy and marks about what is executed.
+    pub fn drift(&mut self) -> &mut Drift {
+        &mut self.drift
+    }
+
+    fn suspect(
+        &mut self,
+        suspicion: &Suspicion,
+        process: &Process,
+        time: i64,
+        now: Timestamp,
+        raise: &mut dyn FnMut(Raised),
+    ) {
+        let time = Timestamp::from_nanosecond(i128::from(time)).unwrap_or(now);
+        let subject = Subject::of(process);
+        self.desk.suspected(suspicion, subject, time, now, raise);
     }
 
     /// Does what goes by time; to be called about once a second.

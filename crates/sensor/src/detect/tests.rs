@@ -69,7 +69,7 @@ fn an_alert_says_what_where_by_whom_and_what_came_before() {
         "/bin/sh",
         &["-c", "curl -u ada:love http://x; cat /etc/shadow"],
     );
-    let cat = rules::syscall::Process {
+    let cat = Process {
         parent: Some(Arc::new(shell.clone())),
         ..made::process(151, "/bin/cat", &["/etc/shadow", "--password=hunter2"])
     };
@@ -254,7 +254,7 @@ fn hostile_names_are_cut_and_made_text() {
     // A family tree that is far too long.
     let mut line = Arc::new(made::on_host(1, "/sbin/init", &[]));
     for _ in 0..500 {
-        line = Arc::new(rules::syscall::Process {
+        line = Arc::new(Process {
             parent: Some(line),
             ..made::on_host(2, "/bin/sh", &[])
         });
