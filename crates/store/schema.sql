@@ -71,6 +71,11 @@ CREATE TABLE alert_term (
     PRIMARY KEY (finding_id, field, value)
 );
 CREATE INDEX alert_term_by_value ON alert_term (field, LOWER(value));
+CREATE TABLE alert_trace (
+    finding_id BIGINT NOT NULL PRIMARY KEY REFERENCES finding (id) ON DELETE CASCADE,
+    time BIGINT NOT NULL,
+    trace BLOB NOT NULL
+);
 CREATE TABLE api_token (
     id TEXT PRIMARY KEY,
     hash TEXT NOT NULL,
@@ -580,6 +585,45 @@ CREATE TABLE score_move (
     text TEXT NOT NULL
 );
 CREATE INDEX score_move_by_time ON score_move (time, environment_id);
+CREATE TABLE sensor (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    node TEXT NOT NULL,
+    status TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, node)
+);
+CREATE TABLE sensor_gap (
+    id INTEGER PRIMARY KEY,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    node TEXT NOT NULL,
+    received BIGINT NOT NULL,
+    stage TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    lost BIGINT NOT NULL,
+    began BIGINT NOT NULL,
+    ended BIGINT NOT NULL
+);
+CREATE INDEX sensor_gap_by_node ON sensor_gap (environment_id, node, id);
+CREATE TABLE sensor_policy (
+    environment_id BIGINT NOT NULL PRIMARY KEY REFERENCES environment (id) ON DELETE CASCADE,
+    revision BIGINT NOT NULL,
+    policy TEXT NOT NULL,
+    changed BIGINT NOT NULL,
+    changed_by TEXT NOT NULL
+);
+CREATE TABLE sensor_run (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    node TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    run TEXT NOT NULL,
+    alerts BIGINT NOT NULL,
+    gaps BIGINT NOT NULL,
+    seen BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, node, boot, run)
+);
+CREATE INDEX sensor_run_by_time ON sensor_run (seen);
 CREATE TABLE session (
     id TEXT PRIMARY KEY,
     hash TEXT NOT NULL UNIQUE,

@@ -164,6 +164,9 @@ pub struct AlertDetail {
     pub false_positives: String,
     /// Events that can be read at `/findings/{id}/events`.
     pub events: u64,
+    /// What the container or host did before; what a sensor saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<AlertTrace>,
     /// The incidents it is part of, the latest first.
     pub incidents: Vec<IncidentRef>,
 }
@@ -195,4 +198,142 @@ pub struct MuteProposal {
     pub scope: String,
     /// Open findings it would take now, counted up to 10 000.
     pub open: u64,
+}
+
+/// What happened in a container, or among the processes of a host, in the
+/// minutes before an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertTrace {
+    /// Ancestors before descendants.
+    pub processes: Vec<TraceProcess>,
+    /// Oldest first; the last is what the alert is about.
+    pub events: Vec<TraceEvent>,
+    /// How many more there were that had no room.
+    #[serde(default)]
+    pub omitted: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TraceProcess {
+    /// As the host counts.
+    pub pid: u32,
+    /// Of the process above; 0 where there is none.
+    pub parent: u32,
+    pub name: String,
+    pub path: String,
+    /// The whole command line, cut where it is long.
+    pub command: String,
+    pub user: String,
+    pub started: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// It is in the container, not above it.
+    pub in_container: bool,
+    /// The alert is about this one.
+    #[serde(default)]
+    pub is_subject: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TraceEvent {
+    pub time: Timestamp,
+    pub pid: u32,
+    pub kind: TraceKind,
+    /// The program, file, address or name it is about.
+    pub what: String,
+    /// How often in a row.
+    #[serde(default = "once")]
+    pub count: u64,
+}
+
+fn once() -> u64 {
+    1
+}
+
+/// What sort of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceKind {
+    Execute,
+    Exit,
+    Read,
+    Write,
+    Delete,
+    Rename,
+    Permission,
+    Connect,
+    Listen,
+    Accept,
+    Resolve,
+    Privilege,
+    Namespace,
+    Mount,
+    Signal,
+    Alert,
+}
+
+impl From<model::alert::Trace> for AlertTrace {
+    fn from(trace: model::alert::Trace) -> Self {
+        Self {
+            processes: trace.processes.into_iter().map(Into::into).collect(),
+            events: trace.events.into_iter().map(Into::into).collect(),
+            omitted: trace.omitted,
+        }
+    }
+}
+
+impl From<model::alert::TraceProcess> for TraceProcess {
+    fn from(process: model::alert::TraceProcess) -> Self {
+        Self {
+            pid: process.pid,
+            parent: process.parent,
+            name: process.name,
+            path: process.path,
+            command: process.command,
+            user: process.user,
+            started: process.started,
+            ended: process.ended,
+            in_container: process.in_container,
+            is_subject: process.is_subject,
+        }
+    }
+}
+
+impl From<model::alert::TraceEvent> for TraceEvent {
+    fn from(event: model::alert::TraceEvent) -> Self {
+        Self {
+            time: event.time,
+            pid: event.pid,
+            kind: event.kind.into(),
+            what: event.what,
+            count: event.count,
+        }
+    }
+}
+
+impl From<model::alert::TraceKind> for TraceKind {
+    fn from(kind: model::alert::TraceKind) -> Self {
+        use model::alert::TraceKind as Known;
+        match kind {
+            Known::Execute => Self::Execute,
+            Known::Exit => Self::Exit,
+            Known::Read => Self::Read,
+            Known::Write => Self::Write,
+            Known::Delete => Self::Delete,
+            Known::Rename => Self::Rename,
+            Known::Permission => Self::Permission,
+            Known::Connect => Self::Connect,
+            Known::Listen => Self::Listen,
+            Known::Accept => Self::Accept,
+            Known::Resolve => Self::Resolve,
+            Known::Privilege => Self::Privilege,
+            Known::Namespace => Self::Namespace,
+            Known::Mount => Self::Mount,
+            Known::Signal => Self::Signal,
+            Known::Alert => Self::Alert,
+        }
+    }
 }

@@ -28,6 +28,9 @@ pub enum Event {
     Incidents { environment: String },
     /// The score or a recommendation changed.
     Score { environment: String },
+    /// A sensor told how it is, or fell silent. At most one in a few
+    /// seconds.
+    Sensors { environment: String },
     /// Events were lost: read everything again.
     Resync,
 }
@@ -41,7 +44,8 @@ impl Event {
             Self::Image { image } => Some(&image.environment),
             Self::Findings { environment, .. }
             | Self::Incidents { environment }
-            | Self::Score { environment } => Some(environment),
+            | Self::Score { environment }
+            | Self::Sensors { environment } => Some(environment),
             Self::ImageRemoved { .. } | Self::Database { .. } | Self::Resync => None,
         }
     }
@@ -56,6 +60,7 @@ impl Event {
             Self::Findings { .. } => "findings",
             Self::Incidents { .. } => "incidents",
             Self::Score { .. } => "score",
+            Self::Sensors { .. } => "sensors",
             Self::Resync => "resync",
         }
     }

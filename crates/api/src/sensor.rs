@@ -1,22 +1,37 @@
 //! What a sensor sends, and what it is told.
 //!
-//! A sensor numbers what it sends within one start of its node, keeps it
-//! until the server says how far it has it, and sends it again until then:
-//! an item is known by node, boot and sequence, and taken once.
+//! A sensor numbers what it sends within one run of its own, keeps it
+//! until the server says that it has it, and sends it again until then:
+//! an item is known by node, boot, run and sequence, and taken once.
 
 use jiff::Timestamp;
 use model::alert::Trace;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::Severity;
+use crate::{Severity, alert::AlertTrace};
 
-/// Items of one node, ascending by sequence.
+/// What a request of a sensor is about.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SensorQuery {
+    /// The environment the node belongs to. A sensor whose token is for
+    /// one environment need not say; else `local` when a sensor asks, and
+    /// all within reach when a person does.
+    pub environment: Option<String>,
+}
+
+/// Items of one node. Alerts ascend by sequence, and so do gaps; alerts
+/// may be ahead of gaps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SensorBatch {
-    /// The kernel's boot id: sequences begin anew with it.
+    /// The kernel's boot id.
     pub boot: String,
+    /// Names one run of the sensor: sequences begin anew with it, so that
+    /// a spool that was lost or emptied repeats no number.
+    pub run: String,
     /// The cluster the node belongs to; absent for a host of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
@@ -26,7 +41,7 @@ pub struct SensorBatch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SensorItem {
-    /// Counts from 1 within a boot.
+    /// Counts from 1 within a run.
     pub sequence: u64,
     pub time: Timestamp,
     pub what: SensorNews,
@@ -61,7 +76,7 @@ pub struct SensorAlert {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<AlertTrace>)]
     pub trace: Option<Trace>,
 }
 
@@ -125,14 +140,32 @@ pub struct SensorGap {
     pub to: Timestamp,
 }
 
-/// How far the server has it.
+/// Every item of a batch was dealt with for good: what was taken is
+/// durable, what was refused never will be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct SensorReceipt {
-    pub boot: String,
-    /// All up to here is durable.
-    pub sequence: u64,
+    /// New to the server.
+    pub taken: u64,
+    /// Delivered before, and not counted again.
+    pub repeated: u64,
+    /// Alerts of rules that are switched off; not kept.
+    pub off: u64,
+    pub refused: Vec<RefusedItem>,
     /// Changes when the sensor should ask for its policy again.
+    pub policy: String,
+}
+
+/// An item nothing can be made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusedItem {
+    pub sequence: u64,
+    pub reason: String,
+}
+
+/// The answer to a status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SensorNod {
+    /// As in a receipt.
     pub policy: String,
 }
 
@@ -229,6 +262,9 @@ pub struct SensorPolicy {
     pub deny: DenyLists,
     /// Ids of rules that are switched off.
     pub rules_off: Vec<String>,
+    /// Ids of rules that are off by themselves and were switched on.
+    #[serde(default)]
+    pub rules_on: Vec<String>,
 }
 
 /// What is done about programs that are not in the image. The first rule
@@ -282,4 +318,114 @@ pub struct DenyLists {
     pub metadata: DriftAction,
     /// Writes to kernel settings such as `kernel.core_pattern`.
     pub sysctl: DriftAction,
+}
+
+/// A sensor as the server knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Sensor {
+    pub environment: String,
+    pub node: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    pub state: SensorState,
+    /// Why it is not healthy, for people; empty where it is.
+    pub reasons: Vec<String>,
+    pub version: String,
+    pub kernel: String,
+    pub architecture: String,
+    pub os: String,
+    pub started: Timestamp,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// Percent of one core.
+    pub cpu: f64,
+    /// Resident bytes.
+    pub memory: u64,
+    pub memory_limit: u64,
+    /// Bytes waiting on the node's disk.
+    pub spool: u64,
+    pub spool_limit: u64,
+    pub processes: u64,
+    pub containers: u64,
+    pub rules: u64,
+    /// Events delivered a second, all classes.
+    pub events: f64,
+    /// Events dropped since the sensor started, all classes.
+    pub dropped: u64,
+    /// Classes that are not looked at for now.
+    pub shed: Vec<String>,
+    /// It acts by the policy that is in force.
+    pub policy_current: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SensorState {
+    /// Not heard of for a while.
+    Silent,
+    /// It works, and something is lost.
+    Degraded,
+    Healthy,
+}
+
+/// All that is known of a sensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SensorDetail {
+    #[serde(flatten)]
+    pub sensor: Sensor,
+    /// The last it told.
+    pub status: SensorStatus,
+    /// The last hour, oldest first; of this server's run.
+    pub history: Vec<SensorSample>,
+    /// What was lost, the latest first.
+    pub gaps: Vec<SensorLoss>,
+}
+
+/// How a sensor was at one time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SensorSample {
+    pub time: Timestamp,
+    /// Percent of one core.
+    pub cpu: f64,
+    pub memory: u64,
+    pub spool: u64,
+    /// Events delivered a second, all classes.
+    pub events: f64,
+    /// Events dropped since the sample before, all classes.
+    pub dropped: u64,
+}
+
+/// Something lost, and when the server heard of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SensorLoss {
+    pub received: Timestamp,
+    pub gap: SensorGap,
+}
+
+/// What an environment's sensors are to do, for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DriftSettings {
+    pub environment: String,
+    /// Grows with every change; 0: never changed. Also the entity tag.
+    pub revision: u64,
+    pub drift: DriftPolicy,
+    pub deny: DenyLists,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<String>,
+}
+
+/// A change of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDriftSettings {
+    /// `local` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The revision this is a change of: another's change meanwhile is
+    /// not overwritten.
+    pub revision: u64,
+    pub drift: DriftPolicy,
+    pub deny: DenyLists,
 }

@@ -35,6 +35,8 @@ pub struct Alert {
     /// The event itself, as JSON, [redacted](redact) and
     /// [bounded]: what is longer than [`MAX_RAW`] is not kept.
     pub raw: Option<String>,
+    /// What the container or host did before, [bounded](Trace::bound).
+    pub trace: Option<Trace>,
 }
 
 /// What says that something happened.

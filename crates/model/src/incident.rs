@@ -192,6 +192,7 @@ mod tests {
                 ..AlertContext::default()
             },
             raw: None,
+            trace: None,
         }
     }
 

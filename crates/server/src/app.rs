@@ -21,6 +21,7 @@ use crate::{
     metrics::Metrics,
     oidc::Provider,
     password::Passwords,
+    sensors::Sensors,
     switches::Switches,
     throttle::{RequestThrottle, SignInThrottle},
     vault::Vault,
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub(crate) database: Keeper,
     pub(crate) posture: Bell,
     pub(crate) metrics: Arc<Metrics>,
+    /// Sensors on nodes.
+    pub(crate) sensors: Sensors,
     /// Where audit events come in.
     pub(crate) inbox: Inbox,
     pub(crate) deliverer: Deliverer,

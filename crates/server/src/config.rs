@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod rules;
+mod sensor;
 
 use std::{
     fmt,
@@ -19,6 +20,7 @@ use serde_norway::{Mapping, Value};
 pub use access::{GroupRole, LimitConfig, OidcConfig, SessionConfig, TlsConfig, TokenConfig};
 pub use audit::{AuditConfig, AuditSource, CloudwatchSource, EventHubsSource, FileSource};
 pub use rules::RuleConfig;
+pub use sensor::{Beside, SensorConfig};
 
 /// Everything the server may be told. The defaults suit one person on
 /// one machine.
@@ -43,6 +45,7 @@ pub struct Config {
     pub scan: ScanConfig,
     pub audit: AuditConfig,
     pub rules: RuleConfig,
+    pub sensor: SensorConfig,
     pub tls: TlsConfig,
     pub session: SessionConfig,
     pub tokens: TokenConfig,
@@ -161,6 +164,7 @@ impl Default for Config {
             scan: ScanConfig::default(),
             audit: AuditConfig::default(),
             rules: RuleConfig::default(),
+            sensor: SensorConfig::default(),
             tls: TlsConfig::default(),
             session: SessionConfig::default(),
             tokens: TokenConfig::default(),
@@ -277,6 +281,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_access()?;
         self.check_audit()?;
+        self.check_sensor()?;
         if !(1..=64).contains(&self.scan.concurrency) {
             return Err(ConfigError::Concurrency(self.scan.concurrency));
         }

@@ -23,6 +23,7 @@ mod oidc;
 mod password;
 pub mod recovery;
 mod secret;
+mod sensors;
 mod sinks;
 mod switches;
 mod telemetry;
@@ -221,6 +222,7 @@ impl Server {
                 database: Keeper::new(advisories, problem),
                 posture: work::posture::Bell::default(),
                 metrics,
+                sensors: sensors::Sensors::default(),
                 inbox,
                 deliverer: work::delivery::Deliverer::new(),
                 vault,
@@ -321,6 +323,7 @@ impl Server {
         app.tasks.spawn(work::retention::run(Arc::clone(app)));
         switches::refresh(app).await?;
         app.tasks.spawn(switches::run(Arc::clone(app)));
+        app.tasks.spawn(work::sensor::run(Arc::clone(app)));
         app.tasks
             .spawn(discovery::watch_containers(Arc::clone(app)));
         app.tasks.spawn(work::delivery::run(Arc::clone(app)));

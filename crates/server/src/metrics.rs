@@ -25,6 +25,10 @@ pub(crate) struct Metrics {
     pub(crate) audit_events: AtomicU64,
     pub(crate) audit_faults: AtomicU64,
     pub(crate) audit_alerts: AtomicU64,
+    pub(crate) sensor_batches: AtomicU64,
+    pub(crate) sensor_alerts: AtomicU64,
+    pub(crate) sensor_repeated: AtomicU64,
+    pub(crate) sensor_losses: AtomicU64,
 }
 
 /// Values read when asked for.
@@ -134,6 +138,26 @@ impl Metrics {
                 "seawall_audit_alerts_total",
                 "Matches of audit rules.",
                 read(&self.audit_alerts),
+            ),
+            (
+                "seawall_sensor_batches_total",
+                "Batches taken from sensors.",
+                read(&self.sensor_batches),
+            ),
+            (
+                "seawall_sensor_alerts_total",
+                "Alerts taken from sensors.",
+                read(&self.sensor_alerts),
+            ),
+            (
+                "seawall_sensor_repeated_total",
+                "Items sensors sent again and that were known.",
+                read(&self.sensor_repeated),
+            ),
+            (
+                "seawall_sensor_losses_total",
+                "Losses that sensors told of.",
+                read(&self.sensor_losses),
             ),
         ];
         let gauges = [

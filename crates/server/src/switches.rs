@@ -45,6 +45,12 @@ impl Switched {
 }
 
 impl Switched {
+    /// What is switched in an environment, and which way.
+    pub(crate) fn of_environment(&self, environment: &str) -> impl Iterator<Item = (&str, bool)> {
+        let rules = self.0.get(environment).into_iter().flatten();
+        rules.map(|(rule, is_on)| (rule.as_str(), *is_on))
+    }
+
     /// Whether somebody switched a rule on in any environment.
     pub(crate) fn is_on_somewhere(&self, rule: &str) -> bool {
         let mut environments = self.0.values();

@@ -4,6 +4,7 @@
 //! raise its count. An event that is delivered twice counts once.
 
 mod context;
+mod trace;
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Alert, AlertImage, AlertPlace, AlertRule, AssetKind, FindingKind, attack::Tactics};
 
 pub use self::context::AlertEvent;
-pub(crate) use self::context::{SeenAlert, term_number};
+pub(crate) use self::{
+    context::{SeenAlert, term_number},
+    trace::unpacked,
+};
 use crate::{
     RuleDetails, Store, StoreError,
     asset::{self, Described, Placed},
@@ -71,9 +75,24 @@ async fn put(
     now: Timestamp,
 ) -> Result<TakenAlerts, StoreError> {
     let environment_id = environment::id(connection, environment).await?;
-    let top = asset::of_environment(connection, environment_id, environment).await?;
     let sent = alerts.len();
     let alerts = unseen(connection, environment_id, alerts, now).await?;
+    let taken = keep(connection, environment_id, environment, alerts, now).await?;
+    Ok(TakenAlerts {
+        repeated: sent as u64 - taken.accepted,
+        ..taken
+    })
+}
+
+/// Keeps alerts, none of which was delivered before.
+pub(crate) async fn keep(
+    connection: &mut Connection,
+    environment_id: i64,
+    environment: &str,
+    alerts: Vec<Alert>,
+    now: Timestamp,
+) -> Result<TakenAlerts, StoreError> {
+    let top = asset::of_environment(connection, environment_id, environment).await?;
     let rules = rules(connection, &alerts).await?;
     let mut tree = Tree {
         environment_id,
@@ -110,6 +129,7 @@ async fn put(
     // Before exemptions look at what came: they may ask who did it.
     let seen = context::seen(connection, &placed).await?;
     context::put(connection, &seen).await?;
+    trace::put(connection, &seen).await?;
     let outcome = changes.finish(connection, environment_id, now).await?;
     let freed = exemption::release(connection, environment_id, &seen, now).await?;
     let hits = seen.iter().filter_map(|seen| {
@@ -122,7 +142,7 @@ async fn put(
     Ok(TakenAlerts {
         accepted: accepted as u64,
         opened: outcome.new.total() + freed,
-        repeated: (sent - accepted) as u64,
+        repeated: 0,
         incidents,
     })
 }

@@ -52,6 +52,7 @@ mod rule;
 mod scan;
 mod scope;
 mod score;
+mod sensor;
 mod session;
 mod setting;
 mod sighting;
@@ -122,6 +123,7 @@ pub use rule::{RuleSwitch, RuleUse};
 pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};
 pub use scope::Scope;
 pub use score::{ScoreMove, ScorePoint};
+pub use sensor::{SensorGap, SensorItems, SensorPolicy, SensorRecord, StalePolicy, TakenItems};
 pub use session::{Ended, NewSession, OpenSession, Session, SessionUser, SignInMethod};
 pub use sighting::{
     AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, Sight,

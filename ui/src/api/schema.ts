@@ -352,6 +352,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drift/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The drift policy of an environment, and its deny lists. */
+        get: operations["get_drift_policy"];
+        /**
+         * Change the drift policy of an environment. Its sensors act by it
+         *     within seconds.
+         */
+        put: operations["put_drift_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/environments": {
         parameters: {
             query?: never;
@@ -1202,6 +1223,102 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sensors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sensors on nodes, and how each is. */
+        get: operations["get_sensors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sensors/{node}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One sensor: what it last told, the last hour, and what it lost. Where
+         *     several environments have one of this name, say which.
+         */
+        get: operations["get_sensors_node"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a sensor whose node is gone for good. One that tells of itself
+         *     again is there again.
+         */
+        delete: operations["delete_sensors_node"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sensors/{node}/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take alerts and losses of a node. Answered once every item is dealt
+         *     with for good: what was taken is durable, and what is sent again is
+         *     known by boot, run and sequence.
+         */
+        post: operations["post_sensors_node_batches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sensors/{node}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a sensor is to do. Its entity tag is the mark. */
+        get: operations["get_sensors_node_policy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sensors/{node}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take how a sensor is. */
+        post: operations["post_sensors_node_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -1824,6 +1941,7 @@ export interface components {
             /** @description Techniques of Microsoft's matrix for Kubernetes: `MS-TA9003`. */
             matrix: string[];
             stage?: components["schemas"]["KillChainStage"] | null;
+            trace?: components["schemas"]["AlertTrace"] | null;
         };
         /** @description What became of the alerts of a request. */
         AlertIntake: {
@@ -1849,6 +1967,21 @@ export interface components {
              * @description Delivered before, and not counted again.
              */
             repeated: number;
+        };
+        /**
+         * @description What happened in a container, or among the processes of a host, in the
+         *     minutes before an alert.
+         */
+        AlertTrace: {
+            /** @description Oldest first; the last is what the alert is about. */
+            events: components["schemas"]["TraceEvent"][];
+            /**
+             * Format: int64
+             * @description How many more there were that had no room.
+             */
+            omitted?: number;
+            /** @description Ancestors before descendants. */
+            processes: components["schemas"]["TraceProcess"][];
         };
         /** @description What a receiver said. */
         Answer: {
@@ -2349,6 +2482,54 @@ export interface components {
              */
             scans: number;
         };
+        /** @description What containers may not reach, and what is done when they try. */
+        DenyLists: {
+            /** @description Connections to the cloud's metadata service. */
+            metadata: components["schemas"]["DriftAction"];
+            /** @description Writes to kernel settings such as `kernel.core_pattern`. */
+            sysctl: components["schemas"]["DriftAction"];
+        };
+        /** @enum {string} */
+        DriftAction: "ignore" | "alert" | "block";
+        /**
+         * @description What is done about programs that are not in the image. The first rule
+         *     that fits decides; none: alert.
+         */
+        DriftPolicy: {
+            rules: components["schemas"]["DriftRule"][];
+        };
+        /**
+         * @description A rule fits where all it names fit; a list that is empty fits all.
+         *     `*` stands for any characters.
+         */
+        DriftRule: {
+            action: components["schemas"]["DriftAction"];
+            /** @description Programs that may run although they are not in the image: paths. */
+            allow?: string[];
+            clusters?: string[];
+            /** @description Say what would have been blocked, and block nothing. */
+            dry_run?: boolean;
+            images?: string[];
+            /** @description `key=value`, `key`. */
+            labels?: string[];
+            name: string;
+            namespaces?: string[];
+            pods?: string[];
+        };
+        /** @description What an environment's sensors are to do, for people. */
+        DriftSettings: {
+            /** Format: date-time */
+            changed?: string | null;
+            changed_by?: string | null;
+            deny: components["schemas"]["DenyLists"];
+            drift: components["schemas"]["DriftPolicy"];
+            environment: string;
+            /**
+             * Format: int64
+             * @description Grows with every change; 0: never changed. Also the entity tag.
+             */
+            revision: number;
+        };
         /** @enum {string} */
         Effort: "low" | "moderate" | "high";
         /**
@@ -2419,6 +2600,10 @@ export interface components {
             environment: string;
             /** @enum {string} */
             type: "score";
+        } | {
+            environment: string;
+            /** @enum {string} */
+            type: "sensors";
         } | {
             /** @enum {string} */
             type: "resync";
@@ -3101,6 +3286,19 @@ export interface components {
             name: string;
             /** @description What it may do: no more than its maker. */
             permissions: components["schemas"]["Permission"][];
+        };
+        /** @description A change of it. */
+        NewDriftSettings: {
+            deny: components["schemas"]["DenyLists"];
+            drift: components["schemas"]["DriftPolicy"];
+            /** @description `local` when absent. */
+            environment?: string | null;
+            /**
+             * Format: int64
+             * @description The revision this is a change of: another's change meanwhile is
+             *     not overwritten.
+             */
+            revision: number;
         };
         /** @description An environment to make. */
         NewEnvironment: {
@@ -4119,6 +4317,12 @@ export interface components {
             index: number;
             reason: string;
         };
+        /** @description An item nothing can be made of. */
+        RefusedItem: {
+            reason: string;
+            /** Format: int64 */
+            sequence: number;
+        };
         /** @description How many deliveries were put back in line. */
         Replayed: {
             /** Format: int64 */
@@ -4432,6 +4636,337 @@ export interface components {
                 environment?: string | null;
                 q: string;
             };
+        };
+        /** @description A sensor as the server knows it. */
+        Sensor: {
+            architecture: string;
+            cluster?: string | null;
+            /** Format: int64 */
+            containers: number;
+            /**
+             * Format: double
+             * @description Percent of one core.
+             */
+            cpu: number;
+            /**
+             * Format: int64
+             * @description Events dropped since the sensor started, all classes.
+             */
+            dropped: number;
+            environment: string;
+            /**
+             * Format: double
+             * @description Events delivered a second, all classes.
+             */
+            events: number;
+            /** Format: date-time */
+            first_seen: string;
+            kernel: string;
+            /** Format: date-time */
+            last_seen: string;
+            /**
+             * Format: int64
+             * @description Resident bytes.
+             */
+            memory: number;
+            /** Format: int64 */
+            memory_limit: number;
+            node: string;
+            os: string;
+            /** @description It acts by the policy that is in force. */
+            policy_current: boolean;
+            /** Format: int64 */
+            processes: number;
+            /** @description Why it is not healthy, for people; empty where it is. */
+            reasons: string[];
+            /** Format: int64 */
+            rules: number;
+            /** @description Classes that are not looked at for now. */
+            shed: string[];
+            /**
+             * Format: int64
+             * @description Bytes waiting on the node's disk.
+             */
+            spool: number;
+            /** Format: int64 */
+            spool_limit: number;
+            /** Format: date-time */
+            started: string;
+            state: components["schemas"]["SensorState"];
+            version: string;
+        };
+        /** @description An alert, with all its rule says: a node may have rules of its own. */
+        SensorAlert: {
+            /** @description What was seen, by field. */
+            evidence: Record<string, never>;
+            image?: components["schemas"]["SensorImage"] | null;
+            place: components["schemas"]["SensorStep"][];
+            /** @description The program: the same rule, place and program are one finding. */
+            program: string;
+            rule: components["schemas"]["SensorRule"];
+            summary: string;
+            trace?: components["schemas"]["AlertTrace"] | null;
+            /** Format: int32 */
+            uid?: number | null;
+            /** @description The name of the user who ran it. */
+            user?: string | null;
+        };
+        /**
+         * @description Items of one node. Alerts ascend by sequence, and so do gaps; alerts
+         *     may be ahead of gaps.
+         */
+        SensorBatch: {
+            /** @description The kernel's boot id. */
+            boot: string;
+            /** @description The cluster the node belongs to; absent for a host of its own. */
+            cluster?: string | null;
+            items: components["schemas"]["SensorItem"][];
+            /**
+             * @description Names one run of the sensor: sequences begin anew with it, so that
+             *     a spool that was lost or emptied repeats no number.
+             */
+            run: string;
+        };
+        /** @description A class of events, counted since the sensor started. */
+        SensorClass: {
+            /** Format: int64 */
+            delivered: number;
+            /** Format: int64 */
+            dropped: number;
+            /**
+             * Format: int64
+             * @description Not wanted, told by the kernel's side.
+             */
+            filtered: number;
+            name: string;
+            /**
+             * Format: double
+             * @description A second, over the last interval.
+             */
+            rate: number;
+            /** Format: int64 */
+            seen: number;
+            /** @description Not looked at for now, to stay within the processor budget. */
+            shed: boolean;
+        };
+        /** @description A container the sensor sees. */
+        SensorContainer: {
+            /** Format: int64 */
+            alerts: number;
+            /**
+             * Format: double
+             * @description Percent of one core.
+             */
+            cpu: number;
+            digest?: string | null;
+            /**
+             * Format: double
+             * @description A second, over the last interval.
+             */
+            events: number;
+            /** @description 64 hexadecimal digits. */
+            id: string;
+            image: string;
+            name: string;
+            namespace?: string | null;
+            pod?: string | null;
+            /** Format: int64 */
+            processes: number;
+            runtime: string;
+        };
+        /** @description All that is known of a sensor. */
+        SensorDetail: components["schemas"]["Sensor"] & {
+            /** @description What was lost, the latest first. */
+            gaps: components["schemas"]["SensorLoss"][];
+            /** @description The last hour, oldest first; of this server's run. */
+            history: components["schemas"]["SensorSample"][];
+            /** @description The last it told. */
+            status: components["schemas"]["SensorStatus"];
+        };
+        /** @description Something the kernel allows or does not. */
+        SensorFeature: {
+            /** @description By what it is done, or why not. */
+            detail: string;
+            /** @description What is not seen or not stopped without it; empty where nothing. */
+            lost?: string;
+            name: string;
+            /** @description `active`, `fallback`, `absent`, `off`. */
+            state: string;
+        };
+        /** @description Something that will never arrive. */
+        SensorGap: {
+            /** @description `process`, `file`, `network`, `dns`, `privilege`, `alert`. */
+            class: string;
+            /** Format: int64 */
+            count: number;
+            /**
+             * Format: date-time
+             * @description From when to when it was lost.
+             */
+            from: string;
+            reason: string;
+            /** @description `kernel`, `metadata`, `rules`, `spool`, `governor`. */
+            stage: string;
+            /** Format: date-time */
+            to: string;
+        };
+        SensorImage: {
+            digest?: string | null;
+            name: string;
+        };
+        SensorItem: {
+            /**
+             * Format: int64
+             * @description Counts from 1 within a run.
+             */
+            sequence: number;
+            /** Format: date-time */
+            time: string;
+            what: components["schemas"]["SensorNews"];
+        };
+        /** @description Something lost, and when the server heard of it. */
+        SensorLoss: {
+            gap: components["schemas"]["SensorGap"];
+            /** Format: date-time */
+            received: string;
+        };
+        /** @description What is told. */
+        SensorNews: {
+            alert: components["schemas"]["SensorAlert"];
+        } | {
+            /** @description Something was lost, and why. */
+            gap: components["schemas"]["SensorGap"];
+        };
+        /** @description The answer to a status. */
+        SensorNod: {
+            /** @description As in a receipt. */
+            policy: string;
+        };
+        /** @description What a sensor is to do: asked for when the receipt's mark changes. */
+        SensorPolicy: {
+            deny: components["schemas"]["DenyLists"];
+            drift: components["schemas"]["DriftPolicy"];
+            mark: string;
+            /** @description Ids of rules that are switched off. */
+            rules_off: string[];
+            /** @description Ids of rules that are off by themselves and were switched on. */
+            rules_on?: string[];
+        };
+        /**
+         * @description Every item of a batch was dealt with for good: what was taken is
+         *     durable, what was refused never will be.
+         */
+        SensorReceipt: {
+            /**
+             * Format: int64
+             * @description Alerts of rules that are switched off; not kept.
+             */
+            off: number;
+            /** @description Changes when the sensor should ask for its policy again. */
+            policy: string;
+            refused: components["schemas"]["RefusedItem"][];
+            /**
+             * Format: int64
+             * @description Delivered before, and not counted again.
+             */
+            repeated: number;
+            /**
+             * Format: int64
+             * @description New to the server.
+             */
+            taken: number;
+        };
+        /** @description As [`model::AlertRule`]. */
+        SensorRule: {
+            condition?: string;
+            description: string;
+            false_positives?: string;
+            /** @description Markdown. */
+            fix?: string;
+            id: string;
+            matrix?: string[];
+            references?: string[];
+            severity: components["schemas"]["Severity"];
+            tactics?: string[];
+            techniques?: string[];
+            title: string;
+            why?: string;
+        };
+        /** @description How a sensor was at one time. */
+        SensorSample: {
+            /**
+             * Format: double
+             * @description Percent of one core.
+             */
+            cpu: number;
+            /**
+             * Format: int64
+             * @description Events dropped since the sample before, all classes.
+             */
+            dropped: number;
+            /**
+             * Format: double
+             * @description Events delivered a second, all classes.
+             */
+            events: number;
+            /** Format: int64 */
+            memory: number;
+            /** Format: int64 */
+            spool: number;
+            /** Format: date-time */
+            time: string;
+        };
+        /** @enum {string} */
+        SensorState: "silent" | "degraded" | "healthy";
+        /** @description How a sensor is, told every few seconds and not kept to be sent again. */
+        SensorStatus: {
+            architecture: string;
+            boot: string;
+            classes: components["schemas"]["SensorClass"][];
+            cluster?: string | null;
+            containers: components["schemas"]["SensorContainer"][];
+            /**
+             * Format: double
+             * @description Percent of one core, over the last interval.
+             */
+            cpu: number;
+            /** @description What the kernel allows, and what is lost without. */
+            features: components["schemas"]["SensorFeature"][];
+            kernel: string;
+            /**
+             * Format: int64
+             * @description Resident bytes.
+             */
+            memory: number;
+            /** Format: int64 */
+            memory_limit: number;
+            /** @description What a person should know: shed classes, no metadata, full disk. */
+            notes: string[];
+            os: string;
+            policy: string;
+            /** Format: int64 */
+            processes: number;
+            /** Format: int64 */
+            rules: number;
+            /**
+             * Format: int64
+             * @description Bytes waiting on disk.
+             */
+            spool: number;
+            /** Format: int64 */
+            spool_limit: number;
+            /** Format: date-time */
+            started: string;
+            version: string;
+        };
+        /**
+         * @description A step down the tree of assets: `cluster`, `host`, `namespace`,
+         *     `workload`, `pod`, `container`.
+         */
+        SensorStep: {
+            identity: string;
+            kind: string;
+            name: string;
         };
         /** @description What the dashboard needs to know of the server it talks to. */
         ServerFacts: {
@@ -4788,6 +5323,50 @@ export interface components {
             suppressed: number;
             /** @description Different vulnerabilities among them. */
             vulnerabilities: components["schemas"]["SeverityCounts"];
+        };
+        TraceEvent: {
+            /**
+             * Format: int64
+             * @description How often in a row.
+             */
+            count?: number;
+            kind: components["schemas"]["TraceKind"];
+            /** Format: int32 */
+            pid: number;
+            /** Format: date-time */
+            time: string;
+            /** @description The program, file, address or name it is about. */
+            what: string;
+        };
+        /**
+         * @description What sort of thing happened.
+         * @enum {string}
+         */
+        TraceKind: "execute" | "exit" | "read" | "write" | "delete" | "rename" | "permission" | "connect" | "listen" | "accept" | "resolve" | "privilege" | "namespace" | "mount" | "signal" | "alert";
+        TraceProcess: {
+            /** @description The whole command line, cut where it is long. */
+            command: string;
+            /** Format: date-time */
+            ended?: string | null;
+            /** @description It is in the container, not above it. */
+            in_container: boolean;
+            /** @description The alert is about this one. */
+            is_subject?: boolean;
+            name: string;
+            /**
+             * Format: int32
+             * @description Of the process above; 0 where there is none.
+             */
+            parent: number;
+            path: string;
+            /**
+             * Format: int32
+             * @description As the host counts.
+             */
+            pid: number;
+            /** Format: date-time */
+            started: string;
+            user: string;
         };
         /** @description Open findings at the end of each day, oldest first. */
         Trend: {
@@ -5730,6 +6309,80 @@ export interface operations {
         responses: {
             /** @description removed */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_drift_policy: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment the node belongs to. A sensor whose token is for
+                 *     one environment need not say; else `local` when a sensor asks, and
+                 *     all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftSettings"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_drift_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDriftSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftSettings"];
+                };
+            };
+            /** @description somebody else changed it meanwhile: read it again */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7784,6 +8437,252 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchResults"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sensors: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment the node belongs to. A sensor whose token is for
+                 *     one environment need not say; else `local` when a sensor asks, and
+                 *     all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sensor"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sensors_node: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment the node belongs to. A sensor whose token is for
+                 *     one environment need not say; else `local` when a sensor asks, and
+                 *     all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the node's name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SensorDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_sensors_node: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment the node belongs to. A sensor whose token is for
+                 *     one environment need not say; else `local` when a sensor asks, and
+                 *     all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the node's name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sensors_node_batches: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment the node belongs to. A sensor whose token is for
+                 *     one environment need not say; else `local` when a sensor asks, and
+                 *     all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the node's name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SensorBatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SensorReceipt"];
+                };
+            };
+            /** @description more than 4 MiB or 1,000 items */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sensors_node_policy: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment the node belongs to. A sensor whose token is for
+                 *     one environment need not say; else `local` when a sensor asks, and
+                 *     all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the node's name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SensorPolicy"];
+                };
+            };
+            /** @description as the mark in `If-None-Match` says */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sensors_node_status: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment the node belongs to. A sensor whose token is for
+                 *     one environment need not say; else `local` when a sensor asks, and
+                 *     all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the node's name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SensorStatus"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SensorNod"];
                 };
             };
             /** @description what went wrong */

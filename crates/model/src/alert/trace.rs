@@ -18,6 +18,53 @@ pub struct Trace {
     pub omitted: u64,
 }
 
+/// Processes that are kept of one trace.
+pub const MAX_PROCESSES: usize = 100;
+/// Events that are kept of one trace.
+pub const MAX_EVENTS: usize = 500;
+/// Bytes that are kept of one text in it.
+const MAX_TEXT: usize = 1 << 10;
+
+impl Trace {
+    /// Cuts it to what is kept: of the processes the first, which are the
+    /// ancestors, and the one it is about; of the events the last.
+    pub fn bound(&mut self) {
+        let most = self.processes.len().saturating_sub(MAX_PROCESSES);
+        let mut excess = most;
+        self.omitted += most as u64;
+        while excess > 0 {
+            let Some(place) = self.processes.iter().rposition(|one| !one.is_subject) else {
+                break;
+            };
+            self.processes.remove(place);
+            excess -= 1;
+        }
+        let most = self.events.len().saturating_sub(MAX_EVENTS);
+        self.omitted += most as u64;
+        self.events.drain(..most);
+        for process in &mut self.processes {
+            let texts = [
+                &mut process.name,
+                &mut process.path,
+                &mut process.command,
+                &mut process.user,
+            ];
+            texts.into_iter().for_each(cut);
+        }
+        self.events
+            .iter_mut()
+            .for_each(|event| cut(&mut event.what));
+    }
+}
+
+/// Between characters, and without NUL, which no database keeps.
+fn cut(text: &mut String) {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{fffd}");
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceProcess {
@@ -87,4 +134,49 @@ fn is_one(count: &u64) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_cut_and_says_what_is_missing() {
+        let process = |pid: u32| TraceProcess {
+            pid,
+            parent: 0,
+            name: "sh".to_owned(),
+            path: "/bin/sh".to_owned(),
+            command: "é".repeat(MAX_TEXT),
+            user: "a\0b".to_owned(),
+            started: Timestamp::UNIX_EPOCH,
+            ended: None,
+            in_container: true,
+            is_subject: pid == 299,
+        };
+        let event = |pid: u32| TraceEvent {
+            time: Timestamp::UNIX_EPOCH,
+            pid,
+            kind: TraceKind::Read,
+            what: "/etc/shadow".to_owned(),
+            count: 1,
+        };
+        let mut trace = Trace {
+            processes: (0..300).map(process).collect(),
+            events: (0..600).map(event).collect(),
+            omitted: 1,
+        };
+        trace.bound();
+        assert_eq!(trace.processes.len(), MAX_PROCESSES);
+        assert_eq!(trace.processes[0].pid, 0);
+        assert_eq!(trace.processes.last().unwrap().pid, 299);
+        assert_eq!(trace.processes[0].command.len(), MAX_TEXT);
+        assert_eq!(trace.processes[0].user, "a\u{fffd}b");
+        assert_eq!(trace.events.len(), MAX_EVENTS);
+        assert_eq!(trace.events.last().unwrap().pid, 599);
+        assert_eq!(trace.omitted, 1 + 200 + 100);
+        let same = trace.clone();
+        trace.bound();
+        assert_eq!(trace, same);
+    }
 }

@@ -103,6 +103,7 @@ pub(super) fn alert(
         .to_string(),
         context: context(event),
         raw: raw(event),
+        trace: None,
         rule: rule.clone(),
     }
 }

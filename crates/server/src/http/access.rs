@@ -26,7 +26,7 @@ use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::error::ApiError;
-use crate::app::App;
+use crate::app::{App, LOCAL};
 
 /// What an operation needs of whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -311,6 +311,16 @@ impl Access {
         } else {
             Err(ApiError::not_found("environment"))
         }
+    }
+
+    /// The environment of whoever cannot say which: a token that is for
+    /// one says it.
+    pub(crate) fn own_environment(&self, permission: Permission) -> String {
+        match self.actor.rights.reach(permission) {
+            Reach::Only(names) if names.len() == 1 => names.into_iter().next(),
+            _ => None,
+        }
+        .unwrap_or_else(|| LOCAL.to_owned())
     }
 
     /// Who it was, for what the store records of a change.

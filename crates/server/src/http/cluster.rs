@@ -13,16 +13,11 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
 };
-use model::{Permission, permission::Reach};
+use model::Permission;
 
-use super::{
-    Shared,
-    access::{Access, Actor},
-    error::ApiError,
-    query::Query,
-};
+use super::{Shared, access::Access, error::ApiError, query::Query};
 use crate::{
-    app::{App, LOCAL},
+    app::App,
     inbox::{ClusterHealth, Delivery, Fault, InboxError},
 };
 
@@ -49,7 +44,7 @@ pub(crate) async fn take_audit(
 ) -> Result<StatusCode, ApiError> {
     let environment = match query.environment {
         Some(name) => name,
-        None => own_environment(&access.actor),
+        None => access.own_environment(Permission::IngestAudit),
     };
     access.require_in(&environment)?;
     // It must be there, too.
@@ -81,16 +76,6 @@ pub(crate) async fn take_audit(
         .await
         .map_err(|error| refusal(&error))?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// An API server cannot say more than an address without a query: a
-/// token that is for one environment says which.
-fn own_environment(actor: &Actor) -> String {
-    match actor.rights.reach(Permission::IngestAudit) {
-        Reach::Only(names) if names.len() == 1 => names.into_iter().next(),
-        _ => None,
-    }
-    .unwrap_or_else(|| LOCAL.to_owned())
 }
 
 fn refusal(error: &InboxError) -> ApiError {

@@ -110,10 +110,17 @@ fn is_same_origin(config: &Config, uri: &Uri, headers: &HeaderMap) -> bool {
     }
 }
 
-/// API servers send audit events as long as they have some, which the
-/// inbox bounds by itself; to refuse them for being many would lose some.
+/// API servers send audit events, and sensors alerts, as long as they
+/// have some, which is bounded where it comes in; to refuse them for
+/// being many would lose some, or make them late.
 fn is_stream(method: &Method, path: &str) -> bool {
-    *method == Method::POST && path.starts_with("/api/v1/clusters/") && path.ends_with("/audit")
+    let ends = |beginning: &str, ends: &[&str]| {
+        let rest = path.strip_prefix(beginning);
+        rest.is_some_and(|rest| ends.iter().any(|end| rest.ends_with(end)))
+    };
+    *method == Method::POST
+        && (ends("/api/v1/clusters/", &["/audit"])
+            || ends("/api/v1/sensors/", &["/batches", "/status"]))
 }
 
 /// Refuses whoever is not known, and tells the handlers who asks.

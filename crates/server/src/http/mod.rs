@@ -41,6 +41,7 @@ pub(crate) mod cookie;
 pub(crate) mod dashboard;
 pub(crate) mod database;
 pub(crate) mod delivery;
+pub(crate) mod drift;
 pub(crate) mod envelope;
 pub(crate) mod environment;
 pub(crate) mod error;
@@ -67,6 +68,7 @@ pub(crate) mod rule;
 pub(crate) mod scan;
 pub(crate) mod score;
 pub(crate) mod search;
+pub(crate) mod sensor;
 pub(crate) mod session;
 pub(crate) mod severity;
 pub(crate) mod sink;
@@ -256,8 +258,16 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(grammar::fields)))
         .routes(needs(View, routes!(cluster::list)))
         .routes(needs(View, routes!(cluster::audit)))
+        .routes(needs(View, routes!(sensor::list)))
+        .routes(needs(View, routes!(sensor::read)))
+        .routes(needs(Configure, routes!(sensor::forget)))
+        .routes(needs(Ingest, routes!(sensor::policy)))
+        .routes(needs(View, routes!(drift::read)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Bodies of these are bounded by their handlers.
+        .routes(needs(Ingest, routes!(sensor::take)))
+        .routes(needs(Ingest, routes!(sensor::hear)))
+        .routes(needs(Configure, routes!(drift::change)))
         .routes(needs(IngestAudit, routes!(cluster::take_audit)))
         // Its body is a file, bounded by the handler as it streams.
         .routes(needs_everywhere(Configure, routes!(database::import)))

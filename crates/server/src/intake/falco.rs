@@ -187,6 +187,7 @@ fn alert(event: &Value, context: Context<'_>) -> Result<Alert, String> {
         .to_string(),
         context: context::of(&fields, source),
         raw: raw(event),
+        trace: None,
         rule,
     })
 }

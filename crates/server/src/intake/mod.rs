@@ -6,3 +6,4 @@
 
 pub(crate) mod audit;
 pub(crate) mod falco;
+pub(crate) mod sensor;

@@ -22,21 +22,28 @@ pub(crate) async fn take(
     environment: &str,
     alerts: Vec<Alert>,
 ) -> Result<Taken, StoreError> {
-    let switched = app.switches.now();
     let sent = alerts.len();
     let alerts: Vec<Alert> = alerts
         .into_iter()
-        .filter(|alert| {
-            let rule = alert.rule.id.as_str();
-            let by_default = app.catalogue.rule(rule).is_none_or(|rule| rule.is_enabled);
-            switched.is_on(environment, rule, by_default)
-        })
+        .filter(|alert| is_on(app, environment, &alert.rule.id))
         .collect();
     let off = (sent - alerts.len()) as u64;
     let taken = app
         .store
         .put_alerts(environment, alerts, app.clock.now())
         .await?;
+    announce(app, environment, &taken);
+    Ok(Taken { record: taken, off })
+}
+
+/// Whether a rule's alerts are kept in an environment.
+pub(crate) fn is_on(app: &App, environment: &str, rule: &str) -> bool {
+    let by_default = app.catalogue.rule(rule).is_none_or(|rule| rule.is_enabled);
+    app.switches.now().is_on(environment, rule, by_default)
+}
+
+/// Tells whoever listens what came.
+pub(crate) fn announce(app: &App, environment: &str, taken: &TakenAlerts) {
     if taken.accepted > 0 {
         app.bus.publish(&api::Event::Findings {
             environment: environment.to_owned(),
@@ -49,5 +56,4 @@ pub(crate) async fn take(
             environment: environment.to_owned(),
         });
     }
-    Ok(Taken { record: taken, off })
 }

@@ -17,3 +17,4 @@ pub(crate) mod meter;
 pub(crate) mod posture;
 pub(crate) mod queue;
 pub(crate) mod retention;
+pub(crate) mod sensor;

@@ -114,6 +114,11 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0086_lines.sqlite.sql"),
         include_str!("../../migrations/0086_lines.postgres.sql"),
     ),
+    both(
+        90,
+        "sensor",
+        include_str!("../../migrations/0090_sensor.sql"),
+    ),
 ];
 
 /// The schema this program writes.

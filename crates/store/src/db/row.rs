@@ -239,6 +239,10 @@ impl Row {
         self.get(column)
     }
 
+    pub(crate) fn maybe_blob(&self, column: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(column)
+    }
+
     pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, StoreError> {
         Ok(from_micros(self.int(column)?))
     }

@@ -1,7 +1,7 @@
 //! Everything the record knows of one finding.
 
 use jiff::Timestamp;
-use model::FindingKind;
+use model::{FindingKind, alert::Trace};
 use serde_json::Value;
 
 use super::{AssetKey, Finding, asset_key};
@@ -15,6 +15,8 @@ pub struct FindingDetail {
     pub evidence: Option<Value>,
     /// Events that are kept of it.
     pub events: u64,
+    /// What happened before, where a sensor told.
+    pub trace: Option<Trace>,
     /// From the environment down to the asset.
     pub chain: Vec<AssetKey>,
     /// The last look at the image that ended well.
@@ -56,11 +58,12 @@ impl Store {
         let row = sql(
             "SELECT finding.asset_id, finding.rule_id, finding.image_id, finding.layer,
                  finding.state, finding.suppressed, rule.details, finding_evidence.evidence,
-                 package.source, package.ecosystem,
+                 alert_trace.trace, package.source, package.ecosystem,
                  (SELECT COUNT(*) FROM alert_event
                   WHERE alert_event.finding_id = finding.id) AS events
              FROM finding JOIN rule ON rule.id = finding.rule_id
              LEFT JOIN finding_evidence ON finding_evidence.finding_id = finding.id
+             LEFT JOIN alert_trace ON alert_trace.finding_id = finding.id
              LEFT JOIN package ON package.id = finding.package_id
              WHERE finding.id = ?",
         )
@@ -94,6 +97,11 @@ impl Store {
                 .and_then(|text| serde_json::from_str(&text).ok()),
             chain: self.asset_chain(asset).await?,
             events: row.count("events")?,
+            trace: row
+                .maybe_blob("trace")?
+                .map(|packed| crate::alert::unpacked(&packed))
+                .transpose()?
+                .flatten(),
             look: self.last_look(image).await?,
             created_by,
             source: row.maybe_text("source")?,

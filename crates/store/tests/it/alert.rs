@@ -45,6 +45,7 @@ fn alert(event: &str, program: &str, minute: i64) -> Alert {
         evidence: format!(r#"{{"minute":{minute}}}"#),
         context: AlertContext::default(),
         raw: None,
+        trace: None,
     }
 }
 

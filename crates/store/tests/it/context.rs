@@ -70,6 +70,7 @@ impl Audited<'_> {
                 change: None,
             },
             raw: Some(format!(r#"{{"minute":{minute}}}"#)),
+            trace: None,
             rule: AlertRule {
                 id: self.rule.to_owned(),
                 title: self.rule.replace('-', " "),
