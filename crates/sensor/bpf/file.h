@@ -158,6 +158,39 @@ static __always_inline u32 file_flags(struct file *file)
 	return flags;
 }
 
+#define SECOND_NS 1000000000
+
+static __always_inline s64 modified_at(struct inode *inode)
+{
+	struct inode___since_6_11 *new = (void *)inode;
+	struct inode___since_6_6 *middle = (void *)inode;
+	struct inode___before_6_6 *old = (void *)inode;
+	if (bpf_core_field_exists(new->i_mtime_sec))
+		return BPF_CORE_READ(new, i_mtime_sec) * SECOND_NS +
+		       BPF_CORE_READ(new, i_mtime_nsec);
+	if (bpf_core_field_exists(middle->__i_mtime))
+		return BPF_CORE_READ(middle, __i_mtime.tv_sec) * SECOND_NS +
+		       BPF_CORE_READ(middle, __i_mtime.tv_nsec);
+	return BPF_CORE_READ(old, i_mtime.tv_sec) * SECOND_NS + BPF_CORE_READ(old, i_mtime.tv_nsec);
+}
+
+/* The highest bit of the part below a second is the kernel's own mark. */
+#define BELOW_SECOND(value) ((value) & 0x7fffffff)
+
+static __always_inline s64 changed_at(struct inode *inode)
+{
+	struct inode___since_6_11 *new = (void *)inode;
+	struct inode___since_6_6 *middle = (void *)inode;
+	struct inode___before_6_6 *old = (void *)inode;
+	if (bpf_core_field_exists(new->i_ctime_sec))
+		return BPF_CORE_READ(new, i_ctime_sec) * SECOND_NS +
+		       BELOW_SECOND(BPF_CORE_READ(new, i_ctime_nsec));
+	if (bpf_core_field_exists(middle->__i_ctime))
+		return BPF_CORE_READ(middle, __i_ctime.tv_sec) * SECOND_NS +
+		       BPF_CORE_READ(middle, __i_ctime.tv_nsec);
+	return BPF_CORE_READ(old, i_ctime.tv_sec) * SECOND_NS + BPF_CORE_READ(old, i_ctime.tv_nsec);
+}
+
 static __always_inline void write_file(struct file_section *to, struct file *file, u32 flags)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -170,27 +203,8 @@ static __always_inline void write_file(struct file_section *to, struct file *fil
 	to->minor = device & 0xfffff;
 	to->mode = BPF_CORE_READ(inode, i_mode);
 	to->flags = flags;
-	struct inode___since_6_11 *new = (void *)inode;
-	struct inode___since_6_6 *middle = (void *)inode;
-	struct inode___before_6_6 *old = (void *)inode;
-	if (bpf_core_field_exists(new->i_mtime_sec))
-		to->modified = BPF_CORE_READ(new, i_mtime_sec) * 1000000000 +
-			       BPF_CORE_READ(new, i_mtime_nsec);
-	else if (bpf_core_field_exists(middle->__i_mtime))
-		to->modified = BPF_CORE_READ(middle, __i_mtime.tv_sec) * 1000000000 +
-			       BPF_CORE_READ(middle, __i_mtime.tv_nsec);
-	else
-		to->modified = BPF_CORE_READ(old, i_mtime.tv_sec) * 1000000000 +
-			       BPF_CORE_READ(old, i_mtime.tv_nsec);
-	if (bpf_core_field_exists(new->i_ctime_sec))
-		to->changed = BPF_CORE_READ(new, i_ctime_sec) * 1000000000 +
-			      BPF_CORE_READ(new, i_ctime_nsec);
-	else if (bpf_core_field_exists(middle->__i_ctime))
-		to->changed = BPF_CORE_READ(middle, __i_ctime.tv_sec) * 1000000000 +
-			      BPF_CORE_READ(middle, __i_ctime.tv_nsec);
-	else
-		to->changed = BPF_CORE_READ(old, i_ctime.tv_sec) * 1000000000 +
-			      BPF_CORE_READ(old, i_ctime.tv_nsec);
+	to->modified = modified_at(inode);
+	to->changed = changed_at(inode);
 }
 
 static __always_inline void add_file(struct scratch *it, struct file *file, u32 flags)

@@ -17,6 +17,13 @@ const volatile u32 own_pid = 0;
 const volatile u32 bulk_rate = 0;
 const volatile u32 bulk_wakeup = 256 << 10;
 /* 64-bit programs first, then 32-bit ones. */
+/* Kinds of calls that no table names. */
+const volatile u16 kind_kill = 0;
+const volatile u16 kind_io_uring = 0;
+const volatile u16 kind_openat = 0;
+const volatile u16 kind_connect = 0;
+/* Whether hooks see what io_uring does. */
+const volatile u32 hooks_see_io_uring = 0;
 const volatile struct call_rule calls[2 * CALLS] = {};
 
 /* Settings that may change. */
@@ -112,6 +119,78 @@ static __always_inline bool is_on(u32 class)
 	struct control *it = bpf_map_lookup_elem(&control_map, &zero);
 	return it && (it->classes & (1u << class));
 }
+
+/* Where something is forbidden: a mount namespace or a control group. */
+enum space { UNIFIED = 0, LEGACY = 1, MOUNT_NAMESPACE = 2 };
+struct place {
+	u64 id;
+	u32 space, unused;
+};
+/* What is forbidden there: a bit to say so, the next to also stop it. */
+enum forbidden {
+	TELL_DRIFT = 1,
+	STOP_DRIFT = 2,
+	TELL_ADDRESS = 4,
+	STOP_ADDRESS = 8,
+	TELL_SETTING = 16,
+	STOP_SETTING = 32,
+	TELL_FILE = 64,
+	STOP_FILE = 128,
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct place);
+	__type(value, u32);
+} places SEC(".maps");
+
+/* Files somebody judged: as long as they were not changed since. */
+struct file_key {
+	u64 inode;
+	u32 device, unused;
+};
+enum { ALLOWED = 1, FORBIDDEN = 2 };
+struct mark {
+	s64 changed;
+	u32 mark, unused;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct file_key);
+	__type(value, struct mark);
+} marks SEC(".maps");
+
+/* Addresses that are forbidden in places; IPv4 ones mapped. */
+struct address {
+	u8 bytes[16];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct address);
+	__type(value, u8);
+} forbidden_addresses SEC(".maps");
+/* Kernel settings, as below /proc/sys, and files, by their last name. */
+struct setting {
+	char name[32];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct setting);
+	__type(value, u8);
+} forbidden_settings SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct name);
+	__type(value, u8);
+} forbidden_files SEC(".maps");
 
 #define AGAIN_AFTER 30000000000ull
 

@@ -19,3 +19,8 @@
 #include "process.bpf.c"
 #include "cgroup.bpf.c"
 #include "calls.bpf.c"
+#include "privilege.bpf.c"
+#include "dns.bpf.c"
+#include "enforce.bpf.c"
+#include "hooks.bpf.c"
+#include "synthetic.bpf.c"

@@ -48,9 +48,9 @@ static __always_inline void write_head(struct scratch *it, struct task_struct *t
 	head->pid = task->tgid;
 	head->tid = task->pid;
 	head->parent = task->real_parent->tgid;
-	u64 user = bpf_get_current_uid_gid();
-	head->uid = user;
-	head->gid = user >> 32;
+	const struct cred *cred = task->cred;
+	head->uid = cred->uid.val;
+	head->gid = cred->gid.val;
 	head->time = bpf_ktime_get_boot_ns();
 	head->started = task->group_leader->start_boottime;
 	struct css_set *set = task->cgroups;
@@ -58,7 +58,7 @@ static __always_inline void write_head(struct scratch *it, struct task_struct *t
 	head->legacy = legacy_cgroup(set);
 	head->mount_namespace = task->nsproxy->mnt_ns->ns.inum;
 	head->pid_namespace = task->nsproxy->pid_ns_for_children->ns.inum;
-	bpf_get_current_comm(head->name, sizeof(head->name));
+	bpf_probe_read_kernel(head->name, sizeof(head->name), task->comm);
 }
 
 static __always_inline void add_credentials(struct scratch *it, struct task_struct *task)

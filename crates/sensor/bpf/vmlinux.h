@@ -112,12 +112,16 @@ struct kernfs_node {
 struct cgroup_root {
 	int hierarchy_id;
 };
-struct cgroup {
-	struct kernfs_node *kn;
-	struct cgroup_root *root;
-};
+struct cgroup_subsys_state;
+struct cgroup;
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
 };
 enum cgroup_subsys_id { pids_cgrp_id = 11 };
 struct css_set {
@@ -232,6 +236,7 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
+	void *io_uring;
 	struct signal_struct *signal;
 	kuid_t loginuid;
 	struct css_set *cgroups;
@@ -272,9 +277,25 @@ struct unix_sock {
 	struct sock *peer;
 };
 
+struct filename {
+	const char *name;
+};
+struct io_cmd_data {
+	u8 data[56];
+};
 struct io_kiocb {
+	struct io_cmd_data cmd;
 	u8 opcode;
 };
+struct io_open {
+	int dfd;
+	struct filename *filename;
+};
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+struct kernel_siginfo;
 struct seq_file;
 struct bpf_iter_meta {
 	struct seq_file *seq;
