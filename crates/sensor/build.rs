@@ -7,6 +7,36 @@ use std::{
     process::Command,
 };
 
+#[path = "src/kernel/layout.rs"]
+#[expect(
+    dead_code,
+    reason = "only what the programs can check is looked at here"
+)]
+mod layout;
+
+/// Sizes and places both sides have to agree on: the programs do not
+/// compile where they do not.
+const AGREED: &[(&str, usize)] = &[
+    ("HEAD", layout::HEAD),
+    ("TIME_AT", layout::TIME_AT),
+    ("FORK_BODY", layout::FORK_BODY),
+    ("EXEC_BODY", layout::EXEC_BODY),
+    ("EXIT_BODY", layout::EXIT_BODY),
+    ("GROUP_BODY", layout::GROUP_BODY),
+    ("CALL_BODY", layout::CALL_BODY),
+    ("DNS_BODY", layout::DNS_BODY),
+    ("VERDICT_BODY", layout::VERDICT_BODY),
+    ("SECTION_HEAD", layout::SECTION_HEAD),
+    ("FILE_SECTION", layout::FILE_SECTION),
+    ("CREDENTIALS_SECTION", layout::CREDENTIALS_SECTION),
+    ("SOCKET_SECTION", layout::SOCKET_SECTION),
+    ("CALL_RULE", layout::CALL_RULE),
+    ("CALLS", layout::CALLS),
+    ("SYNTHETIC", layout::SYNTHETIC as usize),
+    ("VERDICT", layout::VERDICT as usize),
+    ("DATA", layout::DATA as usize),
+];
+
 /// Older ones know neither what the programs need of types nor the third
 /// version of the machine.
 const OLDEST_CLANG: u32 = 14;
@@ -21,11 +51,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let out = PathBuf::from(env::var("OUT_DIR")?).join("sensor.bpf.o");
     let clang = clang()?;
+    println!("cargo::rerun-if-changed=src/kernel/layout.rs");
+    let agreed = AGREED
+        .iter()
+        .map(|(name, number)| format!("-DAGREED_{name}={number}"));
     let output = Command::new(&clang)
         .args([
             "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Werror",
         ])
         .arg(format!("-D__TARGET_ARCH_{architecture}"))
+        .args(agreed)
         .args(["-c", "bpf/sensor.bpf.c", "-o"])
         .arg(&out)
         .output()?;

@@ -57,7 +57,7 @@ static __always_inline u32 mark_of(struct file *file)
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	struct file_key key = { .inode = BPF_CORE_READ(inode, i_ino),
 				.device = BPF_CORE_READ(inode, i_sb, s_dev) };
-	struct mark *mark = bpf_map_lookup_elem(&marks, &key);
+	struct file_mark *mark = bpf_map_lookup_elem(&marks, &key);
 	if (!mark)
 		return 0;
 	if (mark->changed && mark->changed != changed_at(inode))

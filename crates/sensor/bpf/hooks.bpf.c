@@ -34,9 +34,18 @@ int BPF_PROG(hook_exec, struct linux_binprm *binary, int before)
 }
 
 #define FMODE_WRITE 2
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define CGROUP2_SUPER_MAGIC 0x63677270
 
 static __always_inline bool file_is_forbidden(struct task_struct *task, struct file *file, u32 *what)
 {
+	/* Only the kernel's own files: anything may be called modprobe. */
+	u64 magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
+	if (magic != PROC_SUPER_MAGIC && magic != SYSFS_MAGIC && magic != CGROUP_SUPER_MAGIC &&
+	    magic != CGROUP2_SUPER_MAGIC)
+		return false;
 	struct name name = {};
 	const unsigned char *from = BPF_CORE_READ(file, f_path.dentry, d_name.name);
 	bpf_probe_read_kernel_str(name.bytes, sizeof(name.bytes), from);

@@ -22,8 +22,6 @@ const volatile u16 kind_kill = 0;
 const volatile u16 kind_io_uring = 0;
 const volatile u16 kind_openat = 0;
 const volatile u16 kind_connect = 0;
-/* Whether hooks see what io_uring does. */
-const volatile u32 hooks_see_io_uring = 0;
 const volatile struct call_rule calls[2 * CALLS] = {};
 
 /* Settings that may change. */
@@ -34,7 +32,8 @@ struct control {
 	u32 opens;
 	/* Whether there are sensitive folders. */
 	u32 folders;
-	u32 unused;
+	/* Whether hooks see what io_uring does. */
+	u32 hooks;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -124,7 +123,7 @@ static __always_inline bool is_on(u32 class)
 enum space { UNIFIED = 0, LEGACY = 1, MOUNT_NAMESPACE = 2 };
 struct place {
 	u64 id;
-	u32 space, unused;
+	u64 space;
 };
 /* What is forbidden there: a bit to say so, the next to also stop it. */
 enum forbidden {
@@ -148,18 +147,18 @@ struct {
 /* Files somebody judged: as long as they were not changed since. */
 struct file_key {
 	u64 inode;
-	u32 device, unused;
+	u64 device;
 };
 enum { ALLOWED = 1, FORBIDDEN = 2 };
-struct mark {
+struct file_mark {
 	s64 changed;
-	u32 mark, unused;
+	u64 mark;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct file_key);
-	__type(value, struct mark);
+	__type(value, struct file_mark);
 } marks SEC(".maps");
 
 /* Addresses that are forbidden in places; IPv4 ones mapped. */

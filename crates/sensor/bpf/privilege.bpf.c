@@ -59,7 +59,9 @@ static __always_inline int submitted(struct io_kiocb *request)
 		return 0;
 	counters->seen++;
 	bool is_open = opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2;
-	bool is_whole = !hooks_see_io_uring && (is_open || opcode == IORING_OP_CONNECT);
+	u32 zero = 0;
+	struct control *control = bpf_map_lookup_elem(&control_map, &zero);
+	bool is_whole = control && !control->hooks && (is_open || opcode == IORING_OP_CONNECT);
 	struct recent key = { .pid = task->tgid, .what = 2, .port = opcode };
 	if (is_own(task) || (!is_whole && told_lately(&key))) {
 		counters->filtered++;

@@ -24,3 +24,4 @@
 #include "enforce.bpf.c"
 #include "hooks.bpf.c"
 #include "synthetic.bpf.c"
+#include "agreed.h"

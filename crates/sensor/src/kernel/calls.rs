@@ -148,11 +148,7 @@ impl Rule {
     }
 
     fn write(&self, to: &mut [u8]) {
-        let kind = Kind::ALL
-            .iter()
-            .position(|each| *each == self.kind)
-            .and_then(|at| u16::try_from(at + 1).ok())
-            .unwrap_or_default();
+        let kind = number(self.kind);
         let mut bytes = [0; CALL_RULE];
         let (numbers, rest) = bytes.split_at_mut(2);
         numbers.copy_from_slice(&kind.to_ne_bytes());
@@ -173,6 +169,15 @@ impl Rule {
         flags.copy_from_slice(&self.flags.to_ne_bytes());
         to.copy_from_slice(&bytes);
     }
+}
+
+/// The number the programs know a kind by; 0 is a call that is not taken.
+pub(super) fn number(kind: Kind) -> u16 {
+    Kind::ALL
+        .iter()
+        .position(|each| *each == kind)
+        .and_then(|at| u16::try_from(at + 1).ok())
+        .unwrap_or_default()
 }
 
 #[rustfmt::skip]

@@ -365,3 +365,130 @@ fn descriptor(number: u8) -> Option<DescriptorKind> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn head(kind: u8) -> Vec<u8> {
+        let mut bytes = vec![0; l::HEAD];
+        bytes[0] = kind;
+        bytes[4..8].copy_from_slice(&7_u32.to_ne_bytes());
+        bytes[24..32].copy_from_slice(&99_u64.to_ne_bytes());
+        bytes[64..67].copy_from_slice(b"sh\0");
+        bytes
+    }
+
+    fn section(to: &mut Vec<u8>, name: u16, content: &[u8]) {
+        to.extend(name.to_ne_bytes());
+        to.extend(u16::try_from(content.len()).unwrap().to_ne_bytes());
+        to.extend([0; 4]);
+        to.extend(content);
+        to.resize(to.len().next_multiple_of(8), 0);
+    }
+
+    fn call(kind: Kind) -> Vec<u8> {
+        let mut bytes = head(l::CALL);
+        let mut body = [0; l::CALL_BODY];
+        body[..2].copy_from_slice(&super::super::calls::number(kind).to_ne_bytes());
+        body[3] = 3;
+        body[8..16].copy_from_slice(&(-2_i64).to_ne_bytes());
+        body[16..24].copy_from_slice(&5_u64.to_ne_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    #[test]
+    fn a_call_is_read_with_all_its_sections() {
+        let mut bytes = call(Kind::Connect);
+        section(&mut bytes, l::PATH, b"a/b");
+        section(&mut bytes, l::FOLDER, b"/x");
+        let mut socket = [0; l::SOCKET_SECTION];
+        socket[..3].copy_from_slice(&[10, 17, l::HAS_REMOTE]);
+        socket[6..8].copy_from_slice(&443_u16.to_ne_bytes());
+        socket[34..36].copy_from_slice(&[0xff, 0xff]);
+        socket[36..40].copy_from_slice(&[10, 0, 0, 1]);
+        section(&mut bytes, l::SOCKET, &socket);
+        section(&mut bytes, l::UNIX, b"/run/s\0rest");
+        section(&mut bytes, 999, b"of a newer program");
+        section(&mut bytes, l::DATA, b"x");
+        let record = decode(&bytes).unwrap().unwrap();
+        assert_eq!(record.task.pid, 7);
+        assert_eq!(record.task.time, 99);
+        assert!(record.task.name.starts_with(b"sh\0"));
+        let What::Call(call) = record.what else {
+            panic!("{record:?}");
+        };
+        assert_eq!(call.kind, Kind::Connect);
+        assert_eq!((call.result, call.arguments[0]), (-2, 5));
+        assert_eq!((call.path, call.folder), (&b"a/b"[..], &b"/x"[..]));
+        assert_eq!(call.descriptor, Some(DescriptorKind::Ipv4));
+        let socket = call.socket.unwrap();
+        assert_eq!(socket.protocol, "udp");
+        assert_eq!(socket.remote, Some(([10, 0, 0, 1].into(), 443)));
+        assert_eq!(socket.local, None);
+        assert_eq!(socket.path, b"/run/s");
+        assert_eq!(call.data, b"x");
+    }
+
+    #[test]
+    fn a_section_that_is_cut_is_left_out() {
+        let mut bytes = call(Kind::Openat);
+        section(&mut bytes, l::PATH, b"whole");
+        section(&mut bytes, l::RESOLVED, b"/this/one/is/cut");
+        bytes.truncate(bytes.len() - 4);
+        let record = decode(&bytes).unwrap().unwrap();
+        let What::Call(call) = record.what else {
+            panic!("{record:?}");
+        };
+        assert_eq!(call.path, b"whole");
+        assert_eq!(call.resolved, b"");
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        assert_eq!(decode(b"").unwrap_err(), NoRecord::Short { length: 0 });
+        assert_eq!(decode(&head(77)).unwrap_err(), NoRecord::Type(77));
+        assert!(matches!(
+            decode(&head(l::EXEC)),
+            Err(NoRecord::Short { .. })
+        ));
+        let mut unknown = call(Kind::Openat);
+        unknown[l::HEAD] = 0;
+        unknown[l::HEAD + 1] = 0;
+        assert_eq!(decode(&unknown).unwrap_err(), NoRecord::Kind(0));
+        let mut verdict = head(l::VERDICT);
+        verdict.resize(l::HEAD + l::VERDICT_BODY, 0);
+        assert_eq!(decode(&verdict).unwrap_err(), NoRecord::Verdict(0, 0));
+        assert!(decode(&head(l::SYNTHETIC)).unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            kind in 0_u8..12,
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..600),
+        ) {
+            if let Some(first) = bytes.first_mut() {
+                *first = kind;
+            }
+            if let Ok(Some(record)) = decode(&bytes) {
+                // Whatever was read is within what was given.
+                let said = format!("{record:?}");
+                prop_assert!(said.len() < 64 * 1_024);
+            }
+        }
+
+        #[test]
+        fn a_record_cut_anywhere_is_read_or_refused(cut in 0_usize..400) {
+            let mut bytes = call(Kind::Renameat2);
+            section(&mut bytes, l::PATH, &[b'a'; 100]);
+            section(&mut bytes, l::FILE, &[1; l::FILE_SECTION]);
+            section(&mut bytes, l::SECOND, b"second");
+            bytes.truncate(cut);
+            prop_assert_eq!(decode(&bytes).is_ok(), bytes.len() >= l::HEAD + l::CALL_BODY);
+        }
+    }
+}

@@ -6,7 +6,11 @@
 //! what is missing. [`Kernel::poll`] hands out [`Record`]s. Nothing of a
 //! record is resolved here.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use aya::{
     Ebpf, EbpfError,
@@ -14,16 +18,21 @@ use aya::{
 };
 use thiserror::Error;
 
-use crate::record::Record;
+use crate::{
+    drift::Order,
+    record::{File, Record},
+};
 
 mod calls;
 mod decode;
+mod forbid;
 mod layout;
 mod load;
 mod report;
 mod ring;
 
 pub use decode::{NoRecord, decode};
+pub use forbid::Judgement;
 pub use report::{Feature, Report, State};
 
 /// Classes of records: each can be switched off and is counted.
@@ -103,6 +112,12 @@ pub struct Settings {
     pub bulk_rate: u32,
     /// Bulk records wait at most so long.
     pub batch: Duration,
+    /// Addresses that [`Order::metadata`] is about.
+    pub forbidden_addresses: Vec<IpAddr>,
+    /// Kernel settings that [`Order::sysctl`] is about, as below
+    /// `/proc/sys`, and names of files that do the same elsewhere.
+    pub forbidden_settings: Vec<String>,
+    pub forbidden_files: Vec<String>,
 }
 
 impl Default for Settings {
@@ -118,6 +133,12 @@ impl Default for Settings {
             sensitive_folders: owned(SENSITIVE_FOLDERS),
             bulk_rate: 20_000,
             batch: Duration::from_millis(10),
+            forbidden_addresses: vec![
+                Ipv4Addr::new(169, 254, 169, 254).into(),
+                Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254).into(),
+            ],
+            forbidden_settings: owned(FORBIDDEN_SETTINGS),
+            forbidden_files: owned(FORBIDDEN_FILES),
         }
     }
 }
@@ -170,6 +191,26 @@ const SENSITIVE_FOLDERS: &[&str] = &[
     "sudoers.d",
 ];
 
+/// Settings by which the kernel runs a program, or lets memory be read.
+const FORBIDDEN_SETTINGS: &[&str] = &[
+    "kernel/core_pattern",
+    "kernel/hotplug",
+    "kernel/kptr_restrict",
+    "kernel/modprobe",
+    "kernel/poweroff_cmd",
+    "kernel/randomize_va_space",
+    "kernel/sysrq",
+    "kernel/unprivileged_bpf_disabled",
+    "kernel/yama/ptrace_scope",
+];
+const FORBIDDEN_FILES: &[&str] = &[
+    "core_pattern",
+    "modprobe",
+    "release_agent",
+    "sysrq-trigger",
+    "uevent_helper",
+];
+
 /// Why the kernel cannot be watched.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -197,6 +238,8 @@ pub enum Error {
     RingSize(u32),
     #[error("{0}: no process can be seen to begin, so nothing can be told")]
     NoProcesses(String),
+    #[error("run {0}: {1}")]
+    Run(&'static str, String),
     #[error("wait for the kernel")]
     Wait(#[source] rustix::io::Errno),
 }
@@ -225,14 +268,16 @@ pub struct Kernel {
     counters: PerCpuArray<MapData, layout::Counts>,
     sensitive: HashMap<MapData, [u8; 16], u8>,
     protected: HashMap<MapData, u32, u8>,
+    forbidden: forbid::Forbidden,
     classes: u32,
     opens: Opens,
     has_folders: bool,
+    has_hooks: bool,
     batch: Duration,
     delivered: [u64; Class::ALL.len()],
     unreadable: u64,
     /// Holds the programs: they are detached when it goes.
-    _programs: Ebpf,
+    programs: Ebpf,
 }
 
 impl fmt::Debug for Kernel {
@@ -263,6 +308,8 @@ impl Kernel {
                 .map_err(map("sensitive"))?,
             protected: HashMap::try_from(take_map(&mut programs, "protected")?)
                 .map_err(map("protected"))?,
+            forbidden: forbid::Forbidden::new(&mut programs)?,
+            has_hooks: report.state(load::IO_URING) == Some(State::Active),
             classes: settings
                 .classes
                 .iter()
@@ -272,8 +319,13 @@ impl Kernel {
             batch: settings.batch,
             delivered: [0; Class::ALL.len()],
             unreadable: 0,
-            _programs: programs,
+            programs,
         };
+        kernel.forbidden.name_all(
+            &settings.forbidden_addresses,
+            &settings.forbidden_settings,
+            &settings.forbidden_files,
+        )?;
         kernel.set_sensitive(&settings.sensitive_files, &settings.sensitive_folders)?;
         Ok((kernel, report))
     }
@@ -389,6 +441,21 @@ impl Kernel {
         Ok(())
     }
 
+    /// What is forbidden in a container from here on.
+    pub fn order(&mut self, order: &Order) -> Result<(), Error> {
+        self.forbidden.order(order)
+    }
+
+    /// What was said about a file, wherever it runs; until it is changed.
+    pub fn judge(&mut self, file: &File, judgement: Judgement) -> Result<(), Error> {
+        self.forbidden.mark(file, judgement)
+    }
+
+    /// Writes a thousand records that mean nothing, to measure.
+    pub fn synthesise(&mut self) -> Result<(), Error> {
+        load::run(&mut self.programs, "synthetic")
+    }
+
     fn write_control(&mut self) -> Result<(), Error> {
         let opens = match self.opens {
             Opens::None => 0,
@@ -396,7 +463,12 @@ impl Kernel {
             Opens::Sensitive => 2,
             Opens::All => 3,
         };
-        let value = [self.classes, opens, u32::from(self.has_folders), 0];
+        let value = [
+            self.classes,
+            opens,
+            u32::from(self.has_folders),
+            u32::from(self.has_hooks),
+        ];
         self.control.set(0, value, 0).map_err(map("control_map"))
     }
 }

@@ -1,4 +1,5 @@
 //! Tests that talk to the kernel they run on.
 
+mod enforce;
 mod kernel;
 mod machine;
