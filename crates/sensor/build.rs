@@ -78,8 +78,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn clang() -> Result<String, Box<dyn Error>> {
-    let named = env::var("CLANG").ok();
-    let names = match &named {
+    let asked = env::var("CLANG").ok();
+    let names = match &asked {
         Some(name) => vec![name.clone()],
         None => std::iter::once("clang".to_owned())
             .chain(
