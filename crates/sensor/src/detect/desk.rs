@@ -30,10 +30,10 @@ pub(super) struct Desk {
     pub(super) settings: Settings,
     pub(super) counters: Counters,
     history: History,
-    processes: Processes,
+    pub(super) processes: Processes,
     storms: Storms,
     /// Of the event at hand.
-    seen: Option<Seen>,
+    pub(super) seen: Option<Seen>,
 }
 
 impl Desk {
@@ -62,16 +62,18 @@ impl Desk {
     }
 
     /// Notes a name that was looked up.
-    pub(super) fn note_lookup(&mut self, lookup: &Lookup<'_>) {
+    pub(super) fn note_lookup(&mut self, lookup: &Lookup<'_>) -> Option<Whose> {
         let whose = match (lookup.process, lookup.container) {
             (Some(process), _) => Whose::of(process),
             (None, Some(container)) => Whose::of_container(container),
-            (None, None) => return,
+            (None, None) => return None,
         };
+        self.seen = None;
         if let Some(entry) = Entry::of_lookup(lookup) {
             let seat = self.history.seat(whose, entry.time);
             self.history.note(seat, &entry);
         }
+        Some(whose)
     }
 
     pub(super) fn is_off(&self, id: &str) -> bool {
@@ -169,12 +171,12 @@ impl Desk {
             return;
         }
         let at = time.as_microsecond();
-        let seat = self.seen.map(|seen| seen.seat);
-        let mut trace = match seat {
-            Some(seat) if self.history.may_tell(seat, at, TELL_APART) => {
-                trace::whole(process, seat, &self.history, &self.processes, at)
-            }
-            _ => trace::chain(process),
+        // What is told of no event has its history all the same.
+        let seat = self.history.seat(Whose::of(process), time.as_microsecond());
+        let mut trace = if self.history.may_tell(seat, at, TELL_APART) {
+            trace::whole(process, seat, &self.history, &self.processes, at)
+        } else {
+            trace::chain(process)
         };
         trace::close(&mut trace, process.pid, time, &alert.rule.title);
         alert.trace = Some(trace);

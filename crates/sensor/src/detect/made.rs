@@ -11,6 +11,11 @@ use rules::syscall::{
 };
 use serde_json::json;
 
+use crate::{
+    context::Lookup,
+    record::{Credentials, Exec, File},
+};
+
 /// When everything happens, in nanoseconds since 1970.
 pub(super) const NOW: i64 = 1_700_000_000_000_000_000;
 
@@ -159,5 +164,45 @@ pub(super) fn alert(rule: &str) -> SensorAlert {
         user: None,
         uid: None,
         trace: None,
+    }
+}
+
+/// A program that is executed.
+pub(super) fn exec(file: File) -> Exec<'static> {
+    Exec {
+        path: b"",
+        resolved: b"",
+        arguments: b"",
+        are_arguments_cut: false,
+        environment: b"",
+        file,
+        credentials: Credentials::default(),
+        virtual_pid: 1,
+        session: 1,
+        group: 1,
+        terminal: 0,
+        login_uid: u32::MAX,
+        stdio: [None; 3],
+    }
+}
+
+/// A name that was asked for, or told.
+pub(super) fn lookup<'a>(
+    process: &'a Arc<Process>,
+    name: &'a str,
+    kind: u16,
+    answer: Option<u8>,
+) -> Lookup<'a> {
+    Lookup {
+        time: NOW,
+        container: process.container.as_ref(),
+        process: Some(process),
+        is_answer: answer.is_some(),
+        server: None,
+        name: name.as_bytes(),
+        kind,
+        code: answer.unwrap_or_default(),
+        answers: &[],
+        size: name.len() + 18,
     }
 }

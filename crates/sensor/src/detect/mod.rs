@@ -13,18 +13,29 @@
 //! buckets, and each analytic names its own limits.
 
 mod alert;
+mod analytics;
+mod blind;
+mod bounded;
+mod busy;
+mod credentials;
 mod desk;
+mod domains;
 mod drifted;
+mod ended;
 mod entry;
+mod fetched;
 mod history;
 mod load;
 mod place;
 mod processes;
+mod rewrite;
+mod scan;
 mod secret;
 mod storm;
 mod suspicion;
 mod text;
 mod trace;
+mod tunnel;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -35,15 +46,21 @@ use rules::{
     syscall::{Event, Process},
 };
 
-use self::{alert::Subject, desk::Desk, suspicion::Suspicion};
+use self::{
+    alert::Subject,
+    analytics::{Act, Analytics},
+    desk::Desk,
+    suspicion::Suspicion,
+};
 pub use self::{
+    domains::Intel,
     load::{Loaded, load},
     suspicion::{Text, texts},
 };
 use crate::{
-    context::Told,
+    context::{Lookup, Told},
     drift::Drift,
-    record::{Matter, What},
+    record::{Matter, Record},
 };
 
 /// What a detector must be told about where it runs.
@@ -93,6 +110,7 @@ pub struct Detector {
     state: State,
     rules: HashMap<String, Known>,
     drift: Drift,
+    analytics: Analytics,
     desk: Desk,
 }
 
@@ -108,6 +126,7 @@ impl Detector {
             state: State::with_windows(windows),
             rules: HashMap::new(),
             drift: Drift::new(settings.cluster.clone()),
+            analytics: Analytics::default(),
             desk: Desk::new(settings),
         };
         detector.replace(engine);
@@ -174,15 +193,9 @@ impl Detector {
                 record,
             } => {
                 self.judge(event, now, raise);
-                if let What::Exec(exec) = &record.what
-                    && let Some(drifted) = self.drift.executed(process, exec)
-                {
-                    let is_built = drifted::is_built(process);
-                    let suspicion = drifted::suspect(&drifted, process, is_built);
-                    self.suspect(&suspicion, process, event.time, now, raise);
-                }
+                self.analyse(event, process, record, now, raise);
             }
-            Told::Lookup(lookup) => self.desk.note_lookup(lookup),
+            Told::Lookup(lookup) => self.look_up(lookup, now, raise),
             Told::Verdict {
                 verdict,
                 process,
@@ -199,13 +212,72 @@ impl Detector {
                 self.suspect(&suspicion, process, *time, now, raise);
             }
             Told::Container(known) => self.drift.container(known),
-            Told::Ended(known) => self.drift.ended(known),
+            Told::Ended(known) => {
+                self.drift.ended(known);
+                self.analytics.load.ended(&known.container);
+            }
         }
     }
 
     /// Policy and marks about what is executed.
     pub fn drift(&mut self) -> &mut Drift {
         &mut self.drift
+    }
+
+    /// Adds a list of names to those that are told when they are looked
+    /// up: one on each line. Says how many were taken.
+    pub fn add_intel(&mut self, intel: Intel, text: &str) -> usize {
+        self.analytics.domains.add(intel, text)
+    }
+
+    /// So many events of a class were lost since this was told last.
+    pub fn lost(&mut self, class: &str, count: u64, now: Timestamp) {
+        self.analytics.blind.lost(class, count, nanos(now));
+    }
+
+    fn analyse(
+        &mut self,
+        event: &Event<'_>,
+        process: &Arc<Process>,
+        record: &Record<'_>,
+        now: Timestamp,
+        raise: &mut dyn FnMut(Raised),
+    ) {
+        let Self {
+            analytics,
+            drift,
+            desk,
+            ..
+        } = self;
+        let Some(seen) = desk.seen else { return };
+        let mut found = Vec::new();
+        let act = Act {
+            event,
+            process,
+            record,
+            seen,
+        };
+        analytics.see(act, &desk.processes, drift, &mut |each| found.push(each));
+        for each in found {
+            self.suspect(&each, process, event.time, now, raise);
+        }
+    }
+
+    fn look_up(&mut self, lookup: &Lookup<'_>, now: Timestamp, raise: &mut dyn FnMut(Raised)) {
+        let Some(whose) = self.desk.note_lookup(lookup) else {
+            return;
+        };
+        let mut found = Vec::new();
+        self.analytics
+            .look_up(whose, lookup, &mut |each| found.push(each));
+        let time = Timestamp::from_nanosecond(i128::from(lookup.time)).unwrap_or(now);
+        let subject = Subject {
+            process: lookup.process.map(|it| &**it),
+            container: lookup.container.map(|it| &**it),
+        };
+        for each in found {
+            self.desk.suspected(&each, subject, time, now, raise);
+        }
     }
 
     fn suspect(
@@ -223,8 +295,27 @@ impl Detector {
 
     /// Does what goes by time; to be called about once a second.
     pub fn tick(&mut self, now: Timestamp, raise: &mut dyn FnMut(Raised)) {
+        for busy in self.analytics.load.tick(nanos(now)) {
+            let subject = Subject {
+                process: busy.process.as_deref(),
+                container: Some(&busy.container),
+            };
+            self.desk
+                .suspected(&busy.suspicion, subject, now, now, raise);
+        }
+        if let Some(found) = self.analytics.blind.tick(nanos(now)) {
+            let subject = Subject {
+                process: None,
+                container: None,
+            };
+            self.desk.suspected(&found, subject, now, now, raise);
+        }
         self.desk.tick(now, raise);
     }
+}
+
+fn nanos(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

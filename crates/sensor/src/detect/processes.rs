@@ -135,7 +135,6 @@ pub(super) struct Processes {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     pub(super) seat: Seat,
-    #[expect(dead_code, reason = "what changed users are judged by")]
     pub(super) before: Option<Before>,
 }
 

@@ -81,6 +81,17 @@ impl Suspicion {
 pub fn texts() -> Vec<&'static Text> {
     let mut texts = Vec::new();
     texts.extend(super::drifted::TEXTS);
+    texts.extend(super::domains::TEXTS);
+    texts.extend(super::tunnel::TEXTS);
+    texts.extend([
+        &super::blind::TEXT,
+        &super::busy::TEXT,
+        &super::credentials::TEXT,
+        &super::ended::TEXT,
+        &super::fetched::TEXT,
+        &super::rewrite::TEXT,
+        &super::scan::TEXT,
+    ]);
     texts
 }
 
@@ -119,7 +130,20 @@ mod tests {
                 }
             }
         }
-        // A rule of the same name would be another thing.
+        // What a rule says in its way and an analytic in its own is one
+        // thing; anything else of the same name would be another.
+        let shared = [
+            "K8S.NODE_CurrencyMining",
+            "K8S.NODE_DnsTI",
+            "K8S.NODE_LinuxSuspiciousActivity",
+            "K8S.NODE_SuspectProcessTermination",
+        ];
+        for text in texts() {
+            if shared.contains(&text.id) {
+                ids.remove(text.id);
+                ids.remove(text.on_host);
+            }
+        }
         for rule in &rules::content::pack().ruleset.rules {
             faults.extend(
                 rule.ids()
