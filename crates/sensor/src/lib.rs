@@ -6,12 +6,14 @@
 //! [`context`] keeps the processes and containers they belong to and makes
 //! `rules::syscall::Event`s of them; [`detect`] runs rules and the
 //! analytics over those; [`drift`] and [`malware`] judge what is executed;
-//! [`spool`] keeps what is to be sent and [`ship`] sends it. This room
-//! knows no SQL, serves no HTTP and is the only one that is privileged.
+//! [`spool`] keeps what is to be sent and [`ship`] sends it; the
+//! [`governor`] keeps all of it within its budget. This room knows no SQL,
+//! serves no HTTP and is the only one that is privileged.
 
 pub mod context;
 pub mod detect;
 pub mod drift;
+pub mod governor;
 pub mod kernel;
 pub mod malware;
 pub mod record;
