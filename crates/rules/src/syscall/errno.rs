@@ -1,11 +1,11 @@
 //! Names of the errors that calls return.
 
 /// `SUCCESS`, or the name of an error; its number where it has none here.
-pub(super) fn name(result: i64) -> Option<&'static str> {
+pub fn name(result: i64) -> Option<&'static str> {
     if result >= 0 {
         return Some("SUCCESS");
     }
-    Some(match -result {
+    Some(match result.unsigned_abs() {
         1 => "EPERM",
         2 => "ENOENT",
         3 => "ESRCH",

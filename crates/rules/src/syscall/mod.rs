@@ -16,6 +16,7 @@ mod fields;
 pub mod synthetic;
 
 pub(crate) use extract::{Place, scope_of};
+pub use errno::name as errno_name;
 pub use fields::{Fields, FieldsError};
 
 /// Text of the kernel: mostly UTF-8.

@@ -68,7 +68,7 @@ fn of_event(name: &str) -> Option<Read> {
         "evt.buflen" => |e, _, each| unsigned(e.buffer.len() as u64, each),
         "evt.res" => |e, _, each| match errno::name(e.result) {
             Some(name) => say(name.as_bytes(), each),
-            None => say((-e.result).to_string().as_bytes(), each),
+            None => say(e.result.unsigned_abs().to_string().as_bytes(), each),
         },
         "evt.rawres" => |e, _, each| number(e.result, each),
         "evt.failed" => |e, _, each| truth(e.result < 0, each),
