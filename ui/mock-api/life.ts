@@ -313,6 +313,6 @@ export function createLife(
 /** A drifted program's evidence says what became of it. */
 function evidenceOf(finding: Finding, evidence: Record<string, unknown>) {
   if (finding.rule !== 'drifted-executable') return evidence;
-  const outcome = ['blocked', 'would_block', 'killed'][Number(finding.id.at(-1)) % 3];
-  return { ...evidence, outcome };
+  const endings = ['blocked', 'would have been blocked', 'killed'];
+  return { ...evidence, 'drift.outcome': endings[Number(finding.id.at(-1)) % 3] };
 }

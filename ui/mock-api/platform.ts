@@ -261,7 +261,11 @@ export function createPlatform(
     const { method } = request;
     const missing = (what: string) => problem(404, 'not_found', `there is no such ${what}`, path);
     const isChange = method !== 'GET' && !['views', 'session'].includes(noun) && name !== 'preview';
-    if (isChange && isReader && ['actions', 'exemptions', 'findings', 'drift'].includes(noun))
+    if (
+      isChange &&
+      isReader &&
+      ['actions', 'exemptions', 'findings', 'drift', 'sensors'].includes(noun)
+    )
       return problem(403, 'forbidden', 'your role may look, not decide', path, [
         { pointer: '', detail: 'Ask a security admin of this environment.' },
       ]);
@@ -413,6 +417,8 @@ export function createPlatform(
       case 'sensors': {
         if (!name) return json(sensors.all(query.get('environment')));
         const sensor = sensors.one(name);
+        if (sensor && method === 'DELETE' && sensors.forget(name))
+          return new Response(null, { status: 204 });
         return sensor ? json(sensor) : missing('sensor');
       }
       case 'drift': {
@@ -420,7 +426,7 @@ export function createPlatform(
         const kept = sensors.saveDrift((await request.json()) as NewDriftSettings);
         return kept
           ? json(kept)
-          : problem(409, 'changed_meanwhile', 'somebody changed the policy meanwhile', path);
+          : problem(409, 'conflict', 'somebody changed the policy meanwhile', path);
       }
       case 'attack':
         return json(matrixOf(scoped(query)));

@@ -88,6 +88,7 @@ const podOf = (place: Place): string | undefined =>
 export interface Sensors {
   all: (environment: string | null) => Sensor[];
   one: (node: string) => SensorDetail | undefined;
+  forget: (node: string) => boolean;
   drift: () => DriftSettings;
   /** Nothing where somebody else was quicker. */
   saveDrift: (wanted: NewDriftSettings) => DriftSettings | undefined;
@@ -177,33 +178,39 @@ export function createSensors(estate: Estate, findings: () => Finding[], now: nu
       ? [
           {
             received: at(40),
-            stage: 'governor',
-            class: 'file',
-            reason: 'the processor budget of 5 % was used up',
-            count: 41_700,
-            from: at(340),
-            to: at(40),
+            gap: {
+              stage: 'governor',
+              class: 'file',
+              reason: 'the processor budget of 5 % was used up',
+              count: 41_700,
+              from: at(340),
+              to: at(40),
+            },
           },
           {
             received: at(9_000),
-            stage: 'kernel',
-            class: 'file',
-            reason: 'the ring of bulk events was full',
-            count: 6510,
-            from: at(9_012),
-            to: at(9_003),
+            gap: {
+              stage: 'kernel',
+              class: 'file',
+              reason: 'the ring of bulk events was full',
+              count: 6510,
+              from: at(9_012),
+              to: at(9_003),
+            },
           },
         ]
       : health === 'gone'
         ? [
             {
               received: at(7_300),
-              stage: 'spool',
-              class: 'alert',
-              reason: 'the disk is full: no room for the segment',
-              count: 3,
-              from: at(7_400),
-              to: at(7_300),
+              gap: {
+                stage: 'spool',
+                class: 'alert',
+                reason: 'the disk is full: no room for the segment',
+                count: 3,
+                from: at(7_400),
+                to: at(7_300),
+              },
             },
           ]
         : [];
@@ -284,19 +291,22 @@ export function createSensors(estate: Estate, findings: () => Finding[], now: nu
     };
   };
 
+  const forgotten = new Set<string>();
   const isKnown = () => estate.all.length > 0;
   return {
     all(environment) {
       if (!isKnown() || (environment && environment !== 'local')) return [];
-      return NODES.map((line) => {
+      return NODES.filter(([node]) => !forgotten.has(node)).map((line) => {
         const { status, history, gaps, ...sensor } = detail(line);
         return sensor;
       });
     },
     one(node) {
-      const line = isKnown() ? NODES.find(([each]) => each === node) : undefined;
+      const isThere = isKnown() && !forgotten.has(node);
+      const line = isThere ? NODES.find(([each]) => each === node) : undefined;
       return line && detail(line);
     },
+    forget: (node) => !!forgotten.add(node),
     drift: () => settings,
     saveDrift(wanted) {
       if (wanted.revision !== settings.revision) return undefined;

@@ -101,8 +101,9 @@ export class LiveFeed {
     else if (event.type === 'database') this.#database(event.database);
     else if (event.type === 'resync') this.#queries.invalidateQueries();
     else if (event.type === 'findings') this.#findings(event);
-    else if ((event.type as string) === 'incidents') this.#invalidate(['incidents']);
-    else if ((event.type as string) === 'sensors') this.#invalidate(['sensors']);
+    else if (event.type === 'incidents') this.#invalidate(['incidents']);
+    // A change of the policy is told by the same word.
+    else if (event.type === 'sensors') this.#invalidate(['sensors', 'drift']);
     else if (event.type === 'score') this.#invalidate(STALE.score ?? []);
     else this.#invalidate(STALE.image ?? []);
   }

@@ -9,48 +9,8 @@ export type Action = Schemas['Action'];
 export type ActionDone = Schemas['ActionDone'];
 export type AffectedPlace = Schemas['AffectedPlace'];
 export type AlertContext = Schemas['AlertContext'];
-export type AlertDetail = Schemas['AlertDetail'] & { trace?: AlertTrace | null };
-export interface AlertTrace {
-  processes: TraceProcess[];
-  events: TraceEvent[];
-  omitted: number;
-}
-export interface TraceProcess {
-  pid: number;
-  parent: number;
-  name: string;
-  path: string;
-  command: string;
-  user: string;
-  started: string;
-  ended?: string | null;
-  in_container: boolean;
-  is_subject: boolean;
-}
-export interface TraceEvent {
-  time: string;
-  pid: number;
-  kind: TraceKind;
-  what: string;
-  count: number;
-}
-export type TraceKind =
-  | 'execute'
-  | 'exit'
-  | 'read'
-  | 'write'
-  | 'delete'
-  | 'rename'
-  | 'permission'
-  | 'connect'
-  | 'listen'
-  | 'accept'
-  | 'resolve'
-  | 'privilege'
-  | 'namespace'
-  | 'mount'
-  | 'signal'
-  | 'alert';
+export type AlertDetail = Schemas['AlertDetail'];
+export type AlertTrace = Schemas['AlertTrace'];
 export type Asset = Schemas['Asset'];
 export type AssetDetail = Schemas['AssetDetail'];
 export type AssetKind = Schemas['AssetKind'];
@@ -72,9 +32,7 @@ export type ExemptionPreview = Schemas['ExemptionPreview'];
 export type ExemptionState = Schemas['ExemptionState'];
 export type Facets = Schemas['Facets'];
 export type Finding = Schemas['Finding'];
-export type FindingDetail = Omit<Schemas['FindingDetail'], 'alert'> & {
-  alert?: AlertDetail | null;
-};
+export type FindingDetail = Schemas['FindingDetail'];
 export type FindingEvent = Schemas['FindingEvent'];
 export type FindingGroup = Schemas['FindingGroup'];
 export type FindingKind = Schemas['FindingKind'];
@@ -129,6 +87,9 @@ export type TacticCount = Schemas['TacticCount'];
 export type TargetKind = Schemas['TargetKind'];
 export type Technique = Schemas['Technique'];
 export type TopFix = Schemas['TopFix'];
+export type TraceEvent = Schemas['TraceEvent'];
+export type TraceKind = Schemas['TraceKind'];
+export type TraceProcess = Schemas['TraceProcess'];
 export type View = Schemas['View'];
 export type Vulnerability = Schemas['Vulnerability'];
 export type VulnerabilityDetail = Schemas['VulnerabilityDetail'];

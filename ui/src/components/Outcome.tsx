@@ -1,10 +1,10 @@
 // How an attempt ended: what a sensor did about it, or would have done.
 
-import { IconBan, IconSkull, IconTestPipe } from '@tabler/icons-react';
+import { IconAlertTriangle, IconBan, IconSkull, IconTestPipe } from '@tabler/icons-react';
 import { Tooltip } from '../ui/Tooltip';
 import classes from './marks.module.css';
 
-export type Outcome = 'blocked' | 'killed' | 'would_block';
+export type Outcome = 'blocked' | 'killed' | 'dry' | 'escaped';
 
 const SAID: Record<Outcome, { word: string; doc: string; Icon: typeof IconBan }> = {
   blocked: {
@@ -17,20 +17,32 @@ const SAID: Record<Outcome, { word: string; doc: string; Icon: typeof IconBan }>
     doc: 'The sensor ended the program as it started; its first instructions may have run',
     Icon: IconSkull,
   },
-  would_block: {
+  dry: {
     word: 'Would have been blocked',
     doc: 'A dry run: nothing was stopped',
     Icon: IconTestPipe,
   },
+  escaped: {
+    word: 'Not stopped',
+    doc: 'It was to be ended, and was gone or out of reach before',
+    Icon: IconAlertTriangle,
+  },
+};
+
+/** The sensor's words for it. */
+const OUTCOMES: Record<string, Outcome> = {
+  blocked: 'blocked',
+  killed: 'killed',
+  'would have been blocked': 'dry',
+  escaped: 'escaped',
 };
 
 /** How the evidence of an alert says that it ended; nothing where it just happened. */
 export function outcomeOf(evidence: unknown): Outcome | undefined {
   if (typeof evidence !== 'object' || evidence === null) return undefined;
   const facts = evidence as Record<string, unknown>;
-  const drift = facts.drift as Record<string, unknown> | undefined;
-  const said = facts.outcome ?? facts['drift.outcome'] ?? drift?.outcome;
-  return said === 'blocked' || said === 'killed' || said === 'would_block' ? said : undefined;
+  const said = facts['drift.outcome'] ?? facts['deny.outcome'];
+  return typeof said === 'string' && Object.hasOwn(OUTCOMES, said) ? OUTCOMES[said] : undefined;
 }
 
 export function OutcomeMark({ outcome }: { outcome: Outcome }) {

@@ -54,7 +54,7 @@ export function TraceEvents({ trace, finding }: { trace: AlertTrace; finding: Fi
       key={finding.id}
       events={trace.events}
       processes={trace.processes}
-      omitted={trace.omitted}
+      omitted={trace.omitted ?? 0}
       alert={momentOf(trace.events, finding.last_seen)}
       kinds={kinds}
       onKind={toggle}

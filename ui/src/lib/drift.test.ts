@@ -7,6 +7,7 @@ import {
   like,
   moved,
   reachOf,
+  repositoryOf,
   sentence,
   tidied,
 } from './drift';
@@ -39,6 +40,9 @@ describe('a rule', () => {
     expect(fits(rule(), nginx)).toBe('yes');
     expect(fits(rule({ namespaces: ['shop'], images: ['*nginx*'] }), nginx)).toBe('yes');
     expect(fits(rule({ namespaces: ['billing'], images: ['*nginx*'] }), nginx)).toBe('no');
+    expect(fits(rule({ images: ['docker.io/nginx'] }), nginx)).toBe('yes');
+    expect(repositoryOf('localhost:5000/shop/web')).toBe('localhost:5000/shop/web');
+    expect(repositoryOf('nginx:1@sha256:abc')).toBe('nginx');
     expect(fits(rule({ namespaces: ['*'] }), { image: 'nginx' })).toBe('no');
     expect(fits(rule({ labels: ['tier=web'] }), nginx)).toBe('unknown');
     expect(fits(rule({ labels: ['tier=web'], pods: ['db-*'] }), nginx)).toBe('no');

@@ -48,6 +48,13 @@ export function like(pattern: string, text: string): boolean {
   return true;
 }
 
+/** An image's name without its tag and digest. */
+export function repositoryOf(image: string): string {
+  const [name = ''] = image.split('@');
+  const colon = name.lastIndexOf(':');
+  return colon > name.lastIndexOf('/') ? name.slice(0, colon) : name;
+}
+
 export function fits(rule: DriftRule, running: Running): Fit {
   const one = (patterns: string[] | undefined, text: string | null | undefined) =>
     !patterns || patterns.length === 0 || (!!text && patterns.some((each) => like(each, text)));
@@ -55,7 +62,7 @@ export function fits(rule: DriftRule, running: Running): Fit {
     one(rule.clusters, running.cluster) &&
     one(rule.namespaces, running.namespace) &&
     one(rule.pods, running.pod) &&
-    one(rule.images, running.image);
+    (one(rule.images, running.image) || one(rule.images, repositoryOf(running.image)));
   if (!isFit) return 'no';
   return (rule.labels ?? []).length > 0 ? 'unknown' : 'yes';
 }

@@ -48,6 +48,13 @@ describe('a sensor', () => {
     expect(screen.getByText(/the ring of bulk events was full/)).toBeTruthy();
     expect(within(await table('Containers')).getAllByRole('row').length).toBeGreaterThan(5);
   });
+  it('of a node that is gone for good is forgotten, when asked twice', async () => {
+    const { router } = renderApp('/sensors/prod-us-node-2');
+    await userEvent.click(await screen.findByRole('button', { name: 'Forget it…' }, find));
+    await userEvent.click(screen.getByRole('button', { name: 'Forget prod-us-node-2' }));
+    await waitFor(() => expect(router.state.location.pathname).toBe('/sensors'));
+    expect((await table('Sensors')).textContent).not.toContain('prod-us-node-2');
+  });
   it('that is not there says so', async () => {
     renderApp('/sensors/nowhere');
     expect(await screen.findByText('This sensor is not here', {}, find)).toBeTruthy();
@@ -146,7 +153,8 @@ describe('the drift policy', () => {
     await userEvent.click(screen.getByRole('button', { name: 'New rule' }));
     expect(await screen.findAllByText('Give it a name.', {}, find)).not.toHaveLength(0);
     expect(screen.getByRole('button', { name: 'Save' })).toHaveProperty('disabled', true);
-    await userEvent.type(screen.getByRole('textbox', { name: 'Name' }), 'Shop, strictly');
+    await userEvent.click(screen.getByRole('textbox', { name: 'Name' }));
+    await userEvent.paste('Shop, strictly');
     expect(screen.getAllByText('Another rule has this name.').length).toBeGreaterThan(0);
   });
   it('is not left by accident with changes', async () => {

@@ -1,20 +1,22 @@
 // One sensor: how it is, what its kernel allows, what it sees and drops,
 // which containers it watches, and what was lost for good.
 
-import { Title } from '@mantine/core';
+import { Button, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
+import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
 import { Problem } from '../../api/problem';
-import { EVERY_MS, type SensorDetail, sensors } from '../../api/sensors';
+import { EVERY_MS, type SensorDetail, sensors, useForgetSensor } from '../../api/sensors';
 import { Go } from '../../components/Go';
 import { Waiting } from '../../components/List';
 import { keepEnvironment } from '../../components/Names';
 import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank } from '../../components/ProblemNotice';
+import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
+import { usePermissions } from '../../components/permissions';
 import { useEnvironment } from '../../components/url';
 import { bytes, count, plural } from '../../lib/format';
+import { Dialog } from '../../ui/Dialog';
 import { Notice } from '../../ui/Notice';
 import { Fact, Facts, Panel } from '../../ui/Panel';
 import { Share } from '../../ui/Share';
@@ -45,7 +47,7 @@ export function SensorPage() {
       </Page>
     );
   return (
-    <Page title={node} heading={<Heading sensor={data} />}>
+    <Page title={node} heading={<Heading sensor={data} />} actions={<Forget sensor={data} />}>
       <Notices sensor={data} />
       <div className={classes.grid}>
         <div className={classes.column}>
@@ -93,6 +95,53 @@ function Heading({ sensor }: { sensor: SensorDetail }) {
         </span>
       </div>
     </div>
+  );
+}
+
+/** For nodes that are gone for good: else each would stay silent for ever. */
+function Forget({ sensor }: { sensor: SensorDetail }) {
+  const environment = useEnvironment();
+  const { configure: whyNot } = usePermissions();
+  const forget = useForgetSensor(environment);
+  const navigate = useNavigate();
+  const [isAsking, setAsking] = useState(false);
+  if (sensor.state !== 'silent') return null;
+  return (
+    <>
+      <Button
+        size="xs"
+        variant="default"
+        disabled={whyNot !== undefined}
+        title={whyNot}
+        onClick={() => setAsking(true)}
+      >
+        Forget it…
+      </Button>
+      <Dialog opened={isAsking} onClose={() => setAsking(false)} title="Forget this sensor?">
+        {forget.error && <ProblemNotice problem={forget.error} title="It was not forgotten" />}
+        <p className={classes.ask}>
+          For a node that is gone for good. Its alerts stay. Should its sensor tell of itself again,
+          it is listed again.
+        </p>
+        <div className={classes.buttons}>
+          <Button size="xs" variant="default" data-autofocus onClick={() => setAsking(false)}>
+            Cancel
+          </Button>
+          <Button
+            size="xs"
+            color="red"
+            loading={forget.isPending}
+            onClick={() =>
+              forget.mutate(sensor.node, {
+                onSuccess: () => navigate({ to: '/sensors', search: keepEnvironment } as never),
+              })
+            }
+          >
+            Forget {sensor.node}
+          </Button>
+        </div>
+      </Dialog>
+    </>
   );
 }
 
@@ -356,8 +405,8 @@ function Gaps({ sensor: { gaps } }: { sensor: SensorDetail }) {
           </tr>
         </thead>
         <tbody>
-          {gaps.map((gap) => (
-            <tr key={`${gap.received} ${gap.stage} ${gap.class} ${gap.from}`}>
+          {gaps.map(({ received, gap }) => (
+            <tr key={`${received} ${gap.stage} ${gap.class} ${gap.from}`}>
               <td>
                 <Time at={gap.to} />
               </td>
