@@ -8,6 +8,7 @@ mod replay;
 mod rules;
 mod run;
 mod signal;
+mod watch;
 
 use std::process::ExitCode;
 

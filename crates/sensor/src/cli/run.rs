@@ -1,0 +1,3 @@
+//! stub
+use super::{End, Failure};
+pub(crate) fn run(_args: super::args::Run) -> Result<End, Failure> { Ok(End::Done) }

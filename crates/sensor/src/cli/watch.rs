@@ -1,0 +1,14 @@
+//! From flags to what the library is told.
+
+use sensor::kernel::Settings;
+
+use super::args::Watch;
+
+/// How the kernel is watched.
+pub(crate) fn kernel(watch: &Watch) -> Settings {
+    Settings {
+        bulk_bytes: u32::try_from(watch.ring).unwrap_or(u32::MAX),
+        own_pid: Some(std::process::id()),
+        ..Settings::default()
+    }
+}
