@@ -19,5 +19,7 @@ pub mod governor;
 pub mod kernel;
 pub mod malware;
 pub mod record;
+pub mod run;
 pub mod ship;
 pub mod spool;
+mod status;

@@ -96,12 +96,15 @@ pub(crate) struct Run {
     /// Tell this server
     #[arg(long, value_name = "URL", required_unless_present = "print")]
     pub(crate) server: Option<String>,
-    /// File that holds the token of this sensor (permission `ingest_sensor`)
+    /// File that holds the token of this sensor (permission `ingest`)
     #[arg(long, value_name = "FILE", requires = "server")]
     pub(crate) token_file: Option<PathBuf>,
     /// Further certificates to trust, PEM
     #[arg(long, value_name = "FILE", requires = "server")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// SHA-256 of the certificate of a server that signed its own
+    #[arg(long, value_name = "SHA256", requires = "server")]
+    pub(crate) fingerprint: Option<String>,
     /// Write each alert to standard output, a line of JSON each
     #[arg(long)]
     pub(crate) print: bool,
@@ -120,12 +123,12 @@ pub(crate) struct Run {
     /// telling classes of events are left out, and that is said
     #[arg(long, value_name = "PERCENT", default_value_t = 25, value_parser = clap::value_parser!(u16).range(1..=1_600))]
     pub(crate) cpu: u16,
+    /// Memory it means to stay within; more is said in its status
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub(crate) memory: u64,
     /// Disk space for what is not sent yet
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     pub(crate) spool: u64,
-    /// Folder of YARA rules and hash lists, beside the test file that is always known
-    #[arg(long, value_name = "DIR")]
-    pub(crate) malware: Option<PathBuf>,
 }
 
 /// What is watched, and by which rules.
@@ -179,9 +182,6 @@ pub(crate) struct Record {
 pub(crate) struct Replay {
     /// A recording; `-` is standard input
     pub(crate) file: PathBuf,
-    /// Show every event, not only alerts
-    #[arg(long)]
-    pub(crate) events: bool,
     #[command(flatten)]
     pub(crate) watch: Watch,
     /// How alerts are written

@@ -5,7 +5,6 @@ mod args;
 mod doctor;
 mod record;
 mod replay;
-mod rules;
 mod run;
 mod signal;
 mod watch;
