@@ -97,11 +97,7 @@ pub fn moment(clock: &dyn Clock) -> Moment {
 }
 
 /// Watches until `stop` is set.
-pub fn run(
-    settings: Settings,
-    clock: &Arc<dyn Clock>,
-    stop: &AtomicBool,
-) -> Result<(), RunError> {
+pub fn run(settings: Settings, clock: &Arc<dyn Clock>, stop: &AtomicBool) -> Result<(), RunError> {
     let mut sensor = Sensor::start(settings, clock)?;
     let mut next = moment(clock.as_ref()).boot;
     while !stop.load(Ordering::Relaxed) {
@@ -176,7 +172,7 @@ impl Sensor {
             remembered.unwrap_or_default(),
         );
         let status = Arc::new(Mutex::new(first_status(
-            &settings.cluster,
+            settings.cluster.as_deref(),
             &origin,
             &report,
             clock.now(),
@@ -236,7 +232,7 @@ impl Sensor {
         } = self;
         let now = clock.now();
         let snapshot = context.snapshot();
-        context.start(snapshot, &mut |told| {
+        context.start(&snapshot, &mut |told| {
             detector.take(&told, now, &mut |raised| exit.take(raised));
         });
     }
@@ -362,16 +358,32 @@ impl Sensor {
         let (classes, lost) = self.rates.classes(&counters, self.governor.shed(), seconds);
         for lost in lost {
             let class = lost.class.as_str();
-            self.detector.lost(class, lost.dropped + lost.suppressed, wall);
+            self.detector
+                .lost(class, lost.dropped + lost.suppressed, wall);
             let Some(spool) = &self.exit.spool else {
-                tracing::warn!(class, dropped = lost.dropped, suppressed = lost.suppressed, "events were lost");
+                tracing::warn!(
+                    class,
+                    dropped = lost.dropped,
+                    suppressed = lost.suppressed,
+                    "events were lost"
+                );
                 continue;
             };
             if lost.dropped > 0 {
-                spool.lose("kernel", class, "no room between the kernel and the sensor", lost.dropped);
+                spool.lose(
+                    "kernel",
+                    class,
+                    "no room between the kernel and the sensor",
+                    lost.dropped,
+                );
             }
             if lost.suppressed > 0 {
-                spool.lose("kernel", class, "more than one container may send", lost.suppressed);
+                spool.lose(
+                    "kernel",
+                    class,
+                    "more than one container may send",
+                    lost.suppressed,
+                );
             }
         }
         let alerts = &self.exit.alerts;
@@ -434,7 +446,11 @@ impl Sensor {
 impl Exit {
     fn take(&mut self, raised: Raised) {
         if let SensorNews::Alert(alert) = &raised.news {
-            let container = alert.place.iter().rev().find(|step| step.kind == "container");
+            let container = alert
+                .place
+                .iter()
+                .rev()
+                .find(|step| step.kind == "container");
             if let Some(step) = container {
                 *self.alerts.entry(step.identity.clone()).or_default() += 1;
             }
@@ -456,7 +472,7 @@ impl Exit {
 }
 
 fn first_status(
-    cluster: &Option<String>,
+    cluster: Option<&str>,
     origin: &Origin,
     report: &Report,
     started: Timestamp,
@@ -465,7 +481,7 @@ fn first_status(
     SensorStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot: origin.boot.clone(),
-        cluster: cluster.clone(),
+        cluster: cluster.map(str::to_owned),
         kernel: system.release().to_string_lossy().into_owned(),
         architecture: system.machine().to_string_lossy().into_owned(),
         os: os_name(),
@@ -488,7 +504,9 @@ fn first_status(
 /// As `/etc/os-release` names it.
 fn os_name() -> String {
     let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let name = text
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
     name.unwrap_or("Linux").trim_matches('"').to_owned()
 }
 

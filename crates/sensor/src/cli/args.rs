@@ -191,7 +191,9 @@ pub(crate) struct Replay {
 
 /// `64MiB`, `1GiB`, `4096`.
 fn size(text: &str) -> Result<u64, String> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let shift = match unit {
         "" | "B" => 0,
@@ -200,7 +202,9 @@ fn size(text: &str) -> Result<u64, String> {
         "GiB" => 30,
         _ => return Err(format!("'{unit}' is no unit: expected KiB, MiB or GiB")),
     };
-    let number: u64 = number.parse().map_err(|_| "expected a number, as in 64MiB".to_owned())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "expected a number, as in 64MiB".to_owned())?;
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "that is more than can be counted".to_owned())

@@ -27,7 +27,11 @@ pub(crate) fn run(args: &Doctor) -> Result<End, Failure> {
         }
     }
     let all = |state| report.features.iter().all(|each| each.state != state);
-    Ok(if all(State::Absent) { End::Done } else { End::Partly })
+    Ok(if all(State::Absent) {
+        End::Done
+    } else {
+        End::Partly
+    })
 }
 
 fn head() -> String {
@@ -40,7 +44,13 @@ fn head() -> String {
 }
 
 fn text(report: &Report) -> String {
-    let count = |state| report.features.iter().filter(|each| each.state == state).count();
+    let count = |state| {
+        report
+            .features
+            .iter()
+            .filter(|each| each.state == state)
+            .count()
+    };
     format!(
         "{report}\n{} active, {} by a lesser means, {} absent, {} switched off\n",
         count(State::Active),

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Record) -> Result<End, Failure> {
     let recorder = Recorder::new(Box::new(Counted(to, std::sync::Arc::clone(&size))), began);
     context.record_to(recorder.context("write the recording")?);
     let snapshot = context.snapshot();
-    context.start(snapshot, &mut |_| {});
+    context.start(&snapshot, &mut |_| {});
     let end = args.duration.map(|duration| {
         began
             .boot

@@ -65,7 +65,11 @@ pub(crate) fn run(args: &Replay) -> Result<End, Failure> {
     };
     broken.context("write to standard output")?;
     if args.format == Format::Table {
-        writeln!(out, "\n{alerts} alerts of {events} events, {} records", played.records)?;
+        writeln!(
+            out,
+            "\n{alerts} alerts of {events} events, {} records",
+            played.records
+        )?;
     }
     out.flush()?;
     if played.is_cut {
