@@ -20,10 +20,13 @@ use std::{
 use api::sensor::{SensorNews, SensorPolicy, SensorStatus};
 use jiff::Timestamp;
 use model::Clock;
-use rules::engine::Windows;
+use rules::{
+    engine::Windows,
+    syscall::{Bytes, Container},
+};
 
 use crate::{
-    context::{self, Context, Moment, Sources, Worker},
+    context::{self, Context, Moment, Sources, Told, Worker},
     detect::{self, Detector, Raised},
     governor::{Budget, Bulk, Governor, Usage},
     kernel::{self, Class, Kernel, Opens, Report},
@@ -136,7 +139,7 @@ struct Exit {
     spool: Option<Spool>,
     print: Option<Box<dyn Write + Send>>,
     /// Alerts of each container, by its full id.
-    alerts: HashMap<String, u64>,
+    alerts: HashMap<Bytes, u64>,
 }
 
 impl Sensor {
@@ -233,7 +236,8 @@ impl Sensor {
         let now = clock.now();
         let snapshot = context.snapshot();
         context.start(&snapshot, &mut |told| {
-            detector.take(&told, now, &mut |raised| exit.take(raised));
+            let of = container(&told);
+            detector.take(&told, now, &mut |raised| exit.take(raised, of));
         });
     }
 
@@ -251,7 +255,8 @@ impl Sensor {
         kernel.poll(WAIT, &mut |record| {
             let now = *now.get_or_insert_with(|| clock.now());
             context.take(record, &mut |told| {
-                detector.take(&told, now, &mut |raised| exit.take(raised));
+                let of = container(&told);
+                detector.take(&told, now, &mut |raised| exit.take(raised, of));
             });
         })?;
         self.give_orders();
@@ -278,9 +283,10 @@ impl Sensor {
             ..
         } = self;
         context.tick(now, &mut |told| {
-            detector.take(&told, wall, &mut |raised| exit.take(raised));
+            let of = container(&told);
+            detector.take(&told, wall, &mut |raised| exit.take(raised, of));
         });
-        detector.tick(wall, &mut |raised| exit.take(raised));
+        detector.tick(wall, &mut |raised| exit.take(raised, None));
         self.measure(now, wall)?;
         self.take_policy();
         self.give_orders();
@@ -386,16 +392,18 @@ impl Sensor {
                 );
             }
         }
-        let alerts = &self.exit.alerts;
-        let containers = self.rates.containers(
-            self.context.containers(),
-            |id| {
-                std::str::from_utf8(id)
-                    .ok()
-                    .and_then(|id| alerts.get(id).copied())
-                    .unwrap_or_default()
-            },
-            |_| 0.0,
+        let Self {
+            context,
+            detector,
+            exit,
+            rates,
+            ..
+        } = self;
+        exit.alerts.retain(|id, _| context.container(id).is_some());
+        let containers = rates.containers(
+            context.containers(),
+            |each| exit.alerts.get(&each.full_id).copied().unwrap_or_default(),
+            |each| detector.cpu(each),
             seconds,
         );
         let mut notes = self.governor.notes();
@@ -444,15 +452,11 @@ impl Sensor {
 }
 
 impl Exit {
-    fn take(&mut self, raised: Raised) {
+    /// Sends what was raised on its way; `of` is the container it is of.
+    fn take(&mut self, raised: Raised, of: Option<&Arc<Container>>) {
         if let SensorNews::Alert(alert) = &raised.news {
-            let container = alert
-                .place
-                .iter()
-                .rev()
-                .find(|step| step.kind == "container");
-            if let Some(step) = container {
-                *self.alerts.entry(step.identity.clone()).or_default() += 1;
+            if let Some(container) = of {
+                *self.alerts.entry(container.full_id.clone()).or_default() += 1;
             }
             tracing::debug!(rule.id = alert.rule.id, "{}", alert.summary);
         }
@@ -468,6 +472,15 @@ impl Exit {
         {
             tracing::error!(error = %model::error::chain(&error), "an alert could not be kept");
         }
+    }
+}
+
+/// The container of what is told.
+fn container<'t>(told: &Told<'t>) -> Option<&'t Arc<Container>> {
+    match told {
+        Told::Event { process, .. } | Told::Verdict { process, .. } => process.container.as_ref(),
+        Told::Lookup(lookup) => lookup.container,
+        Told::Container(known) | Told::Ended(known) => Some(&known.container),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use api::sensor::{SensorClass, SensorContainer};
-use rules::syscall::Bytes;
+use rules::syscall::{Bytes, Container};
 
 use crate::{
     context::Known,
@@ -74,8 +74,8 @@ impl Rates {
     pub(crate) fn containers<'a>(
         &mut self,
         known: impl Iterator<Item = &'a Known>,
-        alerts: impl Fn(&[u8]) -> u64,
-        cpu: impl Fn(&[u8]) -> f64,
+        alerts: impl Fn(&Container) -> u64,
+        cpu: impl Fn(&Container) -> Option<f64>,
         seconds: f64,
     ) -> Vec<SensorContainer> {
         let mut counts = HashMap::new();
@@ -85,7 +85,9 @@ impl Rates {
                 let before = self.containers.get(id).copied().unwrap_or(each.events);
                 counts.insert(id.clone(), each.events);
                 let since = each.events.saturating_sub(before);
-                container(each, rate(since, seconds), alerts(id), cpu(id))
+                let alerts = alerts(&each.container);
+                let cpu = cpu(&each.container).unwrap_or_default();
+                container(each, rate(since, seconds), alerts, cpu)
             })
             .collect();
         self.containers = counts;

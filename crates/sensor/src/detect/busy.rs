@@ -204,6 +204,15 @@ impl Load {
         );
     }
 
+    /// Percent of one core a container used lately.
+    pub(super) fn percent(&self, container: &Container) -> Option<f64> {
+        let known = self.watched.get(&Whose::of_container(container))?;
+        known.used?;
+        #[expect(clippy::cast_precision_loss, reason = "a percentage is no count")]
+        let load = known.load as f64;
+        Some(load / 10.0)
+    }
+
     /// A container has a trait of a miner.
     pub(super) fn mark(&mut self, process: &Arc<Process>, sign: Trait) {
         let Some(container) = &process.container else {

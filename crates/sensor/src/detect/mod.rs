@@ -43,7 +43,7 @@ use api::sensor::{SensorNews, SensorRule};
 use jiff::Timestamp;
 use rules::{
     engine::{Engine, State, Windows},
-    syscall::{Event, Process},
+    syscall::{Container, Event, Process},
 };
 
 use self::{
@@ -217,6 +217,11 @@ impl Detector {
                 self.analytics.load.ended(&known.container);
             }
         }
+    }
+
+    /// Percent of one core a container used lately, where that is known.
+    pub fn cpu(&self, container: &Container) -> Option<f64> {
+        self.analytics.load.percent(container)
     }
 
     /// Policy and marks about what is executed.
