@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     field::Source,
-    parse, suggest,
+    parse,
+    rule::Priority,
+    suggest,
     yaml::{Node, Value},
 };
 
@@ -61,6 +63,11 @@ const REPLACEABLE: [&str; 14] = [
     "skip-if-unknown-filter",
     "seawall",
 ];
+
+/// What was read, or `None` and one fault more.
+fn kept<T>(read: Result<T, Draft>, faults: &mut Vec<Draft>) -> Option<T> {
+    read.map_err(|fault| faults.push(fault)).ok()
+}
 
 impl Loader {
     pub(super) fn collect(&mut self, file: usize, node: &Node) {
@@ -245,7 +252,10 @@ impl Loader {
             return self.switch(map, &name, &at);
         }
         let rule = self.new_rule(map, name.clone(), at)?;
-        if let Some(earlier) = self.rule_index.get(&name).copied()
+        if rule.is_broken {
+            // No later item finds it, and an earlier one stays as it was.
+            self.rules.push(rule);
+        } else if let Some(earlier) = self.rule_index.get(&name).copied()
             && let Some(slot) = self.rules.get_mut(earlier)
         {
             if slot.source != rule.source {
@@ -292,27 +302,50 @@ impl Loader {
                 source
             }
         };
-        let mut exceptions = map.exceptions()?;
-        for exception in &mut exceptions {
-            super::exception::complete(exception)?;
-        }
+        // What to condition and output is wrong leaves nothing to look at.
+        let (condition, output) = (map.text("condition")?, map.text("output")?);
+        let mut faults = Vec::new();
+        let exceptions = kept(
+            map.exceptions().and_then(|mut exceptions| {
+                exceptions
+                    .iter_mut()
+                    .try_for_each(super::exception::complete)?;
+                Ok(exceptions)
+            }),
+            &mut faults,
+        );
+        let description = kept(map.text("desc"), &mut faults);
+        let priority = kept(map.priority(), &mut faults);
+        let tags = kept(tags(map), &mut faults);
+        let mut switch = |key: &str, otherwise: bool| {
+            kept(map.optional_bool(key), &mut faults)
+                .flatten()
+                .unwrap_or(otherwise)
+        };
+        let is_enabled = switch("enabled", true);
+        let warns_event_types = switch("warn_evttypes", true);
+        let skips_unknown = switch("skip-if-unknown-filter", false);
+        let is_broken = !faults.is_empty();
+        let label = format!("rule `{name}`");
+        self.drafts
+            .extend(faults.into_iter().map(|fault| fault.item(&label)));
+        let exceptions = exceptions.unwrap_or_default();
         self.warn_twice(&exceptions, &name);
         Ok(RuleItem {
-            condition: map.text("condition")?,
-            description: map.text("desc")?.text.trim().to_owned(),
-            output: map.text("output")?,
-            priority: map.priority()?,
-            tags: tags(map)?,
-            is_enabled: map.optional_bool("enabled")?.unwrap_or(true),
-            warns_event_types: map.optional_bool("warn_evttypes")?.unwrap_or(true),
-            skips_unknown: map
-                .optional_bool("skip-if-unknown-filter")?
-                .unwrap_or(false),
+            condition,
+            description: description.map_or_else(String::new, |it| it.text.trim().to_owned()),
+            output,
+            priority: priority.unwrap_or(Priority::Debug),
+            tags: tags.unwrap_or_default(),
+            is_enabled,
+            warns_event_types,
+            skips_unknown,
             extension: extension(map),
             name,
             place: at,
             source,
             exceptions,
+            is_broken,
         })
     }
 

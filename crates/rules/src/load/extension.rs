@@ -85,10 +85,13 @@ impl Resolver<'_> {
             )),
             id => Ok(id),
         };
-        let id = named("id")?;
-        let on_host = named("on_host")?;
+        let mut is_whole = true;
+        let mut faults = Vec::new();
+        let mut say = |fault: Draft| faults.push(fault);
+        let id = named("id").map_err(&mut say).ok().flatten();
+        let on_host = named("on_host").map_err(&mut say).ok().flatten();
         if on_host.is_some() && scope.source != Source::Syscall {
-            return Err(Draft::error(
+            say(Draft::error(
                 "bad-value",
                 "`on_host` is for rules over a node's events",
                 "nothing else happens on a host",
@@ -100,56 +103,76 @@ impl Resolver<'_> {
             "severity",
             |text| text.parse::<model::Severity>().ok(),
             &["critical", "high", "medium", "low", "info"],
-        )?;
+        );
         let maturity = word(
             &map,
             "maturity",
             Maturity::parse,
             &Maturity::ALL.map(Maturity::as_str),
-        )?;
+        );
+        let attack = codes(
+            &map,
+            "attack",
+            is_attack,
+            "an ATT&CK technique such as `T1611`",
+        );
+        let matrix = codes(&map, "matrix", is_matrix, "a technique such as `MS-TA9003`");
+        let mut words = |key: &str| text(key).map_err(&mut say).ok().flatten();
         let mut extension = Extension {
-            title: text("title")?,
-            severity,
-            maturity,
-            why: text("why")?,
-            fix: text("fix")?,
-            false_positives: text("false_positives")?,
-            references: texts(&map, "references")?,
-            attack: codes(
-                &map,
-                "attack",
-                is_attack,
-                "an ATT&CK technique such as `T1611`",
-            )?,
-            matrix: codes(&map, "matrix", is_matrix, "a technique such as `MS-TA9003`")?,
-            cases: cases(&map)?,
+            title: words("title"),
+            why: words("why"),
+            fix: words("fix"),
+            false_positives: words("false_positives"),
+            severity: severity.map_err(&mut say).ok().flatten(),
+            maturity: maturity.map_err(&mut say).ok().flatten(),
+            references: texts(&map, "references")
+                .map_err(&mut say)
+                .unwrap_or_default(),
+            attack: attack.map_err(&mut say).unwrap_or_default(),
+            matrix: matrix.map_err(&mut say).unwrap_or_default(),
+            cases: cases(&map).map_err(&mut say).unwrap_or_default(),
             ..Extension::default()
         };
-        let mut is_whole = true;
         if let Some(node) = map.get("threshold") {
-            extension.threshold = self.threshold(file, node, scope)?;
+            let threshold = self.threshold(file, node, scope);
+            extension.threshold = threshold.map_err(&mut say).ok().flatten();
             is_whole &= extension.threshold.is_some();
         }
         if let Some(node) = map.get("sequence") {
-            extension.sequence = self.sequence(file, node, scope)?;
+            let sequence = self.sequence(file, node, scope);
+            extension.sequence = sequence.map_err(&mut say).ok().flatten();
             is_whole &= extension.sequence.is_some();
         }
         if let Some(node) = map.get("suppress") {
-            let map = strict(file, node, "`suppress`", &["by", "for"])?;
-            let by = self.terms(&map, "by", scope)?;
-            let within = duration(&map, "for")?;
-            is_whole &= by.is_some();
-            extension.suppress = by.map(|by| Suppress { by, within });
+            let suppress = self.suppress(file, node, scope);
+            extension.suppress = suppress.map_err(&mut say).ok().flatten();
+            is_whole &= extension.suppress.is_some();
         }
-        match self.terms(&map, "dedup", scope)? {
-            Some(terms) => extension.dedup = terms,
-            None => is_whole = false,
+        match self.terms(&map, "dedup", scope).map_err(&mut say) {
+            Ok(Some(terms)) => extension.dedup = terms,
+            _ => is_whole = false,
+        }
+        is_whole &= faults.is_empty();
+        for fault in faults {
+            self.say(fault.item(scope.label));
         }
         Ok(is_whole.then_some(Read {
             extension,
             id,
             on_host,
         }))
+    }
+
+    fn suppress(
+        &mut self,
+        file: usize,
+        node: &Node,
+        scope: &mut Scope<'_>,
+    ) -> Result<Option<Suppress>, Draft> {
+        let map = strict(file, node, "`suppress`", &["by", "for"])?;
+        let by = self.terms(&map, "by", scope)?;
+        let within = duration(&map, "for")?;
+        Ok(by.map(|by| Suppress { by, within }))
     }
 
     fn threshold(

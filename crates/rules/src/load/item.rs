@@ -23,6 +23,10 @@ pub(super) struct MacroItem {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three are keys that an author writes"
+)]
 pub(super) struct RuleItem {
     pub(super) name: String,
     pub(super) place: Place,
@@ -39,6 +43,9 @@ pub(super) struct RuleItem {
     pub(super) exceptions: Vec<Exception>,
     /// What stands under `seawall`, and in which file.
     pub(super) extension: Option<(usize, Node)>,
+    /// Something of it was not understood and said: the rest is looked at
+    /// for what else there is to say, and the rule left out.
+    pub(super) is_broken: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -131,7 +131,7 @@ impl Resolver<'_> {
         let exceptions = self.exceptions(&item.exceptions, scope);
         self.output(item, scope);
         let extension = self.extension(item, scope);
-        if scope.has_unknown {
+        if scope.has_unknown || item.is_broken {
             return None;
         }
         let mut parts = vec![condition?];
