@@ -31,28 +31,68 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let grouped = |f: &mut fmt::Formatter<'_>, part: &Self| match part {
-            Self::Macro(_) | Self::Check(_) => write!(f, "{part}"),
-            _ => write!(f, "({part})"),
-        };
+/// What is joined by `or`, `and` and `not`, however its leaves look.
+trait Joined: Sized {
+    fn form(&self) -> Form<'_, Self>;
+    fn leaf(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+enum Form<'a, T> {
+    Or(&'a [T]),
+    And(&'a [T]),
+    Not(&'a T),
+    Leaf,
+}
+
+/// Parentheses only where the grammar would read something else.
+fn structure<T: Joined>(f: &mut fmt::Formatter<'_>, whole: &T) -> fmt::Result {
+    let grouped = |f: &mut fmt::Formatter<'_>, part: &T| {
+        if matches!(part.form(), Form::Leaf) {
+            return part.leaf(f);
+        }
+        f.write_char('(')?;
+        structure(f, part)?;
+        f.write_char(')')
+    };
+    match whole.form() {
+        Form::Or(parts) => joined(f, parts, " or ", |f, part| match part.form() {
+            Form::And(_) => structure(f, part),
+            _ => grouped(f, part),
+        }),
+        Form::And(parts) => joined(f, parts, " and ", |f, part| match part.form() {
+            Form::Not(_) => structure(f, part),
+            _ => grouped(f, part),
+        }),
+        Form::Not(inner) => {
+            f.write_str("not ")?;
+            grouped(f, inner)
+        }
+        Form::Leaf => whole.leaf(f),
+    }
+}
+
+impl Joined for Condition {
+    fn form(&self) -> Form<'_, Self> {
         match self {
-            Self::Or(parts) => joined(f, parts, " or ", |f, part| match part {
-                Self::And(_) => write!(f, "{part}"),
-                _ => grouped(f, part),
-            }),
-            Self::And(parts) => joined(f, parts, " and ", |f, part| match part {
-                Self::Not(_) => write!(f, "{part}"),
-                _ => grouped(f, part),
-            }),
-            Self::Not(inner) => {
-                f.write_str("not ")?;
-                grouped(f, inner)
-            }
+            Self::Or(parts) => Form::Or(parts),
+            Self::And(parts) => Form::And(parts),
+            Self::Not(inner) => Form::Not(inner),
+            Self::Macro(_) | Self::Check(_) => Form::Leaf,
+        }
+    }
+
+    fn leaf(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Macro(name) => f.write_str(&name.text),
             Self::Check(check) => write!(f, "{check}"),
+            _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        structure(f, self)
     }
 }
 
@@ -141,29 +181,29 @@ impl fmt::Display for Value {
     }
 }
 
-impl fmt::Display for Expression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let grouped = |f: &mut fmt::Formatter<'_>, part: &Self| match part {
-            Self::Predicate(_) | Self::Constant(_) => write!(f, "{part}"),
-            _ => write!(f, "({part})"),
-        };
+impl Joined for Expression {
+    fn form(&self) -> Form<'_, Self> {
         match self {
-            Self::Or(parts) => joined(f, parts, " or ", |f, part| match part {
-                Self::And(_) => write!(f, "{part}"),
-                _ => grouped(f, part),
-            }),
-            Self::And(parts) => joined(f, parts, " and ", |f, part| match part {
-                Self::Not(_) => write!(f, "{part}"),
-                _ => grouped(f, part),
-            }),
-            Self::Not(inner) => {
-                f.write_str("not ")?;
-                grouped(f, inner)
-            }
+            Self::Or(parts) => Form::Or(parts),
+            Self::And(parts) => Form::And(parts),
+            Self::Not(inner) => Form::Not(inner),
+            Self::Constant(_) | Self::Predicate(_) => Form::Leaf,
+        }
+    }
+
+    fn leaf(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Constant(true) => f.write_str("(always)"),
             Self::Constant(false) => f.write_str("(never)"),
             Self::Predicate(predicate) => write!(f, "{predicate}"),
+            _ => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        structure(f, self)
     }
 }
 
