@@ -8,6 +8,7 @@ use model::{
     Alert, AlertAction, AlertChange, AlertContext, AlertPlace, AlertRule, AssetKind, Fingerprint,
     Principal, Whence,
     alert::{MAX_RAW, RuleStep, bounded, redact},
+    asset::WORKLOAD_RESOURCES,
 };
 use rules::{audit::Event, engine::Match, rule::Rule};
 use serde_json::{Map, Value, json};
@@ -24,17 +25,6 @@ const MAX_CHANGE: usize = 16 << 10;
 const MAX_LISTED: usize = 32;
 /// Events a match is made of that are named.
 const MAX_RELATED: usize = 50;
-
-/// What Kubernetes calls the things that make pods.
-const WORKLOADS: [&str; 7] = [
-    "deployments",
-    "daemonsets",
-    "statefulsets",
-    "replicasets",
-    "replicationcontrollers",
-    "jobs",
-    "cronjobs",
-];
 
 /// What the record keeps of a rule.
 pub(super) fn rule(rule: &Rule) -> AlertRule {
@@ -125,7 +115,7 @@ fn place(event: &Event<'_>, cluster: &str) -> AlertPlace {
         if let Some(name) = name {
             if resource == "pods" {
                 push(AssetKind::Pod, name);
-            } else if WORKLOADS.contains(&&*resource) {
+            } else if WORKLOAD_RESOURCES.contains(&&*resource) {
                 push(AssetKind::Workload, name);
             }
         }

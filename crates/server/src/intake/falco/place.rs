@@ -1,23 +1,12 @@
 //! Where an event happened, from what Falco's fields tell.
 
-use model::{AlertImage, AlertPlace, AssetKind};
+use model::{AlertImage, AlertPlace, AssetKind, asset::WORKLOAD_RESOURCES};
 use store::container_identity;
 
 use super::fields::Fields;
 
 /// What a cluster is called that nobody named.
 const CLUSTER: &str = "kubernetes";
-
-/// What Kubernetes calls the things that make pods.
-const WORKLOADS: [&str; 7] = [
-    "deployments",
-    "daemonsets",
-    "statefulsets",
-    "replicasets",
-    "replicationcontrollers",
-    "jobs",
-    "cronjobs",
-];
 
 /// A pod's container is below cluster and namespace, any other below its
 /// host; what is in no container happened to the host itself.
@@ -103,7 +92,7 @@ fn audited(fields: &Fields<'_>, cluster: Option<String>, place: &mut AlertPlace)
     same(place, AssetKind::Namespace, namespace);
     if resource == "pods" && is_in_one {
         same(place, AssetKind::Pod, name);
-    } else if WORKLOADS.contains(&resource.as_str()) && is_in_one {
+    } else if WORKLOAD_RESOURCES.contains(&resource.as_str()) && is_in_one {
         same(place, AssetKind::Workload, name);
     }
 }
