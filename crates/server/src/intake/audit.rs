@@ -104,7 +104,13 @@ fn event<'b>(
         .kind
         .as_deref()
         .unwrap_or(if piece.version.is_some() { "Event" } else { "" });
-    let version = front.api_version.as_deref().or(piece.version.as_deref());
+    // Items cut out of a list may have lost it; no other event has both.
+    let is_cut_out = front.kind.as_deref() == Some("Event") && front.audit_id.is_some();
+    let version = front
+        .api_version
+        .as_deref()
+        .or(piece.version.as_deref())
+        .or(is_cut_out.then_some("audit.k8s.io/v1"));
     let (group, version) = version
         .and_then(|version| version.split_once('/'))
         .unwrap_or_default();

@@ -76,6 +76,15 @@ fn every_form_of_body_gives_its_events() {
 }
 
 #[test]
+fn an_item_cut_out_of_a_list_is_an_event() {
+    let item = without("a", "apiVersion");
+    assert_eq!(told(&item.to_string()), "a | ");
+    let mut other = without("a", "apiVersion");
+    other.as_object_mut().unwrap().remove("auditID");
+    assert_eq!(told(&other.to_string()), " | wrong_kind 1");
+}
+
+#[test]
 fn what_is_no_event_is_left_out_and_counted() {
     let cases = [
         (json!("text"), " | wrong_kind 1"),
