@@ -9,7 +9,7 @@ use std::{
 
 use model::Tactics;
 use rules::{
-    Diagnostic, content,
+    Diagnostic, cases, content,
     rule::{Rule, Ruleset},
 };
 
@@ -61,6 +61,21 @@ impl Catalogue {
         Ok((Self { ruleset, ours }, told))
     }
 
+    /// Runs the cases of the operator's rules; ours are run before they are
+    /// shipped.
+    pub(crate) fn failed_cases(&self) -> Vec<FailedCase> {
+        let own = self.ruleset.rules.iter().filter(|rule| !self.is_ours(rule));
+        own.flat_map(|rule| {
+            let outcomes = cases::run(rule).into_iter();
+            outcomes.filter(|it| !it.is_passed()).map(|it| FailedCase {
+                rule: it.rule,
+                case: it.case,
+                origin: rule.origin.clone(),
+            })
+        })
+        .collect()
+    }
+
     /// By either of its ids.
     pub(crate) fn rule(&self, id: &str) -> Option<&Rule> {
         let mut rules = self.ruleset.rules.iter();
@@ -72,6 +87,15 @@ impl Catalogue {
         let file = rule.origin.rsplit_once(':').map(|(file, _)| file);
         file.is_some_and(|file| self.ours.contains(file))
     }
+}
+
+/// A case of an operator's own rule that does not go as it says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FailedCase {
+    pub(crate) rule: String,
+    pub(crate) case: String,
+    /// File and line.
+    pub(crate) origin: String,
 }
 
 /// The tactics a rule's tags name.
@@ -159,6 +183,23 @@ mod tests {
         assert_eq!(tactics(own), Tactics::named(["execution"]));
         let ours = catalogue.ruleset.rules.first().unwrap();
         assert!(catalogue.is_ours(ours));
+    }
+
+    #[test]
+    fn an_operators_rule_that_fails_its_own_case_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let event = r#"{"auditID": "1", "stage": "ResponseComplete", "verb": "create", "objectRef": {"resource": "pods"}}"#;
+        let text = format!(
+            "{OWN}  seawall:\n    cases:\n      - {{name: a pod, expect: match, events: [{event}]}}\n      \
+             - {{name: quiet, expect: none, events: [{event}]}}\n"
+        );
+        std::fs::write(folder.path().join("own.yaml"), text).unwrap();
+        let (catalogue, faults) = Catalogue::open(folder.path()).unwrap();
+        assert!(faults.is_empty(), "{faults:?}");
+        let failed = catalogue.failed_cases();
+        let named: Vec<_> = failed.iter().map(|it| (&*it.rule, &*it.case)).collect();
+        assert_eq!(named, [("own-rule", "quiet")]);
+        assert!(failed[0].origin.ends_with("own.yaml:1"), "{failed:?}");
     }
 
     #[test]

@@ -422,6 +422,14 @@ fn open_catalogue(folder: &std::path::Path) -> Result<catalogue::Catalogue, Serv
             "a detection rule has a fault"
         );
     }
+    for failed in catalogue.failed_cases() {
+        tracing::warn!(
+            rule.id = failed.rule,
+            case = failed.case,
+            file = failed.origin,
+            "a detection rule fails a case of its own; `seawall rules test` shows why"
+        );
+    }
     Ok(catalogue)
 }
 

@@ -468,7 +468,8 @@ mod tests {
             let first = text.find("\"serviceaccounts/token\"").unwrap();
             let above = text.get(..first).unwrap();
             let level = above.rfind("- level: ").unwrap();
-            assert!(above[level..].starts_with("- level: Request\n"), "{text}");
+            let level = above.get(level..).unwrap();
+            assert!(level.starts_with("- level: Request\n"), "{text}");
         }
     }
 
