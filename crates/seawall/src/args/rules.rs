@@ -27,7 +27,7 @@ pub(crate) struct RuleFiles {
     #[arg(long = "rules", value_name = "FILE|DIR", value_hint = clap::ValueHint::AnyPath)]
     pub files: Vec<PathBuf>,
     /// Leave our own rules out
-    #[arg(long, requires = "files")]
+    #[arg(long)]
     pub only: bool,
 }
 
@@ -45,8 +45,11 @@ Examples:
   seawall rules check --format json rules.yaml | jq '.diagnostics[].message'")]
 pub(crate) struct Check {
     /// Rule files, or folders of them; `-` is standard input
-    #[arg(value_name = "FILE|DIR", required = true, value_hint = clap::ValueHint::AnyPath)]
+    #[arg(value_name = "FILE|DIR", required_unless_present = "rules", value_hint = clap::ValueHint::AnyPath)]
     pub files: Vec<PathBuf>,
+    /// The same, as the other commands take them
+    #[arg(long = "rules", value_name = "FILE|DIR", value_hint = clap::ValueHint::AnyPath)]
+    pub rules: Vec<PathBuf>,
     /// Read our own rules first, as the server does
     #[arg(long)]
     pub with_own: bool,
@@ -129,10 +132,14 @@ pub(crate) enum Pages {
 #[command(after_help = "\
 Examples:
   seawall rules test                                 our own rules
-  seawall rules test --rules mine.yaml --only        those of one file
+  seawall rules test mine.yaml                       ours, and behind them those of a file
+  seawall rules test --rules mine.yaml --only        those of one file alone
   seawall rules test --rule K8S_MassDeletion
   seawall rules test --format json | jq '.outcomes[] | select(.passed | not)'")]
 pub(crate) struct Test {
+    /// The same as --rules
+    #[arg(value_name = "FILE|DIR", value_hint = clap::ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub rules: RuleFiles,
     /// Test this rule alone; may be given again

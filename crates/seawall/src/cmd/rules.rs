@@ -63,7 +63,8 @@ fn check(context: &Context, arguments: &Check) -> Result<Exit, Failure> {
     } else {
         Loader::new()
     };
-    let (ruleset, mut diagnostics) = read(loader, &arguments.files)?.finish();
+    let files = [arguments.files.as_slice(), &arguments.rules].concat();
+    let (ruleset, mut diagnostics) = read(loader, &files)?.finish();
     if context.global.quiet {
         diagnostics.retain(Diagnostic::is_error);
     }
@@ -165,6 +166,10 @@ fn text(path: &Path) -> Result<String, Failure> {
 /// The rules meant; what is wrong with files named is said, and the rest
 /// goes on.
 fn ruleset(context: &Context, choice: &RuleFiles) -> Result<Ruleset, Failure> {
+    if choice.only && choice.files.is_empty() {
+        let failure = Failure::usage(anyhow::anyhow!("--only leaves no rule"));
+        return Err(failure.help("name rule files with --rules"));
+    }
     let loader = if choice.only {
         Loader::new()
     } else {
