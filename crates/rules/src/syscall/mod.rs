@@ -15,8 +15,8 @@ mod extract;
 mod fields;
 pub mod synthetic;
 
-pub(crate) use extract::{Place, scope_of};
 pub use errno::name as errno_name;
+pub(crate) use extract::{Place, scope_of};
 pub use fields::{Fields, FieldsError};
 
 /// Text of the kernel: mostly UTF-8.

@@ -12,4 +12,5 @@ mod mistakes;
 mod recorded;
 mod reference;
 mod replay;
+mod sessions;
 mod stock;
