@@ -28,7 +28,7 @@ pub struct Container {
 pub struct Options {
     /// Files that the image has beside busybox: where, and their content.
     pub files: Vec<(String, Vec<u8>)>,
-    /// All capabilities, and nothing of `/proc` masked.
+    /// All capabilities that can be had, and nothing of `/proc` masked.
     pub is_privileged: bool,
     /// In the host's network.
     pub has_host_network: bool,
@@ -104,11 +104,20 @@ impl Container {
 
     /// The number of its mount namespace.
     pub fn mount_namespace(&self) -> anyhow::Result<u32> {
-        let link = std::fs::read_link(format!("/proc/{}/ns/mnt", self.pid()?))?;
+        self.namespace("mnt")
+    }
+
+    /// The number of its process namespace, which its processes cannot
+    /// leave.
+    pub fn pid_namespace(&self) -> anyhow::Result<u32> {
+        self.namespace("pid")
+    }
+
+    fn namespace(&self, sort: &str) -> anyhow::Result<u32> {
+        let link = std::fs::read_link(format!("/proc/{}/ns/{sort}", self.pid()?))?;
         let text = link.to_string_lossy();
-        text.trim_start_matches("mnt:[")
-            .trim_end_matches(']')
-            .parse()
+        text.split_once('[')
+            .and_then(|(_, number)| number.trim_end_matches(']').parse().ok())
             .with_context(|| format!("no number in {text}"))
     }
 
@@ -178,14 +187,11 @@ impl Container {
             .into_iter()
             .map(|name| json!({ "type": name }))
             .collect();
-        let capabilities: Vec<String> = if options.is_privileged {
-            ALL.iter()
-                .chain(USUAL)
-                .map(|name| format!("CAP_{name}"))
-                .collect()
-        } else {
-            USUAL.iter().map(|name| format!("CAP_{name}")).collect()
-        };
+        let mut names = USUAL.to_vec();
+        if options.is_privileged {
+            names.extend(more());
+        }
+        let capabilities: Vec<_> = names.iter().map(|name| format!("CAP_{name}")).collect();
         let mut linux = json!({
             "namespaces": namespaces,
             "cgroupsPath": format!("/seawall-test/{}", self.id),
@@ -237,21 +243,34 @@ const USUAL: &[&str] = &[
     "KILL",
     "AUDIT_WRITE",
 ];
-const ALL: &[&str] = &[
-    "DAC_READ_SEARCH",
-    "SYS_ADMIN",
-    "SYS_MODULE",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-    "SYS_BOOT",
-    "NET_ADMIN",
-    "SYSLOG",
-    "BPF",
-    "PERFMON",
-    "SYS_RESOURCE",
-    "SYS_NICE",
-    "SYS_TIME",
+/// What a privileged one has beside, with the kernel's numbers.
+const MORE: &[(&str, u32)] = &[
+    ("DAC_READ_SEARCH", 2),
+    ("NET_ADMIN", 12),
+    ("SYS_MODULE", 16),
+    ("SYS_RAWIO", 17),
+    ("SYS_PTRACE", 19),
+    ("SYS_ADMIN", 21),
+    ("SYS_BOOT", 22),
+    ("SYS_NICE", 23),
+    ("SYS_RESOURCE", 24),
+    ("SYS_TIME", 25),
+    ("SYSLOG", 34),
+    ("PERFMON", 38),
+    ("BPF", 39),
 ];
+
+/// Those of [`MORE`] that this process could hand on.
+fn more() -> Vec<&'static str> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let own = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapBnd:"))
+        .and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
+        .unwrap_or_default();
+    let held = MORE.iter().filter(|(_, number)| own & (1 << number) != 0);
+    held.map(|(name, _)| *name).collect()
+}
 
 impl Drop for Container {
     fn drop(&mut self) {

@@ -31,7 +31,7 @@ const ENDED: &str = "@@ended ";
 /// `/script` and switches the machine off.
 const INIT: &str = r"#!/bin/busybox sh
 export PATH=/bin HOME=/tmp
-/bin/busybox mkdir -p /proc /sys /dev /tmp /run
+/bin/busybox mkdir -p /proc /sys /dev /tmp /run /mnt
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -39,7 +39,9 @@ mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
-mount -t tmpfs tmpfs /tmp
+mount -t tmpfs tmpfs /mnt
+cp -a /tmp/. /mnt
+mount --move /mnt /tmp
 mount -t tmpfs tmpfs /run
 mount -t securityfs securityfs /sys/kernel/security
 mount -t tracefs tracefs /sys/kernel/tracing

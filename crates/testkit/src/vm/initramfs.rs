@@ -12,6 +12,8 @@ use anyhow::{Context as _, bail};
 const FOLDER: u32 = 0o040_000;
 const FILE: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
+/// When everything was last changed: any time that is not 0.
+const MODIFIED: usize = 1_700_000_000;
 
 /// An archive being written.
 #[derive(Default)]
@@ -108,7 +110,7 @@ impl Initramfs {
             0, // user
             0, // group
             1, // links
-            0, // modified
+            MODIFIED,
             content.len(),
             0, // device
             0,

@@ -3,16 +3,15 @@
 
 use sensor::{
     drift::{Mark, Order},
-    kernel::{Kernel, Settings},
     record::{Cgroup, Matter, Outcome, Record, What},
 };
 use testkit::container::{Container, Options};
 
-use super::kernel::{start, until};
+use super::{Watched, until, watched};
 
 /// A container that is watched, and the group its processes are in.
-fn contained() -> Option<(Kernel, Container, Cgroup)> {
-    let mut kernel = start(&Settings::default())?;
+fn contained() -> Option<(Watched, Container, Cgroup)> {
+    let mut kernel = watched()?;
     let container = Container::start(&Options::default()).unwrap()?;
     container.exec(&["echo", &container.id]).unwrap();
     let mut made = Vec::new();

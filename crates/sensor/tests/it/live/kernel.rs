@@ -3,47 +3,19 @@
 use std::{
     net::{TcpListener, TcpStream, UdpSocket},
     process::Command,
-    time::{Duration, Instant},
 };
 
 use rules::syscall::Kind;
 use sensor::{
-    kernel::{Error, Kernel, Settings, State},
-    record::{Record, Via, What},
+    kernel::State,
+    record::{Via, What},
 };
 
-/// Starts, or says why it cannot.
-pub(super) fn start(settings: &Settings) -> Option<Kernel> {
-    match Kernel::start(settings) {
-        Ok((kernel, report)) => {
-            println!("{report}");
-            Some(kernel)
-        }
-        Err(error @ Error::Privilege) => {
-            testkit::skipped(&error.to_string());
-            None
-        }
-        Err(error) => panic!("{}", model::error::chain(&error)),
-    }
-}
-
-/// Polls until `done`, for a few seconds.
-pub(super) fn until(kernel: &mut Kernel, mut done: impl FnMut(&Record<'_>) -> bool) -> bool {
-    let begun = Instant::now();
-    let mut is_done = false;
-    while !is_done && begun.elapsed() < Duration::from_secs(5) {
-        kernel
-            .poll(Duration::from_millis(50), &mut |record| {
-                is_done |= done(record);
-            })
-            .unwrap();
-    }
-    is_done
-}
+use super::{until, watched};
 
 #[test]
 fn a_program_is_seen_from_its_start_to_its_end() {
-    let Some(mut kernel) = start(&Settings::default()) else {
+    let Some(mut kernel) = watched() else {
         return;
     };
     let token = format!("seawall-exec-{}", std::process::id());
@@ -98,7 +70,7 @@ fn a_program_is_seen_from_its_start_to_its_end() {
 
 #[test]
 fn sensitive_names_are_told_and_others_are_not() {
-    let Some(mut kernel) = start(&Settings::default()) else {
+    let Some(mut kernel) = watched() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -142,7 +114,7 @@ fn sensitive_names_are_told_and_others_are_not() {
 
 #[test]
 fn relative_paths_come_with_their_folder() {
-    let Some(mut kernel) = start(&Settings::default()) else {
+    let Some(mut kernel) = watched() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -177,11 +149,10 @@ fn relative_paths_come_with_their_folder() {
 
 #[test]
 fn questions_and_answers_of_names_are_seen() {
-    let settings = Settings::default();
-    let (mut kernel, report) = match Kernel::start(&settings) {
-        Ok(both) => both,
-        Err(error) => return testkit::skipped(&error.to_string()),
+    let Some(mut kernel) = watched() else {
+        return;
     };
+    let report = kernel.report().clone();
     if report.state("dns") != Some(State::Active) {
         return testkit::skipped(&format!("no names can be seen here:\n{report}"));
     }
@@ -221,11 +192,10 @@ fn questions_and_answers_of_names_are_seen() {
 
 #[test]
 fn files_opened_by_io_uring_are_seen() {
-    let (mut kernel, report) = match Kernel::start(&Settings::default()) {
-        Ok(both) => both,
-        Err(error) => return testkit::skipped(&error.to_string()),
+    let Some(mut kernel) = watched() else {
+        return;
     };
-    println!("{report}");
+    let report = kernel.report().clone();
     let folder = tempfile::tempdir().unwrap();
     let path = std::fs::canonicalize(folder.path())
         .unwrap()
@@ -251,7 +221,7 @@ fn files_opened_by_io_uring_are_seen() {
 
 #[test]
 fn a_written_file_and_a_connection_are_seen_whole() {
-    let Some(mut kernel) = start(&Settings::default()) else {
+    let Some(mut kernel) = watched() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
