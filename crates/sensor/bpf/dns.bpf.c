@@ -92,10 +92,13 @@ static __always_inline int dns(struct __sk_buff *packet, bool is_answer)
 		length -= at;
 		if (length >= PACKET_ROOM)
 			length = PACKET_ROOM - 1;
-		asm volatile("" : "+r"(length));
-		length &= PACKET_ROOM - 1;
-		if (length && bpf_skb_load_bytes(packet, at, into + 8, length) == 0)
-			close_section(it, into, DATA, length);
+		/* Counted from one less: old verifiers see no other way that it
+		 * is never none. */
+		u32 last = length - 1;
+		asm volatile("" : "+r"(last));
+		last &= PACKET_ROOM - 1;
+		if (bpf_skb_load_bytes(packet, at, into + 8, last + 1) == 0)
+			close_section(it, into, DATA, last + 1);
 	}
 	send_bulk(it, CLASS_DNS);
 	return 1;

@@ -132,7 +132,8 @@ int BPF_PROG(hook_connect, struct socket *socket, struct sockaddr *address, int 
 	if (at) {
 		struct socket_section *section = (void *)(at + 8);
 		__builtin_memset(section, 0, sizeof(*section));
-		struct sock *sk = socket->sk;
+		/* Read, not followed: new verifiers know it may be none. */
+		struct sock *sk = BPF_CORE_READ(socket, sk);
 		section->family = family;
 		section->protocol = BPF_CORE_READ(sk, sk_protocol);
 		write_given(section, &given, family);
