@@ -25,11 +25,15 @@ struct user_message {
 	u32 name_length;
 };
 
-static __always_inline bool name_is_sensitive(struct dentry *dentry, u8 as)
+static __always_inline bool name_is_sensitive(struct control *control, struct dentry *dentry,
+					      u8 as)
 {
 	struct name name = {};
 	const unsigned char *from = BPF_CORE_READ(dentry, d_name.name);
 	bpf_probe_read_kernel_str(name.bytes, sizeof(name.bytes), from);
+	u32 bit = *(u32 *)name.bytes * 2654435761u >> 22;
+	if (!(control->sketch[bit >> 6 & (SKETCH / 64 - 1)] >> (bit & 63) & 1))
+		return false;
 	u8 *found = bpf_map_lookup_elem(&sensitive, &name);
 	return found && (*found & as);
 }
@@ -50,10 +54,11 @@ static __always_inline bool open_is_wanted(struct task_struct *task, u64 flags, 
 		return false;
 	struct file *file = file_of(task, result);
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	if (name_is_sensitive(dentry, NAME_OF_FILE))
+	if (name_is_sensitive(control, dentry, NAME_OF_FILE))
 		return true;
 	return control->folders &&
-	       name_is_sensitive(BPF_CORE_READ(dentry, d_parent), NAME_OF_FOLDER);
+	       name_is_sensitive(control, BPF_CORE_READ(dentry, d_parent),
+				 NAME_OF_FOLDER);
 }
 
 /* Not signal 0, and none of the everyday ones. */

@@ -6,6 +6,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define CALLS 512
+#define SKETCH 1024
 #define PATH_ROOM 1024
 #define DATA_ROOM 4096
 #define RECORD_ROOM 8192
@@ -34,6 +35,9 @@ struct control {
 	u32 folders;
 	/* Whether hooks see what io_uring does. */
 	u32 hooks;
+	/* A bit for the first four bytes of each sensitive name: most names
+	 * are known not to be among them without a search. */
+	u64 sketch[SKETCH / 64];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -3,16 +3,16 @@
  */
 #pragma once
 
+/* `set` has to be one whose type the verifier follows: then each step is a
+ * load and no call. */
 static __always_inline u64 legacy_cgroup(struct css_set *set)
 {
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
 		return 0;
 	u32 index = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
-	struct cgroup_subsys_state *state = NULL;
-	bpf_core_read(&state, sizeof(state), &set->subsys[index]);
-	struct cgroup *group = BPF_CORE_READ(state, cgroup);
+	struct cgroup *group = set->subsys[index]->cgroup;
 	/* Hierarchy 0 is the unified one. */
-	return BPF_CORE_READ(group, root, hierarchy_id) ? BPF_CORE_READ(group, kn, id) : 0;
+	return group->root->hierarchy_id ? group->kn->id : 0;
 }
 
 static __always_inline void pid_in_namespace(struct task_struct *task, struct upid *to)

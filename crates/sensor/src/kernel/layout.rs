@@ -59,5 +59,7 @@ pub(super) const CALL_RULE: usize = 16;
 
 /// `struct counters`.
 pub(super) type Counts = [u64; 5];
-/// `struct control`.
-pub(super) type Control = [u32; 4];
+/// `struct control`, its sketch in halves.
+pub(super) type Control = [u32; 4 + SKETCH / 32];
+/// Bits of the sketch of sensitive names.
+pub(super) const SKETCH: usize = 1024;

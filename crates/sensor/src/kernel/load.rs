@@ -75,6 +75,8 @@ const fn whole(by: &'static str, programs: &'static [(&'static str, Hook)]) -> M
     }
 }
 
+/// The feature that costs even those it does not tell of.
+const CALLS: &str = "calls";
 /// The feature whose best means sees what `io_uring` does.
 pub(super) const IO_URING: &str = "io_uring";
 
@@ -104,7 +106,7 @@ const ALL: &[Wish] = &[
         )],
     ),
     Wish::new(
-        "calls",
+        CALLS,
         "files, connections and privileges",
         &[whole(
             "system calls as they return",
@@ -237,6 +239,15 @@ pub(super) fn load(settings: &Settings) -> Result<(Ebpf, Report), Error> {
     let mut report = Report::default();
     let host = Host::look(types);
     for wish in ALL {
+        if wish.name == CALLS && !settings.has_calls {
+            report.features.push(Feature {
+                name: wish.name,
+                state: State::Off,
+                detail: "by the settings".to_owned(),
+                lost: wish.lost.to_owned(),
+            });
+            continue;
+        }
         report.features.push(grant(&mut programs, wish, &host));
     }
     match report.features.first() {

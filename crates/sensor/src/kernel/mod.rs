@@ -9,6 +9,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -102,6 +103,9 @@ pub struct Settings {
     pub own_pid: Option<u32>,
     /// Classes that are looked at.
     pub classes: Vec<Class>,
+    /// Whether system calls are looked at: all calls of all processes cost
+    /// a little more from then on, whatever the classes are.
+    pub has_calls: bool,
     pub opens: Opens,
     /// Names of files that are sensitive to read: the last part of a path,
     /// of which the first 15 bytes count.
@@ -128,6 +132,7 @@ impl Default for Settings {
             bulk_bytes: 8 << 20,
             own_pid: None,
             classes: Class::ALL.to_vec(),
+            has_calls: true,
             opens: Opens::Sensitive,
             sensitive_files: owned(SENSITIVE_FILES),
             sensitive_folders: owned(SENSITIVE_FOLDERS),
@@ -272,12 +277,13 @@ pub struct Kernel {
     classes: u32,
     opens: Opens,
     has_folders: bool,
+    sketch: [u32; layout::SKETCH / 32],
     has_hooks: bool,
     batch: Duration,
     delivered: [u64; Class::ALL.len()],
     unreadable: u64,
     /// Holds the programs: they are detached when it goes.
-    programs: Ebpf,
+    programs: Arc<Mutex<Ebpf>>,
 }
 
 impl fmt::Debug for Kernel {
@@ -316,10 +322,11 @@ impl Kernel {
                 .fold(0, |all, each| all | each.bit()),
             opens: settings.opens,
             has_folders: false,
+            sketch: [0; layout::SKETCH / 32],
             batch: settings.batch,
             delivered: [0; Class::ALL.len()],
             unreadable: 0,
-            programs,
+            programs: Arc::new(Mutex::new(programs)),
         };
         kernel.forbidden.name_all(
             &settings.forbidden_addresses,
@@ -420,7 +427,10 @@ impl Kernel {
                 *all.entry(name_key(name)).or_default() |= flag;
             }
         }
+        self.sketch = [0; layout::SKETCH / 32];
         for (key, flags) in all {
+            let bit = sketch_bit(&key);
+            self.sketch[bit / 32] |= 1 << (bit % 32);
             self.sensitive
                 .insert(key, flags, 0)
                 .map_err(map("sensitive"))?;
@@ -451,9 +461,9 @@ impl Kernel {
         self.forbidden.mark(file, judgement)
     }
 
-    /// Writes a thousand records that mean nothing, to measure.
-    pub fn synthesise(&mut self) -> Result<(), Error> {
-        load::run(&mut self.programs, "synthetic")
+    /// What writes records that mean nothing, from another thread.
+    pub fn synthetic(&self) -> Synthetic {
+        Synthetic(Arc::clone(&self.programs))
     }
 
     fn write_control(&mut self) -> Result<(), Error> {
@@ -463,13 +473,28 @@ impl Kernel {
             Opens::Sensitive => 2,
             Opens::All => 3,
         };
-        let value = [
+        let mut value: layout::Control = [0; _];
+        let (flags, sketch) = value.split_at_mut(4);
+        flags.copy_from_slice(&[
             self.classes,
             opens,
             u32::from(self.has_folders),
             u32::from(self.has_hooks),
-        ];
+        ]);
+        sketch.copy_from_slice(&self.sketch);
         self.control.set(0, value, 0).map_err(map("control_map"))
+    }
+}
+
+/// Fills a ring, to measure how much it carries.
+#[derive(Debug)]
+pub struct Synthetic(Arc<Mutex<Ebpf>>);
+
+impl Synthetic {
+    /// Writes a thousand records.
+    pub fn write(&mut self) -> Result<(), Error> {
+        let mut programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        load::run(&mut programs, "synthetic")
     }
 }
 
@@ -480,6 +505,13 @@ fn name_key(name: &str) -> [u8; 16] {
         *to = from;
     }
     key
+}
+
+/// Which bit of the sketch the first bytes of a name set.
+fn sketch_bit(key: &[u8; 16]) -> usize {
+    let [a, b, c, d, ..] = *key;
+    let hash = u32::from_ne_bytes([a, b, c, d]).wrapping_mul(2_654_435_761);
+    (hash >> 22) as usize
 }
 
 fn take_map(programs: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, Error> {

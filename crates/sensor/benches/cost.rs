@@ -1,0 +1,287 @@
+//! What the kernel's side costs those it watches, and how many records the
+//! rings carry.
+//!
+//! ```sh
+//! cargo bench -p sensor --bench cost                # what calls cost
+//! cargo bench -p sensor --bench cost -- load 60     # and the rings, seconds
+//! ```
+//!
+//! Each figure is the best of rounds that alternate between no sensor, one
+//! that looks only at processes, and one as it is by default, so that all
+//! see the same machine. Loops do nothing but the call: the worst case.
+
+#![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
+
+use std::{
+    fs::File,
+    io,
+    net::UdpSocket,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use rustix::time::{ClockId, clock_gettime};
+use sensor::kernel::{Class, ClassCounters, Error, Kernel, Opens, Settings};
+
+const ROUNDS: usize = 7;
+
+fn main() {
+    let arguments: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|it| it != "--bench")
+        .collect();
+    if arguments.first().is_some_and(|it| it == "nothing") {
+        return;
+    }
+    let done = match arguments.first().map(String::as_str) {
+        Some("load") => {
+            let seconds = arguments
+                .get(1)
+                .and_then(|it| it.parse().ok())
+                .unwrap_or(60);
+            load(250_000, Duration::from_secs(seconds))
+                .and_then(|()| load(2_000_000, Duration::from_secs(5)))
+        }
+        _ => costs().and_then(|()| idle(Duration::from_secs(10))),
+    };
+    if let Err(error) = done {
+        println!("not measured: {}", model::error::chain(&error));
+    }
+}
+
+type Work = (&'static str, u32, fn());
+
+const WORK: &[Work] = &[
+    ("getpid", 200_000, || {
+        std::hint::black_box(rustix::process::getppid());
+    }),
+    ("open+close", 20_000, || {
+        let _closed = File::open("/etc/hostname");
+    }),
+    ("create+close", 20_000, || {
+        let _closed = File::create("/tmp/.seawall-cost");
+    }),
+    ("socket+connect+close", 5_000, || {
+        let _closed: io::Result<()> =
+            UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.connect("127.0.0.1:53"));
+    }),
+    ("exec (wall)", 60, || {
+        if let Ok(own) = std::env::current_exe() {
+            let _ended = Command::new(own).arg("nothing").status();
+        }
+    }),
+];
+
+#[derive(Clone, Copy)]
+enum Watch {
+    Nobody,
+    Processes,
+    Default,
+    All,
+}
+
+const WATCHES: &[(&str, Watch)] = &[
+    ("none", Watch::Nobody),
+    ("processes", Watch::Processes),
+    ("default", Watch::Default),
+    ("all opens", Watch::All),
+];
+
+fn costs() -> Result<(), Error> {
+    let mut best = vec![vec![f64::MAX; WORK.len()]; WATCHES.len()];
+    let mut last = Vec::new();
+    for _ in 0..ROUNDS {
+        for (row, (_, watch)) in best.iter_mut().zip(WATCHES) {
+            let settings = match watch {
+                Watch::Nobody => None,
+                Watch::Processes => Some(Settings {
+                    classes: vec![Class::Process, Class::Cgroup],
+                    has_calls: false,
+                    ..Settings::default()
+                }),
+                Watch::Default => Some(Settings::default()),
+                Watch::All => Some(Settings {
+                    opens: Opens::All,
+                    bulk_rate: 0,
+                    ..Settings::default()
+                }),
+            };
+            let watching = settings.as_ref().map(Watching::start).transpose()?;
+            for (cell, (name, count, work)) in row.iter_mut().zip(WORK) {
+                let cost = measure(*count, *work, name.contains("wall"));
+                *cell = cell.min(cost);
+            }
+            if let Some(watching) = watching {
+                last = watching.stop();
+            }
+        }
+    }
+    print!("{:12}", "");
+    for (name, _, _) in WORK {
+        print!("{name:>26}");
+    }
+    println!();
+    for ((name, _), row) in WATCHES.iter().zip(&best) {
+        print!("{name:12}");
+        for (cell, none) in row.iter().zip(&best[0]) {
+            let more = (cell / none - 1.0) * 100.0;
+            print!("{:>26}", format!("{cell:.0} ns ({more:+.1} %)"));
+        }
+        println!();
+    }
+    say(&last);
+    Ok(())
+}
+
+fn measure(count: u32, work: fn(), is_wall: bool) -> f64 {
+    let mut best = f64::MAX;
+    for _ in 0..3 {
+        let begun = clock(is_wall);
+        for _ in 0..count {
+            work();
+        }
+        let took = clock(is_wall).saturating_sub(begun);
+        best = best.min(took.as_secs_f64() * 1e9 / f64::from(count));
+    }
+    best
+}
+
+fn clock(is_wall: bool) -> Duration {
+    let id = if is_wall {
+        ClockId::Monotonic
+    } else {
+        ClockId::ThreadCPUTime
+    };
+    Duration::try_from(clock_gettime(id)).unwrap_or_default()
+}
+
+/// A sensor in a thread of its own.
+struct Watching {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<(Vec<ClassCounters>, Duration)>,
+}
+
+impl Watching {
+    fn start(settings: &Settings) -> Result<Self, Error> {
+        let (mut kernel, _) = Kernel::start(settings)?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_over);
+        let thread = thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                if kernel
+                    .poll(Duration::from_millis(100), &mut |_| {})
+                    .is_err()
+                {
+                    break;
+                }
+            }
+            (kernel.counters(), clock(false))
+        });
+        Ok(Self { is_over, thread })
+    }
+
+    fn stop(self) -> Vec<ClassCounters> {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread
+            .join()
+            .map(|(counters, _)| counters)
+            .unwrap_or_default()
+    }
+}
+
+/// What the sensor itself takes while next to nothing happens.
+fn idle(time: Duration) -> Result<(), Error> {
+    let (mut kernel, _) = Kernel::start(&Settings::default())?;
+    let (begun, cpu) = (Instant::now(), clock(false));
+    let mut count = 0;
+    while begun.elapsed() < time {
+        count += kernel.poll(Duration::from_millis(100), &mut |_| {})?;
+    }
+    let took = clock(false).saturating_sub(cpu);
+    println!(
+        "idle: {:.3} % of a core beside {:.0} records a second; {} kB resident",
+        took.as_secs_f64() / time.as_secs_f64() * 100.0,
+        count as f64 / time.as_secs_f64(),
+        resident()
+    );
+    Ok(())
+}
+
+fn resident() -> String {
+    std::fs::read_to_string("/proc/self/status")
+        .unwrap_or_default()
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap_or("?")
+        .trim()
+        .trim_end_matches(" kB")
+        .to_owned()
+}
+
+/// Records as fast as asked for, in thousands, beside whatever happens.
+fn load(rate: u64, time: Duration) -> Result<(), Error> {
+    let (mut kernel, _) = Kernel::start(&Settings::default())?;
+    let mut synthetic = kernel.synthetic();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_over);
+    let producer = thread::spawn(move || {
+        let begun = Instant::now();
+        let mut thousands = 0_u32;
+        let step = Duration::from_secs(1_000) / u32::try_from(rate).unwrap_or(u32::MAX);
+        while begun.elapsed() < time {
+            if let Some(early) = (step * thousands).checked_sub(begun.elapsed()) {
+                thread::sleep(early);
+            }
+            if synthetic.write().is_err() {
+                break;
+            }
+            thousands += 1;
+        }
+        told.store(true, Ordering::Relaxed);
+        (thousands, begun.elapsed())
+    });
+    let cpu = clock(false);
+    let mut count = 0;
+    loop {
+        let ended = is_over.load(Ordering::Relaxed);
+        let few = kernel.poll(Duration::from_millis(10), &mut |_| {})?;
+        count += few;
+        if ended && few == 0 {
+            break;
+        }
+    }
+    let took = clock(false).saturating_sub(cpu);
+    if let Ok((thousands, wall)) = producer.join() {
+        println!(
+            "{:.0} records a second asked for, {:.0} made, for {:.0} s; reading took {:.2} µs each; \
+             {} kB resident",
+            rate as f64,
+            f64::from(thousands) * 1_000.0 / wall.as_secs_f64(),
+            wall.as_secs_f64(),
+            took.as_secs_f64() * 1e6 / count as f64,
+            resident()
+        );
+    }
+    say(&kernel.counters());
+    Ok(())
+}
+
+fn say(counters: &[ClassCounters]) {
+    for each in counters.iter().filter(|it| it.seen > 0) {
+        println!(
+            "  {:10} seen {} filtered {} suppressed {} sent {} dropped {} delivered {}",
+            each.class.as_str(),
+            each.seen,
+            each.filtered,
+            each.suppressed,
+            each.sent,
+            each.dropped,
+            each.delivered
+        );
+    }
+}
