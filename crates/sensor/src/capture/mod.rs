@@ -13,6 +13,9 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) mod codec;
+mod excerpt;
+
+pub use excerpt::excerpt;
 
 use self::codec::{Reader, Writer};
 use crate::{
@@ -41,6 +44,8 @@ pub enum CaptureError {
     Format { found: u8 },
     #[error("frame {number} is damaged: its checksum is another")]
     Checksum { number: u64 },
+    #[error("failed to write the capture")]
+    Write(#[source] std::io::Error),
     #[error("frame {number} cannot be understood")]
     Frame { number: u64 },
 }
@@ -79,17 +84,7 @@ impl Recorder {
     }
 
     pub(crate) fn start(&mut self, snapshot: &Snapshot) {
-        self.frame(START, |to| {
-            to.number(snapshot.legacy.into());
-            to.number(snapshot.groups.len() as u64);
-            for group in &snapshot.groups {
-                to.seen_group(group);
-            }
-            to.number(snapshot.processes.len() as u64);
-            for seen in &snapshot.processes {
-                to.seen(seen);
-            }
-        });
+        self.frame(START, |to| to.snapshot(snapshot));
     }
 
     pub(crate) fn record(&mut self, record: &Record<'_>) {
@@ -169,21 +164,7 @@ pub fn replay(
     mut settings: Settings,
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Result<(Played, Context), CaptureError> {
-    let mut head = [0; 9];
-    from.read_exact(&mut head).map_err(|fault| {
-        if fault.kind() == std::io::ErrorKind::UnexpectedEof {
-            CaptureError::Magic
-        } else {
-            CaptureError::Read(fault)
-        }
-    })?;
-    let [magic @ .., format] = head;
-    if magic != *MAGIC {
-        return Err(CaptureError::Magic);
-    }
-    if format > FORMAT {
-        return Err(CaptureError::Format { found: format });
-    }
+    head(&mut from)?;
     // Processes of this machine are others.
     settings.proc = "/nonexistent".into();
     let mut context = Context::new(settings, Box::new(Nothing), Moment::default());
@@ -206,6 +187,25 @@ pub fn replay(
     // What still waits has nobody to wait for.
     context.let_go(tell);
     Ok((played, context))
+}
+
+fn head(from: &mut impl Read) -> Result<(), CaptureError> {
+    let mut head = [0; 9];
+    from.read_exact(&mut head).map_err(|fault| {
+        if fault.kind() == std::io::ErrorKind::UnexpectedEof {
+            CaptureError::Magic
+        } else {
+            CaptureError::Read(fault)
+        }
+    })?;
+    let [magic @ .., format] = head;
+    if magic != *MAGIC {
+        return Err(CaptureError::Magic);
+    }
+    if format > FORMAT {
+        return Err(CaptureError::Format { found: format });
+    }
+    Ok(())
 }
 
 enum Next {
@@ -252,6 +252,38 @@ fn next_frame(
     Ok(Next::Frame)
 }
 
+fn answer(from: &mut Reader<'_>) -> Option<MetadataAnswer> {
+    if from.byte()? == 0 {
+        return Some(MetadataAnswer::Users(from.users()?));
+    }
+    let mut found = Found {
+        container: from.container()?,
+        is_complete: from.byte()? != 0,
+        ..Found::default()
+    };
+    if from.byte()? != 0 {
+        found.users = Some(from.users()?);
+    }
+    for _ in 0..from.number()?.min(1024) {
+        found.healthcheck.push(from.bytes()?.into());
+    }
+    Some(MetadataAnswer::Found(Box::new(found)))
+}
+
+fn snapshot(from: &mut Reader<'_>) -> Option<Snapshot> {
+    let mut snapshot = Snapshot {
+        legacy: from.number()?.try_into().ok()?,
+        ..Snapshot::default()
+    };
+    for _ in 0..from.number()? {
+        snapshot.groups.push(from.seen_group()?);
+    }
+    for _ in 0..from.number()? {
+        snapshot.processes.push(from.seen()?);
+    }
+    Some(snapshot)
+}
+
 fn play(
     payload: &[u8],
     context: &mut Context,
@@ -260,43 +292,14 @@ fn play(
 ) -> Option<()> {
     let mut from = Reader(payload);
     match from.byte()? {
-        START => {
-            let legacy = from.number()?.try_into().ok()?;
-            let mut snapshot = Snapshot {
-                legacy,
-                ..Snapshot::default()
-            };
-            for _ in 0..from.number()? {
-                snapshot.groups.push(from.seen_group()?);
-            }
-            for _ in 0..from.number()? {
-                snapshot.processes.push(from.seen()?);
-            }
-            context.start(&snapshot, tell);
-        }
+        START => context.start(&snapshot(&mut from)?, tell),
         RECORD => {
             let record = from.record()?;
             played.records += 1;
             context.take(&record, tell);
         }
         ANSWER => {
-            let answer = if from.byte()? == 0 {
-                MetadataAnswer::Users(from.users()?)
-            } else {
-                let mut found = Found {
-                    container: from.container()?,
-                    is_complete: from.byte()? != 0,
-                    ..Found::default()
-                };
-                if from.byte()? != 0 {
-                    found.users = Some(from.users()?);
-                }
-                for _ in 0..from.number()?.min(1024) {
-                    found.healthcheck.push(from.bytes()?.into());
-                }
-                MetadataAnswer::Found(Box::new(found))
-            };
-            context.answered(answer, tell);
+            context.answered(answer(&mut from)?, tell);
         }
         MOMENT => {
             let now = Moment {

@@ -1,3 +1,5 @@
+//! What was kept comes out again, and damage is told.
+
 use std::sync::{Arc, Mutex};
 
 use super::*;

@@ -207,7 +207,12 @@ impl Context {
             None => (
                 Place {
                     container: None,
-                    generation: self.containers.host_generation,
+                    // Where nobody knows, it is asked again next time.
+                    generation: if owner == Owner::Unknown {
+                        0
+                    } else {
+                        self.containers.host_generation
+                    },
                 },
                 None,
                 Arc::clone(&self.host_users),
@@ -341,9 +346,14 @@ impl Context {
             .containers
             .removed(group.hierarchy, group.id, group.path, task.time);
         if let Some(index) = gone {
-            self.release(index, tell);
-            if let Some(state) = self.containers.get(index) {
-                tell(Told::Ended(&state.known));
+            let Some(state) = self.containers.get_mut(index) else {
+                return;
+            };
+            state.owes_end = true;
+            // What waits may go on waiting: an answer that is on its way is
+            // as good as before.
+            if state.held.is_empty() {
+                self.release(index, tell);
             }
         }
     }

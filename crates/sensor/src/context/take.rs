@@ -124,6 +124,11 @@ impl Context {
                 self.resolve(&record, tell);
             }
         }
+        if let Some(state) = self.containers.get_mut(index)
+            && std::mem::take(&mut state.owes_end)
+        {
+            tell(Told::Ended(&state.known));
+        }
     }
 
     /// Finds the process of a record and tells what happened.

@@ -1,3 +1,5 @@
+//! From records to what is told of them.
+
 use rules::syscall::Kind;
 
 use super::{

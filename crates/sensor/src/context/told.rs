@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use model::Clock;
 use rules::syscall::{Bytes, Container, Event, Process};
 
 use crate::record::{Cgroup, Record, Verdict};
@@ -86,4 +87,16 @@ pub struct Moment {
     pub boot: u64,
     /// Since 1970.
     pub wall: i64,
+}
+
+impl Moment {
+    /// Now, by the machine's own clock since boot and the given one.
+    pub fn now(clock: &dyn Clock) -> Self {
+        let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(boot.tv_sec).unwrap_or_default();
+        Self {
+            boot: seconds * 1_000_000_000 + u64::try_from(boot.tv_nsec).unwrap_or_default(),
+            wall: i64::try_from(clock.now().as_nanosecond()).unwrap_or_default(),
+        }
+    }
 }

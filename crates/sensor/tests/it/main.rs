@@ -6,4 +6,5 @@
 #![expect(clippy::print_stdout, reason = "what kernels allow is worth knowing")]
 
 mod live;
+mod replay;
 mod vm;

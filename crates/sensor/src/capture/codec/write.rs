@@ -6,7 +6,7 @@ use rules::syscall::{Bytes, Container, DescriptorKind};
 
 use super::{DESCRIPTORS, MATTERS, OUTCOMES, PROTOCOLS};
 use crate::{
-    context::{Group as SeenGroup, Seen, Users},
+    context::{Group as SeenGroup, Seen, Snapshot, Users},
     record::{Call, Credentials, Exec, File, Group, Record, Task, Via, What},
 };
 
@@ -323,6 +323,12 @@ impl Writer {
 }
 
 impl Writer {
+    pub(crate) fn snapshot(&mut self, snapshot: &Snapshot) {
+        self.number(snapshot.legacy.into());
+        self.list(&snapshot.groups, Self::seen_group);
+        self.list(&snapshot.processes, Self::seen);
+    }
+
     pub(crate) fn users(&mut self, users: &Users) {
         self.list(users.people(), |to, (uid, person)| {
             to.number((*uid).into());

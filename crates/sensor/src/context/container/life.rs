@@ -29,6 +29,23 @@ fn an_ended_container_is_told_of_and_forgotten() {
 }
 
 #[test]
+fn what_waited_is_still_of_a_container_that_is_gone_by_then() {
+    let (mut context, oracle) = context(Settings::default());
+    take(&mut context, &made(50, &group()));
+    let inside = within(50, task(100, 1));
+    assert!(run(&mut context, inside, What::Call(open(b"/x"))).is_empty());
+    assert!(take(&mut context, &removed(50, &group())).is_empty());
+    oracle.say(ID, "shop", true);
+    let lines = tick(&mut context, 5_000 * SECOND);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!((&*lines[0], &*lines[2]), ("container shop", "ended shop"));
+    assert!(lines[1].starts_with("shop bash(100) openat"));
+    // A record that comes late, too.
+    assert!(run(&mut context, inside, What::Call(open(b"/y")))[0].starts_with("shop "));
+    assert_eq!(context.counters().unattributed, 0);
+}
+
+#[test]
 fn churn_of_groups_leaves_nothing_behind() {
     let (mut context, _oracle) = context(Settings::default());
     for number in 0..20_000u64 {

@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) known: Known,
     /// Changes with what is known; unlike that of any other container.
     pub(crate) generation: u64,
+    /// What the generation was at first.
+    born: u64,
     pub(crate) users: Arc<Users>,
     /// Words of the command that asks whether it is well.
     pub(crate) healthcheck: Vec<Bytes>,
@@ -48,8 +50,19 @@ pub(crate) struct State {
     pub(crate) path: Bytes,
     groups: u32,
     pub(crate) is_ended: bool,
+    /// Its end is told once its records are.
+    pub(crate) owes_end: bool,
     /// Its users were asked for again, by a process in it.
     pub(crate) asked_by_process: bool,
+}
+
+/// Whose a group is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Member {
+    /// A container, and when it was heard of first: its place may be
+    /// another's by now.
+    container: Option<(u32, u64)>,
+    is_gone: bool,
 }
 
 /// Whether records of a container wait.
@@ -84,7 +97,10 @@ pub(crate) struct Counts {
 pub(crate) struct Containers {
     /// Number of the older hierarchy that records speak of.
     pub(crate) legacy: u32,
-    groups: HashMap<(u32, u64), Option<u32>, FastHash>,
+    groups: HashMap<(u32, u64), Member, FastHash>,
+    /// Groups that are gone, and when they are forgotten: records that
+    /// waited, or came late, still speak of them.
+    gone: VecDeque<(u64, (u32, u64))>,
     list: Vec<Option<State>>,
     free: Vec<u32>,
     by_id: HashMap<Bytes, u32, FastHash>,
@@ -118,6 +134,7 @@ impl Containers {
         Self {
             legacy,
             groups: HashMap::default(),
+            gone: VecDeque::new(),
             list: Vec::new(),
             free: Vec::new(),
             by_id: HashMap::default(),
@@ -172,14 +189,18 @@ impl Containers {
         }
     }
 
+    fn is_born(&self, index: u32, born: u64) -> bool {
+        self.get(index).is_some_and(|state| state.born == born)
+    }
+
     fn of(&self, hierarchy: u32, id: u64) -> Owner {
         if id <= ROOT {
             return Owner::Host;
         }
-        match self.groups.get(&(hierarchy, id)) {
-            Some(Some(index)) => Owner::Container(*index),
+        match self.groups.get(&(hierarchy, id)).map(|it| it.container) {
+            Some(Some((index, born))) if self.is_born(index, born) => Owner::Container(index),
             Some(None) => Owner::Host,
-            None => Owner::Unknown,
+            _ => Owner::Unknown,
         }
     }
 
@@ -195,23 +216,35 @@ impl Containers {
             return None;
         }
         let key = (made.hierarchy, made.id);
-        if let Some(known) = self.groups.get(&key) {
-            return known.map(|index| (index, false));
+        if let Some(known) = self.groups.get(&key).filter(|it| !it.is_gone) {
+            return known.container.map(|(index, _)| (index, false));
         }
         let found = self.identify(made);
+        if self.groups.len() >= MAX_GROUPS
+            && let Some((_, key)) = self.gone.pop_front()
+        {
+            self.groups.remove(&key);
+        }
         if self.groups.len() >= MAX_GROUPS {
             self.counts.refused += 1;
             return None;
         }
         let Some((id, inner, runtime, is_chosen)) = found else {
-            self.groups.insert(key, None);
+            self.groups.insert(key, Member::default());
             return None;
         };
         let (index, is_new) = match self.by_id.get(&id) {
             Some(index) => (*index, false),
             None => (self.add(id, runtime, made)?, true),
         };
-        self.groups.insert(key, Some(index));
+        let born = self.get(index).map_or(0, |state| state.born);
+        self.groups.insert(
+            key,
+            Member {
+                container: Some((index, born)),
+                is_gone: false,
+            },
+        );
         if is_chosen {
             self.chosen.insert(made.path.into(), index);
         }
@@ -247,7 +280,18 @@ impl Containers {
             }
         }
         if let Some(found) = path::identify(made.path) {
-            return Some((found.id, found.inner, found.runtime, false));
+            // A pod's containers are of an engine above the runtime.
+            let runtime = match made.hint {
+                Some(hint)
+                    if found.runtime.is_empty()
+                        && *hint.id == *found.id
+                        && path::pod_of(made.path).is_none() =>
+                {
+                    hint.runtime
+                }
+                _ => found.runtime,
+            };
+            return Some((found.id, found.inner, runtime, false));
         }
         let name = path::candidate(made.path)?;
         if let Some(hint) = made.hint
@@ -281,6 +325,7 @@ impl Containers {
                 events: 0,
             },
             generation: self.generations,
+            born: self.generations,
             users: Arc::default(),
             healthcheck: Vec::new(),
             wait: Wait::Open,
@@ -288,6 +333,7 @@ impl Containers {
             path: made.path.into(),
             groups: 0,
             is_ended: false,
+            owes_end: false,
             asked_by_process: false,
         };
         let index = self.free.pop().unwrap_or_else(|| {
@@ -335,7 +381,13 @@ impl Containers {
         path: &[u8],
         now: u64,
     ) -> Option<u32> {
-        let index = self.groups.remove(&(hierarchy, id))??;
+        let member = self.groups.get_mut(&(hierarchy, id))?;
+        if std::mem::replace(&mut member.is_gone, true) {
+            return None;
+        }
+        let of = member.container;
+        self.gone.push_back((now + LINGER, (hierarchy, id)));
+        let (index, _) = of.filter(|(index, born)| self.is_born(*index, *born))?;
         self.chosen.remove(path);
         let state = self.get_mut(index)?;
         state.groups = state.groups.saturating_sub(1);
@@ -350,6 +402,16 @@ impl Containers {
     /// Forgets containers that ended long enough ago; gives the numbers
     /// that others may have from now on.
     pub(crate) fn expire(&mut self, now: u64) -> Vec<u32> {
+        while let Some((due, key)) = self.gone.front().copied() {
+            if due > now {
+                break;
+            }
+            self.gone.pop_front();
+            // One that was made anew meanwhile stays.
+            if self.groups.get(&key).is_some_and(|it| it.is_gone) {
+                self.groups.remove(&key);
+            }
+        }
         while let Some((due, index)) = self.leaving.front().copied() {
             if due > now {
                 break;

@@ -1,3 +1,5 @@
+//! Groups, and the containers they are of.
+
 use super::*;
 
 fn made(id: u64, path: &str) -> Made<'_> {

@@ -38,6 +38,9 @@ pub(super) fn digits(into: &mut Vec<u8>, mut number: u64) {
 
 /// `0644`.
 pub(super) fn octal(into: &mut Vec<u8>, number: u64) {
+    if number == 0 {
+        return into.push(b'0');
+    }
     // A Vec takes all that is written.
     _ = write!(into, "0{number:o}");
 }
@@ -159,6 +162,7 @@ mod tests {
         assert_eq!(text(|it| number(it, i64::MIN)), i64::MIN.to_string());
         assert_eq!(text(|it| number(it, 0)), "0");
         assert_eq!(text(|it| octal(it, 0o600)), "0600");
+        assert_eq!(text(|it| octal(it, 0)), "0");
         let v4 = ([10, 0, 0, 255].into(), 65535);
         assert_eq!(text(|it| end(it, v4)), "10.0.0.255:65535");
         assert_eq!(text(|it| end(it, ("::1".parse().unwrap(), 1))), "::1:1");

@@ -1,7 +1,6 @@
 //! Looks a container up in all the places runtimes write to.
 
 use std::{
-    collections::BTreeSet,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
     time::Duration,
@@ -32,6 +31,9 @@ pub(super) struct Finder {
     /// Answers that did not come, in a row.
     silent: u32,
 }
+
+/// Drivers of the storage that Podman and CRI-O share.
+const DRIVERS: [&str; 2] = ["overlay", "vfs"];
 
 /// A bundle and where it is.
 struct Bundle {
@@ -243,24 +245,31 @@ impl Finder {
         if !path::is_id(&container.full_id) {
             return false;
         }
-        // …/overlay-containers/ID/userdata says where the storage is.
+        // …/overlay-containers/ID/userdata says where the storage is, and
+        // which driver it has.
         let beside = bundle
             .filter(|bundle| bundle.folder.ends_with("userdata"))
-            .and_then(|bundle| bundle.folder.ancestors().nth(3));
-        let roots: BTreeSet<&Path> = beside
-            .into_iter()
-            .chain(self.sources.storage.iter().map(PathBuf::as_path))
-            .collect();
-        roots.into_iter().any(|root| {
+            .and_then(|bundle| {
+                let driver = bundle.folder.ancestors().nth(2)?;
+                let name = driver.file_name()?.to_str()?.strip_suffix("-containers")?;
+                Some((driver.parent()?, name))
+            });
+        let usual = self
+            .sources
+            .storage
+            .iter()
+            .flat_map(|root| DRIVERS.map(|driver| (root.as_path(), driver)));
+        beside.into_iter().chain(usual).any(|(root, driver)| {
             // Containers that are not to outlive the machine are listed
             // apart.
             let lists = ["containers.json", "volatile-containers.json"];
             lists.into_iter().any(|list| {
-                let list = root.join("overlay-containers").join(list);
+                let list = root.join(format!("{driver}-containers")).join(list);
                 let Some(containers) = self.read(&list, storage::MAX_LIST) else {
                     return false;
                 };
-                let images = self.read(&root.join("overlay-images/images.json"), storage::MAX_LIST);
+                let images = root.join(format!("{driver}-images/images.json"));
+                let images = self.read(&images, storage::MAX_LIST);
                 storage::put(&containers, images.as_deref(), container)
             })
         })
@@ -320,9 +329,16 @@ impl Finder {
                 .ok()
                 .map(|it| it.ino())
         };
-        is_plain
-            && number(path)
-                .is_some_and(|it| number(Path::new(&format!("/proc/1/ns/{kind}"))) == Some(it))
+        // Where the first process may not be looked at, the sensor's own
+        // namespaces are the host's, unless it is in a container.
+        let host = || {
+            number(Path::new(&format!("/proc/1/ns/{kind}"))).or_else(|| {
+                (self.sources.root == Path::new("/"))
+                    .then(|| number(Path::new(&format!("/proc/self/ns/{kind}"))))
+                    .flatten()
+            })
+        };
+        is_plain && number(path).is_some_and(|it| host() == Some(it))
     }
 
     /// Who there is by the files of a bundle's root.
@@ -357,13 +373,12 @@ fn name_runtime(bundle: &Bundle, question: &Question, container: &mut Container)
     let notes = &bundle.config.annotations;
     let has = |prefix: &str| notes.keys().any(|key| key.starts_with(prefix));
     let is_in = |part: &str| bundle.folder.components().any(|it| it.as_os_str() == part);
-    let runtime = if has("io.kubernetes.cri-o.") {
-        "cri-o"
-    } else if notes
-        .get("io.container.manager")
-        .is_some_and(|it| it == "libpod")
-    {
+    let manager = notes.get("io.container.manager").map(String::as_str);
+    // Podman notes some things as CRI-O does.
+    let runtime = if manager == Some("libpod") {
         "podman"
+    } else if manager == Some("cri-o") || has("io.kubernetes.cri-o.") {
+        "cri-o"
     } else if is_in("moby") {
         "docker"
     } else if has("io.kubernetes.cri.") || is_in("io.containerd.runtime.v2.task") {

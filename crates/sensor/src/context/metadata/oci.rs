@@ -22,7 +22,6 @@ pub(super) struct Config {
     process: ConfigProcess,
     linux: Linux,
     pub(super) root: Root,
-    hostname: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,20 +116,11 @@ impl Config {
             .take(MAX_MOUNTS)
             .map(of_mount)
             .collect();
-        if container.name.is_empty() && self.is_podman() {
-            container.name = bytes(&self.hostname);
-        }
     }
 
     /// What is mounted from the host.
     pub(super) fn sources(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().map(|mount| mount.source.as_str())
-    }
-
-    fn is_podman(&self) -> bool {
-        self.annotations
-            .get("io.container.manager")
-            .is_some_and(|it| it == "libpod")
     }
 
     /// It may do what only privileged containers may: load modules, talk to
@@ -143,20 +133,22 @@ impl Config {
             .and_then(|it| it.bounding.as_deref())
             .unwrap_or_default();
         let has = |name: &str| caps.iter().any(|it| it == name);
+        // The last word about all devices counts; without one, nothing is
+        // held back.
         let has_devices = self
             .linux
             .resources
             .iter()
             .flat_map(|it| it.devices.iter().flatten())
-            .any(|it| {
-                it.allow
-                    && it.access.contains("rw")
+            .rfind(|it| {
+                it.access.contains("rw")
                     && it.major.is_none_or(|major| major < 0)
                     && it
                         .r#type
                         .as_deref()
                         .is_none_or(|kind| kind == "a" || kind.is_empty())
-            });
+            })
+            .is_none_or(|it| it.allow);
         has("CAP_SYS_ADMIN") && has("CAP_SYS_MODULE") && has("CAP_SYS_RAWIO") && has_devices
     }
 }

@@ -1,3 +1,5 @@
+//! Processes that come, change, go and are replaced.
+
 use super::*;
 use crate::context::sample::task;
 

@@ -1,6 +1,7 @@
 //! Tests that talk to the kernel they run on.
 
 mod calls;
+mod context;
 mod enforce;
 mod kernel;
 mod machine;
