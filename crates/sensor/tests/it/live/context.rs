@@ -67,7 +67,8 @@ impl Watch {
                 sender.send(false).unwrap();
                 return Report::default();
             };
-            let dropped = |kernel: &Kernel| kernel.counters().iter().map(|it| it.dropped).sum::<u64>();
+            let dropped =
+                |kernel: &Kernel| kernel.counters().iter().map(|it| it.dropped).sum::<u64>();
             let before = dropped(&kernel);
             let worker = Worker::start(Sources::default()).unwrap();
             let now = Moment::now(&SystemClock);
