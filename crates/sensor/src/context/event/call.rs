@@ -329,14 +329,25 @@ fn file_calls<'r>(
             folder(text, items, "linkdirfd", b);
             items.push("linkpath", second, None);
         }
-        "mkdir" | "mknod" => {
+        "mkdir" => {
             items.push("path", first, None);
             octal(text, items, "mode", b & 0o7777);
         }
-        "mkdirat" | "mknodat" => {
+        "mkdirat" => {
             folder(text, items, "dirfd", a);
             items.push("path", first, None);
             octal(text, items, "mode", c & 0o7777);
+        }
+        "mknod" => {
+            items.push("path", first, None);
+            octal(text, items, "mode", b & 0o7777);
+            choice(items, "type", words::FILE_TYPES, b & 0o170_000);
+        }
+        "mknodat" => {
+            folder(text, items, "dirfd", a);
+            items.push("path", first, None);
+            octal(text, items, "mode", c & 0o7777);
+            choice(items, "type", words::FILE_TYPES, c & 0o170_000);
         }
         "chmod" => {
             items.push("filename", first, None);

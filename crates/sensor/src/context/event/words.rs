@@ -37,6 +37,16 @@ pub(super) const MODE: Flags = &[
     ("S_ISUID", 0o4000),
 ];
 
+/// What `mknod` makes; nothing is a file.
+pub(super) const FILE_TYPES: Choice = &[
+    ("S_IFREG", 0),
+    ("S_IFIFO", 0o010_000),
+    ("S_IFCHR", 0o020_000),
+    ("S_IFBLK", 0o060_000),
+    ("S_IFREG", 0o100_000),
+    ("S_IFSOCK", 0o140_000),
+];
+
 pub(super) const CLONE: Flags = &[
     ("CLONE_FILES", 0x400),
     ("CLONE_FS", 0x200),
