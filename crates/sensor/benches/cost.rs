@@ -226,7 +226,7 @@ fn resident() -> String {
 /// Records as fast as asked for, in thousands, beside whatever happens.
 fn load(rate: u64, time: Duration) -> Result<(), Error> {
     let (mut kernel, _) = Kernel::start(&Settings::default())?;
-    let mut synthetic = kernel.synthetic();
+    let mut synthetic = kernel.synthetic().expect("programs write what is measured");
     let is_over = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&is_over);
     let producer = thread::spawn(move || {

@@ -26,15 +26,18 @@ use crate::{
 
 mod calls;
 mod decode;
+mod fallback;
 mod forbid;
 mod layout;
 mod load;
 mod report;
 mod ring;
+mod watch;
 
 pub use decode::{NoRecord, decode};
 pub use forbid::Judgement;
 pub use report::{Feature, Report, State};
+pub use watch::{Kernel, Means};
 
 /// Classes of records: each can be switched off and is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +98,7 @@ pub enum Opens {
 /// How the kernel is watched.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    pub by: Means,
     /// Room for what must not be lost. Powers of two; in the resident size
     /// of the process they count twice.
     pub critical_bytes: u32,
@@ -128,6 +132,7 @@ impl Default for Settings {
     fn default() -> Self {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
+            by: Means::Best,
             critical_bytes: 1 << 20,
             bulk_bytes: 8 << 20,
             own_pid: None,
@@ -338,8 +343,8 @@ pub struct ClassCounters {
     pub delivered: u64,
 }
 
-/// A kernel that is watched, until this is dropped.
-pub struct Kernel {
+/// Programs in a kernel, until this is dropped.
+struct Programs {
     rings: ring::Rings,
     control: Array<MapData, layout::Control>,
     counters: PerCpuArray<MapData, layout::Counts>,
@@ -355,22 +360,22 @@ pub struct Kernel {
     delivered: [u64; Class::ALL.len()],
     unreadable: u64,
     /// Holds the programs: they are detached when it goes.
-    programs: Arc<Mutex<Ebpf>>,
+    loaded: Arc<Mutex<Ebpf>>,
 }
 
-impl fmt::Debug for Kernel {
+impl fmt::Debug for Programs {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Kernel")
+        to.debug_struct("Programs")
             .field("opens", &self.opens)
             .field("delivered", &self.delivered)
             .finish_non_exhaustive()
     }
 }
 
-impl Kernel {
+impl Programs {
     /// Loads the programs and attaches them. Records wait in the rings
     /// from here on.
-    pub fn start(settings: &Settings) -> Result<(Self, Report), Error> {
+    fn start(settings: &Settings) -> Result<(Self, Report), Error> {
         let (mut programs, report) = load::load(settings)?;
         let rings = ring::Rings::new(
             RingBuf::try_from(take_map(&mut programs, "critical")?).map_err(map("critical"))?,
@@ -398,7 +403,7 @@ impl Kernel {
             batch: settings.batch,
             delivered: [0; Class::ALL.len()],
             unreadable: 0,
-            programs: Arc::new(Mutex::new(programs)),
+            loaded: Arc::new(Mutex::new(programs)),
         };
         kernel.forbidden.name_all(
             &settings.forbidden_addresses,
@@ -411,11 +416,7 @@ impl Kernel {
 
     /// Waits until there is something, at most so long, and hands it out in
     /// the order of time. Says how many records there were.
-    pub fn poll(
-        &mut self,
-        wait: Duration,
-        take: &mut dyn FnMut(&Record<'_>),
-    ) -> Result<usize, Error> {
+    fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(&Record<'_>)) -> Result<usize, Error> {
         self.rings.wait(wait.min(self.batch)).map_err(Error::Wait)?;
         let Self {
             rings,
@@ -444,7 +445,7 @@ impl Kernel {
     }
 
     /// What became of the records of each class.
-    pub fn counters(&self) -> Vec<ClassCounters> {
+    fn counters(&self) -> Vec<ClassCounters> {
         Class::ALL
             .iter()
             .map(|&class| {
@@ -471,24 +472,24 @@ impl Kernel {
     }
 
     /// Records that could not be read, which is a mistake of ours.
-    pub fn unreadable(&self) -> u64 {
+    fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
     /// Which classes are looked at from here on. Processes and control
     /// groups always are: nothing could be told without.
-    pub fn set_classes(&mut self, classes: &[Class]) -> Result<(), Error> {
+    fn set_classes(&mut self, classes: &[Class]) -> Result<(), Error> {
         self.classes = classes.iter().fold(0, |all, each| all | each.bit());
         self.write_control()
     }
 
-    pub fn set_opens(&mut self, opens: Opens) -> Result<(), Error> {
+    fn set_opens(&mut self, opens: Opens) -> Result<(), Error> {
         self.opens = opens;
         self.write_control()
     }
 
     /// Names of files, and of folders, whose opening for reading is told.
-    pub fn set_sensitive(&mut self, files: &[String], folders: &[String]) -> Result<(), Error> {
+    fn set_sensitive(&mut self, files: &[String], folders: &[String]) -> Result<(), Error> {
         let old: Vec<_> = self.sensitive.keys().filter_map(Result::ok).collect();
         for key in old {
             self.sensitive.remove(&key).map_err(map("sensitive"))?;
@@ -512,7 +513,7 @@ impl Kernel {
     }
 
     /// Processes whose being signalled is told.
-    pub fn set_protected(&mut self, pids: &[u32]) -> Result<(), Error> {
+    fn set_protected(&mut self, pids: &[u32]) -> Result<(), Error> {
         let old: Vec<_> = self.protected.keys().filter_map(Result::ok).collect();
         for key in old {
             self.protected.remove(&key).map_err(map("protected"))?;
@@ -524,18 +525,18 @@ impl Kernel {
     }
 
     /// What is forbidden in a container from here on.
-    pub fn order(&mut self, order: &Order) -> Result<(), Error> {
+    fn order(&mut self, order: &Order) -> Result<(), Error> {
         self.forbidden.order(order)
     }
 
     /// What was said about a file, wherever it runs; until it is changed.
-    pub fn judge(&mut self, file: &File, judgement: Judgement) -> Result<(), Error> {
+    fn judge(&mut self, file: &File, judgement: Judgement) -> Result<(), Error> {
         self.forbidden.mark(file, judgement)
     }
 
     /// What writes records that mean nothing, from another thread.
-    pub fn synthetic(&self) -> Synthetic {
-        Synthetic(Arc::clone(&self.programs))
+    fn synthetic(&self) -> Synthetic {
+        Synthetic(Arc::clone(&self.loaded))
     }
 
     fn write_control(&mut self) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 mod calls;
 mod context;
 mod enforce;
+mod fallback;
 mod kernel;
 mod machine;
 mod processes;
@@ -51,7 +52,13 @@ fn watched() -> Option<Watched> {
     let mut shared = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
     if shared.is_none() {
         match Kernel::start(&Settings::default()) {
-            Ok(started) => *shared = Some(started),
+            Ok((kernel, report)) if report.state("programs").is_none() => {
+                *shared = Some((kernel, report));
+            }
+            Ok((_, report)) => {
+                testkit::skipped(&format!("this kernel takes no programs:\n{report}"));
+                return None;
+            }
             Err(error @ (Error::Privilege | Error::NoTypes(_))) => {
                 testkit::skipped(&model::error::chain(&error));
                 return None;
