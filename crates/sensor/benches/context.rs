@@ -3,7 +3,6 @@
 //! `cargo bench -p sensor --bench context`
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop")]
-#![expect(missing_docs, reason = "criterion makes public functions")]
 
 use std::hint::black_box;
 

@@ -7,7 +7,7 @@ use rules::syscall::{Bytes, Process};
 
 use super::{
     Context, MetadataAnswer, Moment, Question, Seen, Snapshot, Told,
-    container::{Made, Owner, Wait, path},
+    container::{Made, Owner, Wait, hint, path},
     process::{self, Place, capability, users::Users},
 };
 use crate::record::{Cgroup, Credentials, Group, Record, Task};
@@ -24,6 +24,24 @@ impl Context {
         }
         self.containers.legacy = snapshot.legacy;
         self.hear(tell);
+        // What serves containers says where they are kept.
+        for seen in &snapshot.processes {
+            let is_host = !seen
+                .cgroups
+                .iter()
+                .any(|it| path::identify(&it.path).is_some());
+            if is_host
+                && seen.credentials.effective_uid == 0
+                && let Some(hint) = hint::read(&Process {
+                    exe_path: seen.exe_path.clone(),
+                    arguments: seen.arguments.iter().skip(1).cloned().collect(),
+                    working_folder: seen.working_folder.clone(),
+                    ..Process::default()
+                })
+            {
+                self.hints.put(hint);
+            }
+        }
         for group in &snapshot.groups {
             self.group_there(group.hierarchy, group.id, &group.path, 0);
         }
@@ -267,6 +285,7 @@ impl Context {
             cgroup: state.path.clone(),
             hint: self.hints.get(&state.known.container.full_id).cloned(),
             pid: Some(pid),
+            may_ask: false,
         };
         if !self.metadata.ask(question) {
             self.counters.unasked += 1;
@@ -330,6 +349,7 @@ impl Context {
             cgroup: state.path.clone(),
             hint: self.hints.get(&state.known.container.full_id).cloned(),
             pid: None,
+            may_ask: false,
         };
         if !self.metadata.ask(question) {
             self.counters.unasked += 1;

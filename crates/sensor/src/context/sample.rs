@@ -149,6 +149,7 @@ impl Oracle {
             users: Some(Users::read(b"app:x:7:7::/:/bin/sh\n", b"app:x:7:\n")),
             healthcheck: vec![b"/bin/check".as_slice().into(), b"-q".as_slice().into()],
             is_complete,
+            wants_engine: false,
         };
         self.answers
             .lock()

@@ -1,5 +1,7 @@
 //! What the command line of a low-level runtime says of the container it
-//! is about to make: its name, and where its bundle and state are.
+//! is about to make: its name, and where its bundle and state are. Those
+//! that stay beside a container (a shim, `conmon`) say it of containers
+//! that are there already.
 //!
 //! That way a container is known by whatever name, folder or runtime.
 
@@ -48,6 +50,13 @@ pub(crate) fn read(process: &Process) -> Option<Hint> {
         .rsplit(|byte| *byte == b'/')
         .next()
         .unwrap_or_default();
+    if program.starts_with(b"containerd-shim") {
+        // A shim works in the bundle.
+        return beside(process, &[b"id"], &[b"bundle"], true);
+    }
+    if program == b"conmon" {
+        return beside(process, &[b"c", b"cid"], &[b"b", b"bundle"], false);
+    }
     let runtime = RUNTIMES
         .into_iter()
         .find(|name| program == name.as_bytes())?;
@@ -110,6 +119,30 @@ pub(crate) fn read(process: &Process) -> Option<Hint> {
     })
 }
 
+/// What stays beside a container, by the options that name it.
+fn beside(process: &Process, id: &[&[u8]], bundle: &[&[u8]], is_in_bundle: bool) -> Option<Hint> {
+    let value = |names: &[&[u8]]| {
+        let mut words = process.arguments.iter();
+        words.find(|word| {
+            let name = word.strip_prefix(b"-").unwrap_or_default();
+            names.contains(&name.strip_prefix(b"-").unwrap_or(name))
+        })?;
+        words.next()
+    };
+    let id = value(id).filter(|id| is_name(id))?;
+    let bundle = match value(bundle) {
+        Some(given) => path(given, process),
+        None if is_in_bundle => path(b"", process),
+        None => return None,
+    };
+    bundle.is_absolute().then(|| Hint {
+        id: id.clone(),
+        runtime: "",
+        state: None,
+        bundle: Some(bundle),
+    })
+}
+
 /// A path of the command line, from where its process works.
 fn path(given: &[u8], process: &Process) -> PathBuf {
     let folder: &Path = path_of(&process.working_folder);
@@ -158,6 +191,22 @@ mod tests {
         }
         let hint = read(&process("/bin/runc run -b x web", "/srv")).unwrap();
         assert_eq!(hint.bundle.as_deref(), Some(Path::new("/srv/x")));
+    }
+
+    #[test]
+    fn what_stays_beside_a_container_names_it() {
+        let hint = read(&process(
+            "/usr/bin/containerd-shim-runc-v2 -namespace moby -id abc -address /a.sock",
+            "/run/b/abc",
+        ))
+        .unwrap();
+        assert_eq!((&*hint.id, hint.runtime), (&b"abc"[..], ""));
+        assert_eq!(hint.bundle.as_deref(), Some(Path::new("/run/b/abc")));
+        let conmon =
+            "/usr/bin/conmon --api-version 1 -c abc -u abc -r /usr/bin/crun -b /s/userdata";
+        let hint = read(&process(conmon, "/")).unwrap();
+        assert_eq!(hint.bundle.as_deref(), Some(Path::new("/s/userdata")));
+        assert_eq!(read(&process("/usr/bin/conmon -c", "/")), None);
     }
 
     #[test]

@@ -98,6 +98,38 @@ fn names_chosen_by_people_are_containers_where_a_runtime_says_so() {
 }
 
 #[test]
+fn a_container_that_was_there_is_found_by_what_stays_beside_it() {
+    let (mut context, oracle) = context(Settings::default());
+    let text = |text: &str| -> rules::syscall::Bytes { text.as_bytes().into() };
+    let shim = Seen {
+        pid: 70,
+        parent: 1,
+        started: 70 * SECOND,
+        exe_path: text("/usr/bin/containerd-shim-runc-v2"),
+        arguments: ["containerd-shim-runc-v2", "-namespace", "x", "-id", "job-1"]
+            .map(text)
+            .into(),
+        working_folder: text("/state/x/job-1"),
+        ..Seen::default()
+    };
+    context.start(
+        &Snapshot {
+            legacy: 0,
+            groups: vec![Group {
+                hierarchy: 0,
+                id: 50,
+                path: b"/x/job-1".to_vec(),
+            }],
+            processes: vec![shim],
+        },
+        &mut |_| {},
+    );
+    let asked = oracle.asked.lock().unwrap();
+    let bundle = asked[0].hint.as_ref().unwrap().bundle.as_deref();
+    assert_eq!(bundle, Some(std::path::Path::new("/state/x/job-1")));
+}
+
+#[test]
 fn a_runtime_that_is_not_roots_hints_at_nothing() {
     let (mut context, oracle) = context(Settings::default());
     let mut it = exec(b"/usr/sbin/runc", b"runc\0run\0web\0");

@@ -9,7 +9,9 @@ use std::{
 use fetch::{Client, Settings, Url};
 use rules::syscall::{Container, Pod};
 
-use super::{Found, Question, Sources, docker, image::bytes, oci, rooted::Rooted, storage};
+use super::{
+    Found, Question, Sources, containerd, docker, image::bytes, oci, rooted::Rooted, storage,
+};
 use crate::context::{
     container::path,
     process::{files::path_of, users::Users},
@@ -111,6 +113,18 @@ impl Finder {
             && !has_files
         {
             container.labels = oci::labels(&bundle.config.annotations);
+        }
+        let is_of_containerd = *container.runtime == *b"containerd"
+            && (container.image.is_empty()
+                || container
+                    .pod
+                    .as_ref()
+                    .is_some_and(|pod| pod.labels.is_empty()));
+        if is_of_containerd && let Some(bundle) = &bundle {
+            found.wants_engine = !may_ask;
+            if may_ask {
+                self.containerd(container, &bundle.folder);
+            }
         }
         if found.users.is_none()
             && let Some(pid) = question.pid
@@ -312,6 +326,38 @@ impl Finder {
             }
         }
         false
+    }
+
+    /// Asks containerd, in the namespace that a bundle's folder is in.
+    fn containerd(&mut self, container: &mut Container, bundle: &Path) {
+        let namespace = bundle
+            .parent()
+            .and_then(Path::file_name)
+            .and_then(|it| it.to_str())
+            .filter(|it| path::is_name(it.as_bytes()) && it.len() < 100);
+        let Some(namespace) = namespace else { return };
+        let sockets: Vec<_> = self
+            .sources
+            .containerd_sockets
+            .iter()
+            .map(|socket| within(&self.sources.root, socket))
+            .filter(|socket| socket.exists())
+            .collect();
+        let get = |id: &[u8]| {
+            let id = std::str::from_utf8(id).ok().filter(|id| id.len() < 128)?;
+            sockets
+                .iter()
+                .find_map(|socket| containerd::get(socket, namespace, id))
+        };
+        if let Some(entry) = get(&container.full_id) {
+            entry.put(container);
+        }
+        let sandbox = container.pod.as_ref().map(|pod| pod.sandbox.clone());
+        if let Some(sandbox) = sandbox.filter(|it| path::is_name(it))
+            && let Some(entry) = get(&sandbox)
+        {
+            entry.put_pod(container);
+        }
     }
 
     /// Lets engines that did not answer be asked again.

@@ -12,6 +12,7 @@ use rules::syscall::{Bytes, Container};
 
 use super::process::users::Users;
 
+mod containerd;
 mod docker;
 mod finder;
 mod image;
@@ -36,6 +37,9 @@ pub struct Sources {
     pub docker: Vec<PathBuf>,
     /// Docker's sockets, asked last.
     pub docker_sockets: Vec<PathBuf>,
+    /// containerd's sockets, asked for what no file tells: images of
+    /// containers that are not pods', and labels of pods.
+    pub containerd_sockets: Vec<PathBuf>,
     /// Folders with `overlay-containers` of `CRI-O` and Podman: run-time
     /// state, and data.
     pub storage: Vec<PathBuf>,
@@ -55,6 +59,10 @@ impl Default for Sources {
             ]),
             docker: paths(&["var/lib/docker"]),
             docker_sockets: paths(&["run/docker.sock"]),
+            containerd_sockets: paths(&[
+                "run/containerd/containerd.sock",
+                "run/k3s/containerd/containerd.sock",
+            ]),
             storage: paths(&["run/containers/storage", "var/lib/containers/storage"]),
             states: paths(&["run/runc", "run/crun"]),
         }
@@ -81,6 +89,8 @@ pub struct Question {
     pub hint: Option<Hint>,
     /// A process in it, once there is one.
     pub pid: Option<u32>,
+    /// Engines may be asked at once.
+    pub may_ask: bool,
 }
 
 /// What was found; may come several times, each time with more.
@@ -89,8 +99,10 @@ pub struct Found {
     pub container: Container,
     pub users: Option<Users>,
     pub healthcheck: Vec<Bytes>,
-    /// Nothing more is to be found.
+    /// All that is kept in files was found.
     pub is_complete: bool,
+    /// An engine that was not asked yet may know more.
+    pub wants_engine: bool,
 }
 
 /// What comes back.

@@ -200,8 +200,12 @@ impl Run {
     }
 
     fn look(&mut self, question: Question, attempt: usize, known: u32) -> bool {
-        let found = self.finder.find(&question, attempt >= ENGINE_FROM);
-        let is_complete = found.is_complete;
+        // An engine may know more than files that say all they can.
+        let may_ask = attempt >= ENGINE_FROM || question.may_ask;
+        let found = self.finder.find(&question, may_ask);
+        let is_complete = found.is_complete && !found.wants_engine;
+        let mut question = question;
+        question.may_ask = found.wants_engine && found.is_complete;
         let now_known = worth(&found);
         if now_known > known {
             let answer = Answer::Found(Box::new(found));
@@ -234,6 +238,10 @@ fn worth(found: &Found) -> u32 {
         !container.name.is_empty(),
         !container.image.is_empty(),
         container.is_privileged.is_some(),
+        container
+            .pod
+            .as_ref()
+            .is_some_and(|pod| !pod.labels.is_empty()),
         pod.is_some(),
         pod.is_some_and(|pod| !pod.name.is_empty()),
     ]

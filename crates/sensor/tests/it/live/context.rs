@@ -37,6 +37,7 @@ struct Seen {
     name: String,
     image: String,
     runtime: String,
+    labels: usize,
     users: BTreeSet<String>,
 }
 
@@ -59,6 +60,10 @@ struct Watch {
 impl Watch {
     /// Nothing where the kernel may not be watched.
     fn start(word: &str) -> Option<Self> {
+        Self::with(word, Sources::default())
+    }
+
+    fn with(word: &str, sources: Sources) -> Option<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let (ended, word) = (Arc::clone(&stop), word.to_owned());
         let (sender, ready) = std::sync::mpsc::sync_channel(1);
@@ -70,7 +75,7 @@ impl Watch {
             let dropped =
                 |kernel: &Kernel| kernel.counters().iter().map(|it| it.dropped).sum::<u64>();
             let before = dropped(&kernel);
-            let worker = Worker::start(Sources::default()).unwrap();
+            let worker = Worker::start(sources).unwrap();
             let now = Moment::now(&SystemClock);
             let mut context = Context::new(Settings::default(), Box::new(worker), now);
             let capture = recorded_to(&word).map(|path| path.with_extension("whole"));
@@ -89,7 +94,7 @@ impl Watch {
                 kernel
                     .poll(Duration::from_millis(20), &mut |record| {
                         context.take(record, &mut |told| {
-                            note(&told, &word, host, &mut report.seen)
+                            note(&told, &word, host, &mut report.seen);
                         });
                     })
                     .unwrap();
@@ -171,6 +176,7 @@ fn note(told: &Told<'_>, word: &str, host: u32, seen: &mut BTreeMap<String, Seen
             one.name = text(&container.name);
             one.image = text(&container.image);
             one.runtime = text(&container.runtime);
+            one.labels = container.labels.len();
             one.users.insert(text(&process.user.name));
         }
         None => one
@@ -491,16 +497,23 @@ fn containers_of_containerd_are_attributed() {
     let ctr = |number: usize, word: &str| {
         let mut command = Command::new(&ctr);
         command.arg("--address").arg(&containerd.socket);
-        command.args(["run", "--rm", "--rootfs"]).arg(&root);
+        command.args(["run", "--rm", "--label", "team=shop", "--rootfs"]);
+        command.arg(&root);
         command.arg(format!("job-{}-{number}", std::process::id()));
-        command.args(script(word));
+        // What is asked of containerd comes after the files.
+        let long = "busybox sleep 1; cat /etc/shadow; exec true";
+        command.args(["/bin/sh", "-c", long, word]);
         command
     };
     if !works(&mut ctr(0, "trial")) {
         return;
     }
     let word = format!("seawall-ctr-{}-", std::process::id());
-    let Some(watch) = Watch::start(&word) else {
+    let sources = Sources {
+        containerd_sockets: vec![containerd.socket.clone()],
+        ..Sources::default()
+    };
+    let Some(watch) = Watch::with(&word, sources) else {
         return;
     };
     for number in 0..3 {
@@ -508,8 +521,6 @@ fn containers_of_containerd_are_attributed() {
     }
     let report = watch.stop();
     check(&report, 3, 4);
-    assert!(
-        report.seen.values().all(|it| it.runtime == "containerd"),
-        "{report:?}"
-    );
+    let is_so = |it: &Seen| it.runtime == "containerd" && it.labels > 0;
+    assert!(report.seen.values().all(is_so), "{report:?}");
 }
