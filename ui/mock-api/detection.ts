@@ -21,6 +21,8 @@ const ME = 'anna';
 const HOUR_MS = 3_600_000;
 const turnOf = (text: string) => Number.parseInt(hex(text, 6), 16);
 const time = () => new Date().toISOString();
+const pascal = (id: string) =>
+  id.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase());
 const inOrder = (slugs: Iterable<string>) => {
   const known = new Set(slugs);
   return TACTICS.map((each) => each.slug).filter((slug) => known.has(slug));
@@ -203,6 +205,7 @@ export function createDetection(all: () => Finding[], now: number): Detection {
         id: rule.id,
         title: rule.title,
         source: isAudit ? 'k8s_audit' : 'syscall',
+        ...(isAudit || turnOf(rule.id) % 3 === 0 ? {} : { on_host: `VM_${pascal(rule.id)}` }),
         origin: 'built_in',
         severity: rule.severity,
         maturity: rule.severity === 'info' ? 'incubating' : 'stable',
@@ -249,7 +252,7 @@ export function createDetection(all: () => Finding[], now: number): Detection {
         ? '%ka.user.name did %ka.verb on %ka.target.resource %ka.target.name'
         : 'A shell was started in a container (command=%proc.cmdline)',
       tags: ['k8s', ...rule.tactics.map((each) => `mitre_${each.replaceAll('-', '_')}`)],
-      file: `content/rules/audit/${rule.tactics[0]}/${id}.yaml:1`,
+      file: `content/rules/${deed ? 'audit' : 'runtime'}/${rule.tactics[0]}/${id}.yaml:1`,
       cases: Array.from({ length: rule.cases }, (_, index) => ({
         name: ['as it is done', 'by the control plane', 'refused', 'in another namespace'][
           index % 4

@@ -12,6 +12,10 @@ use crate::{Severity, finding::Step};
 pub struct Rule {
     pub id: String,
     pub title: String,
+    /// Its id where a process of the node itself does it, and not one in a
+    /// container; absent where it is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_host: Option<String>,
     /// What its events are: `k8s_audit`, `syscall`; of another sensor's
     /// rule that sensor's name.
     pub source: String,

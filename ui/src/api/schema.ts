@@ -4011,6 +4011,11 @@ export interface components {
                 /** @description `stable`, `incubating` or `experimental`; absent where nobody says. */
                 maturity?: string | null;
                 /**
+                 * @description Its id where a process of the node itself does it, and not one in a
+                 *     container; absent where it is the same.
+                 */
+                on_host?: string | null;
+                /**
                  * Format: int64
                  * @description Open alerts of it.
                  */
@@ -4418,6 +4423,11 @@ export interface components {
             matrix: string[];
             /** @description `stable`, `incubating` or `experimental`; absent where nobody says. */
             maturity?: string | null;
+            /**
+             * @description Its id where a process of the node itself does it, and not one in a
+             *     container; absent where it is the same.
+             */
+            on_host?: string | null;
             /**
              * Format: int64
              * @description Open alerts of it.

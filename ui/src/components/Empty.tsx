@@ -66,8 +66,19 @@ export function NoAlerts() {
   return (
     <Blank icon={<IconPlugOff {...icon} />} title="No alert has ever arrived">
       <p>
-        Alerts come from what watches running containers. Point a Falco installation at this server,
-        and what it sees appears here.
+        Alerts come from what watches:{' '}
+        <Link to="/sensors" search={keepEnvironment as never}>
+          sensors on nodes
+        </Link>
+        , and{' '}
+        <Link
+          to="/settings/$part"
+          params={{ part: 'intake' } as never}
+          search={keepEnvironment as never}
+        >
+          audit logs of clusters
+        </Link>
+        . A Falco installation that is there already can be pointed at this server, too.
       </p>
       <Command label="the setting">
         {`http_output:\n  enabled: true\n  url: ${location.origin}/api/v1/alerts/falco`}

@@ -41,6 +41,17 @@ describe('incidents', () => {
 });
 
 describe('rules', () => {
+  it('over nodes are told apart, and say their id on a host', async () => {
+    renderApp('/rules?source=runtime');
+    const rows = within(await table('Rules'))
+      .getAllByRole('row')
+      .slice(1);
+    expect(rows.length).toBeGreaterThan(3);
+    expect(rows.every((row) => row.textContent?.includes('Runtime, on nodes'))).toBe(true);
+    await userEvent.keyboard('j{Enter}');
+    expect(await screen.findByText('How it is tested', {}, find)).toBeTruthy();
+    expect(screen.getByText(/content\/rules\/runtime/)).toBeTruthy();
+  });
   it('are found, read, and switched off with a reason', async () => {
     renderApp('/rules?q=secrets');
     await table('Rules');

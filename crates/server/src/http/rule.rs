@@ -87,6 +87,7 @@ impl Known<'_> {
             id: self.id.to_owned(),
             title: self.title().to_owned(),
             source: self.source.to_owned(),
+            on_host: self.ours.and_then(|rule| rule.on_host.clone()),
             origin: self.origin(app),
             severity: self.severity().into(),
             maturity: extension.and_then(|known| known.maturity).map(|maturity| {

@@ -263,6 +263,16 @@ function About({ detail: { rule, tags } }: { detail: RuleDetail }) {
   return (
     <Facts>
       <Fact term="Watches">{sourceName(rule.source)}</Fact>
+      {rule.on_host && rule.on_host !== rule.id && (
+        <Fact term="On a host">
+          <Go to="/alerts" search={{ q: term('rule', rule.on_host) }}>
+            <code>{rule.on_host}</code>
+          </Go>
+          <div className={classes.quiet}>
+            its id where a process of the node does it, not one in a container
+          </div>
+        </Fact>
+      )}
       <Fact term="From">{ORIGIN[rule.origin]}</Fact>
       {rule.maturity && <Fact term="Maturity">{rule.maturity}</Fact>}
       <Fact term="Tactics">

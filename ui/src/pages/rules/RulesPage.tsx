@@ -35,7 +35,7 @@ const COLUMNS: Column<Rule>[] = [
       <Go
         to={`/rules/${encodeURIComponent(row.id)}`}
         className={`quiet-link ${classes.title}`}
-        title={`${row.title} (${row.id})`}
+        title={`${row.title} (${[row.id, row.on_host].filter(Boolean).join(', on a host ')})`}
       >
         {row.title}
       </Go>
@@ -44,7 +44,7 @@ const COLUMNS: Column<Rule>[] = [
   {
     id: 'source',
     header: 'Watches',
-    width: '112px',
+    width: '124px',
     cell: (row) => <span title={row.source}>{sourceName(row.source)}</span>,
   },
   {
@@ -116,12 +116,14 @@ export function RulesPage() {
   const environment = useEnvironment();
   const [search, set] = useUrl();
   const navigate = useNavigate();
+  // What people call it; the API's word is that of its events.
+  const source = search.source === 'runtime' ? 'syscall' : search.source;
   const query = useInfiniteQuery(
     detection.rules({
       environment,
       ...(search.q ? { q: search.q } : {}),
       ...(search.severity ? { severity: search.severity } : {}),
-      ...(search.source ? { source: search.source } : {}),
+      ...(source ? { source } : {}),
       ...(search.tactic ? { tactic: search.tactic } : {}),
       ...(search.technique ? { technique: search.technique } : {}),
       ...(search.state === 'off' ? { enabled: false } : {}),
@@ -134,12 +136,7 @@ export function RulesPage() {
       ),
     );
   const isFiltered = Boolean(
-    search.q ||
-      search.severity ||
-      search.source ||
-      search.tactic ||
-      search.technique ||
-      search.state,
+    search.q || search.severity || source || search.tactic || search.technique || search.state,
   );
   return (
     <Page title="Rules" isFixed>
@@ -155,8 +152,8 @@ export function RulesPage() {
           <FilterMenu
             label="Watches"
             choices={SOURCES.map(({ id, name }) => ({ value: id, label: name }))}
-            chosen={search.source ? [search.source] : []}
-            onToggle={(value) => set({ source: value === search.source ? undefined : value })}
+            chosen={source ? [source] : []}
+            onToggle={(value) => set({ source: value === source ? undefined : value })}
           />
           <FilterMenu
             label="Tactic"

@@ -3,7 +3,7 @@ import classes from './rules.module.css';
 
 export const SOURCES = [
   { id: 'k8s_audit', name: 'Audit logs' },
-  { id: 'syscall', name: 'System calls' },
+  { id: 'syscall', name: 'Runtime, on nodes' },
   { id: 'Falco', name: 'Falco' },
 ];
 
