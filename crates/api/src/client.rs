@@ -17,6 +17,7 @@ use crate::{
     exemption::{ExemptionChange, ExemptionPreview, NewExemption},
     finding::{ActionDone, NewAction},
     recommendation::RecommendationDetail,
+    sensor::{Sensor, SensorDetail},
     token::{ApiTokenMade, NewApiToken},
     user::{NewUser, UserChange, UserMade},
 };
@@ -125,6 +126,15 @@ impl<T: Transport> Client<T> {
 
     pub fn image(&self, id: &str) -> Answer<ImageDetail, T> {
         self.get(&format!("/images/{}", encoded(id)), &[])
+    }
+
+    pub fn sensors(&self, parameters: &Parameters<'_>) -> Answer<Vec<Sensor>, T> {
+        self.get("/sensors", parameters)
+    }
+
+    /// All that is known of the sensor of a node.
+    pub fn sensor(&self, node: &str, parameters: &Parameters<'_>) -> Answer<SensorDetail, T> {
+        self.get(&format!("/sensors/{}", encoded(node)), parameters)
     }
 
     pub fn recommendations(&self, parameters: &Parameters<'_>) -> Answer<Vec<Recommendation>, T> {

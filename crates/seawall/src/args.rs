@@ -12,6 +12,7 @@ pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod store;
+pub(crate) mod top;
 pub(crate) mod users;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -146,6 +147,7 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Rules(rules::Rules),
+    Top(top::Top),
     Completion(Completion),
     Man(Man),
     Version(Version),

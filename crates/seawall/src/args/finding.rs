@@ -248,7 +248,7 @@ pub(crate) enum WatchFormat {
     Jsonl,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
         _ => Err("expected 1 to 3600".to_owned()),

@@ -18,6 +18,7 @@ mod rules;
 mod scan;
 mod server;
 mod store;
+mod top;
 mod users;
 mod version;
 
@@ -73,6 +74,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Users(users) => people::users(&context, &users),
         Command::Audit(audit) => audit::run(&context, &audit),
         Command::Rules(rules) => rules::run(&context, &rules),
+        Command::Top(top) => top::run(&context, &top),
         Command::Completion(completion) => completion::run(&completion),
         Command::Man(man) => man::run(&man),
         Command::Version(version) => version::run(&context, &version),

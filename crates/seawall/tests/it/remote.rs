@@ -342,3 +342,60 @@ fn findings_are_decided_about_and_taken_back() {
         "{wide}"
     );
 }
+
+/// How a sensor tells that it is.
+const STATUS: &str = r#"{"version": "0.1.0", "boot": "b", "cluster": "c1", "kernel": "6.12.48",
+    "architecture": "x86_64", "os": "Debian 13", "started": "2026-11-25T10:00:00Z", "cpu": 1.2,
+    "memory": 38000000, "memory_limit": 64000000, "spool": 0, "spool_limit": 1000000,
+    "processes": 20, "features": [], "classes": [], "rules": 9, "policy": "none", "notes": [],
+    "containers": [{"id": "c0ffee", "name": "web", "image": "shop/web:1", "namespace": "shop",
+        "pod": "web-1", "runtime": "containerd", "processes": 3, "events": 12.5, "cpu": 0.5,
+        "alerts": 0}]}"#;
+
+#[test]
+fn top_prints_once_where_there_is_no_terminal() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let url = format!("http://{}", server.address);
+    place.run_with_input(&["login", &url], &server.token);
+
+    let nothing = said(&place, &server, &["top"]);
+    assert!(nothing.starts_with("exit: 0\n"), "{nothing}");
+    assert!(nothing.contains("sudo seawall-sensor run"), "{nothing}");
+
+    let authorization = format!("authorization: Bearer {}", server.token);
+    let (head, body) = server.post("/api/v1/sensors/node-1/status", &authorization, STATUS);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head} {body}");
+    server.alert();
+    let seen = said(&place, &server, &["top"]);
+    for text in [
+        "1 sensor\nNODE\tCLUSTER\tSTATE",
+        "node-1\tc1\t",
+        "1 container\n",
+        "web\tshop/web-1\tshop/web:1\tnode-1\t12\t0.5%\t3\t0",
+        "Terminal shell in container",
+        "Printed once",
+    ] {
+        assert!(seen.contains(text), "{text}: {seen}");
+    }
+    let narrow = said(&place, &server, &["top", "--once", "--filter", "nothing"]);
+    assert!(narrow.contains("No containers"), "{narrow}");
+
+    // Nobody listens on the discard port.
+    let nobody = place
+        .command(&["top", "--server", "http://127.0.0.1:9"])
+        .env("SEAWALL_TOKEN", "sw_a_b")
+        .output()
+        .unwrap();
+    assert_eq!(nobody.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&nobody.stderr);
+    assert!(told.contains("help: is the server running there"), "{told}");
+
+    let json = said(&place, &server, &["top", "--format", "json", "-q"]);
+    let (_, rest) = json.split_once("----- stdout -----\n").unwrap();
+    let (text, _) = rest.split_once("----- stderr -----").unwrap();
+    let seen: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(seen["sensors"][0]["node"], "node-1");
+    assert_eq!(seen["containers"][0]["name"], "web");
+    assert_eq!(seen["alerts"].as_array().unwrap().len(), 2);
+}
