@@ -132,7 +132,7 @@ describe('the drift policy', () => {
       () => expect(rules()[1]?.textContent).toMatch(/decides about \d+ running containers/),
       find,
     );
-    expect(rules()[3]?.textContent).toMatch(/by their labels|fits nothing/);
+    expect(rules()[3]?.textContent).toMatch(/by (its|their) labels|fits nothing/);
   });
   it('is put in another order by keys, and saved', async () => {
     const { asked } = renderApp('/drift');

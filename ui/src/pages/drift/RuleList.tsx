@@ -281,15 +281,13 @@ export function ReachText({
         it fits
       </>
     );
-  return (
-    <>
-      {decides.length === 0 && perhaps.length === 0
-        ? 'fits nothing that runs now'
-        : `decides about ${plural(decides.length, 'running container')}`}
-      {taken.length > 0 && `, ${taken.length} more are taken by rules above`}
-      {perhaps.length > 0 && `, perhaps ${perhaps.length} more by their labels`}
-    </>
-  );
+  const parts = [
+    decides.length > 0 && `decides about ${plural(decides.length, 'running container')}`,
+    perhaps.length > 0 &&
+      `perhaps about ${plural(perhaps.length, 'running container')}, by ${perhaps.length === 1 ? 'its' : 'their'} labels`,
+    taken.length > 0 && `${taken.length} more are taken by rules above`,
+  ].filter((part) => part !== false);
+  return <>{parts.length === 0 ? 'fits nothing that runs now' : parts.join(', ')}</>;
 }
 
 /** What no rule fits; it is not one of the rules and cannot be moved. */

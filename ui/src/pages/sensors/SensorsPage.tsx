@@ -257,7 +257,7 @@ function Losses({ rows }: { rows: readonly Sensor[] }) {
             .map((row) => `${row.node}: ${row.shed.map(className).join(', ').toLowerCase()}`)
             .join('; ')}
           . It stays within its processor budget that way; give it more with{' '}
-          <code>--cpu-limit</code>, or find what makes so many events.
+          <code>--cpu</code>, or find what makes so many events.
         </Notice>
       )}
     </>
