@@ -256,8 +256,8 @@ function Losses({ rows }: { rows: readonly Sensor[] }) {
           {shed
             .map((row) => `${row.node}: ${row.shed.map(className).join(', ').toLowerCase()}`)
             .join('; ')}
-          . It stays within its processor budget that way; give it more with{' '}
-          <code>--cpu</code>, or find what makes so many events.
+          . It stays within its processor budget that way; give it more with <code>--cpu</code>, or
+          find what makes so many events.
         </Notice>
       )}
     </>
