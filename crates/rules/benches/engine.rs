@@ -31,6 +31,7 @@ fn main() {
     for (name, count) in [("25 rules, made up", 25), ("100 rules, made up", 100)] {
         syscalls(name, &made_up(count));
     }
+    syscalls("our own node rules", &content::pack().ruleset);
     let folder = variable("SEAWALL_FALCO_RULES");
     if let Some(folder) = &folder {
         let stable = ["falco_rules.yaml"];
