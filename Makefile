@@ -16,16 +16,17 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: setup build ## build, start the server on loopback, scan this machine and its images
-	exec $(SEAWALL) server $(SERVER_FLAGS)
+run: setup build ## build, start the server on loopback, scan and watch this machine
+	exec $(SEAWALL) server --sensor auto $(SERVER_FLAGS)
 
 .PHONY: demo
-demo: setup build ## as `make run`, with a removable demonstration environment
-	exec $(SEAWALL) server --demo $(SERVER_FLAGS)
+demo: setup build ## as `make run`, with a demonstration environment and a few harmless attacks
+	scripts/play-attacks --when-watched &
+	exec $(SEAWALL) server --demo --sensor auto $(SERVER_FLAGS)
 
 .PHONY: build
-build: ui/dist/index.html ## build the dashboard and the release binary
-	cargo build --release --locked --package seawall
+build: ui/dist/index.html ## build the dashboard, the server and the node sensor
+	cargo build --release --locked --package seawall --package sensor
 
 ui/dist/index.html: $(shell find ui -name node_modules -prune -o -name dist -prune -o -type f -print 2>/dev/null)
 	cd ui && npm ci && npm run build

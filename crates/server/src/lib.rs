@@ -309,6 +309,11 @@ impl Server {
         discovery::put_containers(&self.app, environment, host, running).await
     }
 
+    /// Looks for sensors that fell silent, as is done every few seconds.
+    pub async fn look_at_sensors(&self) -> Result<(), StoreError> {
+        work::sensor::look(&self.app, true).await
+    }
+
     /// Starts the background jobs.
     pub async fn start_jobs(&self) -> Result<(), ServeError> {
         let app = &self.app;
@@ -329,6 +334,9 @@ impl Server {
         app.tasks.spawn(work::delivery::run(Arc::clone(app)));
         app.tasks.spawn(work::detection::run(Arc::clone(app)));
         app.tasks.spawn(telemetry::run(Arc::clone(app)));
+        if app.config.sensor.beside == config::Beside::Auto {
+            app.tasks.spawn(work::beside::run(Arc::clone(app)));
+        }
         Ok(())
     }
 

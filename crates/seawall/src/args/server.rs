@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Serve the dashboard and keep scanning in the background
 ///
@@ -22,6 +22,7 @@ Examples:
   seawall server
   seawall server --listen 127.0.0.1:9000 --data-dir ./data
   seawall server --demo                      with a removable demonstration environment
+  sudo seawall server --sensor auto          and watch this machine and its containers
   SEAWALL__SCAN__MACHINE=false seawall server --offline"
 )]
 pub(crate) struct Server {
@@ -42,7 +43,18 @@ pub(crate) struct Server {
     /// Add the demonstration environment
     #[arg(long)]
     pub demo: bool,
+    /// Watch this machine with the sensor next to this program: `auto` starts it where
+    /// this program is root, or may be without a password, and else says how
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub sensor: Option<Sensor>,
     /// Fetch no advisories
     #[arg(long)]
     pub offline: bool,
+}
+
+/// Whether a sensor is started beside the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sensor {
+    Auto,
+    Off,
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use model::Clock;
-use server::{Config, ServeError};
+use server::{Config, ServeError, config::Beside};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, config, write_stdout};
 use crate::{
-    args::server::Server,
+    args::server::{Sensor, Server},
     audit_source, cancel,
     exit::{Exit, Failure},
 };
@@ -115,6 +115,12 @@ fn configured(context: &Context, arguments: &Server) -> Result<Config, Failure> 
         config.cache_dir.clone_from(folder);
     }
     config.demo |= arguments.demo;
+    if let Some(sensor) = arguments.sensor {
+        config.sensor.beside = match sensor {
+            Sensor::Auto => Beside::Auto,
+            Sensor::Off => Beside::Off,
+        };
+    }
     config.advisories.update &= !arguments.offline;
     Ok(config)
 }

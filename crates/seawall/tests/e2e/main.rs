@@ -11,5 +11,6 @@
 mod cluster;
 mod debian;
 mod program;
+mod sensor;
 mod server;
 mod sources;

@@ -124,6 +124,13 @@ impl Server {
             .then(|| serde_json::from_str(&body).expect("answers are JSON"))
     }
 
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let (head, body) = self.ask("PUT", path, &self.cookie, body.as_bytes());
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}\n{body}");
+        serde_json::from_str(&body).expect("answers are JSON")
+    }
+
     fn post(&self, path: &str, body: &Value) -> Value {
         let body = body.to_string();
         let (_, body) = self.ask("POST", path, &self.cookie, body.as_bytes());

@@ -6,6 +6,7 @@
 
 pub(crate) mod advisories;
 pub(crate) mod alert;
+pub(crate) mod beside;
 pub(crate) mod database;
 pub(crate) mod delivery;
 pub(crate) mod detection;

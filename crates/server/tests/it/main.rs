@@ -19,6 +19,7 @@ mod posture;
 mod query;
 mod refusals;
 mod scans;
+mod sensors;
 mod session;
 mod sinks;
 mod telemetry;

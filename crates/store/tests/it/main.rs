@@ -24,3 +24,4 @@ mod rule;
 mod sample;
 mod schema;
 mod search;
+mod sensor;
