@@ -252,7 +252,7 @@ fn an_alert_is_in_the_record_within_milliseconds_with_its_trace() {
         .as_str()
         .expect("a finding has an id");
     let detail = server.get(&format!("/api/v1/findings/{id}"));
-    assert_eq!(detail["asset"]["name"], "web");
+    assert_eq!(detail["finding"]["asset"]["name"], "web");
     assert_eq!(detail["alert"]["trace"]["processes"][0]["command"], "sh -i");
     assert_eq!(
         detail["alert"]["trace"]["events"].as_array().map(Vec::len),

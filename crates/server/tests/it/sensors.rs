@@ -97,8 +97,8 @@ async fn a_batch_is_taken_once_and_a_poisonous_item_is_told() {
     assert_eq!(page["total"], 2, "{page}");
     let id = page["items"][0]["id"].as_str().unwrap();
     let detail = person.get(&format!("/api/v1/findings/{id}")).await.json();
-    assert_eq!(detail["occurrences"], 1);
-    assert_eq!(detail["asset"]["name"], "web");
+    assert_eq!(detail["finding"]["occurrences"], 1);
+    assert_eq!(detail["finding"]["asset"]["name"], "web");
     let trace = &detail["alert"]["trace"];
     assert_eq!(trace["processes"][0]["command"], "sh -i");
     assert_eq!(trace["events"][0]["kind"], "execute");

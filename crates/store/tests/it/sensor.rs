@@ -109,7 +109,7 @@ async fn what_is_sent_again_is_known_by_its_run(test: &TestStore) {
     assert_eq!(seen, [("nc".to_owned(), 2), ("sh".to_owned(), 3)]);
     let gaps = test.store.sensor_gaps(&scope, "local", "node-1").await;
     assert_eq!(gaps.unwrap(), [(time(60), gap(4))]);
-    assert_roll_ups_hold(test).await;
+    assert_roll_ups_hold(&test.store).await;
 }
 
 async fn the_last_trace_of_an_alert_is_kept_and_goes_with_it(test: &TestStore) {
