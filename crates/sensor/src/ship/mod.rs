@@ -129,7 +129,7 @@ impl Shipper {
             settings,
             spool,
             is_stopping: AtomicBool::new(false),
-            stopped: Default::default(),
+            stopped: (Mutex::default(), Condvar::new()),
         });
         let mut shipper = Self {
             shared: Arc::clone(&shared),

@@ -62,7 +62,10 @@ fn turn(
     status.cluster.clone_from(&shared.settings.cluster);
     status.notes.extend(room.notes);
     status.notes.extend(shared.notes());
-    status.policy = shared.told().policy.mark.clone();
+    // Whoever acts by it says so; it is known here, at any rate.
+    if status.policy.is_empty() {
+        status.policy.clone_from(&shared.told().policy.mark);
+    }
     let body = serde_json::to_vec(&status).expect("invariant: plain data");
     let nod: SensorNod = asked(link.post("status", &token, body), "take the status")?;
     shared.heard(nod.policy);

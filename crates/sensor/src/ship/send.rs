@@ -87,8 +87,9 @@ impl Sender<'_> {
                 self.shared.spool.acknowledge(batch);
                 self.is_well();
             }
-            Verdict::TooLarge if batch.items.len() > 1 => self.bounds = Bounds::halved(batch),
-            Verdict::Poisonous(_) if batch.items.len() > 1 => self.bounds = Bounds::halved(batch),
+            Verdict::TooLarge | Verdict::Poisonous(_) if batch.items.len() > 1 => {
+                self.bounds = Bounds::halved(batch);
+            }
             Verdict::TooLarge => self.drop_alone(batch, "larger than the server takes"),
             Verdict::Poisonous(why) => self.drop_alone(batch, &why),
             Verdict::Later { why, asked } => {

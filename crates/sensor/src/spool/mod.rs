@@ -167,6 +167,10 @@ impl std::fmt::Debug for Shared {
 }
 
 #[derive(Debug)]
+#[cfg_attr(
+    test,
+    expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")
+)]
 struct State {
     alerts: Lane,
     losses: Lane,

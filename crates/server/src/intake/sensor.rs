@@ -91,13 +91,13 @@ pub(crate) fn understand(
                     Err(reason) => refused.push(RefusedItem { sequence, reason }),
                 }
             }
-            SensorNews::Gap(told) => items.gaps.push((sequence, gap(told, now))),
+            SensorNews::Gap(told) => items.gaps.push((sequence, gap(&told, now))),
         }
     }
     Ok(Understood { items, refused })
 }
 
-fn gap(told: SensorGap, now: Timestamp) -> store::SensorGap {
+fn gap(told: &SensorGap, now: Timestamp) -> store::SensorGap {
     store::SensorGap {
         stage: clean(&told.stage, 50),
         class: clean(&told.class, 50),

@@ -176,9 +176,10 @@ impl Plan {
         let certificate = app.config.data_dir.join("tls").join("certificate.pem");
         Ok(Self {
             // A name of the operator's may not be this machine's.
-            server: match app.config.has_own_certificate() {
-                true => app.public_url(),
-                false => own_url(app.address, app.config.speaks_tls()),
+            server: if app.config.has_own_certificate() {
+                app.public_url()
+            } else {
+                own_url(app.address, app.config.speaks_tls())
             },
             authority: is_ours.then(|| fs::canonicalize(&certificate).unwrap_or(certificate)),
             token_file,

@@ -70,6 +70,7 @@ fn status(policy: &str, notes: &[&str]) -> Value {
 
 const BATCHES: &str = "/api/v1/sensors/node-1/batches";
 const STATUS: &str = "/api/v1/sensors/node-1/status";
+const POLICY: &str = "/api/v1/drift/policy";
 
 #[tokio::test]
 async fn a_batch_is_taken_once_and_a_poisonous_item_is_told() {
@@ -199,7 +200,6 @@ async fn the_drift_policy_reaches_sensors_and_no_change_is_lost() {
     let test = start().await;
     let person = test.signed_in().await;
     let sensor = sensor(&test, &person).await;
-    const POLICY: &str = "/api/v1/drift/policy";
     let before = person.get(POLICY).await.json();
     assert_eq!(before["revision"], 0);
     let rules = json!([{"name": "shop", "action": "block", "dry_run": true,
