@@ -1,3 +1,5 @@
+//! Order, bounds, and what a crash or a rotten disk leaves.
+
 use std::collections::BTreeMap;
 
 use api::{
