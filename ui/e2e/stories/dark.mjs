@@ -14,6 +14,8 @@ export default async function story({ page, url, isMock, axe }) {
     '/recommendations',
     '/findings',
     '/inventory',
+    '/sensors',
+    '/drift',
     '/attack',
     '/compliance',
     '/exemptions',

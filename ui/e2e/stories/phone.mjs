@@ -11,6 +11,8 @@ export default async function story({ page, url, axe }) {
     'Vulnerabilities',
     'Images',
     'Inventory',
+    'Sensors',
+    'Drift policy',
     'ATT&CK',
     'Compliance',
     'Exemptions',
@@ -27,6 +29,14 @@ export default async function story({ page, url, axe }) {
     assert.ok(spill <= 0, `${place} is ${spill} px wider than the screen`);
     assert.deepEqual(await axe(), [], place);
   }
+  // A rule of the policy is read and changed on a phone, too.
+  await page.goto(`${url}/drift`);
+  await page.getByRole('button', { name: 'New rule' }).click();
+  await page.getByRole('textbox', { name: 'Name', exact: true }).waitFor();
+  const spill = await page.evaluate(() => document.documentElement.scrollWidth - screen.width);
+  assert.ok(spill <= 0, `a rule is ${spill} px wider than the screen`);
+  await page.getByRole('button', { name: 'Discard the changes' }).click();
+
   await page.goto(`${url}/images`);
   await page.getByRole('list', { name: 'Images' }).getByRole('link').first().click();
   await page.getByRole('navigation', { name: 'Parts of the image' }).waitFor();

@@ -203,7 +203,7 @@ describe('the drift policy', () => {
     renderApp('/drift?sel=2', 'reader');
     await ready();
     expect(await screen.findByText('You may look, not change', {}, find)).toBeTruthy();
-    expect(screen.getByRole('textbox', { name: 'Name' })).toHaveProperty('disabled', true);
+    expect(screen.getByRole('textbox', { name: 'Name' })).toHaveProperty('readOnly', true);
     expect(screen.queryByRole('button', { name: /^Remove / })).toBeNull();
     expect(screen.getByRole('button', { name: 'New rule' }).title).toMatch(/role/);
   });

@@ -159,10 +159,13 @@ describe('one finding', () => {
     const titles = within(pane)
       .getAllByRole('heading', { level: 3 })
       .map((each) => each.textContent);
-    expect(titles.slice(0, 9)).toEqual([
+    expect(titles.slice(0, 12)).toEqual([
+      'Who did what',
       'Where',
       'Since when',
       'Why it matters',
+      'The processes',
+      'What this container did in the two minutes before',
       'Evidence',
       'Why am I seeing this',
       'What to do',

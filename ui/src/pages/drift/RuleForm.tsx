@@ -46,7 +46,8 @@ export function RuleForm({
       placeholder={(rule[id] ?? []).length === 0 ? (id === 'allow' ? placeholder : 'any') : ''}
       data={id === 'allow' || id === 'labels' ? [] : running.known[id].slice(0, 200)}
       value={rule[id] ?? []}
-      disabled={isFixed}
+      // Greyed out it could hardly be read, which is all that is left to do.
+      readOnly={isFixed}
       splitChars={[',', '\n']}
       acceptValueOnBlur
       maxTags={100}
@@ -62,7 +63,7 @@ export function RuleForm({
         placeholder="Shop, strictly"
         maxLength={100}
         value={rule.name}
-        disabled={isFixed}
+        readOnly={isFixed}
         error={faults[0]}
         data-autofocus={rule.name === '' || undefined}
         onChange={(event) => onChange({ ...rule, name: event.currentTarget.value })}

@@ -197,7 +197,7 @@ function Health({ sensor }: { sensor: SensorDetail }) {
   return (
     <div className={classes.meters}>
       <div className={classes.meter}>
-        <b>{rate(sensor.events)} events/s</b>
+        <b>{sensor.state === 'silent' ? '–' : rate(sensor.events)} events/s</b>
         <Spark
           values={last.map((each) => each.events)}
           label={`Events a second, the last ${minutes}`}
@@ -315,7 +315,9 @@ function Classes({ sensor, at }: { sensor: SensorDetail; at: number }) {
                 <td className={classes.number}>
                   {each.dropped > 0 ? <b className={classes.bad}>{count(each.dropped)}</b> : 'none'}
                 </td>
-                <td className={classes.number}>{each.shed ? '–' : rate(each.rate)}</td>
+                <td className={classes.number}>
+                  {each.shed || sensor.state === 'silent' ? '–' : rate(each.rate)}
+                </td>
                 <td className={classes.small}>
                   <Spark
                     values={rates[each.name] ?? []}
