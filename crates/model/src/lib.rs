@@ -20,6 +20,7 @@ pub mod finding;
 pub mod id;
 pub mod image;
 pub mod incident;
+pub mod malware;
 pub mod notice;
 pub mod package;
 pub mod permission;

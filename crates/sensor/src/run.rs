@@ -27,9 +27,10 @@ use rules::{
 
 use crate::{
     context::{self, Context, Moment, Sources, Told, Worker},
-    detect::{self, Detector, Raised},
+    detect::{self, Detector, Intel, Raised},
     governor::{Budget, Bulk, Governor, Usage},
     kernel::{self, Class, Kernel, Opens, Report},
+    malware::{self, Malware},
     ship::{self, Shipper},
     spool::{self, Origin, Spool},
     status::Rates,
@@ -56,6 +57,10 @@ pub struct Settings {
     pub sources: Sources,
     /// Rule files of the user's.
     pub rules: Vec<PathBuf>,
+    /// Who looks for malware; nobody: nothing is looked at.
+    pub malware: Option<malware::Settings>,
+    /// Lists of domains that are told when they are looked up.
+    pub suspect_domains: Vec<PathBuf>,
     pub budget: Budget,
     pub spool: spool::Limits,
     pub ship: Option<ship::Settings>,
@@ -165,7 +170,7 @@ impl Sensor {
         }
         let windows = settings.state_dir.join("windows.json");
         let remembered = settings.ship.as_ref().and_then(|_| read_windows(&windows));
-        let detector = Detector::with_windows(
+        let mut detector = Detector::with_windows(
             loaded.engine,
             detect::Settings {
                 host: settings.node.clone(),
@@ -174,6 +179,23 @@ impl Sensor {
             },
             remembered.unwrap_or_default(),
         );
+        for list in &settings.suspect_domains {
+            match fs::read_to_string(list) {
+                Ok(text) => _ = detector.add_intel(Intel::Suspect, &text),
+                Err(error) => {
+                    tracing::warn!(list = %list.display(), %error, "a list is not read");
+                }
+            }
+        }
+        if let Some(malware) = settings.malware {
+            match Malware::start(malware) {
+                Ok(malware) => detector.set_malware(Some(malware)),
+                Err(error) => {
+                    let error = model::error::chain(&error);
+                    tracing::warn!(error, "nobody looks for malware");
+                }
+            }
+        }
         let status = Arc::new(Mutex::new(first_status(
             settings.cluster.as_deref(),
             &origin,
@@ -422,6 +444,17 @@ impl Sensor {
         status.containers = containers;
         status.rules = self.detector.rules() as u64;
         status.policy.clone_from(&self.policy.mark);
+        if let Some(malware) = self.detector.malware() {
+            let state = malware.state();
+            // The first few; all are in the log.
+            notes.extend(state.complaints.into_iter().take(5));
+            if state.skipped > 0 {
+                notes.push(format!(
+                    "{} files were not looked at for malware: too large, or too many at once",
+                    state.skipped
+                ));
+            }
+        }
         status.notes = notes;
     }
 

@@ -137,6 +137,16 @@ pub(crate) struct Watch {
     /// Further rule files or folders of them, in Falco's language; may be given again
     #[arg(long, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
+    /// YARA rules, files or folders: malware is looked for in what is executed and was
+    /// not in the image, and in files that become executable
+    #[arg(long, value_name = "PATH")]
+    pub(crate) malware_rules: Vec<PathBuf>,
+    /// Lists of SHA-256 hashes of malware, files or folders
+    #[arg(long, value_name = "PATH")]
+    pub(crate) malware_hashes: Vec<PathBuf>,
+    /// Lists of domains that are told when they are looked up, a name on each line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) suspect_domains: Vec<PathBuf>,
     /// Where the host's file system is mounted
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) host_root: PathBuf,

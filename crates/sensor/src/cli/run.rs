@@ -1,10 +1,15 @@
 //! `seawall-sensor run`: watch this node until told to stop.
 
-use std::{fs, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use model::{Clock, SystemClock};
-use sensor::{context, governor::Budget, run, ship, spool::Limits};
+use sensor::{context, governor::Budget, malware, run, ship, spool::Limits};
 
 use super::{End, Failure, args::Run, signal, watch};
 
@@ -41,6 +46,8 @@ pub(crate) fn run(args: Run) -> Result<End, Failure> {
         context: context::Settings::default(),
         sources: watch::sources(&args.watch),
         rules: args.watch.rules,
+        malware: malware(args.watch.malware_rules, args.watch.malware_hashes),
+        suspect_domains: args.watch.suspect_domains,
         budget: Budget {
             cpu: args.cpu.into(),
             memory: args.memory,
@@ -58,6 +65,18 @@ pub(crate) fn run(args: Run) -> Result<End, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     run::run(settings, &clock, &stop)?;
     Ok(End::Done)
+}
+
+/// The worker that is installed beside this program, if it is.
+fn malware(rules: Vec<PathBuf>, hashes: Vec<PathBuf>) -> Option<malware::Settings> {
+    let own = std::env::current_exe().ok()?;
+    let settings = malware::Settings {
+        rules,
+        hashes,
+        ..malware::Settings::beside(&own)
+    };
+    let is_wanted = !settings.rules.is_empty() || !settings.hashes.is_empty();
+    (is_wanted || settings.program.is_file()).then_some(settings)
 }
 
 /// As the host calls itself; the kernel's word within a container is that

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use rules::syscall::{Event, Kind, Process};
 
 use super::{
+    beacon::Beacon,
     blind::Blind,
+    built::Built,
     busy::{Load, Trait},
     credentials,
     domains::Domains,
     drifted, ended,
     fetched::Fetched,
     history::Whose,
+    known_bad,
     processes::{Processes, Seen},
     rewrite::Rewrite,
     scan::Scan,
@@ -23,7 +26,8 @@ use super::{
 };
 use crate::{
     context::Lookup,
-    drift::Drift,
+    drift::{Drift, Origin},
+    malware::Malware,
     record::{Record, What},
 };
 
@@ -32,6 +36,8 @@ pub(super) struct Analytics {
     pub(super) blind: Blind,
     pub(super) load: Load,
     pub(super) domains: Domains,
+    beacon: Beacon,
+    built: Built,
     fetched: Fetched,
     rewrite: Rewrite,
     scan: Scan,
@@ -54,6 +60,7 @@ impl Analytics {
         act: Act<'_>,
         processes: &Processes,
         drift: &mut Drift,
+        malware: &mut Option<Malware>,
         find: &mut dyn FnMut(Suspicion),
     ) {
         let Act {
@@ -72,7 +79,17 @@ impl Analytics {
                 self.load.watch(process);
                 let drifted = drift.executed(process, exec);
                 if let Some(drifted) = drifted {
-                    let is_built = drifted::is_built(process);
+                    let is_built = drifted::is_built(process)
+                        || self.built.has(process, &drifted.path, &exec.file);
+                    if let Some(malware) = malware {
+                        let is_script = drifted.origin == Origin::Script;
+                        let (path, file) = (&drifted.path, &exec.file);
+                        let wanted =
+                            known_bad::executed(event, process, path, is_script, file, drift);
+                        if let Some(wanted) = wanted {
+                            malware.look(wanted);
+                        }
+                    }
                     if !is_built {
                         self.load.mark(process, Trait::Drifted);
                     }
@@ -91,6 +108,9 @@ impl Analytics {
                         if let Some(found) = self.scan.see(event) {
                             find(found);
                         }
+                        if let Some(found) = self.beacon.see(event) {
+                            find(found);
+                        }
                     }
                     Kind::Kill | Kind::Tkill | Kind::Tgkill => {
                         let place = if event.kind == Kind::Tgkill { 2 } else { 1 };
@@ -101,6 +121,12 @@ impl Analytics {
                     }
                     Kind::Chmod | Kind::Fchmod | Kind::Fchmodat => {
                         self.fetched.see(event, file);
+                        self.built.see(event, file);
+                        if let Some(malware) = malware
+                            && let Some(wanted) = known_bad::written(event, process, drift)
+                        {
+                            malware.look(wanted);
+                        }
                     }
                     Kind::Rename
                     | Kind::Renameat
@@ -113,6 +139,7 @@ impl Analytics {
                     }
                     _ if event.open.writes || event.open.creates => {
                         self.fetched.see(event, file);
+                        self.built.see(event, file);
                         self.load.see(event, process);
                         if let Some(found) = self.rewrite.see(event) {
                             find(found);

@@ -73,7 +73,8 @@ struct Written {
 #[derive(Debug)]
 pub(super) struct Fetched {
     /// Processes that talked to another machine, by id and start.
-    talkers: Bounded<(i64, i64), ()>,
+    /// Whether what they write counts.
+    talkers: Bounded<(i64, i64), bool>,
     files: Bounded<Inode, Written>,
     /// The inode behind a path, as a container or session sees it.
     paths: Bounded<(Whose, Box<[u8]>), Inode>,
@@ -97,17 +98,21 @@ impl Fetched {
             return;
         };
         // A name server is not where files come from.
-        if address.is_loopback() || port == 53 || builds(event.process) {
+        if address.is_loopback() || port == 53 {
             return;
         }
-        self.talkers
-            .insert((event.process.pid, event.process.started), ());
+        let process = event.process;
+        let key = (process.pid, process.started);
+        if !self.talkers.contains(&key) {
+            self.talkers.insert(key, !builds(process));
+        }
     }
 
     /// A file was opened to be written.
     pub(super) fn written(&mut self, event: &Event<'_>, file: Option<&File>) {
         let process = event.process;
-        if event.result < 0 || !self.talkers.contains(&(process.pid, process.started)) {
+        let key = (process.pid, process.started);
+        if event.result < 0 || self.talkers.get(&key) != Some(&true) {
             return;
         }
         let Some(inode) = file.filter(|file| file.inode != 0).map(inode) else {

@@ -14,8 +14,10 @@
 
 mod alert;
 mod analytics;
+mod beacon;
 mod blind;
 mod bounded;
+mod built;
 mod busy;
 mod credentials;
 mod desk;
@@ -25,6 +27,7 @@ mod ended;
 mod entry;
 mod fetched;
 mod history;
+mod known_bad;
 mod load;
 mod place;
 mod processes;
@@ -60,6 +63,7 @@ pub use self::{
 use crate::{
     context::{Lookup, Told},
     drift::Drift,
+    malware::Malware,
     record::{Matter, Record},
 };
 
@@ -111,6 +115,7 @@ pub struct Detector {
     rules: HashMap<String, Known>,
     drift: Drift,
     analytics: Analytics,
+    malware: Option<Malware>,
     desk: Desk,
 }
 
@@ -127,6 +132,7 @@ impl Detector {
             rules: HashMap::new(),
             drift: Drift::new(settings.cluster.clone()),
             analytics: Analytics::default(),
+            malware: None,
             desk: Desk::new(settings),
         };
         detector.replace(engine);
@@ -235,6 +241,16 @@ impl Detector {
         self.analytics.domains.add(intel, text)
     }
 
+    /// Has programs that are not in the image, and files that become
+    /// executable, looked at.
+    pub fn set_malware(&mut self, malware: Option<Malware>) {
+        self.malware = malware;
+    }
+
+    pub fn malware(&self) -> Option<&Malware> {
+        self.malware.as_ref()
+    }
+
     /// So many events of a class were lost since this was told last.
     pub fn lost(&mut self, class: &str, count: u64, now: Timestamp) {
         self.analytics.blind.lost(class, count, nanos(now));
@@ -251,6 +267,7 @@ impl Detector {
         let Self {
             analytics,
             drift,
+            malware,
             desk,
             ..
         } = self;
@@ -262,7 +279,9 @@ impl Detector {
             record,
             seen,
         };
-        analytics.see(act, &desk.processes, drift, &mut |each| found.push(each));
+        analytics.see(act, &desk.processes, drift, malware, &mut |each| {
+            found.push(each);
+        });
         for each in found {
             self.suspect(&each, process, event.time, now, raise);
         }
@@ -300,6 +319,11 @@ impl Detector {
 
     /// Does what goes by time; to be called about once a second.
     pub fn tick(&mut self, now: Timestamp, raise: &mut dyn FnMut(Raised)) {
+        let bad = self.malware.as_mut().map(Malware::poll);
+        for found in bad.unwrap_or_default() {
+            let suspicion = known_bad::suspect(&found);
+            self.suspect(&suspicion, &found.process, found.time, now, raise);
+        }
         for busy in self.analytics.load.tick(nanos(now)) {
             let subject = Subject {
                 process: busy.process.as_deref(),

@@ -20,6 +20,8 @@
 //! ATT&CK T1486; Defender's `K8S.NODE_LinuxRansomwareArtifacts` names the
 //! programs, this what they do.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use api::Severity;
 use rules::syscall::{Event, Kind};
 
@@ -106,8 +108,15 @@ struct Ending {
 #[derive(Debug)]
 pub(super) struct Rewrite {
     endings: Bounded<(Whose, Box<[u8]>), Ending>,
-    /// Files that were made lately, by whose and a hash of their name.
-    written: Bounded<(Whose, Box<[u8]>), i64>,
+    /// Files that were made lately, by a hash of whose they are and of
+    /// their name without its ending: that.
+    written: Bounded<u64, Appended>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Appended {
+    length: usize,
+    bytes: [u8; MAX_ENDING],
 }
 
 impl Default for Rewrite {
@@ -134,33 +143,27 @@ impl Rewrite {
             }
             Kind::Unlink | Kind::Unlinkat => {
                 let gone = entry::path(event, &["path", "name"]);
-                let (_, ending) = self.beside(whose, gone)?;
-                self.count(event, whose, gone, &ending)
+                let made = self.written.get(&key(whose, gone)).copied()?;
+                let ending = made.bytes.get(..made.length)?;
+                self.count(event, whose, gone, ending)
             }
             _ if event.open.creates => {
                 let path = entry::path(event, &["path", "name"]);
-                // Only a name that has two endings, or an odd one, can be it.
-                if path.len() <= 512 && stem(path).is_some() {
-                    self.written.insert((whose, path.into()), event.time);
+                if let Some(stem) = stem(path)
+                    && let Some(appended) = ending(stem, path)
+                {
+                    let mut bytes = [0; MAX_ENDING];
+                    for (to, from) in bytes.iter_mut().zip(appended) {
+                        *to = *from;
+                    }
+                    let length = appended.len();
+                    self.written
+                        .insert(key(whose, stem), Appended { length, bytes });
                 }
                 None
             }
             _ => None,
         }
-    }
-
-    /// A file that was made beside one that is deleted now, and what it has
-    /// more.
-    fn beside(&mut self, whose: Whose, gone: &[u8]) -> Option<(i64, Box<[u8]>)> {
-        let mut found = None;
-        for ((its, path), time) in self.written.iter_mut() {
-            if *its == whose
-                && let Some(ending) = ending(gone, path)
-            {
-                found = Some((*time, ending.into()));
-            }
-        }
-        found
     }
 
     fn count(
@@ -224,6 +227,13 @@ fn stem(path: &[u8]) -> Option<&[u8]> {
     let dot = path.iter().rposition(|byte| *byte == b'.')?;
     let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     (dot > slash + 1).then(|| path.get(..dot)).flatten()
+}
+
+fn key(whose: Whose, path: &[u8]) -> u64 {
+    let mut hash = DefaultHasher::new();
+    whose.hash(&mut hash);
+    path.hash(&mut hash);
+    hash.finish()
 }
 
 fn folder_hash(path: &[u8]) -> u64 {

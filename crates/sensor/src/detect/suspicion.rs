@@ -84,11 +84,13 @@ pub fn texts() -> Vec<&'static Text> {
     texts.extend(super::domains::TEXTS);
     texts.extend(super::tunnel::TEXTS);
     texts.extend([
+        &super::beacon::TEXT,
         &super::blind::TEXT,
         &super::busy::TEXT,
         &super::credentials::TEXT,
         &super::ended::TEXT,
         &super::fetched::TEXT,
+        &super::known_bad::TEXT,
         &super::rewrite::TEXT,
         &super::scan::TEXT,
     ]);
@@ -152,5 +154,50 @@ mod tests {
             );
         }
         assert!(faults.is_empty(), "{faults:#?}");
+    }
+
+    /// The page users read, made of the same words.
+    #[test]
+    fn the_page_about_analytics_is_what_they_say() {
+        let mut page = String::from(
+            "# Analytics over nodes\n\nWhat takes more memory than a rule has: the sensor \
+             counts and compares in code, and raises\nthese alerts beside those of [rules]\
+             (node-alerts.md). Each can be switched off and exempted like a\nrule. The second \
+             id is that of the host itself, outside of containers.\n\n<!-- Written by the tests \
+             of `sensor`: SEAWALL_UPDATE_GOLDEN=1 cargo test -p sensor --lib page -->\n",
+        );
+        let mut all = texts();
+        all.sort_by_key(|text| text.id);
+        for text in all {
+            let also = match text.on_host {
+                "" => String::new(),
+                id => format!(", `{id}`"),
+            };
+            let severity = format!("{:?}", text.severity).to_lowercase();
+            page += &format!(
+                "\n## {}\n\n`{}`{also} · {severity} · {}\n\n{}\n\n**Why.** {}\n\n**What to \
+                 do**\n\n{}\n\n**When it is nothing.** {}\n",
+                text.title,
+                text.id,
+                text.techniques.join(", "),
+                text.description,
+                text.why,
+                text.fix,
+                text.false_positives,
+            );
+        }
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/reference/node-analytics.md"
+        );
+        if std::env::var_os("SEAWALL_UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == page,
+            "docs/reference/node-analytics.md is not what the analytics say: \
+             SEAWALL_UPDATE_GOLDEN=1 cargo test -p sensor --lib page"
+        );
     }
 }

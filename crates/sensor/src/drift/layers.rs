@@ -44,12 +44,14 @@ pub(crate) enum Compared {
 
 impl Layers {
     /// Of the root of a process, by its list of mounts; `own` is the
-    /// sensor's list, which tells where relative folders begin.
-    pub(crate) fn read(mounts: &str, own: &str) -> Option<Self> {
+    /// host's list, which tells where relative folders begin. The root has
+    /// to be on `device`: a process may not have come in yet.
+    pub(crate) fn read(mounts: &str, own: &str, device: (u32, u32)) -> Option<Self> {
         let root = mounts
             .lines()
             .filter_map(Mounted::read)
-            .rfind(|mount| mount.point == "/" && mount.kind == "overlay")?;
+            .rfind(|mount| mount.point == "/" && mount.kind == "overlay")
+            .filter(|mount| mount.device == format!("{}:{}", device.0, device.1))?;
         let base = || -> Option<PathBuf> {
             let seen = own
                 .lines()
@@ -86,7 +88,7 @@ impl Layers {
     }
 
     /// The same, of a process that runs.
-    pub(crate) fn of_process(pid: i64) -> Option<Self> {
+    pub(crate) fn of_process(pid: i64, device: (u32, u32)) -> Option<Self> {
         let read = |path: String| -> Option<String> {
             let mut text = String::new();
             File::open(path)
@@ -96,15 +98,30 @@ impl Layers {
                 .ok()?;
             Some(text)
         };
-        Self::read(
+        let mut layers = Self::read(
             &read(format!("/proc/{pid}/mountinfo"))?,
-            &read("/proc/self/mountinfo".to_owned())?,
-        )
+            &read("/proc/1/mountinfo".to_owned())?,
+            device,
+        )?;
+        // The folders are the host's; the sensor may be in a container.
+        let host = Path::new("/proc/1/root");
+        if host.join("proc").exists() {
+            for folder in layers.lower.iter_mut().chain([&mut layers.upper]) {
+                if let Ok(inner) = folder.strip_prefix("/") {
+                    *folder = host.join(inner);
+                }
+            }
+        }
+        Some(layers)
     }
 
     /// Whether a path, resolved, was written since the container began.
     pub(crate) fn is_upper(&self, path: &Path) -> bool {
         open_in(&self.upper, path).is_some()
+    }
+
+    pub(crate) fn open_written(&self, path: &Path) -> Option<File> {
+        open_in(&self.upper, path).map(File::from)
     }
 
     /// Compares what was written at a path with what the image has there.
@@ -283,7 +300,7 @@ mod tests {
 600 500 0:80 / / rw,relatime - overlay overlay rw,lowerdir=/l/B:/l/A\\040x,upperdir=/u/diff,workdir=/u/work
 601 600 0:81 / /proc rw - proc proc rw
 ";
-        let layers = Layers::read(mounts, "").unwrap();
+        let layers = Layers::read(mounts, "", (0, 80)).unwrap();
         assert_eq!(layers.upper, Path::new("/u/diff"));
         assert_eq!(
             layers.lower,
@@ -292,7 +309,7 @@ mod tests {
         // Docker names layers from its own folder when there are many.
         let mounts = "6 5 0:80 / / rw - overlay overlay rw,lowerdir=l/B:l/A,upperdir=id/diff";
         let own = "9 1 0:80 / /data/overlay2/id/merged rw - overlay overlay rw";
-        let layers = Layers::read(mounts, own).unwrap();
+        let layers = Layers::read(mounts, own, (0, 80)).unwrap();
         assert_eq!(layers.upper, Path::new("/data/overlay2/id/diff"));
         assert_eq!(layers.lower[1], Path::new("/data/overlay2/l/A"));
         for bad in [
@@ -301,9 +318,10 @@ mod tests {
             "6 5 0:80 / / rw - ext4 /dev/x rw",
             "1 2 3 - overlay",
         ] {
-            assert_eq!(Layers::read(bad, ""), None, "{bad}");
+            assert_eq!(Layers::read(bad, "", (0, 80)), None, "{bad}");
         }
-        assert_eq!(Layers::read(mounts, ""), None);
+        assert_eq!(Layers::read(mounts, "", (0, 80)), None);
+        assert_eq!(Layers::read(mounts, own, (0, 81)), None);
     }
 
     #[test]
@@ -353,7 +371,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_list_of_mounts_is_read_or_not(text in ".{0,300}") {
-            Layers::read(&text, &text);
+            Layers::read(&text, &text, (0, 80));
             parts(&text).count();
         }
     }

@@ -23,8 +23,9 @@ use std::{
 };
 
 use api::sensor::{DenyLists, DriftAction, DriftPolicy};
-use rules::syscall::{Bytes, Process};
+use rules::syscall::{Bytes, Container, Process};
 
+pub(crate) use self::layers::open_for;
 use self::{
     layers::{Compared, Layers},
     policy::{Decision, Place},
@@ -143,7 +144,7 @@ struct Placed {
     cgroup: Cgroup,
     decision: Decision,
     order: Order,
-    container: Arc<rules::syscall::Container>,
+    container: Arc<Container>,
     is_complete: bool,
     /// Whether its root is an overlay: only then are there layers.
     is_overlay: bool,
@@ -205,16 +206,8 @@ impl Drift {
             // Not decided about is reported, which is no harm.
             return;
         }
-        let mut placed = before.unwrap_or_else(|| Placed {
-            cgroup: known.cgroup,
-            decision: Decision::default(),
-            order: order(known.cgroup),
-            container: Arc::clone(&known.container),
-            is_complete: false,
-            is_overlay: false,
-            layers: None,
-            tries: 0,
-        });
+        let mut placed = before.unwrap_or_else(|| Placed::new(&known.container, known.cgroup));
+        placed.cgroup = known.cgroup;
         placed.container = Arc::clone(&known.container);
         placed.is_complete = known.is_complete;
         self.decide(&mut placed);
@@ -263,11 +256,32 @@ impl Drift {
     /// A process runs another program: is it one of the image?
     pub(crate) fn executed(&mut self, process: &Process, exec: &Exec<'_>) -> Option<Drifted> {
         let container = process.container.as_ref()?;
+        if !self.containers.contains_key(&container.full_id) {
+            // Its runtime has said nothing yet, or never will.
+            if self.containers.len() >= MAX_CONTAINERS {
+                return None;
+            }
+            let new = Placed::new(container, Cgroup::default());
+            self.containers.insert(container.full_id.clone(), new);
+        }
         let placed = self.containers.get_mut(&container.full_id)?;
         let file = &exec.file;
         placed.is_overlay |= file.is_overlay;
-        if !placed.is_overlay {
-            // Without layers nobody can tell.
+        let origin = origin(file);
+        if file.is_overlay {
+            // While somebody lives whose mounts can be read.
+            placed.learn(process, file.device);
+        } else if !placed.is_overlay && !matches!(origin, Some(Origin::Memory | Origin::Deleted)) {
+            // Without layers nobody can tell, but of what has no file.
+            return None;
+        }
+        // A runtime on its way into the container runs a copy of itself
+        // from memory, or from the host.
+        let comes_in = process
+            .parent
+            .as_ref()
+            .is_none_or(|parent| parent.container.is_none());
+        if comes_in && origin.is_some_and(|origin| origin != Origin::Written) {
             return None;
         }
         let path = if exec.resolved.is_empty() {
@@ -275,13 +289,13 @@ impl Drift {
         } else {
             exec.resolved
         };
-        let (origin, path) = match origin(file) {
+        let (origin, path) = match origin {
             Some(Origin::Written) => {
                 let key = (file.inode, file.device, file.modified, file.size);
                 let compared = if let Some(known) = self.answers.get(&key) {
                     *known
                 } else {
-                    let layers = placed.layers(process.pid);
+                    let layers = placed.layers.as_ref();
                     let answer = layers.map_or(Compared::Unknown, |it| it.compare(as_path(path)));
                     if self.answers.len() >= MAX_ANSWERS {
                         self.answers.clear();
@@ -333,6 +347,12 @@ impl Drift {
         })
     }
 
+    /// A file that was written in a container, whoever of it still runs.
+    pub(crate) fn open_written(&self, process: &Process, path: &Path) -> Option<std::fs::File> {
+        let placed = self.containers.get(&process.container.as_ref()?.full_id)?;
+        placed.layers.as_ref()?.open_written(path)
+    }
+
     /// The kernel's side stopped a program, or would have.
     pub(crate) fn verdict(
         &self,
@@ -353,12 +373,31 @@ impl Drift {
 }
 
 impl Placed {
-    fn layers(&mut self, pid: i64) -> Option<&Layers> {
-        if self.layers.is_none() && self.tries < MAX_TRIES {
-            self.tries += 1;
-            self.layers = Layers::of_process(pid);
+    fn new(container: &Arc<Container>, cgroup: Cgroup) -> Self {
+        Self {
+            cgroup,
+            decision: Decision::default(),
+            order: order(cgroup),
+            container: Arc::clone(container),
+            is_complete: false,
+            is_overlay: false,
+            layers: None,
+            tries: 0,
         }
-        self.layers.as_ref()
+    }
+
+    /// What its root is laid together from, by a process of it or that
+    /// one's parent.
+    fn learn(&mut self, process: &Process, device: (u32, u32)) {
+        if self.layers.is_some() || self.tries >= MAX_TRIES {
+            return;
+        }
+        self.tries += 1;
+        let parent = process.parent.as_ref().map(|parent| parent.pid);
+        self.layers = [Some(process.pid), parent]
+            .into_iter()
+            .flatten()
+            .find_map(|pid| Layers::of_process(pid, device));
     }
 
     /// A text that was executed, where it was not in the image: its path
@@ -381,7 +420,7 @@ impl Placed {
         if resolved == as_path(exec.resolved) {
             return None;
         }
-        let layers = self.layers(process.pid)?;
+        let layers = self.layers.as_ref()?;
         let is_new = layers.is_upper(&resolved)
             && matches!(layers.compare(&resolved), Compared::New | Compared::Changed);
         is_new.then(|| {

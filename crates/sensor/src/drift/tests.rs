@@ -43,6 +43,10 @@ fn process(known: &Known) -> Process {
         exe_path: bytes("/tmp/x"),
         working_folder: bytes("/"),
         container: Some(Arc::clone(&known.container)),
+        parent: Some(Arc::new(Process {
+            container: Some(Arc::clone(&known.container)),
+            ..Process::default()
+        })),
         ..Process::default()
     }
 }
@@ -122,6 +126,15 @@ fn programs_of_the_image_are_not_told_and_others_say_where_they_came_from() {
         ..file(true, true)
     };
     assert_eq!(told(&mut drift, deleted), Some(Origin::Deleted));
+    // A runtime comes in through a copy of itself.
+    let coming_in = Process {
+        parent: Some(Arc::default()),
+        ..process.clone()
+    };
+    assert_eq!(
+        drift.executed(&coming_in, &exec(b"/memfd:runc", memory)),
+        None
+    );
     // On the host there is no image to be absent from.
     let outside = Process {
         container: None,
@@ -131,6 +144,20 @@ fn programs_of_the_image_are_not_told_and_others_say_where_they_came_from() {
         drift.executed(&outside, &exec(b"/tmp/x", file(true, true))),
         None
     );
+}
+
+#[test]
+fn a_container_nobody_told_of_is_judged_as_well() {
+    let mut drift = Drift::new(None);
+    drift.set_policy(policy(block()), DenyLists::default());
+    let known = known(Some("shop"));
+    let process = process(&known);
+    let drifted = drift.executed(&process, &exec(b"/tmp/x", file(true, true)));
+    assert_eq!(drifted.map(|it| it.ending), Some(Ending::Ran));
+    assert!(orders(&mut drift).is_empty());
+    drift.container(&known);
+    let marked = orders(&mut drift);
+    assert_eq!((marked[0].cgroup, marked[0].drift), (CGROUP, Mark::Stop));
 }
 
 #[test]
