@@ -236,3 +236,6 @@ impl Shared {
         Backoff::new(&format!("{} {name}", self.settings.node))
     }
 }
+
+#[cfg(test)]
+mod tests;
