@@ -11,7 +11,10 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{skip::skipped, vm::find};
+use crate::{
+    skip::skipped,
+    vm::{busybox, find},
+};
 
 /// A container that sleeps until something is executed in it.
 #[derive(Debug)]
@@ -37,8 +40,8 @@ pub struct Options {
 impl Container {
     /// Starts one, or `None` after saying what is missing.
     pub fn start(options: &Options) -> anyhow::Result<Option<Self>> {
-        let (Some(runc), Some(busybox)) = (find("runc"), find("busybox")) else {
-            skipped("runc or busybox is not installed (packages runc, busybox-static)");
+        let (Some(runc), Some(busybox)) = (find("runc"), busybox()) else {
+            skipped("runc or a static busybox is not installed (packages runc, busybox-static)");
             return Ok(None);
         };
         let folder = tempfile::Builder::new()
