@@ -38,9 +38,26 @@ static __always_inline bool name_is_sensitive(struct control *control, struct de
 	return found && (*found & as);
 }
 
+/* Whether a path goes through another process's root or working folder,
+ * which is how one leaves a container: `/proc/1/root/…`. */
+static __always_inline bool is_through_process(u64 path)
+{
+	char begin[24] = {};
+	if (bpf_probe_read_user_str(begin, sizeof(begin), (void *)path) < 8)
+		return false;
+	if (begin[0] != '/' || begin[1] != 'p' || begin[2] != 'r' || begin[3] != 'o' ||
+	    begin[4] != 'c' || begin[5] != '/')
+		return false;
+	for (int i = 7; i < 20; i++)
+		if (begin[i] == '/' && ((begin[i + 1] == 'r' && begin[i + 2] == 'o') ||
+					(begin[i + 1] == 'c' && begin[i + 2] == 'w')))
+			return true;
+	return false;
+}
+
 /* Whether an open is worth telling; most are not. */
-static __always_inline bool open_is_wanted(struct task_struct *task, u64 flags, long result,
-					   struct control *control)
+static __always_inline bool open_is_wanted(struct task_struct *task, u64 path, u64 flags,
+					   long result, struct control *control)
 {
 	if (control->opens == 3)
 		return true;
@@ -53,6 +70,10 @@ static __always_inline bool open_is_wanted(struct task_struct *task, u64 flags, 
 	if (control->opens == 1)
 		return false;
 	struct file *file = file_of(task, result);
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFBLK)
+		return true;
+	if (is_through_process(path))
+		return true;
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	if (name_is_sensitive(control, dentry, NAME_OF_FILE))
 		return true;
@@ -73,16 +94,16 @@ static __always_inline bool is_wanted(struct task_struct *task, const volatile s
 {
 	switch (rule->filter) {
 	case FILTER_OPEN:
-		return open_is_wanted(task, arguments[2], result, control);
+		return open_is_wanted(task, arguments[1], arguments[2], result, control);
 	case FILTER_OPEN_OLD:
-		return open_is_wanted(task, arguments[1], result, control);
+		return open_is_wanted(task, arguments[0], arguments[1], result, control);
 	case FILTER_CREAT:
-		return open_is_wanted(task, O_WRITES, result, control);
+		return open_is_wanted(task, 0, O_WRITES, result, control);
 	case FILTER_OPEN2: {
 		u64 flags = 0;
 		bpf_probe_read_user(&flags, sizeof(flags), (void *)arguments[2]);
 		arguments[2] = flags;
-		return open_is_wanted(task, flags, result, control);
+		return open_is_wanted(task, arguments[1], flags, result, control);
 	}
 	case FILTER_PTRACE:
 		/* Begun, attached, written to; not each look of a debugger. */
