@@ -19,6 +19,7 @@ pub mod languages;
     reason = "a fixture that cannot be built fails its test"
 )]
 pub mod layer;
+pub mod node;
 pub mod postgres;
 pub mod receiver;
 pub mod service;

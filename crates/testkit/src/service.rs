@@ -184,19 +184,44 @@ impl Engine {
             return Ok(None);
         }
         let folder = TempDir::new()?;
-        let at = |name: &str| folder.path().join(name);
-        let socket = at("docker.sock");
+        Self::launch(&binary, folder, "vfs", ["docker.sock", "data", "exec"])
+    }
+
+    /// One whose folder is laid out as a host's file system, with layers
+    /// that overlay each other: for whoever looks at what it keeps.
+    pub fn start_like_a_host() -> anyhow::Result<Option<Self>> {
+        let (Some(binary), Some(_)) = (program("dockerd"), program("containerd")) else {
+            return Ok(None);
+        };
+        if !is_root("Docker Engine") {
+            return Ok(None);
+        }
+        let folder = TempDir::new()?;
+        std::fs::create_dir_all(folder.path().join("run"))?;
+        let places = ["run/docker.sock", "var/lib/docker", "run/docker"];
+        Self::launch(&binary, folder, "overlay2", places)
+    }
+
+    /// Socket, data and run-time state are where `places` says.
+    fn launch(
+        binary: &Path,
+        folder: TempDir,
+        driver: &str,
+        places: [&str; 3],
+    ) -> anyhow::Result<Option<Self>> {
+        let [socket, data, exec] = places.map(|name| folder.path().join(name));
         let mut command = Command::new(binary);
         command
             .args(["--iptables=false", "--ip6tables=false", "--bridge=none"])
-            .args(["--storage-driver=vfs", "--host"])
+            .arg(format!("--storage-driver={driver}"))
+            .arg("--host")
             .arg(format!("unix://{}", socket.display()))
             .arg("--data-root")
-            .arg(at("data"))
+            .arg(data)
             .arg("--exec-root")
-            .arg(at("exec"))
+            .arg(exec)
             .arg("--pidfile")
-            .arg(at("docker.pid"));
+            .arg(folder.path().join("docker.pid"));
         let mut service = Service::start("dockerd", folder, &mut command)?;
         // The socket is there before the daemon knows whether it can run.
         if let Err(error) = service.wait_until(|| answers_ping(&socket)) {

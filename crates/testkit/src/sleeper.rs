@@ -28,11 +28,20 @@ pub fn image(tag: &str) -> Option<Image> {
     )
 }
 
-/// An ELF executable of one segment.
 fn program() -> Vec<u8> {
     // mov eax, 34 (pause); syscall; jmp back to the first.
-    const CODE: [u8; 9] = [0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7];
-    let length = HEADERS + CODE.len() as u64;
+    elf(&[0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7])
+}
+
+/// A program that ends at once and well, whatever it is called.
+pub fn ending() -> Vec<u8> {
+    // xor edi, edi; mov eax, 60 (exit); syscall.
+    elf(&[0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05])
+}
+
+/// An ELF executable of one segment.
+fn elf(code: &[u8]) -> Vec<u8> {
+    let length = HEADERS + code.len() as u64;
     let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
     elf.resize(16, 0);
     let mut put = |bytes: &[u8]| elf.extend_from_slice(bytes);
@@ -52,6 +61,6 @@ fn program() -> Vec<u8> {
     put(&length.to_le_bytes());
     put(&length.to_le_bytes());
     put(&0x1000_u64.to_le_bytes());
-    put(&CODE);
+    put(code);
     elf
 }
