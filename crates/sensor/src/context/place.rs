@@ -90,10 +90,24 @@ impl Context {
             self.set_starts();
         }
         self.hear(tell);
+        self.set_idle_due(now.boot);
         self.release_due(now.boot, tell);
         self.table.expire(now.boot);
         for index in self.containers.expire(now.boot) {
             self.names.forget(index);
+        }
+    }
+
+    /// Containers that do nothing are waited for ten times as long as those
+    /// that do.
+    fn set_idle_due(&mut self, now: u64) {
+        if self.waiting == 0 {
+            return;
+        }
+        let patience = u64::try_from(self.settings.patience.as_nanos()).unwrap_or(u64::MAX);
+        let due = now.saturating_add(patience.saturating_mul(10));
+        if self.containers.set_idle_due(due) {
+            self.next_due = self.next_due.min(due);
         }
     }
 

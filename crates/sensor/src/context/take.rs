@@ -57,7 +57,7 @@ impl Context {
         let now = record.task.time;
         match state.wait {
             Wait::Over => return false,
-            Wait::Open => {
+            Wait::Open(_) => {
                 let due = now.saturating_add(patience);
                 state.wait = Wait::Until(due);
                 self.next_due = self.next_due.min(due);
@@ -84,7 +84,9 @@ impl Context {
         let due: Vec<u32> = self
             .containers
             .iter()
-            .filter(|(_, state)| matches!(state.wait, Wait::Until(due) if due <= now))
+            .filter(|(_, state)| {
+                matches!(state.wait, Wait::Until(due) | Wait::Open(Some(due)) if due <= now)
+            })
             .map(|(index, _)| index)
             .collect();
         for index in due {
@@ -94,8 +96,8 @@ impl Context {
             .containers
             .iter()
             .filter_map(|(_, state)| match state.wait {
-                Wait::Until(due) => Some(due),
-                Wait::Open | Wait::Over => None,
+                Wait::Until(due) | Wait::Open(Some(due)) => Some(due),
+                Wait::Open(None) | Wait::Over => None,
             })
             .min()
             .unwrap_or(u64::MAX);

@@ -46,6 +46,16 @@ fn what_waited_is_still_of_a_container_that_is_gone_by_then() {
 }
 
 #[test]
+fn a_container_that_does_nothing_is_not_waited_for_without_end() {
+    let (mut context, _oracle) = context(Settings::default());
+    take(&mut context, &made(50, &group()));
+    tick(&mut context, 5_000 * SECOND);
+    assert_eq!(context.waiting, 1);
+    tick(&mut context, 5_003 * SECOND);
+    assert_eq!(context.waiting, 0);
+}
+
+#[test]
 fn churn_of_groups_leaves_nothing_behind() {
     let (mut context, _oracle) = context(Settings::default());
     for number in 0..20_000u64 {

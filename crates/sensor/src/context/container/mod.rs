@@ -68,8 +68,9 @@ struct Member {
 /// Whether records of a container wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// Nothing came yet; from the first record on there is a deadline.
-    Open,
+    /// No record came yet; one that does nothing is not waited for without
+    /// end, because all others look whether they have to.
+    Open(Option<u64>),
     Until(u64),
     /// It is known, or was waited for long enough.
     Over,
@@ -328,7 +329,7 @@ impl Containers {
             born: self.generations,
             users: Arc::default(),
             healthcheck: Vec::new(),
-            wait: Wait::Open,
+            wait: Wait::Open(None),
             held: Vec::new(),
             path: made.path.into(),
             groups: 0,
@@ -345,6 +346,18 @@ impl Containers {
         }
         self.by_id.insert(id, index);
         Some(index)
+    }
+
+    /// Gives those a deadline that have none; says whether there were any.
+    pub(crate) fn set_idle_due(&mut self, due: u64) -> bool {
+        let mut any = false;
+        for state in self.list.iter_mut().flatten() {
+            if state.wait == Wait::Open(None) {
+                state.wait = Wait::Open(Some(due));
+                any = true;
+            }
+        }
+        any
     }
 
     /// More is known of a container; nothing where it is gone by now.
