@@ -100,9 +100,9 @@ const TO_RESTORE: Duration = Duration::from_secs(30);
 /// What is well within: a part of the budget.
 const ROOM: f64 = 0.7;
 /// Given up again so soon after it was taken up: too early.
-const TOO_EARLY: Duration = Duration::from_secs(60);
+const TOO_EARLY: Duration = Duration::from_mins(1);
 /// The longest until it is tried again.
-const LONGEST: Duration = Duration::from_secs(16 * 60);
+const LONGEST: Duration = Duration::from_mins(16);
 /// The longest a measurement may reach back; suspended machines do.
 const STALE: Duration = Duration::from_secs(30);
 

@@ -8,7 +8,7 @@ const FIRST: Duration = Duration::from_millis(50);
 /// The longest of our own choosing.
 const LONGEST: Duration = Duration::from_secs(10);
 /// The longest a server may ask for.
-const LONGEST_ASKED: Duration = Duration::from_secs(60);
+const LONGEST_ASKED: Duration = Duration::from_mins(1);
 /// Where only a person can mend it.
 const SLOW: Duration = Duration::from_secs(30);
 
@@ -74,7 +74,7 @@ mod tests {
         assert!(waits[19] >= LONGEST / 2);
         one.succeeded();
         assert!(one.failed(None) <= FIRST);
-        let asked = one.failed(Some(Duration::from_secs(3_600)));
+        let asked = one.failed(Some(Duration::from_hours(1)));
         assert_eq!(asked, LONGEST_ASKED);
         assert!(one.slow() >= SLOW / 2);
     }

@@ -94,11 +94,11 @@ impl Sender<'_> {
             Verdict::Poisonous(why) => self.drop_alone(batch, &why),
             Verdict::Later { why, asked } => {
                 let wait = self.backoff.failed(asked);
-                self.is_unwell(why, wait);
+                self.is_unwell(&why, wait);
             }
             Verdict::Mend(why) => {
                 let wait = self.backoff.slow();
-                self.is_unwell(why, wait);
+                self.is_unwell(&why, wait);
                 // Perhaps that was the mending.
                 self.token = self.link.token().ok();
             }
@@ -136,8 +136,8 @@ impl Sender<'_> {
         }
     }
 
-    fn is_unwell(&mut self, why: String, wait: Duration) {
-        let before = self.shared.told().alerts.replace(why.clone());
+    fn is_unwell(&self, why: &str, wait: Duration) {
+        let before = self.shared.told().alerts.replace(why.to_owned());
         if before.is_none() {
             tracing::warn!(
                 why,

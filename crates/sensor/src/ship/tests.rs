@@ -35,7 +35,10 @@ impl Fake {
     }
 }
 
-fn serve(client: &TcpStream, answer: &dyn Fn(&str, &[u8]) -> (u16, Value)) {
+/// Status and body, to the first line of a request and its body.
+type Answer = dyn Fn(&str, &[u8]) -> (u16, Value);
+
+fn serve(client: &TcpStream, answer: &Answer) {
     let mut reader = BufReader::new(client);
     loop {
         let (mut first, mut length) = (String::new(), 0);
@@ -101,7 +104,7 @@ fn settings(server: &str, folder: &Path) -> Settings {
         cluster: Some("prod".to_owned()),
         environment: Some("shop".to_owned()),
         state_dir: folder.to_owned(),
-        status_every: Duration::from_secs(60),
+        status_every: Duration::from_mins(1),
     }
 }
 

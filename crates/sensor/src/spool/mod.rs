@@ -273,8 +273,8 @@ impl Spool {
     pub fn lose(&self, stage: &str, class: &str, reason: &str, count: u64) {
         let shared = &self.0.shared;
         let now = shared.clock.now();
-        let mut state = shared.lock();
-        state.untold.add(stage, class, reason, count, now);
+        let mut inner = shared.lock();
+        inner.untold.add(stage, class, reason, count, now);
         shared.more.notify_all();
     }
 

@@ -33,9 +33,9 @@ const TOKEN_DAYS: i64 = 366;
 /// How long it may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 /// Between two starts, at first and at most.
-const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 /// One that ran for so long is started again at once.
-const LASTED: Duration = Duration::from_secs(120);
+const LASTED: Duration = Duration::from_mins(2);
 
 /// Why there is no sensor.
 #[derive(Debug, thiserror::Error)]
