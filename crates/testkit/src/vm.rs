@@ -217,9 +217,11 @@ impl<'a> Machine<'a> {
             .arg(&self.kernel.image)
             .arg("-initrd")
             .arg(initramfs)
+            // Where much else runs, a timer that is emulated seems broken to
+            // a kernel that checks it.
             .args([
                 "-append",
-                "console=ttyS0 quiet panic=-1 lsm=lockdown,capability,landlock,bpf \
+                "no_timer_check console=ttyS0 quiet panic=-1 lsm=lockdown,capability,landlock,bpf \
                  mitigations=off nokaslr",
             ])
             .stdin(Stdio::null())
