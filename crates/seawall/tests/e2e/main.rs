@@ -8,8 +8,10 @@
     reason = "what a door was seen to give belongs in the summary"
 )]
 
+mod attacks;
 mod cluster;
 mod debian;
+mod deploy;
 mod program;
 mod sensor;
 mod server;
