@@ -2,7 +2,6 @@
 
 mod calls;
 mod context;
-mod detect;
 mod enforce;
 mod fallback;
 mod kernel;
