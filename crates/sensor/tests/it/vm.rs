@@ -7,8 +7,9 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use testkit::vm::{self, Initramfs, Machine};
 
-/// Those about the context of real engines need more than a kernel.
-const WHICH: &str = "live:: --skip live::context";
+/// Those of real engines' context, and of malware's own process, need more
+/// than a kernel.
+const WHICH: &str = "live:: --skip live::context --skip known_to_be_bad";
 
 /// Set inside such a machine: tests may do there what would touch others.
 const INSIDE: &str = "SEAWALL_TEST_MACHINE";
