@@ -206,7 +206,7 @@ fn idle(time: Duration) -> Result<(), Error> {
     println!(
         "idle: {:.3} % of a core beside {:.0} records a second; {} kB resident",
         took.as_secs_f64() / time.as_secs_f64() * 100.0,
-        count as f64 / time.as_secs_f64(),
+        real(count as u64) / time.as_secs_f64(),
         resident()
     );
     Ok(())
@@ -260,10 +260,10 @@ fn load(rate: u64, time: Duration) -> Result<(), Error> {
         println!(
             "{:.0} records a second asked for, {:.0} made, for {:.0} s; reading took {:.2} µs each; \
              {} kB resident",
-            rate as f64,
+            real(rate),
             f64::from(thousands) * 1_000.0 / wall.as_secs_f64(),
             wall.as_secs_f64(),
-            took.as_secs_f64() * 1e6 / count as f64,
+            took.as_secs_f64() * 1e6 / real(count as u64),
             resident()
         );
     }
@@ -284,4 +284,10 @@ fn say(counters: &[ClassCounters]) {
             each.delivered
         );
     }
+}
+
+/// A count, to be divided by.
+#[expect(clippy::cast_precision_loss, reason = "a measurement")]
+fn real(count: u64) -> f64 {
+    count as f64
 }

@@ -273,12 +273,14 @@ impl Sensor {
             clock,
             ..
         } = self;
-        let mut now = None;
+        let now = clock.now();
         kernel.poll(WAIT, &mut |record| {
-            let now = *now.get_or_insert_with(|| clock.now());
             context.take(record, &mut |told| {
                 let of = container(&told);
-                detector.take(&told, now, &mut |raised| exit.take(raised, of));
+                // Windows count by when something happened: much of it may
+                // have waited.
+                let at = when(&told).unwrap_or(now);
+                detector.take(&told, at, &mut |raised| exit.take(raised, of));
             });
         })?;
         self.give_orders();
@@ -506,6 +508,17 @@ impl Exit {
             tracing::error!(error = %model::error::chain(&error), "an alert could not be kept");
         }
     }
+}
+
+/// When it happened.
+fn when(told: &Told<'_>) -> Option<Timestamp> {
+    let nanos = match told {
+        Told::Event { event, .. } => event.time,
+        Told::Verdict { time, .. } => *time,
+        Told::Lookup(lookup) => lookup.time,
+        Told::Container(_) | Told::Ended(_) => return None,
+    };
+    Timestamp::from_nanosecond(nanos.into()).ok()
 }
 
 /// The container of what is told.

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(3);
 const SILENCE: Duration = Duration::from_millis(700);
 /// What the node is called, so that other sensors' alerts are not ours.
 const NODE: &str = "node-under-test";
-const STARTS: Duration = Duration::from_secs(60);
+const STARTS: Duration = Duration::from_mins(1);
 
 fn time(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()
@@ -40,8 +40,11 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The sensor's program, built as this test was.
+/// The sensor's program: the one named, or one built as this test was.
 fn program() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("SEAWALL_SENSOR") {
+        return Some(named.into());
+    }
     let beside = Path::new(env!("CARGO_BIN_EXE_seawall")).with_file_name("seawall-sensor");
     let mut build = Command::new(env!("CARGO"));
     build.args([
@@ -55,10 +58,10 @@ fn program() -> Option<PathBuf> {
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
-    let built = build
+    let status = build
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .status();
-    if !built.is_ok_and(|status| status.success()) {
+    if !status.is_ok_and(|status| status.success()) {
         skipped("seawall-sensor cannot be built here");
         return None;
     }
@@ -159,7 +162,7 @@ impl Stage {
             thread::sleep(SILENCE);
             return outcome;
         };
-        let Stage { node, line, .. } = self;
+        let Self { node, line, .. } = self;
         let (found, seen) = thread::scope(|scope| {
             let mark = &mark;
             let playing = scope.spawn(move || node.play(step, mark).expect("a step is done"));
@@ -237,18 +240,18 @@ impl Stage {
         for tactic in &step.tactics {
             fault(tactics.contains(tactic), format!("tactics {tactics:?}"));
         }
-        let names: Vec<String> = ancestry(&detail["alert"]["trace"])
+        let above: Vec<String> = ancestry(&detail["alert"]["trace"])
             .iter()
             .map(|process| text(&process["name"]).to_owned())
             .collect();
-        let subject = names.first().map(String::as_str);
+        let subject = above.first().map(String::as_str);
         fault(
             subject == step.process.as_deref(),
-            format!("process tree {names:?}"),
+            format!("process tree {above:?}"),
         );
         for name in &step.above {
-            let is_above = names.iter().skip(1).any(|own| own == name);
-            fault(is_above, format!("process tree {names:?}"));
+            let is_above = above.iter().skip(1).any(|own| own == name);
+            fault(is_above, format!("process tree {above:?}"));
         }
         let is_dated = detail["alert"]["trace"]["events"]
             .as_array()

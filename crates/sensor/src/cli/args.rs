@@ -214,7 +214,7 @@ fn size(text: &str) -> Result<u64, String> {
     };
     let number: u64 = number
         .parse()
-        .map_err(|_| "expected a number, as in 64MiB".to_owned())?;
+        .map_err(|_error| "expected a number, as in 64MiB".to_owned())?;
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "that is more than can be counted".to_owned())
@@ -224,9 +224,9 @@ fn size(text: &str) -> Result<u64, String> {
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let span: jiff::SignedDuration = text
         .parse()
-        .map_err(|_| format!("'{text}' is no duration: expected one as in 30s, 5m or 1h"))?;
+        .map_err(|_error| format!("'{text}' is no duration: expected one as in 30s, 5m or 1h"))?;
     span.try_into()
-        .map_err(|_| "expected a duration that is not negative".to_owned())
+        .map_err(|_error| "expected a duration that is not negative".to_owned())
 }
 
 #[cfg(test)]

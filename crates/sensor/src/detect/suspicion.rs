@@ -99,6 +99,8 @@ pub fn texts() -> Vec<&'static Text> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use std::collections::BTreeSet;
 
     use super::*;
@@ -174,7 +176,8 @@ mod tests {
                 id => format!(", `{id}`"),
             };
             let severity = format!("{:?}", text.severity).to_lowercase();
-            page += &format!(
+            write!(
+                page,
                 "\n## {}\n\n`{}`{also} · {severity} · {}\n\n{}\n\n**Why.** {}\n\n**What to \
                  do**\n\n{}\n\n**When it is nothing.** {}\n",
                 text.title,
@@ -184,7 +187,8 @@ mod tests {
                 text.why,
                 text.fix,
                 text.false_positives,
-            );
+            )
+            .unwrap();
         }
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),

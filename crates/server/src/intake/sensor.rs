@@ -227,11 +227,11 @@ mod tests {
 
     use super::*;
 
-    fn batch(items: serde_json::Value) -> SensorBatch {
+    fn batch(items: &serde_json::Value) -> SensorBatch {
         serde_json::from_value(json!({"boot": "b", "run": "r", "items": items})).unwrap()
     }
 
-    fn item(sequence: u64, place: serde_json::Value) -> serde_json::Value {
+    fn item(sequence: u64, place: &serde_json::Value) -> serde_json::Value {
         json!({"sequence": sequence, "time": "2030-01-02T03:04:05Z", "what": {"alert": {
             "rule": {"id": "K8S.NODE_WebShell", "title": "Web shell", "description": "",
                 "severity": "high", "tactics": ["persistence"]},
@@ -256,7 +256,7 @@ mod tests {
             "stage": "kernel", "class": "file", "reason": "ring full", "count": 7,
             "from": "2026-01-02T03:04:05Z", "to": "2026-01-02T03:04:06Z"}}});
         let understood =
-            understand("node-1", batch(json!([item(2, place.clone()), gap])), now()).unwrap();
+            understand("node-1", batch(&json!([item(2, &place), gap])), now()).unwrap();
         assert!(understood.refused.is_empty());
         let items = understood.items;
         assert_eq!((items.last_alert, items.last_gap), (2, 1));
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(alert.summary, "sh by nginx\u{fffd}");
         assert_eq!(alert.context.principal.as_ref().unwrap().name, "www-data");
         // The same item of another run is another event of the same finding.
-        let mut other = batch(json!([item(2, place)]));
+        let mut other = batch(&json!([item(2, &place)]));
         other.run = "s".to_owned();
         let other = understand("node-1", other, now()).unwrap().items;
         assert_ne!(other.alerts[0].1.event, alert.event);
@@ -285,15 +285,15 @@ mod tests {
             json!([step("pod", "x"), step("namespace", "y")]),
             json!([step("host", "")]),
         ] {
-            let items = json!([item(1, bad.clone()), item(2, good.clone())]);
-            let understood = understand("n", batch(items), now()).unwrap();
+            let items = json!([item(1, &bad), item(2, &good)]);
+            let understood = understand("n", batch(&items), now()).unwrap();
             assert_eq!(understood.refused.len(), 1, "{bad}");
             assert_eq!(understood.refused[0].sequence, 1);
             assert_eq!(understood.items.alerts.len(), 1);
             assert_eq!(understood.items.last_alert, 2);
         }
-        let items = json!([item(2, good.clone()), item(2, good)]);
-        let (part, _) = understand("n", batch(items), now()).unwrap_err();
+        let items = json!([item(2, &good), item(2, &good)]);
+        let (part, _) = understand("n", batch(&items), now()).unwrap_err();
         assert_eq!(part, "/items/1/sequence");
     }
 

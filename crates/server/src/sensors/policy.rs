@@ -161,7 +161,10 @@ fn assembled(
     policy.rules_on.sort_unstable();
     let text = serde_json::to_string(&policy).expect("invariant: plain data");
     let mark = Fingerprint::of(&["sensor policy", &text]);
-    policy.mark = mark.as_str().get(..16).unwrap_or_default().to_owned();
+    mark.as_str()
+        .get(..16)
+        .unwrap_or_default()
+        .clone_into(&mut policy.mark);
     policy
 }
 
