@@ -27,6 +27,7 @@ demo: setup build ## as `make run`, with a demonstration environment and a few h
 .PHONY: build
 build: ui/dist/index.html ## build the dashboard, the server and the node sensor
 	cargo build --release --locked --package seawall --package sensor
+	cargo build --release --locked --manifest-path crates/malware/Cargo.toml --target-dir $(TARGET)
 
 ui/dist/index.html: $(shell find ui -name node_modules -prune -o -name dist -prune -o -type f -print 2>/dev/null)
 	cd ui && npm ci && npm run build
