@@ -50,7 +50,7 @@ pub fn archive(busybox: &Path, tag: &str) -> anyhow::Result<Vec<u8>> {
         .dir("bin")
         .executable("bin/busybox", std::fs::read(busybox)?);
     for applet in applets(busybox)? {
-        if !TOOLS.contains(&applet.as_str()) {
+        if applet != "busybox" && !TOOLS.contains(&applet.as_str()) {
             system = system.symlink(&format!("bin/{applet}"), "busybox");
         }
     }
