@@ -200,6 +200,7 @@ fn spawn(seawall: &Seawall, address: &str, keys: Option<&Path>) -> Child {
     }
     command
         .args(["server", "--offline", "--listen", address])
+        .env("SEAWALL__LIMITS__REQUESTS_PER_MINUTE", "1000000")
         .env("SEAWALL__SCAN__MACHINE", "false")
         .env("SEAWALL__SCAN__IMAGES", "false")
         .stdout(Stdio::piped())
