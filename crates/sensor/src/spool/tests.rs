@@ -315,8 +315,11 @@ proptest! {
                     is_whole = false;
                     let paths = files(folder.path());
                     if let Some(path) = paths.get(usize::from(place) % paths.len().max(1)) {
-                        let mut bytes = fs::read(path).unwrap();
-                        let at = usize::from(place) % bytes.len();
+                        // A segment that nothing was written to yet.
+                        let mut bytes = fs::read(path).unwrap_or_default();
+                        let Some(at) = usize::from(place).checked_rem(bytes.len()) else {
+                            continue;
+                        };
                         bytes[at] ^= 0x20;
                         // In place: the sensor has the file open.
                         let file = File::options().write(true).open(path).unwrap();
