@@ -123,7 +123,6 @@ pub fn run(settings: Settings, clock: &Arc<dyn Clock>, stop: &AtomicBool) -> Res
 struct Sensor {
     clock: Arc<dyn Clock>,
     kernel: Kernel,
-    report: Report,
     context: Context,
     detector: Detector,
     governor: Governor,
@@ -196,6 +195,8 @@ impl Sensor {
                 }
             }
         }
+        let enforces = report.state("drift") != Some(kernel::State::Absent);
+        detector.drift().set_enforcement(enforces);
         let status = Arc::new(Mutex::new(first_status(
             settings.cluster.as_deref(),
             &origin,
@@ -214,7 +215,6 @@ impl Sensor {
         let mut sensor = Self {
             clock: Arc::clone(clock),
             kernel,
-            report,
             context,
             detector,
             governor: Governor::new(settings.budget),
@@ -233,8 +233,6 @@ impl Sensor {
             policy: SensorPolicy::default(),
             windows,
         };
-        let enforces = sensor.report.state("drift") != Some(kernel::State::Absent);
-        sensor.detector.drift().set_enforcement(enforces);
         sensor.take_policy();
         sensor.look_around();
         tracing::info!(
