@@ -12,6 +12,7 @@ pub mod attack;
 mod check;
 pub mod facts;
 mod recommendation;
+pub mod review;
 pub mod standard;
 pub mod system;
 mod upgrade;
