@@ -9,18 +9,30 @@
 //! applicable", never healthy.
 
 pub mod attack;
+mod cel;
 mod check;
+mod engine;
+mod expansion;
 pub mod facts;
+mod gatekeeper;
+mod inventory;
+mod mutation;
 mod recommendation;
 pub mod review;
+mod set;
 pub mod standard;
 pub mod system;
 mod upgrade;
 mod verdict;
+mod world;
 
 pub use facts::{AdvisoryFacts, ContainerFacts, Facts, ImageFacts, MachineFacts};
+pub use inventory::Inventory;
+pub use mutation::MutateError;
 pub use recommendation::{AssetSort, Effort, Recommendation, recommendation, recommendations};
+pub use set::{ConstraintInfo, Document, Policies, Problem, bundle};
 pub use verdict::{Fault, Step, Verdict};
+pub use world::{ExternalData, ImageState, World};
 
 /// Judges `facts` by the recommendation `rule`, as of `now`.
 ///

@@ -1,0 +1,63 @@
+//! What is known around an object that is judged.
+//!
+//! Whoever watches a cluster keeps one of these up to date; a check of
+//! files makes one of the files. Everything here is cheap to share: a
+//! review borrows it, and what an evaluation needs beyond its own thread
+//! is behind an `Arc`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::inventory::Inventory;
+
+/// What is known around an object.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// What policies read as `data.inventory`.
+    pub inventory: Inventory,
+    /// `Namespace` objects by name: selectors ask for their labels.
+    pub namespaces: BTreeMap<String, Arc<Value>>,
+    /// What is known of images, by the reference a pod names. A policy
+    /// reads `data.seawall.images[reference]`; it sees those the object
+    /// it judges names, and of an unknown one nothing.
+    pub images: Arc<BTreeMap<String, ImageState>>,
+    /// Asks external data providers; nobody does where this is absent.
+    pub external: Option<Arc<dyn ExternalData>>,
+    /// Nanoseconds since 1970: what `time.now_ns()` answers.
+    pub now_ns: i64,
+}
+
+impl World {
+    /// The `Namespace` object of this name, where it is known.
+    pub fn namespace(&self, name: &str) -> Option<&Value> {
+        self.namespaces.get(name).map(Arc::as_ref)
+    }
+}
+
+/// What scans said of one image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImageState {
+    /// It was scanned, and the rest holds.
+    pub scanned: bool,
+    pub critical: u64,
+    pub high: u64,
+    /// Of the critical and high ones, those that an upgrade closes.
+    pub fixable: u64,
+    /// Vulnerabilities known to be exploited.
+    pub exploited: u64,
+    /// It carries a signature that was verified; absent where nobody looked.
+    pub signed: Option<bool>,
+}
+
+/// Answers `external_data` in policies. Called from evaluating threads:
+/// an implementation answers from its cache, or within its own deadline.
+pub trait ExternalData: std::fmt::Debug + Send + Sync {
+    /// Asks `provider` for `keys`. The answer is in Gatekeeper's shape:
+    /// `{"responses": [[key, value]], "errors": [[key, error]],
+    /// "status_code": 200, "system_error": ""}`.
+    fn ask(&self, provider: &str, keys: &[String]) -> Value;
+}
