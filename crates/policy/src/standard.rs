@@ -1,10 +1,12 @@
-//! Standards: which controls recommendations serve.
+//! Standards: what frameworks ask for, as maps of controls to checks.
 //!
-//! One file each in `content/standards`. It lists only controls that
-//! some recommendation speaks of, with titles in our own words; it
-//! contains no check.
+//! One file each in `content/standards`. A standard only points: its
+//! controls name recommendations, policies and node checks by id, and no
+//! recommendation knows whom it serves. Ids are the framework's own,
+//! titles are in our words. A control that no check can answer is
+//! `manual`; one that checks answer in part is both.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use rust_embed::RustEmbed;
 use serde::Deserialize;
@@ -17,14 +19,28 @@ pub struct Standard {
     pub id: String,
     pub name: String,
     pub source: String,
+    /// What it is about, in a sentence or two.
+    #[serde(default)]
+    pub description: String,
     pub controls: Vec<Control>,
 }
 
+/// One thing a standard asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
     pub id: String,
     pub title: String,
+    /// Of the benchmarks that have levels: 1 suits everybody, 2 costs
+    /// something.
+    #[serde(default)]
+    pub level: Option<u8>,
+    /// Somebody has to look, whatever checks say.
+    #[serde(default)]
+    pub manual: bool,
+    /// Recommendations by id; the control holds where all are healthy.
+    #[serde(default)]
+    pub checks: Vec<String>,
 }
 
 #[derive(RustEmbed)]
@@ -46,13 +62,35 @@ pub fn standards() -> &'static [Standard] {
     &ALL
 }
 
-/// The standard and control that `text` names, as recommendations write
-/// it: `CIS-DOCKER-1.6 5.5`.
+/// One standard by id.
+pub fn standard(id: &str) -> Option<&'static Standard> {
+    standards().iter().find(|known| known.id == id)
+}
+
+/// The standard and control that `text` names: `CIS-DOCKER-1.6 5.5`.
 pub fn control(text: &str) -> Option<(&'static Standard, &'static Control)> {
     let (standard, control) = text.split_once(' ')?;
-    let standard = standards().iter().find(|known| known.id == standard)?;
+    let standard = self::standard(standard)?;
     let control = standard.controls.iter().find(|known| known.id == control)?;
     Some((standard, control))
+}
+
+/// The controls that a recommendation serves, each with its standard's
+/// id before it.
+pub fn served_by(recommendation: &str) -> &'static [String] {
+    static ALL: LazyLock<HashMap<&'static str, Vec<String>>> = LazyLock::new(|| {
+        let mut all: HashMap<&'static str, Vec<String>> = HashMap::new();
+        for standard in standards() {
+            for control in &standard.controls {
+                for check in &control.checks {
+                    let name = format!("{} {}", standard.id, control.id);
+                    all.entry(check).or_default().push(name);
+                }
+            }
+        }
+        all
+    });
+    ALL.get(recommendation).map_or(&[], Vec::as_slice)
 }
 
 fn read(name: &str) -> Result<Standard, String> {
@@ -62,15 +100,14 @@ fn read(name: &str) -> Result<Standard, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::recommendations;
+    use std::collections::HashSet;
 
+    use super::*;
+    use crate::recommendation;
+
+    /// Everything a standard must hold, every offender at once.
     #[test]
-    fn every_standard_is_whole_and_lists_no_control_that_nothing_serves() {
-        let served: std::collections::HashSet<&str> = recommendations()
-            .iter()
-            .flat_map(|rule| rule.controls.iter().map(String::as_str))
-            .collect();
+    fn every_standard_is_whole_and_points_at_checks_there_are() {
         let mut faults = Vec::new();
         for name in Files::iter().filter(|name| name.ends_with(".yaml")) {
             let standard = match read(&name) {
@@ -86,16 +123,45 @@ mod tests {
             if standard.id.contains(' ') || !standard.source.starts_with("https://") {
                 faults.push(format!("{name}: id without spaces, source over https"));
             }
+            let mut met = HashSet::new();
             for control in &standard.controls {
                 let full = format!("{} {}", standard.id, control.id);
-                if !served.contains(full.as_str()) {
-                    faults.push(format!("{full}: no recommendation serves it"));
+                let mut fault = |text: &str| faults.push(format!("{full}: {text}"));
+                if !met.insert(control.id.as_str()) {
+                    fault("is there twice");
                 }
-                if control.title.is_empty() {
-                    faults.push(format!("{full}: no title"));
+                if control.title.is_empty() || control.title.ends_with('.') {
+                    fault("a title, without a full stop");
+                }
+                if control.level.is_some_and(|level| !(1..=2).contains(&level)) {
+                    fault("levels are 1 and 2");
+                }
+                if control.checks.is_empty() && !control.manual {
+                    fault("no check answers it: say `manual: true`");
+                }
+                let distinct: HashSet<&String> = control.checks.iter().collect();
+                if distinct.len() != control.checks.len() {
+                    fault("names a check twice");
+                }
+                for check in &control.checks {
+                    if recommendation(check).is_none() {
+                        fault(&format!("there is no check '{check}'"));
+                    }
                 }
             }
         }
         assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    #[test]
+    fn a_check_knows_whom_it_serves_through_the_standards_alone() {
+        let served = served_by("containers-not-privileged");
+        assert!(
+            served.contains(&"CIS-DOCKER-1.6 5.5".to_owned()),
+            "{served:?}"
+        );
+        assert!(served_by("no-such").is_empty());
+        assert_eq!(control("CIS-DOCKER-1.6 5.5").unwrap().1.id, "5.5");
+        assert!(control("CIS-DOCKER-1.6 99").is_none());
     }
 }

@@ -72,7 +72,7 @@ fn gather(rule: &policy::Recommendation, standings: &[RuleStanding]) -> Recommen
         assessed,
         gain: standings.iter().map(|at| at.part().gain()).sum(),
         weight: weight.max(possible),
-        controls: rule.controls.clone(),
+        controls: rule.controls().to_vec(),
         techniques: rule.techniques.clone(),
         first_seen: standings.iter().filter_map(|at| at.affected_since).min(),
         last_checked: standings.iter().map(|at| at.checked).max(),

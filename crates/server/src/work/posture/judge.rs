@@ -53,7 +53,7 @@ fn texts() -> Arc<Vec<RuleText>> {
                 "why": rule.why.trim(),
                 "remediation": rule.remediation,
                 "checked_by": rule.checked_by.trim(),
-                "controls": rule.controls,
+                "controls": rule.controls(),
                 "references": rule.references,
             }),
         });
