@@ -46,6 +46,41 @@ CREATE TABLE activity (
     exempted BIGINT NOT NULL,
     PRIMARY KEY (environment_id, hour, kind)
 );
+CREATE TABLE admission_decision (
+    id INTEGER PRIMARY KEY,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    cluster TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    verdict TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    object TEXT NOT NULL,
+    username TEXT NOT NULL,
+    searched TEXT NOT NULL,
+    document TEXT NOT NULL,
+    UNIQUE (environment_id, cluster, uid)
+);
+CREATE INDEX admission_decision_by_place ON admission_decision (environment_id, time, id);
+CREATE INDEX admission_decision_by_time ON admission_decision (time);
+CREATE TABLE admission_hit (
+    decision_id BIGINT NOT NULL REFERENCES admission_decision (id) ON DELETE CASCADE,
+    policy TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    environment_id BIGINT NOT NULL,
+    cluster TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    PRIMARY KEY (decision_id, policy)
+);
+CREATE INDEX admission_hit_by_policy ON admission_hit (environment_id, policy, time);
+CREATE INDEX admission_hit_by_time ON admission_hit (environment_id, time);
+CREATE TABLE admission_replica (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    cluster TEXT NOT NULL,
+    replica TEXT NOT NULL,
+    status TEXT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, cluster, replica)
+);
 CREATE TABLE alert_context (
     finding_id BIGINT PRIMARY KEY REFERENCES finding (id) ON DELETE CASCADE,
     context TEXT NOT NULL
@@ -159,6 +194,18 @@ CREATE TABLE change (
     summary TEXT NOT NULL,
     new TEXT NOT NULL,
     resolved BIGINT NOT NULL
+);
+CREATE TABLE custom_policy (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    title TEXT NOT NULL,
+    severity BIGINT NOT NULL,
+    description TEXT NOT NULL,
+    documents TEXT NOT NULL,
+    changed BIGINT NOT NULL,
+    changed_by TEXT NOT NULL,
+    PRIMARY KEY (environment_id, name)
 );
 CREATE TABLE delivery (
     id INTEGER PRIMARY KEY,
@@ -464,6 +511,18 @@ CREATE TABLE place_count (
     namespace TEXT NOT NULL,
     findings BIGINT NOT NULL,
     PRIMARY KEY (environment_id, cluster, namespace)
+);
+CREATE TABLE policy_setting (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    cluster TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    action TEXT NOT NULL,
+    parameters TEXT,
+    scope TEXT,
+    reason TEXT NOT NULL,
+    changed BIGINT NOT NULL,
+    changed_by TEXT NOT NULL,
+    PRIMARY KEY (environment_id, cluster, policy)
 );
 CREATE TABLE route (
     id INTEGER PRIMARY KEY,

@@ -108,6 +108,8 @@ pub struct RetentionConfig {
     pub changes: Interval,
     /// Scans that ended.
     pub scans: Interval,
+    /// What admission decided.
+    pub decisions: Interval,
     /// How often what is older is removed.
     pub interval: Interval,
 }
@@ -210,6 +212,7 @@ impl Default for RetentionConfig {
             history: Interval::hours(24 * 365),
             changes: Interval::hours(24 * 90),
             scans: Interval::hours(24 * 90),
+            decisions: Interval::hours(24 * 30),
             interval: Interval::hours(1),
         }
     }

@@ -7,6 +7,7 @@
 //! engine; SQL appears nowhere else.
 
 mod action;
+mod admission;
 mod alert;
 mod assessment;
 mod asset;
@@ -43,6 +44,7 @@ mod page;
 mod place;
 #[cfg(test)]
 mod plan;
+mod policy;
 mod posture;
 mod query;
 mod rollup;
@@ -72,6 +74,10 @@ use std::{
 };
 
 pub use action::{ActionDone, FindingAction, MAX_SELECTED, Selected, UndoError};
+pub use admission::{
+    AdmissionDecision, AdmissionFilter, AdmissionHit, AdmissionOffender, AdmissionReplica,
+    AdmissionTally, NewAdmissionDecision, PolicyDecisionCount, TakenDecisions,
+};
 pub use alert::{AlertEvent, TakenAlerts};
 pub use assessment::{Assessment, Outcome, StoredSbom};
 pub use asset::uid_of_environment as environment_asset;
@@ -114,6 +120,9 @@ pub use oidc::{ExternalUser, OidcAttempt};
 pub use package::{InstalledPackage, PackageFilter, PackageUse};
 pub use page::{CursorError, Page, PageRequest};
 pub use place::Place;
+pub use policy::{
+    CustomPolicy, CustomPolicyRefusal, KnownImage, NewCustomPolicy, NewPolicySetting, PolicySetting,
+};
 pub use posture::{
     About, ContainerFacts, Fault, ImageFacts, Judgement, JudgementChanges, RuleText,
 };

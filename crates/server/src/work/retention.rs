@@ -40,6 +40,7 @@ async fn prune(app: &App) -> Result<Pruned, StoreError> {
         history: now - config.history.0,
         changes: now - config.changes.0,
         scans: now - config.scans.0,
+        decisions: now - config.decisions.0,
     };
     let mut gone = Pruned::default();
     loop {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     Store, StoreError,
+    admission::PRUNE,
     db::{Sql, sql},
     rollup::{Deltas, WEIGHT, Weight},
 };
@@ -19,6 +20,8 @@ pub struct Retention {
     pub changes: Timestamp,
     /// Scans that ended before.
     pub scans: Timestamp,
+    /// Decisions of admission before.
+    pub decisions: Timestamp,
 }
 
 /// Rows that went.
@@ -29,11 +32,12 @@ pub struct Pruned {
     pub changes: u64,
     pub scans: u64,
     pub incidents: u64,
+    pub decisions: u64,
 }
 
 impl Pruned {
     pub fn total(&self) -> u64 {
-        self.resolved + self.history + self.changes + self.scans + self.incidents
+        self.resolved + self.history + self.changes + self.scans + self.incidents + self.decisions
     }
 }
 
@@ -44,6 +48,7 @@ impl std::ops::AddAssign for Pruned {
         self.changes += more.changes;
         self.scans += more.scans;
         self.incidents += more.incidents;
+        self.decisions += more.decisions;
     }
 }
 
@@ -98,6 +103,7 @@ impl Store {
                     retention.history,
                 )
                 .await?,
+            decisions: self.prune_one(PRUNE, retention.decisions).await?,
         })
     }
 

@@ -119,6 +119,11 @@ const STEPS: &[Step] = &[
         "sensor",
         include_str!("../../migrations/0090_sensor.sql"),
     ),
+    both(
+        110,
+        "policy",
+        include_str!("../../migrations/0110_policy.sql"),
+    ),
 ];
 
 /// The schema this program writes.

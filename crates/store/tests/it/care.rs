@@ -184,6 +184,7 @@ async fn what_is_over_is_let_go_of_and_what_is_not_stays(test: &TestStore) {
         history: time(minute),
         changes: time(minute),
         scans: time(minute),
+        decisions: time(minute),
     };
     let none = store.prune(keep(0)).await.unwrap();
     assert_eq!(none.total(), 0);

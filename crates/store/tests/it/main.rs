@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says where by panicking"
 )]
 
+mod admission;
 mod alert;
 mod care;
 mod connect;
@@ -19,6 +20,7 @@ mod laws;
 mod life;
 mod lists;
 mod people;
+mod policy;
 mod posture;
 mod rule;
 mod sample;
