@@ -1,1 +1,3 @@
 //! All talk with a container host.
+
+pub mod node;

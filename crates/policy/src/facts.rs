@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use model::{OperatingSystem, PackageKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is known of one asset.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -14,6 +14,7 @@ pub enum Facts {
     Container(ContainerFacts),
     Machine(MachineFacts),
     Advisories(AdvisoryFacts),
+    Node(NodeFacts),
 }
 
 /// Open findings by severity.
@@ -130,4 +131,97 @@ pub struct AdvisoryFacts {
     pub starter_only: bool,
     /// When it was last known to be current.
     pub as_of: Option<Timestamp>,
+}
+
+/// A machine of a Kubernetes cluster: its control plane's or kubelet's
+/// processes, and the files they live by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeFacts {
+    pub name: String,
+    pub processes: Vec<Process>,
+    pub files: Vec<NodeFile>,
+    /// The kubelet's configuration, where it is read from a file; `null`
+    /// where it is not.
+    pub kubelet: serde_json::Value,
+    /// As above, of the proxy.
+    pub proxy: serde_json::Value,
+    /// The first provider of each entry of the API server's encryption
+    /// configuration: what new secrets are written with. `None`: not known.
+    pub encryption: Option<Vec<String>>,
+}
+
+/// A component of Kubernetes that runs on a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// `kube-apiserver`, `kubelet`.
+    pub component: String,
+    /// What follows the program's name.
+    pub arguments: Vec<String>,
+}
+
+/// A file or folder of a node, and what it is there for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeFile {
+    pub role: FileRole,
+    pub path: String,
+    /// The permission bits alone.
+    pub mode: u32,
+    /// Names, or numbers where the node knows no name.
+    pub owner: String,
+    pub group: String,
+}
+
+/// What a file of a node is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileRole {
+    ApiserverManifest,
+    ControllerManagerManifest,
+    SchedulerManifest,
+    EtcdManifest,
+    CniConfig,
+    EtcdData,
+    AdminKubeconfig,
+    SchedulerKubeconfig,
+    ControllerManagerKubeconfig,
+    /// Folders of certificates and keys, and all that is in them.
+    Pki,
+    PkiCertificate,
+    PkiKey,
+    KubeletService,
+    KubeletKubeconfig,
+    KubeletConfig,
+    KubeletClientCa,
+    ProxyKubeconfig,
+    /// Where an AKS node keeps what it shows Azure.
+    AzureCredentials,
+}
+
+impl FileRole {
+    /// As the table of checks writes it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::ApiserverManifest => "the API server's manifest",
+            Self::ControllerManagerManifest => "the controller manager's manifest",
+            Self::SchedulerManifest => "the scheduler's manifest",
+            Self::EtcdManifest => "etcd's manifest",
+            Self::CniConfig => "the network plugins' configuration",
+            Self::EtcdData => "etcd's data folder",
+            Self::AdminKubeconfig => "the administrator's kubeconfig",
+            Self::SchedulerKubeconfig => "the scheduler's kubeconfig",
+            Self::ControllerManagerKubeconfig => "the controller manager's kubeconfig",
+            Self::Pki => "the folder of certificates and keys",
+            Self::PkiCertificate => "certificates of the control plane",
+            Self::PkiKey => "keys of the control plane",
+            Self::KubeletService => "the kubelet's service file",
+            Self::KubeletKubeconfig => "the kubelet's kubeconfig",
+            Self::KubeletConfig => "the kubelet's configuration",
+            Self::KubeletClientCa => "the authority the kubelet trusts clients by",
+            Self::ProxyKubeconfig => "the proxy's kubeconfig",
+            Self::AzureCredentials => "the node's credentials for Azure",
+        }
+    }
 }

@@ -17,6 +17,7 @@ pub mod facts;
 mod gatekeeper;
 mod inventory;
 mod mutation;
+pub mod node;
 mod recommendation;
 pub mod review;
 mod set;
@@ -26,7 +27,7 @@ mod upgrade;
 mod verdict;
 mod world;
 
-pub use facts::{AdvisoryFacts, ContainerFacts, Facts, ImageFacts, MachineFacts};
+pub use facts::{AdvisoryFacts, ContainerFacts, Facts, ImageFacts, MachineFacts, NodeFacts};
 pub use inventory::Inventory;
 pub use mutation::MutateError;
 pub use recommendation::{AssetSort, Effort, Recommendation, recommendation, recommendations};

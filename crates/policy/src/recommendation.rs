@@ -6,7 +6,7 @@ use model::Severity;
 use rust_embed::RustEmbed;
 use serde::Deserialize;
 
-use crate::{Facts, Step, standard};
+use crate::{Facts, Step, node, standard};
 
 /// What sort of asset a recommendation judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -17,6 +17,8 @@ pub enum AssetSort {
     Machine,
     /// The advisory database an environment is judged by.
     Advisories,
+    /// A machine of a Kubernetes cluster.
+    Node,
 }
 
 impl AssetSort {
@@ -27,6 +29,7 @@ impl AssetSort {
             Self::Container => ("container", "containers"),
             Self::Machine => ("machine", "machines"),
             Self::Advisories => ("environment", "environments"),
+            Self::Node => ("node", "nodes"),
         }
     }
 }
@@ -46,6 +49,7 @@ impl Facts {
             Self::Container(_) => AssetSort::Container,
             Self::Machine(_) => AssetSort::Machine,
             Self::Advisories(_) => AssetSort::Advisories,
+            Self::Node(_) => AssetSort::Node,
         }
     }
 }
@@ -117,6 +121,7 @@ pub fn recommendations() -> &'static [Recommendation] {
                 read(&name).expect("invariant: a test reads every recommendation before a release")
             })
             .collect();
+        all.extend(node::checks().iter().map(node::Check::recommendation));
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     });

@@ -7,7 +7,7 @@ mod machine;
 
 use jiff::Timestamp;
 
-use crate::{Facts, Verdict};
+use crate::{Facts, Verdict, node};
 
 pub(crate) fn judge(rule: &str, facts: &Facts, now: Timestamp) -> Verdict {
     match facts {
@@ -37,6 +37,9 @@ pub(crate) fn judge(rule: &str, facts: &Facts, now: Timestamp) -> Verdict {
             "advisories-fresh" => advisories::fresh(facts, now),
             _ => Verdict::NotApplicable,
         },
+        Facts::Node(facts) => {
+            node::check(rule).map_or(Verdict::NotApplicable, |check| check.judge(facts))
+        }
     }
 }
 
