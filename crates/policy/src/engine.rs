@@ -3,11 +3,14 @@
 //! A template is compiled once, when policies are loaded, and then shared
 //! by every thread that judges.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::fmt::Debug;
 
 use serde_json::Value;
 
-use crate::gatekeeper::Constraint;
+use crate::gatekeeper::{Constraint, shape};
+use crate::rego::{Part, Reads};
 use crate::review::Review;
 use crate::world::World;
 
@@ -16,9 +19,9 @@ pub(crate) trait TemplateEngine: Debug + Send + Sync {
     /// What the template has to say of `ask`, or why it cannot be said.
     fn judge(&self, ask: &Ask<'_>) -> Result<Vec<Said>, String>;
 
-    /// Whether the verdict follows from the object, the parameters and the
-    /// object's namespace alone, so that it may be remembered.
-    fn is_pure(&self) -> bool;
+    /// What it looks at, where that is known. Verdicts are remembered for
+    /// templates that look at the object alone.
+    fn reads(&self) -> Option<&Reads>;
 }
 
 /// One constraint, asked about one object it matches.
@@ -27,6 +30,34 @@ pub(crate) struct Ask<'a> {
     pub(crate) review: &'a Review<'a>,
     pub(crate) constraint: &'a Constraint,
     pub(crate) world: &'a World,
+    /// What every constraint needs of the same object, made once.
+    pub(crate) shared: &'a Shared,
+}
+
+/// What is made of one object once, however many constraints ask.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    rego: OnceCell<regorus::Value>,
+    digests: RefCell<HashMap<Part, u128>>,
+}
+
+impl Shared {
+    /// `input.review`.
+    pub(crate) fn rego(&self, review: &Review<'_>, world: &World) -> regorus::Value {
+        self.rego
+            .get_or_init(|| shape::review(review, world))
+            .clone()
+    }
+
+    /// The digest of one part of the review.
+    pub(crate) fn digest(&self, part: &Part, make: impl FnOnce() -> u128) -> u128 {
+        if let Some(digest) = self.digests.borrow().get(part) {
+            return *digest;
+        }
+        let digest = make();
+        self.digests.borrow_mut().insert(part.clone(), digest);
+        digest
+    }
 }
 
 /// One violation, in the policy's own words.

@@ -61,3 +61,22 @@ pub trait ExternalData: std::fmt::Debug + Send + Sync {
     /// "status_code": 200, "system_error": ""}`.
     fn ask(&self, provider: &str, keys: &[String]) -> Value;
 }
+
+/// The images an object's containers name.
+pub(crate) fn image_names<'a>(object: &'a Value, names: &mut Vec<&'a str>) {
+    const SPECS: &[&str] = &[
+        "/spec",
+        "/spec/template/spec",
+        "/spec/jobTemplate/spec/template/spec",
+    ];
+    for spec in SPECS.iter().filter_map(|path| object.pointer(path)) {
+        for field in ["containers", "initContainers", "ephemeralContainers"] {
+            let containers = spec.get(field).and_then(Value::as_array);
+            for container in containers.into_iter().flatten() {
+                if let Some(image) = container.get("image").and_then(Value::as_str) {
+                    names.push(image);
+                }
+            }
+        }
+    }
+}

@@ -1,17 +1,15 @@
-//! Gatekeeper's model: templates, constraints and what they match.
+//! Gatekeeper's model: templates, constraints, what they match and what
+//! they see.
 
-use serde_json::Value;
+mod constraint;
+pub(crate) mod matching;
+mod memo;
+pub(crate) mod schema;
+pub(crate) mod shape;
+mod sync;
+mod template;
 
-use crate::review::Action;
-
-/// One constraint, read and checked.
-#[derive(Clone, Debug)]
-pub(crate) struct Constraint {
-    pub(crate) kind: String,
-    pub(crate) name: String,
-    /// The whole document: CEL templates see it as `params`.
-    pub(crate) object: Value,
-    /// `spec.parameters`, with the schema's defaults.
-    pub(crate) parameters: Value,
-    pub(crate) action: Action,
-}
+pub(crate) use constraint::{Constraint, is_constraint};
+pub(crate) use memo::Memo;
+pub(crate) use sync::synced;
+pub(crate) use template::{Template, is_template};

@@ -1,0 +1,162 @@
+//! A template in Rego.
+
+use regorus::Value as Rego;
+use serde_json::Value;
+
+use super::engine::{Dialect, Module, Program};
+use super::reads::Reads;
+use super::{from_rego, to_rego};
+use crate::engine::{Ask, Said, TemplateEngine};
+use crate::suite::RegoEngine;
+
+/// Which of the two evaluates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Interpreter,
+    Machine,
+}
+
+/// A compiled template.
+#[derive(Debug)]
+pub(crate) struct RegoTemplate {
+    program: Program,
+    by: By,
+}
+
+impl RegoTemplate {
+    /// Compiles a template's `rego` and its `libs`.
+    pub(crate) fn compile(
+        rego: &str,
+        libs: &[String],
+        dialect: Dialect,
+        engine: RegoEngine,
+    ) -> Result<Self, String> {
+        let mut modules = vec![Module {
+            name: "template".to_owned(),
+            text: rego.to_owned(),
+        }];
+        for (index, lib) in libs.iter().enumerate() {
+            modules.push(Module {
+                name: format!("libs[\"lib_{index}\"]"),
+                text: lib.clone(),
+            });
+        }
+        let program = Program::compile(&modules, dialect, "violation")?;
+        let by = match engine {
+            RegoEngine::Interpreter => By::Interpreter,
+            RegoEngine::Chosen | RegoEngine::Bytecode if program.has_bytecode() => By::Machine,
+            RegoEngine::Chosen => By::Interpreter,
+            RegoEngine::Bytecode => return Err("the virtual machine cannot run it".to_owned()),
+        };
+        Ok(Self { program, by })
+    }
+
+    /// What `by` says of `input`.
+    pub(crate) fn evaluate(
+        &self,
+        by: By,
+        input: Rego,
+        ask: Option<&Ask<'_>>,
+    ) -> Result<Vec<Said>, String> {
+        let external = ask.and_then(|ask| ask.world.external.clone());
+        let value = match by {
+            By::Interpreter => self.program.interpret(input, external)?,
+            By::Machine => match self.program.run(input.clone()) {
+                Some(value) => value?,
+                None => self.program.interpret(input, external)?,
+            },
+        };
+        said(&value)
+    }
+
+    /// The input of an evaluation, as Gatekeeper makes it.
+    pub(crate) fn input(&self, ask: &Ask<'_>) -> Rego {
+        let mut fields = vec![
+            (Rego::from("review"), ask.shared.rego(ask.review, ask.world)),
+            (
+                Rego::from("parameters"),
+                ask.constraint.rego_parameters.clone(),
+            ),
+        ];
+        let reads = self.program.reads();
+        if reads.inventory {
+            fields.push((
+                Rego::from("__inventory"),
+                ask.world.inventory.root().clone(),
+            ));
+        }
+        if reads.clock || reads.images {
+            let mut own = vec![(Rego::from("now_ns"), Rego::from(ask.world.now_ns))];
+            if reads.images {
+                own.push((Rego::from("images"), images(ask)));
+            }
+            fields.push((Rego::from("__seawall"), object(own)));
+        }
+        object(fields)
+    }
+}
+
+fn object(fields: Vec<(Rego, Rego)>) -> Rego {
+    Rego::from(
+        fields
+            .into_iter()
+            .collect::<std::collections::BTreeMap<_, _>>(),
+    )
+}
+
+/// What is known of the images the object names.
+fn images(ask: &Ask<'_>) -> Rego {
+    let mut names = Vec::new();
+    for object in [ask.review.object, ask.review.old_object]
+        .into_iter()
+        .flatten()
+    {
+        crate::world::image_names(object, &mut names);
+    }
+    let known = names
+        .into_iter()
+        .filter_map(|name| {
+            let state = ask.world.images.get(name)?;
+            let state = serde_json::to_value(state).ok()?;
+            Some((Rego::from(name), to_rego(&state)))
+        })
+        .collect();
+    object(known)
+}
+
+/// The violations in a rule's value: `violation[{"msg": …}]`. What has no
+/// `msg` says nothing, as in Gatekeeper; a `msg` that is no text is an
+/// error, as there.
+fn said(value: &Rego) -> Result<Vec<Said>, String> {
+    let items: Vec<&Rego> = match value {
+        Rego::Undefined => return Ok(Vec::new()),
+        Rego::Set(items) => items.iter().collect(),
+        Rego::Array(items) => items.iter().collect(),
+        _ => return Err("violation is neither a set nor undefined".to_owned()),
+    };
+    let mut said = Vec::new();
+    for item in items {
+        let Rego::Object(fields) = item else { continue };
+        let message = match fields.get(&Rego::from("msg")) {
+            None => continue,
+            Some(Rego::String(text)) => text.to_string(),
+            Some(_) => return Err("extracting message binding: msg is not a string".to_owned()),
+        };
+        let details = fields
+            .get(&Rego::from("details"))
+            .map_or(Value::Null, from_rego);
+        said.push(Said { message, details });
+    }
+    said.sort_by(|a, b| a.message.cmp(&b.message));
+    Ok(said)
+}
+
+impl TemplateEngine for RegoTemplate {
+    fn judge(&self, ask: &Ask<'_>) -> Result<Vec<Said>, String> {
+        self.evaluate(self.by, self.input(ask), Some(ask))
+    }
+
+    fn reads(&self) -> Option<&Reads> {
+        Some(self.program.reads())
+    }
+}

@@ -1,0 +1,3 @@
+//! What policies say, from their documents on.
+
+mod library;
