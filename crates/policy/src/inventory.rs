@@ -171,8 +171,14 @@ mod tests {
             inventory.put(object);
         }
         assert_eq!(inventory.len(), 3);
-        assert_eq!(inventory.of_kind("v1", "Service"), [service.clone()]);
-        assert_eq!(inventory.of_kind("v1", "Namespace"), [namespace.clone()]);
+        assert_eq!(
+            inventory.of_kind("v1", "Service"),
+            std::slice::from_ref(&service)
+        );
+        assert_eq!(
+            inventory.of_kind("v1", "Namespace"),
+            std::slice::from_ref(&namespace)
+        );
         let root = from_rego(inventory.root());
         assert_eq!(root["namespace"]["shop"]["v1"]["Service"]["web"], service);
         assert_eq!(

@@ -391,8 +391,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(schema: Value, lenient: bool, mut value: Value, expected: &[&str]) -> Value {
-        let schema = Schema::read(&schema, lenient).unwrap();
+    fn check(schema: &Value, lenient: bool, mut value: Value, expected: &[&str]) -> Value {
+        let schema = Schema::read(schema, lenient).unwrap();
         let faults = schema.apply(&mut value, "spec.parameters");
         assert_eq!(faults.len(), expected.len(), "{faults:?}");
         for (fault, expected) in faults.iter().zip(expected) {
@@ -410,16 +410,11 @@ mod tests {
             "port": {"x-kubernetes-int-or-string": true},
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
         }});
-        let filled = check(
-            schema.clone(),
-            false,
-            json!({"repos": ["x"], "port": "http"}),
-            &[],
-        );
+        let filled = check(&schema, false, json!({"repos": ["x"], "port": "http"}), &[]);
         assert_eq!(filled["most"], 3);
-        check(schema.clone(), false, json!({}), &["repos: Required value"]);
+        check(&schema, false, json!({}), &["repos: Required value"]);
         check(
-            schema.clone(),
+            &schema,
             false,
             json!({"repos": [1], "most": 0, "mode": "c", "repo": true, "labels": {"a": 1}}),
             &[
@@ -430,7 +425,7 @@ mod tests {
                 "repos[0]: Invalid value",
             ],
         );
-        check(schema, true, json!({"repos": ["x"], "repo": true}), &[]);
+        check(&schema, true, json!({"repos": ["x"], "repo": true}), &[]);
     }
 
     #[test]

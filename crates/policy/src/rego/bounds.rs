@@ -305,6 +305,7 @@ impl View<'_> {
         let is_known = is_own
             || name == "print"
             || HOST.contains(&name)
+            || super::rewrite::is_withdrawn(name)
             || BUILTINS.contains_key(name)
             || self.all.contains(&format!("{}.{name}", self.package));
         if !is_known && self.fault.is_none() {
@@ -323,7 +324,9 @@ fn locals(rule: &Rule) -> BTreeSet<String> {
         return names;
     };
     if let RuleHead::Func { args, .. } = head {
-        args.iter().for_each(|arg| bound(arg, &mut names));
+        for arg in args {
+            bound(arg, &mut names);
+        }
     }
     for body in bodies {
         in_query(&body.query, &mut names);
@@ -378,9 +381,15 @@ fn bound(expr: &Expr, names: &mut BTreeSet<String>) {
         Expr::Var { span, .. } => {
             names.insert(span.text().to_owned());
         }
-        Expr::Array { items, .. } => items.iter().for_each(|item| bound(item, names)),
+        Expr::Array { items, .. } => {
+            for item in items {
+                bound(item, names);
+            }
+        }
         Expr::Object { fields, .. } => {
-            fields.iter().for_each(|(_, _, value)| bound(value, names));
+            for (_, _, value) in fields {
+                bound(value, names);
+            }
         }
         _ => {}
     }

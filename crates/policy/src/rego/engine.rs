@@ -118,7 +118,9 @@ impl Program {
         {
             return Err(format!("{}: {fault}", first.name));
         }
-        let bytecode = if reads.external {
+        let bytecode = if reads.external
+            || super::conflict::may_conflict(parsed.iter().map(|(_, module)| module))
+        {
             None
         } else {
             bytecode(&texts, choice, &entry)

@@ -7,6 +7,7 @@
 //! says what a template looks at, so that its verdicts can be remembered.
 
 mod bounds;
+mod conflict;
 mod engine;
 mod format;
 mod reads;
@@ -16,6 +17,9 @@ mod template;
 mod tree;
 mod trial;
 mod value;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use engine::Dialect;
 pub(crate) use reads::{Part, Reads};

@@ -12,6 +12,7 @@ pub(crate) type Part = Vec<String>;
 
 /// What a template looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing it reads")]
 pub(crate) struct Reads {
     /// Each part it may look at, those within another left out.
     pub(crate) parts: Vec<Part>,
@@ -79,7 +80,9 @@ impl Reads {
                         }
                     }
                     RuleHead::Func { args, assign, .. } => {
-                        args.iter().for_each(|arg| self.expr(arg, paths));
+                        for arg in args {
+                            self.expr(arg, paths);
+                        }
                         if let Some(assign) = assign {
                             self.expr(&assign.value, paths);
                         }

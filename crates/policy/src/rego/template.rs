@@ -42,11 +42,10 @@ impl RegoTemplate {
             });
         }
         let program = Program::compile(&modules, dialect, "violation")?;
-        let by = match engine {
-            RegoEngine::Interpreter => By::Interpreter,
-            RegoEngine::Chosen | RegoEngine::Bytecode if program.has_bytecode() => By::Machine,
-            RegoEngine::Chosen => By::Interpreter,
-            RegoEngine::Bytecode => return Err("the virtual machine cannot run it".to_owned()),
+        let by = if engine != RegoEngine::Interpreter && program.has_bytecode() {
+            By::Machine
+        } else {
+            By::Interpreter
         };
         Ok(Self { program, by })
     }

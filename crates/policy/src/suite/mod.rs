@@ -11,13 +11,17 @@ pub use rego::{RegoFile, run_rego};
 /// Reads a file by its path, or says why it cannot be read.
 pub type Reader<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
-/// What evaluates Rego: the one chosen by template, or one of the two
-/// for all of them, so that tests hold them to the same.
+/// What evaluates templates, so that tests hold all of it to the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RegoEngine {
+    /// What suits each template: its CEL before its Rego, the virtual
+    /// machine before the interpreter.
     #[default]
     Chosen,
+    /// Rego by the interpreter; CEL where there is no Rego.
     Interpreter,
+    /// Rego by the virtual machine where that can run it safely, by the
+    /// interpreter elsewhere; CEL where there is no Rego.
     Bytecode,
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use policy::suite::{Outcome, RegoEngine, RegoFile, Report, Tally, run_rego, run_suite};
 
-fn library() -> Option<PathBuf> {
+pub(crate) fn library() -> Option<PathBuf> {
     let folder = std::env::var_os("SEAWALL_GATEKEEPER_LIBRARY").map(PathBuf::from);
     if folder.is_none() {
         eprintln!("skipped: SEAWALL_GATEKEEPER_LIBRARY does not name the library's folder");
@@ -27,6 +27,27 @@ fn files(folder: &Path, fits: &dyn Fn(&Path) -> bool, into: &mut Vec<PathBuf>) {
             into.push(entry);
         }
     }
+}
+
+/// Every document of the YAML files below `folder`, with its file.
+pub(crate) fn yaml(folder: &Path) -> Vec<(String, serde_json::Value)> {
+    let mut found = Vec::new();
+    files(
+        folder,
+        &|path| path.extension().is_some_and(|name| name == "yaml"),
+        &mut found,
+    );
+    found
+        .iter()
+        .flat_map(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            let name = path.display().to_string();
+            let documents = policy::suite::documents(&text).unwrap_or_default();
+            documents
+                .into_iter()
+                .map(move |value| (name.clone(), value))
+        })
+        .collect()
 }
 
 fn faults(report: &Report) -> Vec<String> {

@@ -1,3 +1,4 @@
 //! What policies say, from their documents on.
 
+mod differential;
 mod library;
