@@ -16,6 +16,7 @@ mod expansion;
 pub mod facts;
 mod gatekeeper;
 mod inventory;
+pub mod manifest;
 mod mutation;
 pub mod node;
 mod recommendation;
