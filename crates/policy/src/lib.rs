@@ -22,6 +22,7 @@ pub mod node;
 mod recommendation;
 mod rego;
 pub mod review;
+mod selector;
 mod set;
 pub mod standard;
 pub mod suite;
