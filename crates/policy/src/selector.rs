@@ -95,9 +95,9 @@ impl Need {
             .map(str::to_owned)
             .collect();
         match expression.get("operator").and_then(Value::as_str) {
-            Some("In" | "NotIn") if values.is_empty() => {
-                Err(format!("the expression for the label {key:?} has no values"))
-            }
+            Some("In" | "NotIn") if values.is_empty() => Err(format!(
+                "the expression for the label {key:?} has no values"
+            )),
             Some("In") => Ok(Self::In(key, values)),
             Some("NotIn") => Ok(Self::NotIn(key, values)),
             Some("Exists") => Ok(Self::Exists(key)),
@@ -124,9 +124,7 @@ mod tests {
 
     #[test]
     fn an_absent_label_is_in_nothing_and_not_in_anything() {
-        let selector = |operator: &str| {
-            json!({"matchExpressions": [{"key": "env", "operator": operator, "values": ["a"]}]})
-        };
+        let selector = |operator: &str| json!({"matchExpressions": [{"key": "env", "operator": operator, "values": ["a"]}]});
         assert!(!holds(selector("In"), json!({})));
         assert!(holds(selector("NotIn"), json!({})));
         assert!(holds(selector("In"), json!({"env": "a"})));

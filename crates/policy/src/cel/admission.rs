@@ -418,16 +418,14 @@ impl ParamRef {
         };
         let selector = match value.get("selector") {
             None | Some(Json::Null) => None,
-            given => Some(
-                Selector::parse(given).map_err(|message| format!("paramRef: {message}"))?,
-            ),
+            given => {
+                Some(Selector::parse(given).map_err(|message| format!("paramRef: {message}"))?)
+            }
         };
         let name = part("name");
         match (&name, &selector) {
             (Some(_), Some(_)) => {
-                return Err(
-                    "paramRef.name and paramRef.selector are mutually exclusive".to_owned(),
-                );
+                return Err("paramRef.name and paramRef.selector are mutually exclusive".to_owned());
             }
             (None, None) => return Err("paramRef: one of name or selector must be provided".into()),
             _ => {}
@@ -517,9 +515,15 @@ impl Matching {
     fn matches(&self, asked: &Asked<'_>) -> bool {
         self.matches_namespace(asked)
             && self.matches_object(asked)
-            && !self.excluded.iter().any(|rule| rule.matches(asked, self.exact))
+            && !self
+                .excluded
+                .iter()
+                .any(|rule| rule.matches(asked, self.exact))
             && (self.rules.is_empty()
-                || self.rules.iter().any(|rule| rule.matches(asked, self.exact)))
+                || self
+                    .rules
+                    .iter()
+                    .any(|rule| rule.matches(asked, self.exact)))
     }
 
     fn matches_namespace(&self, asked: &Asked<'_>) -> bool {
@@ -537,14 +541,13 @@ impl Matching {
         if !asked.namespaced() {
             return true;
         }
-        match asked.namespace_object.and_then(labels) {
-            Some(labels) => self.namespace.matches(Some(labels)),
-            None => {
-                // Every namespace carries its own name; nothing more is
-                // known of this one.
-                let own = json!({"kubernetes.io/metadata.name": asked.review.namespace});
-                self.namespace.matches(own.as_object())
-            }
+        if let Some(labels) = asked.namespace_object.and_then(labels) {
+            self.namespace.matches(Some(labels))
+        } else {
+            // Every namespace carries its own name; nothing more is
+            // known of this one.
+            let own = json!({"kubernetes.io/metadata.name": asked.review.namespace});
+            self.namespace.matches(own.as_object())
         }
     }
 
@@ -591,10 +594,7 @@ impl Rule {
             operations: strings(value, "operations")?,
             resources: strings(value, "resources")?,
             names: strings(value, "resourceNames")?,
-            scope: value
-                .get("scope")
-                .and_then(Json::as_str)
-                .map(str::to_owned),
+            scope: value.get("scope").and_then(Json::as_str).map(str::to_owned),
         };
         for (key, list) in [
             ("apiGroups", &rule.groups),
@@ -611,9 +611,7 @@ impl Rule {
 
     fn is_for_group(&self, kind: &Kind, exact: bool) -> bool {
         self.groups.iter().any(|group| {
-            group == "*"
-                || *group == kind.group
-                || (!exact && resource::is_same_group(kind, group))
+            group == "*" || *group == kind.group || (!exact && resource::is_same_group(kind, group))
         })
     }
 

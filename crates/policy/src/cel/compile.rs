@@ -73,36 +73,36 @@ pub(crate) enum Node {
     Variable(usize),
     Local(usize),
     Field {
-        of: Box<Node>,
+        of: Box<Self>,
         name: Arc<str>,
         optional: bool,
     },
     Has {
-        of: Box<Node>,
+        of: Box<Self>,
         name: Arc<str>,
     },
     Index {
-        of: Box<Node>,
-        at: Box<Node>,
+        of: Box<Self>,
+        at: Box<Self>,
         optional: bool,
     },
-    All(Vec<Node>),
-    Any(Vec<Node>),
-    Conditional(Box<[Node; 3]>),
-    List(Vec<(Node, bool)>),
-    Map(Vec<(Node, Node, bool)>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Conditional(Box<[Self; 3]>),
+    List(Vec<(Self, bool)>),
+    Map(Vec<(Self, Self, bool)>),
     Call {
         function: &'static Function,
-        args: Vec<Node>,
+        args: Vec<Self>,
         regex: Option<Regex>,
     },
     Lazy {
         kind: LazyKind,
-        args: Box<[Node; 2]>,
+        args: Box<[Self; 2]>,
     },
     Bind {
-        value: Box<Node>,
-        body: Box<Node>,
+        value: Box<Self>,
+        body: Box<Self>,
     },
     Fold(Box<Fold>),
 }
@@ -227,7 +227,10 @@ impl Lowering<'_> {
             Expr::Call(call) => self.call(tree.id, call),
             Expr::Struct(message) => Err(self.error(
                 tree.id,
-                &format!("undeclared reference to '{}' (in container '')", message.type_name),
+                &format!(
+                    "undeclared reference to '{}' (in container '')",
+                    message.type_name
+                ),
             )),
             Expr::Comprehension(_) | Expr::Unspecified => {
                 Err(self.error(tree.id, "unsupported expression"))
@@ -420,9 +423,7 @@ impl Lowering<'_> {
             ("filter", 2) => Some((FoldKind::Filter, false, false)),
             ("map", 2) => Some((FoldKind::Map, false, false)),
             ("map", 3) => Some((FoldKind::Map, false, true)),
-            ("transformList", 3 | 4) => {
-                Some((FoldKind::TransformList, true, args.len() == 4))
-            }
+            ("transformList", 3 | 4) => Some((FoldKind::TransformList, true, args.len() == 4)),
             ("transformMap", 3 | 4) => Some((FoldKind::TransformMap, true, args.len() == 4)),
             ("transformMapEntry", 3 | 4) => {
                 Some((FoldKind::TransformMapEntry, true, args.len() == 4))
@@ -534,7 +535,10 @@ impl Lowering<'_> {
         let count = args.len() + usize::from(method);
         let Some(function) = library::find(name, method, count) else {
             let message = if library::known(name) {
-                format!("found no matching overload for '{name}' with {} arguments", args.len())
+                format!(
+                    "found no matching overload for '{name}' with {} arguments",
+                    args.len()
+                )
             } else {
                 format!("undeclared reference to '{name}' (in container '')")
             };
@@ -575,23 +579,26 @@ impl Node {
     /// Whether anything in it asks for `root`.
     pub(crate) fn reads(&self, root: Root) -> bool {
         match self {
-            Node::Constant(_) | Node::TypeName(_) | Node::Variable(_) | Node::Local(_) => false,
-            Node::Root(found) => *found == root,
-            Node::Field { of, .. } | Node::Has { of, .. } => of.reads(root),
-            Node::Index { of, at, .. } => of.reads(root) || at.reads(root),
-            Node::All(nodes) | Node::Any(nodes) | Node::Call { args: nodes, .. } => {
+            Self::Constant(_) | Self::TypeName(_) | Self::Variable(_) | Self::Local(_) => false,
+            Self::Root(found) => *found == root,
+            Self::Field { of, .. } | Self::Has { of, .. } => of.reads(root),
+            Self::Index { of, at, .. } => of.reads(root) || at.reads(root),
+            Self::All(nodes) | Self::Any(nodes) | Self::Call { args: nodes, .. } => {
                 nodes.iter().any(|node| node.reads(root))
             }
-            Node::Conditional(nodes) => nodes.iter().any(|node| node.reads(root)),
-            Node::Lazy { args, .. } => args.iter().any(|node| node.reads(root)),
-            Node::List(items) => items.iter().any(|(item, _)| item.reads(root)),
-            Node::Map(entries) => entries
+            Self::Conditional(nodes) => nodes.iter().any(|node| node.reads(root)),
+            Self::Lazy { args, .. } => args.iter().any(|node| node.reads(root)),
+            Self::List(items) => items.iter().any(|(item, _)| item.reads(root)),
+            Self::Map(entries) => entries
                 .iter()
                 .any(|(key, value, _)| key.reads(root) || value.reads(root)),
-            Node::Bind { value, body } => value.reads(root) || body.reads(root),
-            Node::Fold(fold) => {
+            Self::Bind { value, body } => value.reads(root) || body.reads(root),
+            Self::Fold(fold) => {
                 fold.range.reads(root)
-                    || fold.filter.as_ref().is_some_and(|filter| filter.reads(root))
+                    || fold
+                        .filter
+                        .as_ref()
+                        .is_some_and(|filter| filter.reads(root))
                     || fold.body.reads(root)
             }
         }

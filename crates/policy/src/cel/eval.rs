@@ -22,19 +22,19 @@ pub(crate) enum Fault {
 
 impl Fault {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Fault::Error(message.into())
+        Self::Error(message.into())
     }
 
     pub(crate) fn no_overload() -> Self {
-        Fault::Error("no such overload".to_owned())
+        Self::Error("no such overload".to_owned())
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Error(message) => f.write_str(message),
-            Fault::Cost => f.write_str("operation cancelled: actual cost limit exceeded"),
+            Self::Error(message) => f.write_str(message),
+            Self::Cost => f.write_str("operation cancelled: actual cost limit exceeded"),
         }
     }
 }
@@ -53,15 +53,12 @@ impl Budget {
     }
 
     pub(crate) fn spend(&mut self, cost: u64) -> Result<(), Fault> {
-        match self.left.checked_sub(cost) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => {
-                self.left = 0;
-                Err(Fault::Cost)
-            }
+        if let Some(left) = self.left.checked_sub(cost) {
+            self.left = left;
+            Ok(())
+        } else {
+            self.left = 0;
+            Err(Fault::Cost)
         }
     }
 
@@ -255,8 +252,7 @@ impl<'a> Machine<'a> {
                 let mut map = BTreeMap::new();
                 for (key, value, optional) in entries {
                     let key = self.eval(key)?;
-                    let key = Key::of(&key)
-                        .ok_or_else(|| Fault::new("unsupported key type"))?;
+                    let key = Key::of(&key).ok_or_else(|| Fault::new("unsupported key type"))?;
                     let value = match (self.eval(value)?, optional) {
                         (value, false) => value,
                         (Value::Optional(None), true) => continue,
@@ -279,7 +275,8 @@ impl<'a> Machine<'a> {
                     values.push(self.eval(arg)?);
                 }
                 let weight: u64 = values.iter().map(Value::weight).sum();
-                self.budget.spend(1 + if function.flat { 0 } else { weight })?;
+                self.budget
+                    .spend(1 + if function.flat { 0 } else { weight })?;
                 let answer = (function.call)(&mut Call {
                     args: &values,
                     regex: regex.as_ref(),
@@ -564,8 +561,9 @@ fn index<'a>(value: Value<'a>, at: &Value<'a>, optional: bool) -> Answer<'a> {
             let at = match at {
                 Value::Int(at) => *at,
                 Value::Uint(at) => i64::try_from(*at).unwrap_or(i64::MAX),
-                Value::Double(at) => super::value::whole(*at)
-                    .ok_or_else(|| Fault::new("unsupported index value"))?,
+                Value::Double(at) => {
+                    super::value::whole(*at).ok_or_else(|| Fault::new("unsupported index value"))?
+                }
                 other => {
                     return Err(Fault::Error(format!(
                         "unsupported index type '{}' in list",

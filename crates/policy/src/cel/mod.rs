@@ -17,12 +17,11 @@ mod validation;
 mod value;
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod policy_tests;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use admission::Native;
-pub(crate) use native::template;
 
 /// What one expression may cost; a hundred milliseconds or so.
 pub(crate) const CALL_LIMIT: u64 = 1_000_000;

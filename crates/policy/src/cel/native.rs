@@ -36,10 +36,17 @@ pub(crate) fn template(source: &Json) -> Result<Box<dyn TemplateEngine>, String>
     if !source.is_object() {
         return Err("the source of K8sNativeValidation is a map".to_owned());
     }
-    for variable in source.get("variables").and_then(Json::as_array).into_iter().flatten() {
+    for variable in source
+        .get("variables")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+    {
         let name = variable.get("name").and_then(Json::as_str).unwrap_or("");
         if name.starts_with(RESERVED) || GIVEN.iter().any(|(given, _)| *given == name) {
-            return Err(format!("{name:?} is no name for a variable: it is reserved"));
+            return Err(format!(
+                "{name:?} is no name for a variable: it is reserved"
+            ));
         }
     }
     // Gatekeeper reads `matchCondition`; everybody writes `matchConditions`.
@@ -48,7 +55,12 @@ pub(crate) fn template(source: &Json) -> Result<Box<dyn TemplateEngine>, String>
     } else {
         "matchConditions"
     };
-    for condition in source.get(conditions).and_then(Json::as_array).into_iter().flatten() {
+    for condition in source
+        .get(conditions)
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+    {
         let name = condition.get("name").and_then(Json::as_str).unwrap_or("");
         if name.starts_with(RESERVED) {
             return Err(format!(

@@ -95,8 +95,14 @@ fn a_binding_makes_a_policy_speak() {
     assert_eq!(violation.constraint, "bound");
     assert_eq!(violation.message, "too many");
     assert_eq!(violation.action, Action::Deny);
-    assert_eq!(violation.details, json!({"policy": "replicas", "reason": "Invalid"}));
-    assert_eq!(messages(&[policy, binding(json!({}))], &deployment(5)), [""; 0]);
+    assert_eq!(
+        violation.details,
+        json!({"policy": "replicas", "reason": "Invalid"})
+    );
+    assert_eq!(
+        messages(&[policy, binding(json!({}))], &deployment(5)),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -118,7 +124,10 @@ fn the_strongest_action_of_a_binding_counts() {
 fn messages_are_made_where_they_can_be() {
     let said = |validation: Json| {
         messages(
-            &[policy(json!({"validations": [validation]})), binding(json!({}))],
+            &[
+                policy(json!({"validations": [validation]})),
+                binding(json!({})),
+            ],
             &deployment(9),
         )
     };
@@ -147,7 +156,10 @@ fn variables_are_worked_out_once_and_only_when_asked_for() {
         "validations": [
             {"expression": "variables.twice < 10", "messageExpression": "string(variables.twice)"},
             {"expression": "variables.n > 100 ? variables.bad : true"}]}));
-    assert_eq!(messages(&[policy, binding(json!({}))], &deployment(9)), ["18"]);
+    assert_eq!(
+        messages(&[policy, binding(json!({}))], &deployment(9)),
+        ["18"]
+    );
 }
 
 #[test]
@@ -156,10 +168,7 @@ fn what_cannot_be_evaluated_follows_the_failure_policy() {
         json!({"failurePolicy": policy, "variables": [{"name": "v", "expression": "object.gone"}],
                "validations": [{"expression": "variables.v == 1"}]})
     };
-    let violations = said(
-        &[policy(spec("Fail")), binding(json!({}))],
-        &deployment(1),
-    );
+    let violations = said(&[policy(spec("Fail")), binding(json!({}))], &deployment(1));
     assert_eq!(
         violations[0].message,
         "expression 'variables.v == 1' resulted in error: composited variable \"v\" fails to \
@@ -167,7 +176,10 @@ fn what_cannot_be_evaluated_follows_the_failure_policy() {
     );
     assert!(violations[0].failed);
     assert_eq!(
-        messages(&[policy(spec("Ignore")), binding(json!({}))], &deployment(1)),
+        messages(
+            &[policy(spec("Ignore")), binding(json!({}))],
+            &deployment(1)
+        ),
         [""; 0]
     );
 }
@@ -227,14 +239,20 @@ fn exact_rules_and_exclusions_are_kept() {
         "resources": ["*"]}]});
     let validations = json!([{"expression": "false"}]);
     let exact = policy(json!({"matchConstraints": constraints, "validations": validations}));
-    assert_eq!(messages(&[exact, binding(json!({}))], &deployment(1)), [""; 0]);
+    assert_eq!(
+        messages(&[exact, binding(json!({}))], &deployment(1)),
+        [""; 0]
+    );
     let constraints = json!({
         "resourceRules": [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"],
                            "resources": ["*"]}],
         "excludeResourceRules": [{"apiGroups": ["apps"], "apiVersions": ["*"],
                                   "operations": ["*"], "resources": ["deployments"]}]});
     let excluding = policy(json!({"matchConstraints": constraints, "validations": validations}));
-    assert_eq!(messages(&[excluding, binding(json!({}))], &deployment(1)), [""; 0]);
+    assert_eq!(
+        messages(&[excluding, binding(json!({}))], &deployment(1)),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -264,7 +282,11 @@ fn selectors_ask_the_namespace_and_the_object() {
         .into(),
     );
     assert_eq!(by_namespace.review(&review, &world).len(), 1);
-    assert!(native(selector("objectSelector")).review(&review, &world).is_empty());
+    assert!(
+        native(selector("objectSelector"))
+            .review(&review, &world)
+            .is_empty()
+    );
     let by_object = native(json!({"objectSelector": {"matchLabels": {"app": "web"}}}));
     assert_eq!(by_object.review(&review, &world).len(), 1);
 }
@@ -280,23 +302,35 @@ fn parameters_come_by_name_or_by_label() {
                "metadata": {"name": name, "namespace": namespace, "labels": {"limits": "yes"}},
                "data": {"most": most}})
     };
-    let configs = [config("a", "shop", "3"), config("b", "shop", "5"), config("a", "far", "1")];
+    let configs = [
+        config("a", "shop", "3"),
+        config("b", "shop", "5"),
+        config("a", "far", "1"),
+    ];
     let said = |reference: Json| {
         let mut all = vec![policy.clone(), binding(json!({"paramRef": reference}))];
         all.extend(configs.clone());
         messages(&all, &deployment(9))
     };
     assert_eq!(said(json!({"name": "a"})), ["at most 3"]);
-    assert_eq!(said(json!({"name": "a", "namespace": "far"})), ["at most 1"]);
+    assert_eq!(
+        said(json!({"name": "a", "namespace": "far"})),
+        ["at most 1"]
+    );
     assert_eq!(
         said(json!({"selector": {"matchLabels": {"limits": "yes"}}})),
         ["at most 3", "at most 5"]
     );
-    assert_eq!(said(json!({"name": "z", "parameterNotFoundAction": "Allow"})), [""; 0]);
+    assert_eq!(
+        said(json!({"name": "z", "parameterNotFoundAction": "Allow"})),
+        [""; 0]
+    );
     assert_eq!(
         said(json!({"name": "z", "parameterNotFoundAction": "Deny"})),
-        ["failed to configure binding: no params found for policy binding with `Deny` \
-          parameterNotFoundAction"]
+        [
+            "failed to configure binding: no params found for policy binding with `Deny` \
+          parameterNotFoundAction"
+        ]
     );
 }
 
@@ -319,7 +353,10 @@ fn the_request_is_there_without_a_request() {
         "request.operation == 'CREATE' && request.kind.kind == 'Deployment' && \
          request.resource.resource == 'deployments' && request.namespace == 'shop' && \
          request.name == 'web' && !has(request.userInfo.username) && request.dryRun == false"}]}));
-    assert_eq!(messages(&[policy, binding(json!({}))], &deployment(2)), [""; 0]);
+    assert_eq!(
+        messages(&[policy, binding(json!({}))], &deployment(2)),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -335,7 +372,12 @@ fn a_broken_policy_is_a_problem_that_says_where() {
                                                {"expression": "object.spec ++"}]}));
     let (_, problems) = load(&[broken]);
     assert_eq!(problems[0].name, "replicas");
-    assert!(problems[0].message.starts_with("validations[1]: compilation failed: "), "{problems:?}");
+    assert!(
+        problems[0]
+            .message
+            .starts_with("validations[1]: compilation failed: "),
+        "{problems:?}"
+    );
     let (_, problems) = load(&[binding(json!({"validationActions": ["Shout"]}))]);
     assert!(problems[0].message.contains("\"Shout\""), "{problems:?}");
 }
@@ -345,10 +387,16 @@ fn a_policy_that_costs_too_much_stops() {
     let all = "lists.range(900000).all(x, x >= 0)";
     let validations: Vec<Json> = (0..20).map(|_| json!({"expression": all})).collect();
     let said = messages(
-        &[policy(json!({"validations": validations})), binding(json!({}))],
+        &[
+            policy(json!({"validations": validations})),
+            binding(json!({})),
+        ],
         &deployment(1),
     );
-    assert!(said.iter().any(|message| message.contains("cost")), "{said:?}");
+    assert!(
+        said.iter().any(|message| message.contains("cost")),
+        "{said:?}"
+    );
 }
 
 fn constraint(parameters: Json) -> Constraint {
@@ -380,11 +428,16 @@ fn a_template_sees_its_parameters_and_the_object() {
         "expression": "variables.anyObject.spec.replicas <= variables.params.most",
         "messageExpression": "'more than ' + string(variables.params.most)"}]});
     let review = review(&object, Operation::Create);
-    assert_eq!(template_says(source.clone(), json!({"most": 3}), &review), ["more than 3"]);
+    assert_eq!(
+        template_says(source.clone(), json!({"most": 3}), &review),
+        ["more than 3"]
+    );
     assert_eq!(
         template_says(source, Json::Null, &review),
-        ["expression 'variables.anyObject.spec.replicas <= variables.params.most' resulted in \
-          error: no such key: most"]
+        [
+            "expression 'variables.anyObject.spec.replicas <= variables.params.most' resulted in \
+          error: no such key: most"
+        ]
     );
 }
 
@@ -406,7 +459,9 @@ fn a_template_is_remembered_only_by_what_it_sees() {
             .unwrap()
             .is_pure()
     };
-    assert!(pure("object.spec.replicas < 3 && variables.anyObject.kind != ''"));
+    assert!(pure(
+        "object.spec.replicas < 3 && variables.anyObject.kind != ''"
+    ));
     assert!(!pure("request.userInfo.username == 'x'"));
     assert!(!pure("oldObject == null"));
 }

@@ -97,7 +97,10 @@ fn logic_outlives_an_error_where_the_other_side_decides() {
 fn loops_visit_lists_and_keys() {
     is("object.spec.containers.map(c, c.name)", "[a, b]");
     is("object.spec.containers.map(c, has(c.ports), c.name)", "[a]");
-    is("object.spec.containers.filter(c, !has(c.ports))[0].name", "b");
+    is(
+        "object.spec.containers.filter(c, !has(c.ports))[0].name",
+        "b",
+    );
     is("object.metadata.labels.all(k, k == 'app')", "true");
     is("[1, 2, 3].exists_one(x, x > 2)", "true");
     is("[1, 2].map(x, [3, 4].map(y, x * y))", "[[3, 4], [6, 8]]");
@@ -107,7 +110,10 @@ fn loops_visit_lists_and_keys() {
 #[test]
 fn loops_may_have_two_variables() {
     is("['a', 'b'].all(i, x, i >= 0 && x != '')", "true");
-    is("object.metadata.labels.exists(k, v, k == v + '' || v == 'web')", "true");
+    is(
+        "object.metadata.labels.exists(k, v, k == v + '' || v == 'web')",
+        "true",
+    );
     is("[5, 6].existsOne(i, x, i == 1 && x == 6)", "true");
     is("['a', 'b'].transformList(i, x, string(i) + x)", "[0a, 1b]");
     is("['a', 'b'].transformList(i, x, i > 0, x)", "[b]");
@@ -118,14 +124,24 @@ fn loops_may_have_two_variables() {
 
 #[test]
 fn numbers_compare_across_their_types_and_do_not_wrap() {
-    holds(&["1 == 1.0", "1u == 1", "2 > 1.5", "-1 < 1u", "7 / 2 == 3", "-7 % 2 == -1"]);
+    holds(&[
+        "1 == 1.0",
+        "1u == 1",
+        "2 > 1.5",
+        "-1 < 1u",
+        "7 / 2 == 3",
+        "-7 % 2 == -1",
+    ]);
     fails("1 / 0", "division by zero");
     fails("1 % 0", "modulus by zero");
     fails("9223372036854775807 + 1", "integer overflow");
     fails("1 + 1.0", "no such overload");
     fails("int('x')", "strconv.ParseInt");
     is("'1' == 1", "false");
-    is("string(1.0) + '|' + string(1e30) + '|' + string(0.00001)", "1|1e+30|1e-05");
+    is(
+        "string(1.0) + '|' + string(1e30) + '|' + string(0.00001)",
+        "1|1e+30|1e-05",
+    );
 }
 
 #[test]
@@ -138,12 +154,21 @@ fn strings_have_their_extension() {
     is("'tacocat'.indexOf('c') + 'tacocat'.lastIndexOf('c')", "6");
     is("'  x '.trim().size()", "1");
     is("'abc'.charAt(1)", "b");
-    is("'%s has %d of %.1f%%'.format(['x', 3, 2.55])", "x has 3 of 2.5%");
+    is(
+        "'%s has %d of %.1f%%'.format(['x', 3, 2.55])",
+        "x has 3 of 2.5%",
+    );
     is("'%s'.format([[1, 'a', {'k': true}]])", "[1, a, {k: true}]");
     is("'%x %X %o %b'.format([255, 'hi', 8, 5])", "ff 6869 10 101");
     is("strings.quote('a\"b')", "\"a\\\"b\"");
-    is("base64.encode(b'hello') + string(base64.decode('aGk='))", "aGVsbG8=hi");
-    is("jsonpatch.escapeKey('k8s.io/my~label')", "k8s.io~1my~0label");
+    is(
+        "base64.encode(b'hello') + string(base64.decode('aGk='))",
+        "aGVsbG8=hi",
+    );
+    is(
+        "jsonpatch.escapeKey('k8s.io/my~label')",
+        "k8s.io~1my~0label",
+    );
     fails("'abc'.substring(5)", "index out of range: 5");
 }
 
@@ -192,8 +217,14 @@ fn quantities_are_exact() {
         "quantity('12e6').asInteger() == 12000000 && quantity('1E').asApproximateFloat() == 1e18",
     ]);
     fails("quantity('200K')", "unable to parse quantity's suffix");
-    fails("quantity('Three')", "quantities must match the regular expression");
-    fails("quantity('1m').asInteger()", "cannot convert value to integer");
+    fails(
+        "quantity('Three')",
+        "quantities must match the regular expression",
+    );
+    fails(
+        "quantity('1m').asInteger()",
+        "cannot convert value to integer",
+    );
 }
 
 #[test]
@@ -301,16 +332,25 @@ fn a_loop_in_a_loop_in_a_loop_stops_at_its_cost() {
         "cel.bind(a, lists.range(100000).map(x, 'a').join(), a.replace('a', a))",
         "actual cost limit exceeded",
     );
-    fails("lists.range(2000000000).size() > 0", "actual cost limit exceeded");
+    fails(
+        "lists.range(2000000000).size() > 0",
+        "actual cost limit exceeded",
+    );
     // An error of the language is outlived, running out is not.
-    fails("lists.range(2000000000).size() > 0 || true", "actual cost limit exceeded");
+    fails(
+        "lists.range(2000000000).size() > 0 || true",
+        "actual cost limit exceeded",
+    );
 }
 
 #[test]
 fn what_is_too_large_or_too_deep_is_refused_before_it_runs() {
     fails(&"x".repeat(70_000), "more than the 65536");
     fails(&format!("object{}", ".a".repeat(5_900)), "nests deeper");
-    fails(&format!("object{}", ".a".repeat(7_000)), "more than the 6000");
+    fails(
+        &format!("object{}", ".a".repeat(7_000)),
+        "more than the 6000",
+    );
     fails(&format!("{}1{}", "(".repeat(2_000), ")".repeat(2_000)), "");
     fails(&format!("1{}", "+1".repeat(5_000)), "nests deeper");
     let ternary = format!("{}1", "true ? 1 : ".repeat(3_000));

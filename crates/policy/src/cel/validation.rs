@@ -138,9 +138,7 @@ impl Validator {
                 message: optional("message").unwrap_or("").trim().to_owned(),
                 message_expression: optional("messageExpression")
                     .filter(|source| !source.trim().is_empty())
-                    .map(|source| {
-                        compile(&format!("validations[{at}].messageExpression"), source)
-                    })
+                    .map(|source| compile(&format!("validations[{at}].messageExpression"), source))
                     .transpose()?,
                 reason: optional("reason").map(str::to_owned),
             });
@@ -371,8 +369,7 @@ impl Validator {
 /// of several lines.
 fn usable(text: &Text<'_>) -> Option<String> {
     let text = text.trim();
-    (!text.is_empty() && text.len() <= MAX_MESSAGE && !text.contains('\n'))
-        .then(|| text.to_owned())
+    (!text.is_empty() && text.len() <= MAX_MESSAGE && !text.contains('\n')).then(|| text.to_owned())
 }
 
 /// What a policy's expressions may cost together.
@@ -490,11 +487,7 @@ pub(crate) fn operation(operation: Operation) -> &'static str {
 
 /// So that tests may say what an expression is worth without a policy.
 #[cfg(test)]
-pub(crate) fn worth<'a>(
-    program: &'a Program,
-    object: &'a Json,
-    limit: u64,
-) -> (Answer<'a>, u64) {
+pub(crate) fn worth<'a>(program: &'a Program, object: &'a Json, limit: u64) -> (Answer<'a>, u64) {
     let mut machine = Machine::new(&[]);
     machine.set(Root::Object, Value::of(object));
     machine.run(&program.node, limit)

@@ -141,9 +141,7 @@ impl<'a> Map<'a> {
     pub(crate) fn field(&self, name: &str) -> Option<Value<'a>> {
         match self {
             Map::Json(map) => map.get(name).map(Value::of),
-            Map::Made(map) => map
-                .get(&Key::Text(Text::Shared(name.into())))
-                .cloned(),
+            Map::Made(map) => map.get(&Key::Text(Text::Shared(name.into()))).cloned(),
         }
     }
 
@@ -183,7 +181,7 @@ pub(crate) enum Value<'a> {
     Duration(SignedDuration),
     Timestamp(Timestamp),
     Type(&'static str),
-    Optional(Option<Arc<Value<'a>>>),
+    Optional(Option<Arc<Self>>),
     Quantity(Quantity),
     Url(Arc<super::library::net::Uri>),
     Ip(std::net::IpAddr),

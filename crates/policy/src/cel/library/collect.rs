@@ -55,7 +55,10 @@ fn sum<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     for item in list.iter() {
         let overflow = || Fault::new("integer overflow");
         total = Some(match (total, item) {
-            (None, item @ (Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Duration(_))) => item,
+            (
+                None,
+                item @ (Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Duration(_)),
+            ) => item,
             (Some(Value::Int(left)), Value::Int(right)) => {
                 Value::Int(left.checked_add(right).ok_or_else(overflow)?)
             }
@@ -72,14 +75,21 @@ fn sum<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     Ok(total.unwrap_or(Value::Int(0)))
 }
 
-fn extreme<'a>(items: impl Iterator<Item = Value<'a>>, greatest: bool) -> Result<Option<Value<'a>>, Fault> {
+fn extreme<'a>(
+    items: impl Iterator<Item = Value<'a>>,
+    greatest: bool,
+) -> Result<Option<Value<'a>>, Fault> {
     let mut best: Option<Value<'a>> = None;
     for item in items {
         let better = match &best {
             None => true,
             Some(best) => {
                 let order = item.order(best).ok_or_else(Fault::no_overload)?;
-                if greatest { order.is_gt() } else { order.is_lt() }
+                if greatest {
+                    order.is_gt()
+                } else {
+                    order.is_lt()
+                }
             }
         };
         if better {
@@ -113,12 +123,16 @@ fn numbers<'a>(call: &mut Call<'_, 'a>, greatest: bool) -> Answer<'a> {
     if items.iter().any(|item| item.as_f64().is_none()) {
         return Err(Fault::no_overload());
     }
-    extreme(items.into_iter(), greatest)?.ok_or_else(|| {
-        Fault::new("math.@max(list) argument must not be empty")
-    })
+    extreme(items.into_iter(), greatest)?
+        .ok_or_else(|| Fault::new("math.@max(list) argument must not be empty"))
 }
 
-fn find_in(list: &List<'_>, item: &Value<'_>, last: bool, budget: &mut Budget) -> Result<Option<usize>, Fault> {
+fn find_in(
+    list: &List<'_>,
+    item: &Value<'_>,
+    last: bool,
+    budget: &mut Budget,
+) -> Result<Option<usize>, Fault> {
     for step in 0..list.len() {
         let at = if last { list.len() - 1 - step } else { step };
         if let Some(other) = list.get(at)
@@ -146,22 +160,25 @@ fn search<'a>(call: &mut Call<'_, 'a>, last: bool) -> Answer<'a> {
     let (text, part) = (call.text(0)?, call.text(1)?);
     let text: Vec<char> = text.chars().collect();
     let part: Vec<char> = part.chars().collect();
-    let bound = match call.args.get(2) {
-        None => None,
-        Some(_) => {
-            let at = call.int(2)?;
-            Some(
-                usize::try_from(at)
-                    .ok()
-                    .filter(|at| *at <= text.len())
-                    .ok_or_else(|| Fault::Error(format!("index out of range: {at}")))?,
-            )
-        }
+    let bound = if let None = call.args.get(2) {
+        None
+    } else {
+        let at = call.int(2)?;
+        Some(
+            usize::try_from(at)
+                .ok()
+                .filter(|at| *at <= text.len())
+                .ok_or_else(|| Fault::Error(format!("index out of range: {at}")))?,
+        )
     };
     call.budget
         .spend((text.len() as u64 / 10 + 1).saturating_mul(part.len() as u64 / 10 + 1))?;
     if part.is_empty() {
-        return Ok(position(Some(bound.unwrap_or(if last { text.len() } else { 0 }))));
+        return Ok(position(Some(bound.unwrap_or(if last {
+            text.len()
+        } else {
+            0
+        }))));
     }
     let mut places = text.windows(part.len()).enumerate().filter(|(at, window)| {
         *window == part
@@ -171,7 +188,11 @@ fn search<'a>(call: &mut Call<'_, 'a>, last: bool) -> Answer<'a> {
                 Some(bound) => *at >= bound,
             }
     });
-    let place = if last { places.next_back() } else { places.next() };
+    let place = if last {
+        places.next_back()
+    } else {
+        places.next()
+    };
     Ok(position(place.map(|(at, _)| at)))
 }
 
@@ -249,16 +270,11 @@ fn distinct<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
 
 fn sort<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     let mut items: Vec<Value<'a>> = call.list(0)?.iter().collect();
-    if items
-        .windows(2)
-        .any(|pair| match pair {
-            // One order over all: two sorts of numbers have none that is exact.
-            [left, right] => {
-                left.type_name() != right.type_name() || left.order(right).is_none()
-            }
-            _ => false,
-        })
-    {
+    if items.windows(2).any(|pair| match pair {
+        // One order over all: two sorts of numbers have none that is exact.
+        [left, right] => left.type_name() != right.type_name() || left.order(right).is_none(),
+        _ => false,
+    }) {
         return Err(Fault::no_overload());
     }
     call.budget.spend(4 * items.len() as u64)?;
@@ -296,8 +312,7 @@ pub(super) fn reverse<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
 
 fn range<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     let count = call.int(0)?;
-    call.budget
-        .spend(u64::try_from(count).unwrap_or(0))?;
+    call.budget.spend(u64::try_from(count).unwrap_or(0))?;
     Ok(Value::list((0..count).map(Value::Int).collect()))
 }
 

@@ -15,21 +15,62 @@ pub(crate) struct Format {
 }
 
 static FORMATS: [Format; 13] = [
-    Format { name: "dns1123Label", check: |text| label(text) },
-    Format { name: "dns1123Subdomain", check: |text| subdomain(text) },
-    Format { name: "dns1035Label", check: |text| old_label(text) },
-    Format { name: "qualifiedName", check: qualified_name },
-    Format { name: "dns1123LabelPrefix", check: |text| label(&prefix(text)) },
-    Format { name: "dns1123SubdomainPrefix", check: |text| subdomain(&prefix(text)) },
-    Format { name: "dns1035LabelPrefix", check: |text| old_label(&prefix(text)) },
-    Format { name: "labelValue", check: label_value },
-    Format { name: "uri", check: |text| super::net::Uri::parse(text).err().into_iter().collect() },
-    Format { name: "uuid", check: |text| unless(is_uuid(text), "does not match the UUID format") },
-    Format { name: "byte", check: |text| unless(is_base64(text), "invalid base64") },
-    Format { name: "date", check: |text| unless(is_date(text), "invalid date") },
+    Format {
+        name: "dns1123Label",
+        check: |text| label(text),
+    },
+    Format {
+        name: "dns1123Subdomain",
+        check: |text| subdomain(text),
+    },
+    Format {
+        name: "dns1035Label",
+        check: |text| old_label(text),
+    },
+    Format {
+        name: "qualifiedName",
+        check: qualified_name,
+    },
+    Format {
+        name: "dns1123LabelPrefix",
+        check: |text| label(&prefix(text)),
+    },
+    Format {
+        name: "dns1123SubdomainPrefix",
+        check: |text| subdomain(&prefix(text)),
+    },
+    Format {
+        name: "dns1035LabelPrefix",
+        check: |text| old_label(&prefix(text)),
+    },
+    Format {
+        name: "labelValue",
+        check: label_value,
+    },
+    Format {
+        name: "uri",
+        check: |text| super::net::Uri::parse(text).err().into_iter().collect(),
+    },
+    Format {
+        name: "uuid",
+        check: |text| unless(is_uuid(text), "does not match the UUID format"),
+    },
+    Format {
+        name: "byte",
+        check: |text| unless(is_base64(text), "invalid base64"),
+    },
+    Format {
+        name: "date",
+        check: |text| unless(is_date(text), "invalid date"),
+    },
     Format {
         name: "datetime",
-        check: |text| unless(text.len() > 10 && text.parse::<jiff::Timestamp>().is_ok(), "invalid datetime"),
+        check: |text| {
+            unless(
+                text.len() > 10 && text.parse::<jiff::Timestamp>().is_ok(),
+                "invalid datetime",
+            )
+        },
     },
 ];
 
@@ -81,7 +122,11 @@ fn validate<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
 }
 
 fn unless(holds: bool, message: &str) -> Vec<String> {
-    if holds { Vec::new() } else { vec![message.to_owned()] }
+    if holds {
+        Vec::new()
+    } else {
+        vec![message.to_owned()]
+    }
 }
 
 /// A prefix may end in a dash: as if something followed it.
@@ -209,9 +254,7 @@ fn label_value(text: &str) -> Vec<String> {
 fn is_uuid(text: &str) -> bool {
     let bare: Vec<char> = text.chars().filter(|found| *found != '-').collect();
     let dashes = text.chars().filter(|found| *found == '-').count();
-    bare.len() == 32
-        && matches!(dashes, 0 | 4)
-        && bare.iter().all(char::is_ascii_hexdigit)
+    bare.len() == 32 && matches!(dashes, 0 | 4) && bare.iter().all(char::is_ascii_hexdigit)
 }
 
 fn is_base64(text: &str) -> bool {

@@ -32,7 +32,13 @@ pub(crate) struct Function {
 
 type Code = for<'b, 'c, 'a> fn(&'b mut Call<'c, 'a>) -> Answer<'a>;
 
-const fn entry(name: &'static str, method: bool, least: usize, most: usize, call: Code) -> Function {
+const fn entry(
+    name: &'static str,
+    method: bool,
+    least: usize,
+    most: usize,
+    call: Code,
+) -> Function {
     Function {
         name,
         method,

@@ -61,9 +61,7 @@ impl Cidr {
         if address.contains('%') {
             return Err(wrong("IPv6 zones cannot be present in a prefix"));
         }
-        let address: IpAddr = address
-            .parse()
-            .map_err(|_| wrong("unable to parse IP"))?;
+        let address: IpAddr = address.parse().map_err(|_| wrong("unable to parse IP"))?;
         let digits = length.bytes().all(|byte| byte.is_ascii_digit());
         if !digits || length.is_empty() || (length.len() > 1 && length.starts_with('0')) {
             return Err(wrong("bad bits after slash"));
@@ -306,7 +304,9 @@ impl Uri {
         if let Some(rest) = self.host.strip_prefix('[') {
             return rest.split(']').next().unwrap_or(rest);
         }
-        self.host.rsplit_once(':').map_or(&self.host, |(host, _)| host)
+        self.host
+            .rsplit_once(':')
+            .map_or(&self.host, |(host, _)| host)
     }
 
     fn port(&self) -> &str {

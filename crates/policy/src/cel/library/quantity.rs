@@ -55,8 +55,8 @@ impl Quantity {
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
             return Err(wrong());
         }
-        let suffix = Suffix::parse(suffix)
-            .ok_or_else(|| Fault::new("unable to parse quantity's suffix"))?;
+        let suffix =
+            Suffix::parse(suffix).ok_or_else(|| Fault::new("unable to parse quantity's suffix"))?;
         let digits = format!("{whole}{fraction}");
         let scale = i32::try_from(fraction.len()).map_err(|_| wrong())?;
         let about: f64 = format!("{}e-{scale}", if digits.is_empty() { "0" } else { &digits })
@@ -91,7 +91,10 @@ impl Quantity {
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         match (self.nanos, other.nanos) {
             (Some(left), Some(right)) => left.cmp(&right),
-            _ => self.about.partial_cmp(&other.about).unwrap_or(Ordering::Equal),
+            _ => self
+                .about
+                .partial_cmp(&other.about)
+                .unwrap_or(Ordering::Equal),
         }
     }
 
@@ -163,7 +166,11 @@ impl Suffix {
 /// In billionths, rounded up: nothing is smaller.
 fn exact(digits: &str, scale: i32, suffix: Suffix) -> Option<i128> {
     let digits = digits.trim_start_matches('0');
-    let number: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
+    let number: i128 = if digits.is_empty() {
+        0
+    } else {
+        digits.parse().ok()?
+    };
     let (number, power) = match suffix {
         Suffix::Ten(power) => (number, power - scale + 9),
         Suffix::Two(power) => (number.checked_mul(1i128.checked_shl(power)?)?, 9 - scale),

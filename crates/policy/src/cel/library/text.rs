@@ -61,12 +61,11 @@ fn with_pattern<'a, T>(
     let source = call.text(1)?.clone();
     call.budget
         .spend((text.len() as u64 / 10 + 1) * (source.len() as u64 / 4 + 1))?;
-    match call.regex {
-        Some(regex) => Ok(with(regex, &text)),
-        None => {
-            call.budget.spend(100 + source.len() as u64)?;
-            Ok(with(&pattern(&source)?, &text))
-        }
+    if let Some(regex) = call.regex {
+        Ok(with(regex, &text))
+    } else {
+        call.budget.spend(100 + source.len() as u64)?;
+        Ok(with(&pattern(&source)?, &text))
     }
 }
 
@@ -300,9 +299,9 @@ fn format<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
             Some(clause) => clause,
             None => return Err(Fault::new("unexpected end of format string")),
         };
-        let value = list.get(used).ok_or_else(|| {
-            Fault::Error(format!("index {used} out of range"))
-        })?;
+        let value = list
+            .get(used)
+            .ok_or_else(|| Fault::Error(format!("index {used} out of range")))?;
         used += 1;
         // A member may be a whole object: paid before it is written.
         call.budget.spend(spread(&value))?;
@@ -324,11 +323,7 @@ fn spread(value: &Value<'_>) -> u64 {
     }
 }
 
-fn clause_text(
-    clause: char,
-    precision: Option<usize>,
-    value: &Value<'_>,
-) -> Result<String, Fault> {
+fn clause_text(clause: char, precision: Option<usize>, value: &Value<'_>) -> Result<String, Fault> {
     let wrong = || {
         Fault::Error(format!(
             "error during formatting: %{clause} does not take a value of type {}",

@@ -70,7 +70,11 @@ fn parse_duration(text: &str) -> Option<SignedDuration> {
             .unwrap_or(tail.len());
         let (name, after) = tail.split_at_checked(end)?;
         let (_, unit) = UNITS.iter().find(|(unit, _)| *unit == name)?;
-        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        let whole: i128 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().ok()?
+        };
         nanos = nanos.checked_add(whole.checked_mul(*unit)?)?;
         let mut part = *unit;
         for digit in fraction.chars() {
@@ -115,16 +119,15 @@ fn zoned(call: &Call<'_, '_>) -> Result<jiff::Zoned, Fault> {
     let Value::Timestamp(time) = call.arg(0)? else {
         return Err(Fault::no_overload());
     };
-    let zone = match call.args.get(1) {
-        None => TimeZone::UTC,
-        Some(_) => {
-            let name = call.text(1)?;
-            if let Some(offset) = fixed(name) {
-                offset
-            } else {
-                TimeZone::get(name)
-                    .map_err(|_| Fault::Error(format!("unknown time zone {}", &**name)))?
-            }
+    let zone = if let None = call.args.get(1) {
+        TimeZone::UTC
+    } else {
+        let name = call.text(1)?;
+        if let Some(offset) = fixed(name) {
+            offset
+        } else {
+            TimeZone::get(name)
+                .map_err(|_| Fault::Error(format!("unknown time zone {}", &**name)))?
         }
     };
     Ok(time.to_zoned(zone))
