@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use super::compile::{Constant, Fold, FoldKind, Node};
+use super::node::{Constant, Fold, FoldKind, LazyKind, Node};
 use super::value::{Key, List, Text, Value};
 use super::{Root, Variable};
 
@@ -340,8 +340,8 @@ impl<'a> Machine<'a> {
     }
 
     /// Functions of optional values that run an operand only when needed.
-    fn lazily(&mut self, kind: super::compile::LazyKind, args: &'a [Node; 2]) -> Answer<'a> {
-        use super::compile::LazyKind as Kind;
+    fn lazily(&mut self, kind: LazyKind, args: &'a [Node; 2]) -> Answer<'a> {
+        use LazyKind as Kind;
         let [target, other] = args;
         let target = self.eval(target)?;
         self.budget.spend(1)?;

@@ -11,7 +11,9 @@ mod admission;
 mod compile;
 mod eval;
 mod library;
+mod matching;
 mod native;
+mod node;
 mod resource;
 mod validation;
 mod value;
@@ -22,6 +24,7 @@ mod policy_tests;
 mod tests;
 
 pub(crate) use admission::Native;
+pub(crate) use native::template;
 
 /// What one expression may cost; a hundred milliseconds or so.
 pub(crate) const CALL_LIMIT: u64 = 1_000_000;
@@ -98,7 +101,7 @@ impl Scope {
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) source: String,
-    pub(crate) node: compile::Node,
+    pub(crate) node: node::Node,
 }
 
 impl Program {
