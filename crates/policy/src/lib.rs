@@ -22,7 +22,6 @@ pub mod node;
 mod recommendation;
 mod rego;
 pub mod review;
-mod selector;
 mod set;
 pub mod standard;
 pub mod suite;
@@ -33,7 +32,7 @@ mod world;
 
 pub use facts::{AdvisoryFacts, ContainerFacts, Facts, ImageFacts, MachineFacts, NodeFacts};
 pub use inventory::Inventory;
-pub use mutation::MutateError;
+pub use mutation::{MutateError, difference};
 pub use recommendation::{AssetSort, Effort, Recommendation, recommendation, recommendations};
 pub use set::{ConstraintInfo, Document, Policies, Problem, bundle};
 pub use verdict::{Fault, Step, Verdict};

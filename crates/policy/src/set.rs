@@ -254,7 +254,9 @@ impl Policies {
     /// Kinds that policies look up in [`World::inventory`]. An empty
     /// version stands for any.
     pub fn inventory_kinds(&self) -> Vec<Kind> {
-        self.looked_up.clone()
+        let mut kinds = self.looked_up.clone();
+        kinds.extend(self.native.param_kinds());
+        kinds
     }
 
     /// Every constraint and binding.

@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 
 use super::POLICY_LIMIT;
 use super::matching::{Asked, Matching, strings};
-use super::validation::{Decision, Outcome, Seen, Validator, request};
+use super::validation::{Decision, Outcome, Seen, Validator, operation, request};
+use crate::gatekeeper::matching::{Selector, labels};
 use crate::review::{Action, Kind, Operation, Review, Violation};
-use crate::selector::Selector;
 use crate::set::{ConstraintInfo, Document, Problem};
 use crate::world::World;
 
@@ -140,7 +140,8 @@ impl Native {
                     continue;
                 }
             };
-            let request = request_json.get_or_insert_with(|| request(review));
+            let request =
+                request_json.get_or_insert_with(|| request(review, operation(review.operation)));
             for params in params {
                 let outcome = policy.validator.judge(
                     Seen {
@@ -183,7 +184,7 @@ impl Native {
             (place.is_empty() || place == namespace)
                 && match (&reference.name, &reference.selector) {
                     (Some(name), _) => name_of(object) == *name,
-                    (None, Some(selector)) => selector.matches_object(object),
+                    (None, Some(selector)) => selector.matches(labels(object)),
                     (None, None) => false,
                 }
         };
@@ -197,8 +198,9 @@ impl Native {
             found = world
                 .inventory
                 .of_kind(&kind.0, &kind.1)
+                .into_iter()
                 .filter(|object| wanted(object))
-                .map(|object| Some(Arc::new(object.clone())))
+                .map(|object| Some(Arc::new(object)))
                 .collect();
         }
         if found.is_empty() && reference.deny {
@@ -237,11 +239,20 @@ impl Native {
             .collect()
     }
 
-    /// `apiVersion` and `kind` of what bindings may look parameters up in.
-    pub(crate) fn param_kinds(&self) -> impl Iterator<Item = &(String, String)> {
-        self.policies
+    /// Kinds that bindings take parameters from.
+    pub(crate) fn param_kinds(&self) -> impl Iterator<Item = Kind> {
+        let kinds = self
+            .policies
             .values()
-            .filter_map(|policy| policy.params.as_ref())
+            .filter_map(|policy| policy.params.as_ref());
+        kinds.map(|(api_version, kind)| {
+            let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+            Kind {
+                group: group.to_owned(),
+                version: version.to_owned(),
+                kind: kind.clone(),
+            }
+        })
     }
 }
 
@@ -398,9 +409,7 @@ impl ParamRef {
         };
         let selector = match value.get("selector") {
             None | Some(Json::Null) => None,
-            given => {
-                Some(Selector::parse(given).map_err(|message| format!("paramRef: {message}"))?)
-            }
+            Some(given) => Some(Selector::read(given, "paramRef.selector")?),
         };
         let name = part("name");
         match (&name, &selector) {

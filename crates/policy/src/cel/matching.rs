@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 
 use super::resource;
 use super::validation::operation;
+use crate::gatekeeper::matching::{Selector, labels};
 use crate::review::{Kind, Operation, Review};
-use crate::selector::{Selector, labels};
 use crate::world::World;
 
 /// `matchConstraints` and `matchResources`.
@@ -77,11 +77,15 @@ impl Matching {
                 Some(_) => Err(format!("{key} is a list")),
             }
         };
+        let selector = |key: &str| match value.get(key) {
+            None | Some(Json::Null) => Ok(Selector::default()),
+            Some(given) => Selector::read(given, key),
+        };
         Ok(Self {
             rules: rules("resourceRules")?,
             excluded: rules("excludeResourceRules")?,
-            namespace: Selector::parse(value.get("namespaceSelector"))?,
-            object: Selector::parse(value.get("objectSelector"))?,
+            namespace: selector("namespaceSelector")?,
+            object: selector("objectSelector")?,
             exact: match value.get("matchPolicy").and_then(Json::as_str) {
                 None | Some("Equivalent") => false,
                 Some("Exact") => true,
@@ -109,7 +113,7 @@ impl Matching {
     }
 
     fn matches_namespace(&self, asked: &Asked<'_>) -> bool {
-        if self.namespace.is_empty() {
+        if self.namespace == Selector::default() {
             return true;
         }
         if asked.is_namespace {
@@ -118,7 +122,7 @@ impl Matching {
                 Operation::Delete => review.old_object.or(review.object),
                 _ => review.object.or(review.old_object),
             };
-            return object.is_some_and(|object| self.namespace.matches_object(object));
+            return object.is_some_and(|object| self.namespace.matches(labels(object)));
         }
         if !asked.namespaced() {
             return true;
@@ -129,16 +133,16 @@ impl Matching {
             // Every namespace carries its own name; nothing more is
             // known of this one.
             let own = json!({"kubernetes.io/metadata.name": asked.review.namespace});
-            self.namespace.matches(own.as_object())
+            self.namespace.matches(Some(&own))
         }
     }
 
     fn matches_object(&self, asked: &Asked<'_>) -> bool {
-        self.object.is_empty()
+        self.object == Selector::default()
             || [asked.review.object, asked.review.old_object]
                 .into_iter()
                 .flatten()
-                .any(|object| self.object.matches_object(object))
+                .any(|object| self.object.matches(labels(object)))
     }
 
     pub(super) fn wants(&self, kind: &Kind) -> bool {

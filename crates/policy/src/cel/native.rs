@@ -2,10 +2,12 @@
 
 use serde_json::Value as Json;
 
-use super::CALL_LIMIT;
 use super::validation::{Given, Seen, Validator, request};
 use super::value::Value;
+use super::{CALL_LIMIT, Root};
 use crate::engine::{Ask, Said, TemplateEngine};
+use crate::gatekeeper::shape;
+use crate::rego::Reads;
 use crate::review::Operation;
 
 /// Variables every template has. Gatekeeper defines them so, and where it
@@ -29,6 +31,7 @@ const RESERVED: &str = "gatekeeper_internal_";
 #[derive(Debug)]
 struct Template {
     validator: Validator,
+    reads: Reads,
 }
 
 /// Compiles the `source` of a template's `K8sNativeValidation` code.
@@ -68,15 +71,15 @@ pub(crate) fn template(source: &Json) -> Result<Box<dyn TemplateEngine>, String>
             ));
         }
     }
-    Ok(Box::new(Template {
-        validator: Validator::parse(source, conditions, true, GIVEN)?,
-    }))
+    let validator = Validator::parse(source, conditions, true, GIVEN)?;
+    let reads = reads(&validator);
+    Ok(Box::new(Template { validator, reads }))
 }
 
 impl TemplateEngine for Template {
     fn judge(&self, ask: &Ask<'_>) -> Result<Vec<Said>, String> {
         let review = ask.review;
-        let request = request(review);
+        let request = request(review, shape::operation(review));
         let seen = Seen {
             // Gatekeeper hides the object of a deletion, as Kubernetes does.
             object: review
@@ -85,7 +88,7 @@ impl TemplateEngine for Template {
             old_object: review.old_object,
             request: &request,
             params: Some(&ask.constraint.object),
-            namespace: review.namespace_object,
+            namespace: shape::namespace(review, ask.world),
         };
         let known = match &ask.constraint.parameters {
             Json::Null => Vec::new(),
@@ -102,9 +105,25 @@ impl TemplateEngine for Template {
             .collect())
     }
 
-    /// Expressions see who asks and how, which is not in what a verdict
-    /// is remembered by.
-    fn is_pure(&self) -> bool {
-        !self.validator.looks_around()
+    fn reads(&self) -> Option<&Reads> {
+        Some(&self.reads)
+    }
+}
+
+/// What a template's expressions look at. Whether there is an object at
+/// all follows from the operation.
+fn reads(validator: &Validator) -> Reads {
+    let part = |name: &str| vec![name.to_owned()];
+    let mut parts = vec![part("object"), part("operation")];
+    if validator.looks_at(Root::OldObject) {
+        parts.push(part("oldObject"));
+    }
+    if validator.looks_at(Root::NamespaceObject) {
+        parts.push(part("namespaceObject"));
+    }
+    Reads {
+        parts,
+        all: validator.looks_at(Root::Request) || validator.looks_at(Root::Params),
+        ..Reads::default()
     }
 }

@@ -3,10 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::Native;
-use crate::engine::Ask;
-use crate::gatekeeper::Constraint;
 use crate::review::{Action, Kind, Moment, Operation, Origin, Review, Violation};
-use crate::set::{Document, Problem};
+use crate::set::{Document, Policies, Problem};
 use crate::world::World;
 
 fn documents(values: &[Json]) -> Vec<Document> {
@@ -399,25 +397,27 @@ fn a_policy_that_costs_too_much_stops() {
     );
 }
 
-fn constraint(parameters: Json) -> Constraint {
-    let object = json!({"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": "K8sReplicas",
-                        "metadata": {"name": "few"}, "spec": {"parameters": parameters}});
-    Constraint::for_test(object)
-}
-
 fn template_says(source: Json, parameters: Json, review: &Review<'_>) -> Vec<String> {
-    let template = super::template(&source).unwrap();
-    let constraint = constraint(parameters);
-    let ask = Ask {
-        review,
-        constraint: &constraint,
-        world: &World::default(),
-    };
-    template
-        .judge(&ask)
-        .unwrap()
+    let template = json!({
+        "apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
+        "metadata": {"name": "k8sreplicas"},
+        "spec": {
+            "crd": {"spec": {"names": {"kind": "K8sReplicas"}, "validation": {
+                "openAPIV3Schema": {"type": "object", "properties": {"most": {"type": "integer"}}}}}},
+            "targets": [{"target": "admission.k8s.gatekeeper.sh",
+                "code": [{"engine": "K8sNativeValidation", "source": source}]}]}});
+    let mut spec = json!({});
+    if !parameters.is_null() {
+        spec["parameters"] = parameters;
+    }
+    let constraint = json!({"apiVersion": "constraints.gatekeeper.sh/v1beta1",
+        "kind": "K8sReplicas", "metadata": {"name": "few"}, "spec": spec});
+    let (policies, problems) = Policies::load(&documents(&[template, constraint]));
+    assert_eq!(problems, []);
+    policies
+        .review(review, &World::default())
         .into_iter()
-        .map(|said| said.message)
+        .map(|violation| violation.message)
         .collect()
 }
 
@@ -457,13 +457,15 @@ fn a_template_is_remembered_only_by_what_it_sees() {
     let pure = |source: &str| {
         super::template(&json!({"validations": [{"expression": source}]}))
             .unwrap()
-            .is_pure()
+            .reads()
+            .is_some_and(crate::rego::Reads::is_pure)
     };
     assert!(pure(
         "object.spec.replicas < 3 && variables.anyObject.kind != ''"
     ));
     assert!(!pure("request.userInfo.username == 'x'"));
-    assert!(!pure("oldObject == null"));
+    assert!(pure("oldObject == null"));
+    assert!(!pure("params.metadata.name == 'x'"));
 }
 
 #[test]

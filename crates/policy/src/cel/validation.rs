@@ -160,20 +160,9 @@ impl Validator {
         self.fail
     }
 
-    /// Whether an expression of the policy's own looks at anything but the
-    /// object and variables.
-    pub(crate) fn looks_around(&self) -> bool {
-        let around = |program: &Program| {
-            [
-                Root::OldObject,
-                Root::Request,
-                Root::Params,
-                Root::NamespaceObject,
-                Root::Authorizer,
-            ]
-            .into_iter()
-            .any(|root| program.node.reads(root))
-        };
+    /// Whether an expression of the policy's own looks at `root`.
+    pub(crate) fn looks_at(&self, root: Root) -> bool {
+        let around = |program: &Program| program.node.reads(root);
         let variables = self.variables.iter().skip(self.given);
         variables.map(|variable| &variable.program).any(around)
             || self.conditions.iter().map(|it| &it.program).any(around)
@@ -425,7 +414,7 @@ fn text<'j>(value: &'j Json, key: &str) -> Result<&'j str, String> {
 
 /// `request` as expressions see it: everything but the objects, filled in
 /// where the review has no request.
-pub(crate) fn request(review: &Review<'_>) -> Json {
+pub(crate) fn request(review: &Review<'_>, operation: &str) -> Json {
     const KEPT: &[&str] = &[
         "dryRun",
         "kind",
@@ -464,7 +453,7 @@ pub(crate) fn request(review: &Review<'_>) -> Json {
     put("userInfo", json!({}));
     put("dryRun", json!(false));
     put("options", Json::Null);
-    put("operation", json!(operation(review.operation)));
+    put("operation", json!(operation));
     put("object", Json::Null);
     put("oldObject", Json::Null);
     if !review.name.is_empty() {
