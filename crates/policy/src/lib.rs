@@ -17,8 +17,10 @@ pub mod facts;
 mod gatekeeper;
 mod inventory;
 pub mod manifest;
+mod mend;
 mod mutation;
 pub mod node;
+mod policies;
 mod recommendation;
 mod rego;
 pub mod review;
@@ -32,9 +34,11 @@ mod world;
 
 pub use facts::{AdvisoryFacts, ContainerFacts, Facts, ImageFacts, MachineFacts, NodeFacts};
 pub use inventory::Inventory;
+pub use mend::{MendError, fix, mended, pod_path};
 pub use mutation::{MutateError, difference};
+pub use policies::{Policy, bundle, policies, policy, policy_of_kind};
 pub use recommendation::{AssetSort, Effort, Recommendation, recommendation, recommendations};
-pub use set::{ConstraintInfo, Document, Policies, Problem, bundle};
+pub use set::{ConstraintInfo, Document, Policies, Problem};
 pub use verdict::{Fault, Step, Verdict};
 pub use world::{ExternalData, ImageState, World};
 

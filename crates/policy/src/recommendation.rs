@@ -17,8 +17,16 @@ pub enum AssetSort {
     Machine,
     /// The advisory database an environment is judged by.
     Advisories,
-    /// A machine of a Kubernetes cluster.
+    /// Whatever makes pods, in a cluster.
+    Workload,
+    Namespace,
+    Cluster,
+    /// A machine of a cluster.
     Node,
+    /// Whatever leads to pods from elsewhere: services, ingresses, gateways.
+    Service,
+    /// Roles, and what binds them.
+    Role,
 }
 
 impl AssetSort {
@@ -29,7 +37,12 @@ impl AssetSort {
             Self::Container => ("container", "containers"),
             Self::Machine => ("machine", "machines"),
             Self::Advisories => ("environment", "environments"),
+            Self::Workload => ("workload", "workloads"),
+            Self::Namespace => ("namespace", "namespaces"),
+            Self::Cluster => ("cluster", "clusters"),
             Self::Node => ("node", "nodes"),
+            Self::Service => ("service", "services"),
+            Self::Role => ("role", "roles"),
         }
     }
 }
@@ -83,7 +96,7 @@ pub struct Recommendation {
     #[serde(default)]
     pub techniques: Vec<String>,
     pub references: Vec<String>,
-    /// What it must say of these, held by a test.
+    /// What it must say of these, held by a test. A policy's lie beside it.
     pub cases: Vec<Case>,
 }
 
@@ -112,7 +125,7 @@ pub enum Expected {
 #[folder = "../../content/recommendations"]
 struct Files;
 
-/// Every recommendation, by id.
+/// Every recommendation, by id: those judged here, and those of policies.
 pub fn recommendations() -> &'static [Recommendation] {
     static ALL: LazyLock<Vec<Recommendation>> = LazyLock::new(|| {
         let mut all: Vec<Recommendation> = Files::iter()
@@ -122,6 +135,7 @@ pub fn recommendations() -> &'static [Recommendation] {
             })
             .collect();
         all.extend(node::checks().iter().map(node::Check::recommendation));
+        all.extend(crate::policies::recommendations());
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     });
@@ -139,6 +153,15 @@ pub fn recommendation(id: &str) -> Option<&'static Recommendation> {
 fn read(name: &str) -> Result<Recommendation, String> {
     let file = Files::get(name).ok_or_else(|| format!("{name}: gone"))?;
     serde_norway::from_slice(&file.data).map_err(|error| format!("{name}: {error}"))
+}
+
+/// Ids of those judged here.
+#[cfg(test)]
+pub(crate) fn plain_ids() -> std::collections::BTreeSet<String> {
+    let names = Files::iter();
+    names
+        .filter_map(|name| name.strip_suffix(".yaml").map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]

@@ -349,8 +349,3 @@ fn text<'a>(object: &'a Value, field: &str) -> &'a str {
         .and_then(Value::as_str)
         .unwrap_or_default()
 }
-
-/// The default bundle: every policy of `content/policies`, each in audit.
-pub fn bundle() -> Vec<Document> {
-    Vec::new()
-}
