@@ -13,6 +13,7 @@ mod cel;
 mod check;
 mod engine;
 mod expansion;
+pub mod external;
 pub mod facts;
 mod gatekeeper;
 mod inventory;

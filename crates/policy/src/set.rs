@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cel::Native;
 use crate::engine::{Ask, Said, Shared};
 use crate::expansion::Expansions;
+use crate::external::Provider;
 use crate::gatekeeper::{Constraint, Memo, Template, is_constraint, is_template, shape, synced};
 use crate::mutation::{MutateError, Mutators};
 use crate::review::{Action, Kind, Moment, Operation, Origin, Review, Violation};
@@ -65,6 +66,7 @@ pub struct Policies {
     native: Native,
     mutators: Mutators,
     expansions: Expansions,
+    providers: BTreeMap<String, Provider>,
 }
 
 impl Policies {
@@ -100,6 +102,7 @@ impl Policies {
             native: Native::load(documents, &mut problems),
             mutators: Mutators::load(documents, &mut problems),
             expansions: Expansions::load(documents, &mut problems),
+            providers: Provider::load(documents, &mut problems),
         };
         problems.sort();
         (policies, problems)
@@ -146,8 +149,10 @@ impl Policies {
                 ..review.clone()
             };
             for mut violation in self.constrain(&inner, world) {
-                violation.message =
-                    format!("[Implied by {}] {}", made.implied_by, violation.message);
+                if !made.implied_by.is_empty() {
+                    violation.message =
+                        format!("[Implied by {}] {}", made.implied_by, violation.message);
+                }
                 if let Some(action) = made.action {
                     violation.action = action;
                 }
@@ -248,7 +253,11 @@ impl Policies {
             .any(|constraint| constraint.matches.wants(kind))
             || self.native.wants(kind)
             || self.mutators.wants(kind)
-            || self.expansions.wants(kind)
+            || self.expansions.makes(kind).iter().any(|made| {
+                self.constraints
+                    .iter()
+                    .any(|constraint| constraint.matches.wants(made))
+            })
     }
 
     /// Kinds that policies look up in [`World::inventory`]. An empty
@@ -257,6 +266,12 @@ impl Policies {
         let mut kinds = self.looked_up.clone();
         kinds.extend(self.native.param_kinds());
         kinds
+    }
+
+    /// Providers of external data, by name: whoever answers
+    /// [`World::external`] asks them, if told to.
+    pub fn providers(&self) -> &BTreeMap<String, Provider> {
+        &self.providers
     }
 
     /// Every constraint and binding.
