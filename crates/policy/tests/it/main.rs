@@ -2,3 +2,5 @@
 
 mod differential;
 mod library;
+mod load;
+mod suites;
