@@ -38,6 +38,7 @@ pub(crate) struct Ask<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     rego: OnceCell<regorus::Value>,
+    is_large: OnceCell<bool>,
     digests: RefCell<HashMap<Part, u128>>,
 }
 
@@ -49,6 +50,19 @@ impl Shared {
             .clone()
     }
 
+    /// Whether the objects are so large that nobody should hold on to
+    /// them.
+    pub(crate) fn is_large(&self, review: &Review<'_>) -> bool {
+        *self.is_large.get_or_init(|| {
+            let objects = [review.object, review.old_object];
+            let mut left = LARGE;
+            objects
+                .into_iter()
+                .flatten()
+                .any(|object| outweighs(object, &mut left))
+        })
+    }
+
     /// The digest of one part of the review.
     pub(crate) fn digest(&self, part: &Part, make: impl FnOnce() -> u128) -> u128 {
         if let Some(digest) = self.digests.borrow().get(part) {
@@ -58,6 +72,24 @@ impl Shared {
         self.digests.borrow_mut().insert(part.clone(), digest);
         digest
     }
+}
+
+/// Values and kilobytes of text in an object that is large.
+const LARGE: usize = 20_000;
+
+/// Takes what is in `value` from `left`; true once there is none left.
+fn outweighs(value: &Value, left: &mut usize) -> bool {
+    let own = match value {
+        Value::String(text) => 1 + text.len() / 1024,
+        _ => 1,
+    };
+    *left = left.saturating_sub(own);
+    *left == 0
+        || match value {
+            Value::Array(items) => items.iter().any(|item| outweighs(item, left)),
+            Value::Object(fields) => fields.values().any(|field| outweighs(field, left)),
+            _ => false,
+        }
 }
 
 /// One violation, in the policy's own words.

@@ -403,3 +403,164 @@ fn globs(value: Option<&Value>, at: &str) -> Result<Vec<String>, Fault> {
     }
     Ok(globs)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(namespace: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1",
+            "namespace": namespace, "labels": {"app": "web"}}})
+    }
+
+    #[track_caller]
+    fn check(spec: Value, object: &Value, namespace: Option<&Value>, expected: bool) {
+        let matches = Match::read(Some(&spec)).unwrap();
+        assert_eq!(
+            matches.matches_object(object, Origin::Original, namespace),
+            Ok(expected),
+            "{spec}"
+        );
+    }
+
+    #[test]
+    fn every_part_of_a_match_must_hold() {
+        let shop = json!({"apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": "shop", "labels": {"stage": "test"}}});
+        let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": "admin"}});
+        let web = pod("shop");
+        let cases = [
+            (json!({}), true, true),
+            (
+                json!({"kinds": [{"apiGroups": [""], "kinds": ["Pod"]}]}),
+                true,
+                false,
+            ),
+            (
+                json!({"kinds": [{"apiGroups": ["*"], "kinds": ["*"]}]}),
+                true,
+                true,
+            ),
+            (
+                json!({"kinds": [{"apiGroups": ["apps"], "kinds": ["Pod"]}]}),
+                false,
+                false,
+            ),
+            (json!({"kinds": [{"kinds": ["ClusterRole"]}]}), false, true),
+            (json!({"scope": "Namespaced"}), true, false),
+            (json!({"scope": "Cluster"}), false, true),
+            (json!({"namespaces": ["shop"]}), true, true),
+            (json!({"namespaces": ["sh*", "x"]}), true, true),
+            (json!({"namespaces": ["*op"]}), true, true),
+            (json!({"namespaces": ["*ho*"]}), true, true),
+            (json!({"namespaces": ["other"]}), false, true),
+            (json!({"excludedNamespaces": ["s*"]}), false, true),
+            (
+                json!({"labelSelector": {"matchLabels": {"app": "web"}}}),
+                true,
+                false,
+            ),
+            (
+                json!({"labelSelector": {"matchExpressions": [
+                {"key": "app", "operator": "NotIn", "values": ["web"]}]}}),
+                false,
+                true,
+            ),
+            (
+                json!({"labelSelector": {"matchExpressions": [
+                {"key": "app", "operator": "DoesNotExist"}]}}),
+                false,
+                true,
+            ),
+            (
+                json!({"namespaceSelector": {"matchLabels": {"stage": "test"}}}),
+                true,
+                true,
+            ),
+            (
+                json!({"namespaceSelector": {"matchLabels": {"stage": "live"}}}),
+                false,
+                true,
+            ),
+            (json!({"name": "web-*"}), true, false),
+            (json!({"name": "admin"}), false, true),
+            (json!({"source": "Generated"}), false, false),
+            (json!({"source": "All"}), true, true),
+        ];
+        for (spec, is_web, is_role) in cases {
+            check(spec.clone(), &web, Some(&shop), is_web);
+            check(spec, &role, None, is_role);
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_matched_by_itself() {
+        let shop = json!({"apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": "shop", "labels": {"stage": "test"}}});
+        check(json!({"namespaces": ["shop"]}), &shop, None, true);
+        check(json!({"excludedNamespaces": ["shop"]}), &shop, None, false);
+        check(json!({"scope": "Cluster"}), &shop, None, true);
+        let selector = json!({"namespaceSelector": {"matchLabels": {"stage": "test"}}});
+        check(selector.clone(), &shop, None, true);
+        let unknown = Match::read(Some(&selector)).unwrap();
+        let fault = unknown
+            .matches_object(&pod("nowhere"), Origin::Original, None)
+            .unwrap_err();
+        assert!(fault.ends_with("missing Namespace"), "{fault}");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_its_field() {
+        for (spec, expected) in [
+            (json!({"kind": []}), "spec.match.kind: unknown field"),
+            (json!({"scope": "cluster"}), "spec.match.scope"),
+            (
+                json!({"namespaces": "shop"}),
+                "spec.match.namespaces: must be a list",
+            ),
+            (
+                json!({"namespaces": ["a*b"]}),
+                "'a*b' is not a namespace's name",
+            ),
+            (json!({"source": "some"}), "spec.match.source"),
+            (
+                json!({"labelSelector": {"matchLabels": {"a": true}}}),
+                "in quotes",
+            ),
+            (
+                json!({"labelSelector": {"labels": {}}}),
+                "labelSelector.labels",
+            ),
+            (
+                json!({"namespaceSelector": {"matchExpressions": [
+                    {"key": "a", "operator": "Is", "values": []}]}}),
+                "'Is' is not a valid label selector operator",
+            ),
+            (
+                json!({"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}),
+                "values must be given",
+            ),
+        ] {
+            let fault = Match::read(Some(&spec)).unwrap_err();
+            assert!(fault.contains(expected), "{fault}: not {expected}");
+        }
+    }
+
+    #[test]
+    fn a_name_yet_to_be_made_matches_by_its_beginning() {
+        for (pattern, begin, expected) in [
+            ("web-*", "web-", true),
+            ("web-*", "we", false),
+            ("*web*", "a-web-", true),
+            ("*-1", "web-", false),
+            ("web-1", "web-", false),
+            ("*", "", false),
+        ] {
+            assert_eq!(glob_begins(pattern, begin), expected, "{pattern} {begin}");
+        }
+        assert!(glob("*", "") && glob("*", "any") && !glob("", "any"));
+    }
+}

@@ -144,31 +144,34 @@ impl Program {
         self.bytecode.is_some()
     }
 
-    /// The rule's value for `input`, by the interpreter.
+    /// The rule's value for `input`, by the interpreter. An evaluator
+    /// holds on to what it saw last: after large objects it is not kept.
     pub(crate) fn interpret(
         &self,
         input: Value,
         external: Option<Arc<dyn ExternalData>>,
+        keep: bool,
     ) -> Result<Value, String> {
         let mut engine = take(&self.engines).unwrap_or_else(|| self.interpreter.clone());
         engine.set_input(input);
         let value = asking(external, || engine.eval_rule(self.entry.clone()));
-        // Nothing of this object is kept.
-        engine.set_input(Value::Null);
-        give(&self.engines, engine);
+        if keep {
+            engine.set_input(Value::Null);
+            give(&self.engines, engine);
+        }
         value.map_err(|error| brief(&error))
     }
 
     /// The rule's value for `input`, by the virtual machine; `None` where
     /// it has no program.
-    pub(crate) fn run(&self, input: Value) -> Option<Result<Value, String>> {
+    pub(crate) fn run(&self, input: Value, keep: bool) -> Option<Result<Value, String>> {
         let bytecode = self.bytecode.as_ref()?;
         let mut machine = take(&self.machines).unwrap_or_else(|| machine(bytecode));
         machine.set_input(input);
         let value = machine.execute_entry_point_by_index(0);
         machine.set_input(Value::Null);
         let value = value.map_err(|error| brief(&error));
-        if value.is_ok() {
+        if keep && value.is_ok() {
             give(&self.machines, machine);
         }
         Some(value)

@@ -58,11 +58,12 @@ impl RegoTemplate {
         ask: Option<&Ask<'_>>,
     ) -> Result<Vec<Said>, String> {
         let external = ask.and_then(|ask| ask.world.external.clone());
+        let keep = ask.is_none_or(|ask| !ask.shared.is_large(ask.review));
         let value = match by {
-            By::Interpreter => self.program.interpret(input, external)?,
-            By::Machine => match self.program.run(input.clone()) {
+            By::Interpreter => self.program.interpret(input, external, keep)?,
+            By::Machine => match self.program.run(input.clone(), keep) {
                 Some(value) => value?,
-                None => self.program.interpret(input, external)?,
+                None => self.program.interpret(input, external, keep)?,
             },
         };
         said(&value)

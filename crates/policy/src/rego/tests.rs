@@ -19,8 +19,8 @@ fn program(text: &str, dialect: Dialect) -> Result<Program, String> {
 #[track_caller]
 fn said(text: &str, dialect: Dialect, input: &Value) -> Value {
     let program = program(text, dialect).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let by_interpreter = program.interpret(to_rego(input), None);
-    let by_machine = program.run(to_rego(input));
+    let by_interpreter = program.interpret(to_rego(input), None, true);
+    let by_machine = program.run(to_rego(input), true);
     let by_machine = by_machine.expect("the virtual machine can run it");
     assert_eq!(by_interpreter, by_machine, "{text}");
     from_rego(&by_interpreter.unwrap())
@@ -262,14 +262,16 @@ fn an_evaluation_that_would_not_end_is_stopped() {
     let text = "package t\nviolation[x] { r := numbers.range(1, 20000); a := r[_]; b := r[_]; \
                 c := r[_]; a + b + c == 0; x := 1 }";
     let program = program(text, Dialect::V0).unwrap();
-    let error = program.interpret(to_rego(&json!({})), None).unwrap_err();
+    let error = program
+        .interpret(to_rego(&json!({})), None, true)
+        .unwrap_err();
     assert!(error.contains("time") || error.contains("limit"), "{error}");
-    if let Some(result) = program.run(to_rego(&json!({}))) {
+    if let Some(result) = program.run(to_rego(&json!({})), true) {
         let error = result.unwrap_err();
         assert!(error.contains("time") || error.contains("limit"), "{error}");
     }
     // The next evaluation is not the worse for it.
-    assert!(program.interpret(to_rego(&json!({})), None).is_err());
+    assert!(program.interpret(to_rego(&json!({})), None, true).is_err());
 }
 
 #[test]
@@ -320,6 +322,6 @@ fn external_data_is_off_unless_somebody_answers() {
                 [\"k\"]}); x := r.system_error }";
     let program = program(text, Dialect::V0).unwrap();
     assert!(!program.has_bytecode());
-    let value = program.interpret(to_rego(&json!({})), None).unwrap();
+    let value = program.interpret(to_rego(&json!({})), None, true).unwrap();
     assert_eq!(from_rego(&value), json!(["external data is off"]));
 }
