@@ -5,13 +5,13 @@ use std::{path::Path, time::Duration};
 use model::{Cancel, Clock as _, SystemClock};
 use ureq::{
     Agent, http,
-    tls::{Certificate, PemItem, RootCerts, TlsConfig},
+    tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig},
     unversioned::transport::DefaultConnector,
 };
 use url::{Host, Url};
 
 use crate::{
-    FetchError, Response, Settings, retry,
+    FetchError, Response, Settings, Trust, retry,
     unix::{SocketConnector, SocketResolver},
 };
 
@@ -59,6 +59,44 @@ impl Client {
         Ok(Self {
             direct: agent(None),
             outward: agent(proxy),
+            settings: settings.clone(),
+        })
+    }
+
+    /// A client that trusts whom `trust` names and nobody else, and never
+    /// goes through a proxy.
+    pub fn with_trust(trust: &Trust, settings: &Settings) -> Result<Self, FetchError> {
+        let refuse = |what: &str, reason: String| FetchError::ParseCertificates {
+            path: what.into(),
+            reason,
+        };
+        let roots = of_pem(trust.roots.as_bytes())
+            .map_err(|error| refuse("the authority", error.to_string()))?;
+        if roots.is_empty() {
+            return Err(refuse("the authority", "no certificate in it".to_owned()));
+        }
+        let identity = match &trust.identity {
+            None => None,
+            Some((chain, key)) => {
+                let chain = of_pem(chain.as_bytes())
+                    .map_err(|error| refuse("the certificate", error.to_string()))?;
+                let key = PrivateKey::from_pem(key.as_bytes())
+                    .map_err(|error| refuse("the key", error.to_string()))?;
+                Some(ClientCert::new_with_certs(&chain, key))
+            }
+        };
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::new_with_certs(&roots))
+            .client_cert(identity)
+            .build();
+        let agent = Agent::with_parts(
+            config(settings).tls_config(tls).proxy(None).build(),
+            DefaultConnector::default(),
+            ureq::unversioned::resolver::DefaultResolver::default(),
+        );
+        Ok(Self {
+            direct: agent.clone(),
+            outward: agent,
             settings: settings.clone(),
         })
     }
@@ -119,6 +157,7 @@ fn config(settings: &Settings) -> ureq::config::ConfigBuilder<ureq::typestate::A
         .max_redirects(0)
         .user_agent(&settings.user_agent)
         .input_buffer_size(INPUT_BUFFER)
+        .timeout_global(settings.total_timeout)
         .timeout_connect(Some(settings.connect_timeout))
         .timeout_recv_response(Some(settings.idle_timeout))
         .timeout_per_read(Some(settings.idle_timeout))
@@ -127,15 +166,6 @@ fn config(settings: &Settings) -> ureq::config::ConfigBuilder<ureq::typestate::A
 
 /// The machine's bundle and the given file's certificates.
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, FetchError> {
-    let parse = |pem: &[u8]| -> Result<Vec<Certificate<'static>>, ureq::Error> {
-        ureq::tls::parse_pem(pem)
-            .filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-                Ok(_) => None,
-                Err(error) => Some(Err(error)),
-            })
-            .collect()
-    };
     let pem = std::fs::read(path).map_err(|source| FetchError::ReadCertificates {
         path: path.to_owned(),
         source,
@@ -144,17 +174,27 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, FetchError> {
         path: path.to_owned(),
         reason,
     };
-    let mut roots = parse(&pem).map_err(|error| refuse(error.to_string()))?;
+    let mut roots = of_pem(&pem).map_err(|error| refuse(error.to_string()))?;
     if roots.is_empty() {
         return Err(refuse("no certificate in it".to_owned()));
     }
     let bundle = SYSTEM_BUNDLES
         .iter()
         .find_map(|path| std::fs::read(path).ok());
-    if let Some(Ok(system)) = bundle.as_deref().map(parse) {
+    if let Some(Ok(system)) = bundle.as_deref().map(of_pem) {
         roots.extend(system);
     }
     Ok(roots)
+}
+
+fn of_pem(pem: &[u8]) -> Result<Vec<Certificate<'static>>, ureq::Error> {
+    ureq::tls::parse_pem(pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+        .collect()
 }
 
 /// A request being prepared.

@@ -19,5 +19,5 @@ pub use error::FetchError;
 pub use pin::{parse_fingerprint, pinned_certificate};
 pub use response::Response;
 pub use retry::parse_retry_after;
-pub use settings::Settings;
+pub use settings::{Settings, Trust};
 pub use url::Url;

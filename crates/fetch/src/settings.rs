@@ -21,6 +21,26 @@ pub struct Settings {
     /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`
     /// are heeded. A loopback address is never asked for by proxy.
     pub proxy_from_environment: bool,
+    /// The longest a whole answer may take, body included; without it
+    /// only silence is bounded.
+    pub total_timeout: Option<Duration>,
+}
+
+/// Whom a client trusts instead of the machine's own authorities, and
+/// what it proves itself by. Not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// Certificates of authorities, PEM. Nobody else is trusted.
+    pub roots: String,
+    /// Our certificate and what leads to its authority, and its key;
+    /// PEM both.
+    pub identity: Option<(String, String)>,
+}
+
+impl std::fmt::Debug for Trust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trust").finish_non_exhaustive()
+    }
 }
 
 impl Default for Settings {
@@ -33,6 +53,7 @@ impl Default for Settings {
             longest_wait: Duration::from_secs(30),
             ca_file: None,
             proxy_from_environment: true,
+            total_timeout: None,
         }
     }
 }

@@ -68,6 +68,67 @@ pub struct RunningContainer {
     pub ports: Vec<PublishedPort>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// How it was started, where the engine says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<RunOptions>,
+}
+
+/// How a container was started: what holds it back, and what does not.
+/// `None` means "not told".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunOptions {
+    /// `docker-default`, `unconfined`; empty where the kernel has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apparmor: Option<String>,
+    /// `--security-opt`, as given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security: Option<Vec<String>>,
+    /// Capabilities beyond the engine's own choice, without `CAP_`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added_capabilities: Option<Vec<String>>,
+    /// Bytes; 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Whether shares, a quota or a set of processors was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_cpu_limit: Option<bool>,
+    /// 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u64>,
+    /// Whether its root file system cannot be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<bool>,
+    /// `no`, `always`, `unless-stopped`, `on-failure`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<String>,
+    /// How often it is started again after a failure; 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u64>,
+    /// Devices of the machine it may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub devices: Option<Vec<String>>,
+    /// Paths mounted so that its own mounts show on the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_mounts: Option<Vec<String>>,
+    /// Paths of the machine it may write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writable_paths: Option<Vec<String>>,
+    /// In the machine's user namespace though the engine has another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_users: Option<bool>,
+    /// Empty: the engine's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup_parent: Option<String>,
+    /// Names of networks it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<String>>,
+    /// Whether it says how its health is checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_health_check: Option<bool>,
+    /// Names of programs that ran in it when it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub programs: Option<Vec<String>>,
 }
 
 /// A port of the machine that leads into a container.

@@ -96,6 +96,13 @@ pub struct ImageConfig {
     pub command: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Whether it says how its health is checked; `None`: not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<bool>,
+    /// The steps it was built by, first to last, without the values of
+    /// secrets ([`crate::secret::mask`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
 }
 
 /// One layer, lowest first in every list.

@@ -29,6 +29,7 @@ pub mod query;
 pub mod sbom;
 pub mod scan;
 pub mod score;
+pub mod secret;
 pub mod severity;
 pub mod time;
 pub mod vulnerability;
@@ -42,7 +43,9 @@ pub use alert::{
 pub use asset::AssetKind;
 pub use attack::Tactics;
 pub use cancel::Cancel;
-pub use container::{ContainerEngine, PublishedPort, RunningContainer, RunningContainers};
+pub use container::{
+    ContainerEngine, PublishedPort, RunOptions, RunningContainer, RunningContainers,
+};
 pub use ecosystem::{Ecosystem, VersionScheme};
 pub use finding::{Finding, FindingKind, FindingState, Fix, Progress, Reason, Suppression};
 pub use id::{Digest, Fingerprint, VulnerabilityId};

@@ -34,7 +34,9 @@ mod squash;
 
 use model::{Cancel, Sbom};
 
-pub use engine::{EngineError, Engines, LocalImage, local_images, running_containers};
+pub use engine::{
+    EngineError, Engines, LocalImage, RemoteEngine, local_images, running_containers,
+};
 pub use error::ScanError;
 pub use limits::Limits;
 pub use manifest::ManifestError;
@@ -70,7 +72,7 @@ pub fn scan(
         Source::Layout(path) => image::folder::scan(path, &reader),
         Source::Rootfs(path) => rootfs::scan(path, &reader),
         Source::Registry(reference) => registry::scan(reference, &reader),
-        Source::Engine(image) => engine::scan_docker(&options.engines.docker, image, &reader),
+        Source::Engine(image) => engine::scan_docker(&options.engines, image, &reader),
         Source::Containerd { namespace, image } => {
             engine::scan_containerd(&options.engines.containerd, namespace, image, &reader)
         }

@@ -8,6 +8,10 @@ use jiff::Timestamp;
 use model::{Digest, ImageConfig, Platform};
 use serde::Deserialize;
 
+/// Build steps that are kept of an image, and bytes of each.
+const MOST_STEPS: usize = 300;
+const LONGEST_STEP: usize = 2_000;
+
 /// A pointer to a blob.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,6 +81,15 @@ struct Run {
     cmd: Option<Vec<String>>,
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    healthcheck: Option<HealthCheck>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HealthCheck {
+    #[serde(default)]
+    test: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -325,6 +338,24 @@ impl Config {
             entrypoint: run.entrypoint.unwrap_or_default(),
             command: run.cmd.unwrap_or_default(),
             labels: run.labels.unwrap_or_default(),
+            health_check: Some(run.healthcheck.is_some_and(|check| {
+                check
+                    .test
+                    .and_then(|test| test.into_iter().next())
+                    .is_some_and(|word| word != "NONE")
+            })),
+            steps: self
+                .history
+                .iter()
+                .flatten()
+                .filter_map(|line| line.created_by.as_deref())
+                .take(MOST_STEPS)
+                .map(|step| {
+                    let mut step = step.to_owned();
+                    step.truncate(step.floor_char_boundary(LONGEST_STEP));
+                    model::secret::mask(&step)
+                })
+                .collect(),
         }
     }
 

@@ -10,6 +10,10 @@ use model::RunningContainer;
 pub(super) const CONTAINERS: usize = 10_000;
 /// Containers of which more is asked than the list tells.
 pub(super) const INSPECTED: usize = 1_000;
+/// Containers of which it is asked what runs in them.
+pub(super) const PEERED_INTO: usize = 300;
+/// Words of one sort that are kept of a container.
+const WORDS: usize = 100;
 const LABELS: usize = 100;
 pub(super) const PORTS: usize = 200;
 const PATHS: usize = 100;
@@ -36,6 +40,15 @@ pub(super) fn paths(paths: impl IntoIterator<Item = String>) -> Vec<String> {
     sorted.sort_unstable();
     sorted.dedup();
     sorted.truncate(PATHS);
+    sorted
+}
+
+/// The first words in order, each once.
+pub(super) fn words(words: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut sorted: Vec<String> = words.into_iter().map(text).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.truncate(WORDS);
     sorted
 }
 

@@ -1,4 +1,4 @@
-//! Docker Engine, through its socket (Docker Engine API 1.41 and later;
+//! Docker Engine, through its socket or from afar (Docker Engine API 1.41 and later;
 //! Podman answers the same).
 
 mod container;
@@ -9,7 +9,7 @@ use fetch::{Client, Response, Settings, Url};
 use model::{Digest, Sbom};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{EngineError, LocalImage};
+use super::{EngineError, Engines, LocalImage};
 use crate::{
     ProgressEvent, ScanError, Source,
     image::{Blobs, LayerPlan, Place, Plan, Reader, stream},
@@ -60,10 +60,18 @@ struct Refusal {
 
 struct Engine {
     client: Client,
+    base: Url,
 }
 
 impl Engine {
-    fn connect(socket: &Path) -> Result<Self, EngineError> {
+    fn connect(engines: &Engines) -> Result<Self, EngineError> {
+        if let Some(remote) = &engines.remote {
+            return Ok(Self {
+                client: remote.client.clone(),
+                base: remote.base.clone(),
+            });
+        }
+        let socket = engines.docker.as_path();
         // Told apart from later faults: this one the user can mend.
         UnixStream::connect(socket).map_err(|source| EngineError::Connect {
             engine: ENGINE,
@@ -77,16 +85,17 @@ impl Engine {
         };
         Ok(Self {
             client: Client::unix_socket(socket, &settings),
+            base: "http://docker/"
+                .parse()
+                .expect("invariant: a constant address is valid"),
         })
     }
 
     /// `segments` are escaped, so that a name cannot become a path.
     fn get(&self, what: &str, segments: &[&str]) -> Result<Response, EngineError> {
-        let mut url: Url = "http://docker/"
-            .parse()
-            .expect("invariant: a constant address is valid");
+        let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.extend(segments);
+            path.pop_if_empty().extend(segments);
         }
         let response = self.client.get(&url).send().map_err(fetch_error)?;
         if response.is_success() {
@@ -125,8 +134,8 @@ fn fetch_error(source: fetch::FetchError) -> EngineError {
 }
 
 /// Every image the engine has, by tag, or by id where it has none.
-pub(super) fn list(socket: &Path) -> Result<Vec<LocalImage>, EngineError> {
-    let listed: Vec<Listed> = Engine::connect(socket)?.json("its images", &["images", "json"])?;
+pub(super) fn list(engines: &Engines) -> Result<Vec<LocalImage>, EngineError> {
+    let listed: Vec<Listed> = Engine::connect(engines)?.json("its images", &["images", "json"])?;
     let image = |listed: Listed| {
         let mut tags = tags(listed.repo_tags);
         tags.sort();
@@ -164,8 +173,8 @@ impl Blobs for NoBlobs {
 
 /// Scans an image by name or id. If all of it is known, the engine is
 /// only asked what the name stands for.
-pub(crate) fn scan(socket: &Path, image: &str, reader: &Reader<'_>) -> Result<Sbom, ScanError> {
-    let engine = Engine::connect(socket)?;
+pub(crate) fn scan(engines: &Engines, image: &str, reader: &Reader<'_>) -> Result<Sbom, ScanError> {
+    let engine = Engine::connect(engines)?;
     let inspected: Inspected = engine.json(image, &["images", image, "json"])?;
     if let Some(plan) = known(&inspected, reader) {
         return reader.read(&plan, &NoBlobs);

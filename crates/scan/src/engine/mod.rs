@@ -7,7 +7,7 @@ mod grpc;
 
 use std::{io, path::PathBuf};
 
-use fetch::FetchError;
+use fetch::{Client, FetchError, Url};
 use model::{ContainerEngine, Digest, RunningContainers, Warning, error::chain};
 
 use crate::Source;
@@ -16,10 +16,21 @@ pub(crate) use containerd::scan as scan_containerd;
 pub(crate) use docker::scan as scan_docker;
 
 /// Where the engines of this machine listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Engines {
     pub docker: PathBuf,
     pub containerd: PathBuf,
+    /// Another machine's Docker Engine, asked instead of this machine's
+    /// engines.
+    pub remote: Option<RemoteEngine>,
+}
+
+/// A Docker Engine on another machine, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct RemoteEngine {
+    pub client: Client,
+    /// `https://host:2376/`.
+    pub base: Url,
 }
 
 impl Default for Engines {
@@ -27,7 +38,18 @@ impl Default for Engines {
         Self {
             docker: PathBuf::from("/var/run/docker.sock"),
             containerd: PathBuf::from("/run/containerd/containerd.sock"),
+            remote: None,
         }
+    }
+}
+
+impl Engines {
+    fn has_docker(&self) -> bool {
+        self.remote.is_some() || self.docker.exists()
+    }
+
+    fn has_containerd(&self) -> bool {
+        self.remote.is_none() && self.containerd.exists()
     }
 }
 
@@ -73,13 +95,13 @@ pub enum EngineError {
 pub fn local_images(engines: &Engines) -> (Vec<LocalImage>, Vec<Warning>) {
     let mut images = Vec::new();
     let mut warnings = Vec::new();
-    if engines.docker.exists() {
-        match docker::list(&engines.docker) {
+    if engines.has_docker() {
+        match docker::list(engines) {
             Ok(found) => images.extend(found),
             Err(error) => warnings.push(warning(&error)),
         }
     }
-    if engines.containerd.exists() {
+    if engines.has_containerd() {
         match containerd::list(&engines.containerd) {
             Ok(found) => images.extend(found),
             Err(error) => warnings.push(warning(&error)),
@@ -96,8 +118,8 @@ pub fn running_containers(engines: &Engines) -> (RunningContainers, Vec<Warning>
     let mut warnings = Vec::new();
     for engine in ContainerEngine::ALL {
         let listed = match engine {
-            ContainerEngine::Docker if engines.docker.exists() => docker::running(&engines.docker),
-            ContainerEngine::Containerd if engines.containerd.exists() => {
+            ContainerEngine::Docker if engines.has_docker() => docker::running(engines),
+            ContainerEngine::Containerd if engines.has_containerd() => {
                 containerd::running(&engines.containerd)
             }
             _ => continue,

@@ -59,6 +59,7 @@ fn containers_of_docker_engine_are_listed_while_they_run() {
     let engines = Engines {
         docker: engine.socket.clone(),
         containerd: folder.path().join("none"),
+        remote: None,
     };
     let (mut running, complaints) = running_containers(&engines);
     assert!(complaints.is_empty(), "{complaints:?}");
@@ -124,6 +125,7 @@ fn containers_of_containerd_are_listed_while_they_run() {
     let engines = Engines {
         docker: folder.path().join("none"),
         containerd: containerd.socket.clone(),
+        remote: None,
     };
     let (running, complaints) = running_containers(&engines);
     run(ctr().args(["tasks", "kill", "--signal=SIGKILL", &id]));
@@ -153,6 +155,7 @@ fn an_engine_that_does_not_answer_is_unknown_and_one_that_is_not_there_is_empty(
     let engines = Engines {
         docker: folder.path().join("docker.sock"),
         containerd: folder.path().join("containerd.sock"),
+        remote: None,
     };
     let (running, complaints) = running_containers(&engines);
     assert!(running.unknown.is_empty() && complaints.is_empty());

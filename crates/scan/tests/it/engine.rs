@@ -21,6 +21,7 @@ fn a_missing_engine_has_no_images_and_says_how_to_reach_it() {
     let engines = Engines {
         docker: folder.path().join("docker.sock"),
         containerd: folder.path().join("containerd.sock"),
+        remote: None,
     };
     let (images, complaints) = scan::local_images(&engines);
     assert!(images.is_empty() && complaints.is_empty());
@@ -60,6 +61,7 @@ fn an_image_in_docker_engine_is_the_same_as_in_its_archive() {
     let engines = Engines {
         docker: engine.socket.clone(),
         containerd: folder.path().join("none"),
+        remote: None,
     };
     let (images, complaints) = scan::local_images(&engines);
     assert!(complaints.is_empty(), "{complaints:?}");
@@ -107,6 +109,7 @@ fn an_image_in_containerd_is_the_same_as_in_its_archive() {
     let engines = Engines {
         docker: folder.path().join("none"),
         containerd: containerd.socket.clone(),
+        remote: None,
     };
     let (images, complaints) = scan::local_images(&engines);
     assert!(complaints.is_empty(), "{complaints:?}");

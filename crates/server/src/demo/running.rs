@@ -62,6 +62,7 @@ pub(super) fn placed(
                 host_paths: Some(pod.host_paths),
                 ports: pod.ports,
                 labels: [("seawall.demo".to_owned(), "true".to_owned())].into(),
+                options: None,
             },
         })
     });

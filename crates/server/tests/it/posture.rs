@@ -95,6 +95,7 @@ fn container(digest: Digest, privileged: bool) -> RunningContainer {
             protocol: "tcp".to_owned(),
         }],
         labels: [].into(),
+        options: None,
     }
 }
 

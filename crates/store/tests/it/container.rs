@@ -22,6 +22,7 @@ pub(crate) fn container(engine: ContainerEngine, id: &str, build: &str) -> Runni
         host_paths: None,
         ports: Vec::new(),
         labels: [("team".to_owned(), "shop".to_owned())].into(),
+        options: None,
     }
 }
 

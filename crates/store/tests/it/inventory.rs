@@ -22,6 +22,7 @@ fn container(id: &str, digest: Option<Digest>) -> RunningContainer {
         host_paths: None,
         ports: Vec::new(),
         labels: [].into(),
+        options: None,
     }
 }
 

@@ -105,6 +105,7 @@ fn read(message: &[u8], namespace: &str, pid: u32) -> RunningContainer {
         host_paths: specification.and_then(spec::host_paths).map(bound::paths),
         ports: ports(&labels),
         labels,
+        options: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Running containers of Docker Engine (`/containers/json` and
 //! `/containers/{id}/json`).
 
-use std::{collections::HashMap, path::Path};
+mod options;
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use model::{ContainerEngine, PublishedPort, RunningContainer};
@@ -9,7 +11,7 @@ use serde::Deserialize;
 
 use super::Engine;
 use crate::engine::{
-    EngineError,
+    EngineError, Engines,
     bound::{self, Listed},
 };
 
@@ -53,6 +55,8 @@ struct Inspected {
     host_config: HostConfig,
     config: Config,
     mounts: Option<Vec<Mount>>,
+    app_armor_profile: Option<String>,
+    network_settings: options::Networks,
 }
 
 #[derive(Default, Deserialize)]
@@ -69,6 +73,10 @@ struct HostConfig {
     network_mode: Option<String>,
     pid_mode: Option<String>,
     ipc_mode: Option<String>,
+    #[serde(rename = "UTSMode")]
+    uts_mode: Option<String>,
+    #[serde(flatten)]
+    options: options::Limits,
 }
 
 impl HostConfig {
@@ -79,7 +87,11 @@ impl HostConfig {
             ("process", self.pid_mode.as_ref()?),
             ("IPC", self.ipc_mode.as_ref()?),
         ];
-        let shared = modes.into_iter().filter(|(_, mode)| *mode == "host");
+        let names = self.uts_mode.as_ref().map(|mode| ("host name", mode));
+        let shared = modes
+            .into_iter()
+            .chain(names)
+            .filter(|(_, mode)| *mode == "host");
         Some(shared.map(|(name, _)| name.to_owned()).collect())
     }
 }
@@ -91,17 +103,22 @@ struct Mount {
     kind: String,
     #[serde(default)]
     source: String,
+    #[serde(default, rename = "RW")]
+    writable: bool,
+    #[serde(default)]
+    propagation: String,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Config {
     image: String,
+    healthcheck: Option<options::HealthCheck>,
 }
 
 /// Every container that runs or is paused.
-pub(in crate::engine) fn running(socket: &Path) -> Result<Listed, EngineError> {
-    let engine = Engine::connect(socket)?;
+pub(in crate::engine) fn running(engines: &Engines) -> Result<Listed, EngineError> {
+    let engine = Engine::connect(engines)?;
     let mut listed: Vec<Container> = engine.json("its containers", &["containers", "json"])?;
     // Podman lists what it has only created, too.
     listed.retain(|container| matches!(container.state.as_str(), "running" | "paused" | ""));
@@ -120,7 +137,18 @@ pub(in crate::engine) fn running(socket: &Path) -> Result<Listed, EngineError> {
         } else {
             Inspected::default()
         };
-        containers.push(container.join(inspected));
+        let programs = if index < bound::PEERED_INTO {
+            // Older engines cannot say, and a container may end meanwhile.
+            let path = ["containers", container.id.as_str(), "top"];
+            engine.json::<options::Processes>(&container.id, &path).ok()
+        } else {
+            None
+        };
+        let mut container = container.join(inspected);
+        if let (Some(options), Some(programs)) = (&mut container.options, programs) {
+            options.programs = Some(programs.names());
+        }
+        containers.push(container);
     }
     Ok(Listed { containers, is_cut })
 }
@@ -133,6 +161,7 @@ impl Container {
         let name = names.min_by_key(|name| (name.contains('/'), name.len()));
         // Once its tag has moved on, the list shows an image's id.
         let is_id = self.image.starts_with("sha256:") || self.image.is_empty();
+        let options = options::of(&inspected);
         let asked = inspected.config.image;
         let image = if is_id && !asked.is_empty() {
             asked
@@ -157,6 +186,7 @@ impl Container {
             }),
             ports: ports(self.ports.unwrap_or_default()),
             labels: bound::labels(self.labels.unwrap_or_default()),
+            options,
         }
     }
 }
