@@ -2,19 +2,41 @@
 //!
 //! `None` and absent mean "not known", which no check may read as "no".
 
+mod host;
+
 use jiff::Timestamp;
-use model::{OperatingSystem, PackageKind};
+use model::{ContainerEngine, OperatingSystem, PackageKind, RunOptions, RunningContainer};
 use serde::{Deserialize, Serialize};
+
+pub use host::{
+    AuditFacts, CertificateFacts, DaemonFacts, EngineFile, FileFacts, HostFacts, SwarmFacts,
+    TlsFacts,
+};
 
 /// What is known of one asset.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Facts {
     Image(ImageFacts),
-    Container(ContainerFacts),
+    Container(Box<ContainerFacts>),
     Machine(MachineFacts),
+    Host(Box<HostFacts>),
     Advisories(AdvisoryFacts),
     Node(NodeFacts),
+}
+
+impl Facts {
+    /// What the asset is called; empty for an environment.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Image(facts) => &facts.name,
+            Self::Container(facts) => &facts.name,
+            Self::Machine(facts) => &facts.name,
+            Self::Host(facts) => &facts.name,
+            Self::Node(facts) => &facts.name,
+            Self::Advisories(_) => "",
+        }
+    }
 }
 
 /// Open findings by severity.
@@ -63,6 +85,9 @@ pub struct ImageFacts {
     pub unread: Vec<String>,
     pub os: Option<OperatingSystem>,
     pub config: Option<ImageSettings>,
+    /// Only its configuration was looked at: nothing can be said of what
+    /// is in it.
+    pub unscanned: bool,
 }
 
 /// The part of an image's configuration that checks look at.
@@ -71,6 +96,10 @@ pub struct ImageFacts {
 pub struct ImageSettings {
     /// `None` or empty: nobody said, which is root.
     pub user: Option<String>,
+    /// Whether it says how its health is checked.
+    pub health_check: Option<bool>,
+    /// The steps it was built by, secrets masked; empty: not told.
+    pub steps: Vec<String>,
 }
 
 /// A running container.
@@ -89,6 +118,32 @@ pub struct ContainerFacts {
     pub host_namespaces: Option<Vec<String>>,
     /// Paths of the machine mounted into it.
     pub host_paths: Option<Vec<String>>,
+    /// How it was started.
+    pub options: Option<RunOptions>,
+}
+
+/// A container, as its engine told of it.
+impl From<RunningContainer> for ContainerFacts {
+    fn from(container: RunningContainer) -> Self {
+        let ports = container.ports.into_iter().map(|port| Port {
+            address: port.address,
+            port: port.host,
+            container_port: port.container,
+            protocol: port.protocol,
+        });
+        Self {
+            name: container.name,
+            image: Some(container.image),
+            digest: None,
+            privileged: container.privileged,
+            // Docker says which ports it published; containerd publishes
+            // none, others do it for it.
+            ports: (container.engine == ContainerEngine::Docker).then(|| ports.collect()),
+            host_namespaces: container.host_namespaces,
+            host_paths: container.host_paths,
+            options: container.options,
+        }
+    }
 }
 
 /// A published port.

@@ -9,6 +9,7 @@
 //! applicable", never healthy.
 
 pub mod attack;
+pub mod benchmark;
 mod cel;
 mod check;
 mod engine;
@@ -33,7 +34,10 @@ mod upgrade;
 mod verdict;
 mod world;
 
-pub use facts::{AdvisoryFacts, ContainerFacts, Facts, ImageFacts, MachineFacts, NodeFacts};
+pub use check::{Part, audited_paths};
+pub use facts::{
+    AdvisoryFacts, ContainerFacts, Facts, HostFacts, ImageFacts, MachineFacts, NodeFacts,
+};
 pub use inventory::Inventory;
 pub use mend::{MendError, fix, mended, pod_path};
 pub use mutation::{MutateError, difference};
@@ -49,4 +53,11 @@ pub use world::{ExternalData, ImageState, World};
 /// does not apply.
 pub fn judge(rule: &str, facts: &Facts, now: jiff::Timestamp) -> Verdict {
     check::judge(rule, facts, now)
+}
+
+/// What each control of the Docker benchmark says of `facts`, where one
+/// recommendation serves several with different things to look at;
+/// `None`: all its controls say the same.
+pub fn parts(rule: &str, facts: &Facts) -> Option<Vec<Part>> {
+    check::parts(rule, facts)
 }

@@ -15,6 +15,8 @@ pub enum AssetSort {
     Image,
     Container,
     Machine,
+    /// A machine with a container engine.
+    Host,
     /// The advisory database an environment is judged by.
     Advisories,
     /// Whatever makes pods, in a cluster.
@@ -36,6 +38,7 @@ impl AssetSort {
             Self::Image => ("image", "images"),
             Self::Container => ("container", "containers"),
             Self::Machine => ("machine", "machines"),
+            Self::Host => ("host", "hosts"),
             Self::Advisories => ("environment", "environments"),
             Self::Workload => ("workload", "workloads"),
             Self::Namespace => ("namespace", "namespaces"),
@@ -61,6 +64,7 @@ impl Facts {
             Self::Image(_) => AssetSort::Image,
             Self::Container(_) => AssetSort::Container,
             Self::Machine(_) => AssetSort::Machine,
+            Self::Host(_) => AssetSort::Host,
             Self::Advisories(_) => AssetSort::Advisories,
             Self::Node(_) => AssetSort::Node,
         }

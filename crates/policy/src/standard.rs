@@ -22,7 +22,18 @@ pub struct Standard {
     /// What it is about, in a sentence or two.
     #[serde(default)]
     pub description: String,
+    /// Chapters: how their controls' ids begin, and what they are about.
+    #[serde(default)]
+    pub sections: Vec<Section>,
     pub controls: Vec<Control>,
+}
+
+/// A chapter of a standard.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    pub id: String,
+    pub title: String,
 }
 
 /// One thing a standard asks for.
@@ -41,6 +52,21 @@ pub struct Control {
     /// Recommendations by id; the control holds where all are healthy.
     #[serde(default)]
     pub checks: Vec<String>,
+}
+
+impl Standard {
+    /// The title of the narrowest section a control is in.
+    pub fn section(&self, control: &str) -> &str {
+        self.sections
+            .iter()
+            .filter(|section| {
+                control
+                    .strip_prefix(section.id.as_str())
+                    .is_some_and(|rest| rest.starts_with('.'))
+            })
+            .max_by_key(|section| section.id.len())
+            .map_or("", |section| section.title.as_str())
+    }
 }
 
 #[derive(RustEmbed)]

@@ -116,6 +116,113 @@ pub(super) fn no_host_namespaces(container: &ContainerFacts) -> Verdict {
     }
 }
 
+/// The controls by the namespace they are about.
+const NAMESPACES: [(&str, &str); 4] = [
+    ("network", "5.10"),
+    ("process", "5.16"),
+    ("IPC", "5.17"),
+    ("host name", "5.21"),
+];
+
+pub(super) fn namespace_parts(container: &ContainerFacts) -> Vec<super::Part> {
+    let Some(shared) = &container.host_namespaces else {
+        return Vec::new();
+    };
+    NAMESPACES
+        .iter()
+        .map(|(name, control)| {
+            let verdict = if shared.iter().any(|known| known == name) {
+                Fault::verdict(
+                    format!("shares the machine's {name}"),
+                    json!({ "namespaces": shared }),
+                    vec![Step::say(format!(
+                        "Start it again without sharing the machine's {name}."
+                    ))],
+                )
+            } else {
+                Verdict::Healthy
+            };
+            (*control, verdict)
+        })
+        .collect()
+}
+
+pub(super) fn no_low_ports(container: &ContainerFacts) -> Verdict {
+    /// Web servers are meant to be found.
+    const USUAL: [u16; 2] = [80, 443];
+    let Some(ports) = &container.ports else {
+        return Verdict::NotApplicable;
+    };
+    let mut low: Vec<u16> = ports
+        .iter()
+        .map(|port| port.port)
+        .filter(|port| *port < 1024 && !USUAL.contains(port))
+        .collect();
+    low.sort_unstable();
+    low.dedup();
+    if low.is_empty() {
+        return Verdict::Healthy;
+    }
+    let words: Vec<String> = low.iter().map(ToString::to_string).collect();
+    Fault::verdict(
+        format!("takes the machine's port {}", list(&words)),
+        json!({ "ports": low }),
+        vec![Step::say(
+            "Publish it on a port above 1023, and let a proxy lead there where that is needed.",
+        )],
+    )
+}
+
+/// Folders that are the machine itself.
+const SENSITIVE: [&str; 10] = [
+    "/",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/proc",
+    "/sys",
+    "/usr",
+    "/root",
+    "/var/lib/docker",
+];
+
+pub(super) fn no_sensitive_paths(container: &ContainerFacts) -> Verdict {
+    let Some(paths) = &container.host_paths else {
+        return Verdict::NotApplicable;
+    };
+    let sensitive: Vec<String> = paths
+        .iter()
+        .filter(|path| {
+            let path = match path.trim_end_matches('/') {
+                "" => "/",
+                path => path,
+            };
+            SENSITIVE.contains(&path)
+        })
+        .cloned()
+        .collect();
+    if sensitive.is_empty() {
+        return Verdict::Healthy;
+    }
+    let writable = container
+        .options
+        .as_ref()
+        .and_then(|options| options.writable_paths.as_ref());
+    let written = writable.is_some_and(|paths| sensitive.iter().any(|path| paths.contains(path)));
+    Fault::verdict(
+        format!(
+            "has {} of the machine{}",
+            list(&sensitive),
+            if written { ", and may write there" } else { "" }
+        ),
+        json!({ "paths": sensitive, "writable": writable }),
+        vec![Step::say(
+            "Mount the one file or folder it needs, read-only where it only reads.",
+        )],
+    )
+}
+
 /// Where engines listen.
 const SOCKETS: [&str; 4] = [
     "/var/run/docker.sock",

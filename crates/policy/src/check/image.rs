@@ -161,6 +161,135 @@ pub(super) fn supported(
     )
 }
 
+pub(super) fn health_checked(image: &ImageFacts) -> Verdict {
+    match image.config.as_ref().and_then(|config| config.health_check) {
+        None => Verdict::NotApplicable,
+        Some(true) => Verdict::Healthy,
+        Some(false) => Fault::verdict(
+            "does not say how its health is checked".to_owned(),
+            json!({ "health_check": false }),
+            vec![Step::copy(
+                "Say so in the Dockerfile.",
+                "dockerfile",
+                "HEALTHCHECK --interval=30s CMD [\"/usr/bin/check\"]",
+            )],
+        ),
+    }
+}
+
+/// What the engine writes before a step of a Dockerfile.
+fn instruction(step: &str) -> &str {
+    let step = step.trim();
+    let step = step.split_once("#(nop)").map_or(step, |(_, rest)| rest);
+    step.trim()
+}
+
+/// Steps that judge together, or `None` where they are not known.
+fn steps(image: &ImageFacts) -> Option<&[String]> {
+    let steps = &image.config.as_ref()?.steps;
+    (!steps.is_empty()).then_some(steps)
+}
+
+pub(super) fn copy_not_add(image: &ImageFacts) -> Verdict {
+    let Some(steps) = steps(image) else {
+        return Verdict::NotApplicable;
+    };
+    let added: Vec<String> = steps
+        .iter()
+        .map(|step| instruction(step))
+        // The root file system of a base is added as a whole.
+        .filter(|step| step.starts_with("ADD ") && !is_base(step))
+        .map(str::to_owned)
+        .collect();
+    if added.is_empty() {
+        return Verdict::Healthy;
+    }
+    Fault::verdict(
+        format!("built with {}", count(added.len() as u64, "ADD", "ADDs")),
+        json!({ "steps": added.iter().take(20).collect::<Vec<_>>() }),
+        vec![Step::say(
+            "Write COPY instead; fetch what comes from elsewhere in a RUN that checks its digest.",
+        )],
+    )
+}
+
+/// Whether a step lays down a base's root file system.
+fn is_base(step: &str) -> bool {
+    let mut words = step
+        .split_whitespace()
+        .rev()
+        .skip_while(|word| *word == "#" || *word == "buildkit");
+    words.next() == Some("/")
+}
+
+pub(super) fn no_secrets(image: &ImageFacts) -> Verdict {
+    let Some(steps) = steps(image) else {
+        return Verdict::NotApplicable;
+    };
+    let mut names: Vec<String> = steps
+        .iter()
+        .flat_map(|step| model::secret::masked_names(step))
+        .map(str::to_owned)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return Verdict::Healthy;
+    }
+    Fault::verdict(
+        format!("{} can be read in its build steps", list(&names)),
+        json!({ "names": names }),
+        vec![
+            Step::say("Replace what was in there: whoever may pull the image has it."),
+            Step::copy(
+                "Mount secrets while building, and give them to containers when they start.",
+                "dockerfile",
+                "RUN --mount=type=secret,id=token TOKEN=$(cat /run/secrets/token) make",
+            ),
+        ],
+    )
+}
+
+pub(super) fn update_with_install(image: &ImageFacts) -> Verdict {
+    const UPDATES: [&str; 4] = [
+        "apt-get update",
+        "apt update",
+        "apk update",
+        "yum makecache",
+    ];
+    const INSTALLS: [&str; 7] = [
+        "apt-get install",
+        "apt install",
+        "apt-get -y install",
+        "apk add",
+        "yum install",
+        "upgrade",
+        "install ",
+    ];
+    let Some(steps) = steps(image) else {
+        return Verdict::NotApplicable;
+    };
+    let alone: Vec<&String> = steps
+        .iter()
+        .filter(|step| UPDATES.iter().any(|update| step.contains(update)))
+        .filter(|step| !INSTALLS.iter().any(|install| step.contains(install)))
+        .collect();
+    let Some(first) = alone.first() else {
+        return Verdict::Healthy;
+    };
+    let mut shown = instruction(first).to_owned();
+    shown.truncate(shown.floor_char_boundary(80));
+    Fault::verdict(
+        format!("refreshes package lists in a step of their own: {shown}"),
+        json!({ "steps": alone.iter().take(20).collect::<Vec<_>>() }),
+        vec![Step::copy(
+            "Do both in one step, so that an old list is never built upon.",
+            "dockerfile",
+            "RUN apt-get update && apt-get install --yes --no-install-recommends PACKAGE",
+        )],
+    )
+}
+
 pub(super) fn not_root(image: &ImageFacts) -> Verdict {
     let Some(config) = &image.config else {
         return Verdict::NotApplicable;

@@ -2,7 +2,7 @@
 
 use model::{PackageKind, container::PublishedPort};
 use policy::{
-    AdvisoryFacts, ContainerFacts, Facts, ImageFacts, MachineFacts,
+    AdvisoryFacts, ContainerFacts, Facts, HostFacts, ImageFacts, MachineFacts,
     facts::{Count, ImageSettings, Port, Upgrade},
 };
 use store::{Counts, PackageFix};
@@ -56,10 +56,13 @@ pub(super) fn image(image: store::ImageFacts) -> Option<Facts> {
             fixable: count(image.fixable),
             exploited: image.exploited,
             unread: image.warnings.iter().map(ToString::to_string).collect(),
+            unscanned: false,
             os: image.os,
-            config: image
-                .config
-                .map(|config| ImageSettings { user: config.user }),
+            config: image.config.map(|config| ImageSettings {
+                user: config.user,
+                health_check: config.health_check,
+                steps: config.steps,
+            }),
         })),
         model::TargetKind::Sbom => None,
     }
@@ -93,7 +96,7 @@ pub(super) fn container(container: &store::ContainerFacts) -> Facts {
         None if fact("engine") == Some("docker") => Some(Vec::new()),
         None => None,
     };
-    Facts::Container(ContainerFacts {
+    Facts::Container(Box::new(ContainerFacts {
         name: container.name.clone(),
         image: fact("image").map(str::to_owned),
         digest: container.digest.clone(),
@@ -105,7 +108,16 @@ pub(super) fn container(container: &store::ContainerFacts) -> Facts {
         ports,
         host_namespaces: list("host namespaces"),
         host_paths: list("host paths"),
-    })
+        options: container.options.clone(),
+    }))
+}
+
+/// A container host's facts; `None` where another version wrote them,
+/// until it is looked at again.
+pub(super) fn host(host: &store::HostFacts) -> Option<Facts> {
+    let mut facts: HostFacts = serde_json::from_str(&host.facts).ok()?;
+    facts.name.clone_from(&host.name);
+    Some(Facts::Host(Box::new(facts)))
 }
 
 /// The advisories every environment is judged by.

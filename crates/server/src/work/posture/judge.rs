@@ -23,6 +23,7 @@ pub(super) struct Judged {
     begun: bool,
     images: HashMap<String, Verdicts>,
     containers: HashMap<String, Verdicts>,
+    hosts: HashMap<String, Verdicts>,
     rest: HashMap<String, Verdicts>,
     /// Containers by the image they run.
     running: HashMap<String, u64>,
@@ -131,6 +132,7 @@ pub(super) async fn environment(
     let mut judgements = images(app, name, state, dirty, everything, now).await?;
     if everything || dirty.running {
         judgements.extend(containers(app, name, state, now).await?);
+        judgements.extend(hosts(app, name, state, now).await?);
     }
     if (everything || dirty.rest) && !environment.demo {
         let asset = store::environment_asset(name);
@@ -234,6 +236,31 @@ async fn containers(
         .collect())
 }
 
+async fn hosts(
+    app: &App,
+    environment: &str,
+    state: &mut Judged,
+    now: Timestamp,
+) -> Result<Vec<Judgement>, StoreError> {
+    let found = app.store.host_facts(environment).await?;
+    let ids: BTreeSet<&str> = found.iter().map(|host| host.id.as_str()).collect();
+    state.hosts.retain(|id, _| ids.contains(id.as_str()));
+    let left = app.store.left_hosts(environment).await?;
+    let left = left.into_iter().map(|asset| Judgement {
+        asset,
+        faults: Vec::new(),
+    });
+    let looked_at = found.iter().filter_map(|host| {
+        let facts = facts::host(host)?;
+        remember(&mut state.hosts, &host.id, &facts, now)
+    });
+    Ok(looked_at
+        .collect::<Vec<_>>()
+        .into_iter()
+        .chain(left)
+        .collect())
+}
+
 fn standings(state: &Judged, decided: &BTreeSet<(String, String)>) -> Vec<NewStanding> {
     let rules = recommendations();
     let mut standings: Vec<NewStanding> = rules
@@ -247,7 +274,7 @@ fn standings(state: &Judged, decided: &BTreeSet<(String, String)>) -> Vec<NewSta
             noun: rule.asset.noun(),
         })
         .collect();
-    let assets = [&state.images, &state.containers, &state.rest];
+    let assets = [&state.images, &state.containers, &state.hosts, &state.rest];
     for (asset, verdicts) in assets.into_iter().flatten() {
         for (place, said) in verdicts {
             let at = &mut standings[*place];
