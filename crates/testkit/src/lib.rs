@@ -3,6 +3,7 @@
 //! Never linked into a shipped binary.
 
 pub mod audit_load;
+pub mod authority;
 pub mod changelog;
 pub mod cluster;
 pub mod container;

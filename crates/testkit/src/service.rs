@@ -101,8 +101,21 @@ impl Service {
     }
 }
 
-impl Drop for Service {
-    fn drop(&mut self) {
+impl Service {
+    /// Starts a command in this one's place, in its folder.
+    fn replace(&mut self, name: &str, command: &mut Command) -> anyhow::Result<()> {
+        self.stop();
+        let output = std::fs::File::create(&self.log)?;
+        self.child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("failed to start {name}"))?;
+        Ok(())
+    }
+
+    fn stop(&mut self) {
         // A polite end first: engines unmount what they mounted.
         let asked = Command::new("kill")
             .arg(self.child.id().to_string())
@@ -115,6 +128,12 @@ impl Drop for Service {
         }
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -185,6 +204,37 @@ impl Engine {
         }
         let folder = TempDir::new()?;
         Self::launch(&binary, folder, "vfs", ["docker.sock", "data", "exec"])
+    }
+
+    /// The same engine with what it holds, started anew with further
+    /// options. `false`, after saying why: it does not start like that.
+    pub fn restart(&mut self, options: &[String]) -> anyhow::Result<bool> {
+        let Some(binary) = program("dockerd") else {
+            return Ok(false);
+        };
+        let folder = self.service.folder().to_owned();
+        let [socket, data, exec] = ["docker.sock", "data", "exec"].map(|name| folder.join(name));
+        let mut command = Command::new(binary);
+        command
+            .args(["--iptables=false", "--ip6tables=false", "--bridge=none"])
+            .arg("--storage-driver=vfs")
+            .arg("--host")
+            .arg(format!("unix://{}", socket.display()))
+            .arg("--data-root")
+            .arg(data)
+            .arg("--exec-root")
+            .arg(exec)
+            .arg("--pidfile")
+            .arg(folder.join("docker.pid"))
+            .args(options);
+        self.service.replace("dockerd", &mut command)?;
+        if let Err(error) = self.service.wait_until(|| answers_ping(&socket)) {
+            skipped(&format!(
+                "Docker Engine does not start like that: {error:#}"
+            ));
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// One whose folder is laid out as a host's file system, with layers
