@@ -163,6 +163,11 @@ CREATE TABLE asset (
 CREATE INDEX asset_by_folded_name ON asset (LOWER(name));
 CREATE INDEX asset_by_image ON asset (image_id) WHERE image_id IS NOT NULL;
 CREATE INDEX asset_by_parent ON asset (parent_id, kind);
+CREATE TABLE asset_posture (
+    asset_id BIGINT PRIMARY KEY REFERENCES asset (id) ON DELETE CASCADE,
+    facts TEXT NOT NULL,
+    noted BIGINT NOT NULL
+);
 CREATE TABLE audit (
     number BIGINT PRIMARY KEY,
     time BIGINT NOT NULL,
@@ -194,6 +199,23 @@ CREATE TABLE change (
     summary TEXT NOT NULL,
     new TEXT NOT NULL,
     resolved BIGINT NOT NULL
+);
+CREATE TABLE container_host (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    secrets TEXT NOT NULL,
+    sealed TEXT,
+    paused BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    looked BIGINT,
+    reached BIGINT,
+    error TEXT,
+    gaps TEXT NOT NULL,
+    UNIQUE (environment_id, name)
 );
 CREATE TABLE custom_policy (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,

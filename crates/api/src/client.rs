@@ -12,8 +12,8 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    ApiToken, Exemption, Finding, FindingDetail, Image, ImageDetail, Me, Page, Problem,
-    Recommendation, User,
+    ApiToken, Exemption, Finding, FindingDetail, Host, HostCheck, HostDetail, Image, ImageDetail,
+    Me, NewHost, Page, Problem, Recommendation, User,
     exemption::{ExemptionChange, ExemptionPreview, NewExemption},
     finding::{ActionDone, NewAction},
     recommendation::RecommendationDetail,
@@ -168,6 +168,27 @@ impl<T: Transport> Client<T> {
 
     pub fn end_exemption(&self, id: &str) -> Answer<(), T> {
         self.end(&format!("/exemptions/{}", encoded(id)))
+    }
+
+    pub fn hosts(&self, parameters: &Parameters<'_>) -> Answer<Vec<Host>, T> {
+        self.get("/hosts", parameters)
+    }
+
+    pub fn host(&self, id: &str) -> Answer<HostDetail, T> {
+        self.get(&format!("/hosts/{}", encoded(id)), &[])
+    }
+
+    pub fn add_host(&self, host: &NewHost) -> Answer<Host, T> {
+        self.post("/hosts", host)
+    }
+
+    /// Tries to reach a host now.
+    pub fn check_host(&self, id: &str) -> Answer<HostCheck, T> {
+        self.post(&format!("/hosts/{}/check", encoded(id)), &())
+    }
+
+    pub fn remove_host(&self, id: &str) -> Answer<(), T> {
+        self.end(&format!("/hosts/{}", encoded(id)))
     }
 
     pub fn tokens(&self, parameters: &Parameters<'_>) -> Answer<Vec<ApiToken>, T> {

@@ -25,7 +25,7 @@ use crate::{
     switches::Switches,
     throttle::{RequestThrottle, SignInThrottle},
     vault::Vault,
-    work::{database::Keeper, delivery::Deliverer, posture::Bell, queue::Queue},
+    work::{database::Keeper, delivery::Deliverer, host::Hosts, posture::Bell, queue::Queue},
 };
 
 /// The environment of what this server looks at itself.
@@ -47,6 +47,8 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) database: Keeper,
     pub(crate) posture: Bell,
+    /// Container hosts that are to be looked at.
+    pub(crate) hosts: Hosts,
     pub(crate) metrics: Arc<Metrics>,
     /// Sensors on nodes.
     pub(crate) sensors: Sensors,

@@ -14,6 +14,7 @@ pub mod detect;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hosts;
 mod http;
 pub mod inbox;
 mod intake;
@@ -221,6 +222,7 @@ impl Server {
                 queue: queue::Queue::default(),
                 database: Keeper::new(advisories, problem),
                 posture: work::posture::Bell::default(),
+                hosts: work::host::Hosts::default(),
                 metrics,
                 sensors: sensors::Sensors::default(),
                 inbox,
@@ -332,6 +334,7 @@ impl Server {
         app.tasks
             .spawn(discovery::watch_containers(Arc::clone(app)));
         app.tasks.spawn(work::delivery::run(Arc::clone(app)));
+        app.tasks.spawn(work::host::run(Arc::clone(app)));
         app.tasks.spawn(work::detection::run(Arc::clone(app)));
         app.tasks.spawn(telemetry::run(Arc::clone(app)));
         if app.config.sensor.beside == config::Beside::Auto {

@@ -5,7 +5,10 @@ use export::{Invalid, Kind, Site};
 use serde_json::{Map, Value};
 use store::SinkRecord;
 
-use crate::{app::App, vault::VaultError};
+use crate::{
+    app::App,
+    vault::{Purpose, VaultError},
+};
 
 /// A sink ready to deliver.
 pub(crate) struct Opened {
@@ -59,7 +62,11 @@ pub(crate) fn record(
         None
     } else {
         let text = Value::Object(secrets.clone()).to_string();
-        Some(app.vault.seal(&text).map_err(RecordError::Vault)?)
+        Some(
+            app.vault
+                .seal(Purpose::Sink, &text)
+                .map_err(RecordError::Vault)?,
+        )
     };
     Ok(SinkRecord {
         name,
@@ -89,7 +96,10 @@ pub(crate) fn settings(app: &App, sink: &store::Sink) -> Result<Settings, OpenEr
     let mut settings: Settings =
         serde_json::from_str(&sink.settings).map_err(OpenError::Settings)?;
     if let Some(sealed) = &sink.sealed {
-        let opened = app.vault.open_sealed(sealed).map_err(OpenError::Vault)?;
+        let opened = app
+            .vault
+            .open_sealed(Purpose::Sink, sealed)
+            .map_err(OpenError::Vault)?;
         let secrets: Settings = serde_json::from_str(&opened).map_err(OpenError::Settings)?;
         settings.extend(secrets);
     }
@@ -116,8 +126,8 @@ pub(crate) async fn reseal(app: &App) -> Result<(), store::StoreError> {
         }
         let resealed = app
             .vault
-            .open_sealed(sealed)
-            .and_then(|text| app.vault.seal(&text));
+            .open_sealed(Purpose::Sink, sealed)
+            .and_then(|text| app.vault.seal(Purpose::Sink, &text));
         match resealed {
             Ok(resealed) => {
                 app.store.reseal_sink(&sink, resealed).await?;

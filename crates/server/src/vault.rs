@@ -1,4 +1,5 @@
-//! The vault: secrets of sinks, sealed before they reach the record.
+//! The vault: secrets of sinks and of container hosts, sealed before they
+//! reach the record.
 //!
 //! A key file holds one key a line, 32 bytes in base64. The first seals,
 //! all of them open; so a key is replaced by putting another line before
@@ -23,8 +24,21 @@ const KEY: usize = 32;
 const NONCE: usize = 24;
 /// Keys in a file; more is not a key file.
 const MOST_KEYS: usize = 16;
-/// What sealed texts are for, so that one of another use does not open.
-const PURPOSE: &[u8] = b"seawall sink settings";
+/// What sealed texts are for: one of another use does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Sink,
+    Host,
+}
+
+impl Purpose {
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Sink => b"seawall sink settings",
+            Self::Host => b"seawall host credentials",
+        }
+    }
+}
 
 /// Why the vault cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -109,13 +123,13 @@ impl Vault {
     }
 
     /// `v1.KEY.BASE64`.
-    pub(crate) fn seal(&self, text: &str) -> Result<String, VaultError> {
+    pub(crate) fn seal(&self, purpose: Purpose, text: &str) -> Result<String, VaultError> {
         let key = &self.keys[0];
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(VaultError::Random)?;
         let payload = Payload {
             msg: text.as_bytes(),
-            aad: PURPOSE,
+            aad: purpose.bytes(),
         };
         let sealed = key
             .cipher
@@ -130,7 +144,7 @@ impl Vault {
         ))
     }
 
-    pub(crate) fn open_sealed(&self, sealed: &str) -> Result<String, VaultError> {
+    pub(crate) fn open_sealed(&self, purpose: Purpose, sealed: &str) -> Result<String, VaultError> {
         let (name, rest) = sealed
             .strip_prefix("v1.")
             .and_then(|rest| rest.split_once('.'))
@@ -150,7 +164,7 @@ impl Vault {
             .ok_or(VaultError::Changed)?;
         let payload = Payload {
             msg: sealed,
-            aad: PURPOSE,
+            aad: purpose.bytes(),
         };
         let opened = key
             .cipher
@@ -204,15 +218,19 @@ mod tests {
         let vault = Vault::open(&path, true).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let sealed = vault.seal("hunter2").unwrap();
+        let sealed = vault.seal(Purpose::Sink, "hunter2").unwrap();
         assert!(!sealed.contains("hunter2"));
-        assert_ne!(sealed, vault.seal("hunter2").unwrap());
+        assert_ne!(sealed, vault.seal(Purpose::Sink, "hunter2").unwrap());
         let again = Vault::open(&path, true).unwrap();
-        assert_eq!(again.open_sealed(&sealed).unwrap(), "hunter2");
+        assert_eq!(
+            again.open_sealed(Purpose::Sink, &sealed).unwrap(),
+            "hunter2"
+        );
+        assert!(again.open_sealed(Purpose::Host, &sealed).is_err());
         let mut changed = sealed.clone();
         let last = if changed.pop() == Some('A') { 'B' } else { 'A' };
         changed.push(last);
-        assert!(again.open_sealed(&changed).is_err());
+        assert!(again.open_sealed(Purpose::Sink, &changed).is_err());
     }
 
     #[test]
@@ -220,19 +238,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault.key");
         let old = Vault::open(&path, true).unwrap();
-        let sealed = old.seal("kept").unwrap();
+        let sealed = old.seal(Purpose::Sink, "kept").unwrap();
         let lines = std::fs::read_to_string(&path).unwrap();
         let new = BASE64_STANDARD.encode([7; KEY]);
         std::fs::write(&path, format!("{new}\n{lines}")).unwrap();
         let both = Vault::open(&path, false).unwrap();
         assert!(!both.is_current(&sealed));
-        assert_eq!(both.open_sealed(&sealed).unwrap(), "kept");
-        let resealed = both.seal("kept").unwrap();
+        assert_eq!(both.open_sealed(Purpose::Sink, &sealed).unwrap(), "kept");
+        let resealed = both.seal(Purpose::Sink, "kept").unwrap();
         std::fs::write(&path, format!("{new}\n")).unwrap();
         let only_new = Vault::open(&path, false).unwrap();
-        assert_eq!(only_new.open_sealed(&resealed).unwrap(), "kept");
+        assert_eq!(
+            only_new.open_sealed(Purpose::Sink, &resealed).unwrap(),
+            "kept"
+        );
         assert!(matches!(
-            only_new.open_sealed(&sealed),
+            only_new.open_sealed(Purpose::Sink, &sealed),
             Err(VaultError::UnknownKey { .. })
         ));
     }

@@ -14,7 +14,7 @@ use crate::{
     Scope, Store, StoreError,
     asset::{self, Described, Placed},
     db::{Connection, sql},
-    environment,
+    environment, host,
     row::json,
     scan::mint,
 };
@@ -63,15 +63,18 @@ struct Written {
     labels: String,
     facts: String,
     image_id: Option<i64>,
+    /// How it was started; empty where that is not told.
+    options: String,
 }
 
 impl Written {
-    fn of(asset: &Described) -> Self {
+    fn of(asset: &Described, options: &str) -> Self {
         Self {
             name: asset.name.clone(),
             labels: json(&asset.labels),
             facts: json(&asset.facts),
             image_id: asset.image_id,
+            options: options.to_owned(),
         }
     }
 }
@@ -149,19 +152,21 @@ async fn put(
                 &container.name,
             )
         };
+        let options = container.options.as_ref().map(json).unwrap_or_default();
         let before = known.remove(&described.identity);
         match before {
             Some(before)
                 if !before.is_gone
                     && before.last_seen + STALE > now
-                    && before.row == Written::of(&described) =>
+                    && before.row == Written::of(&described, &options) =>
             {
                 continue;
             }
             Some(before) if !before.is_gone => {}
             _ => changes.started += 1,
         }
-        asset::put(connection, &described, &mint(), now).await?;
+        let id = asset::put(connection, &described, &mint(), now).await?;
+        host::put_posture(connection, id, &options, now).await?;
     }
     let unknown: HashSet<&str> = running
         .unknown
@@ -200,8 +205,10 @@ async fn known(
     host_id: i64,
 ) -> Result<HashMap<String, Known>, StoreError> {
     let rows = sql(
-        "SELECT id, identity, name, labels, facts, image_id, last_seen, gone
-         FROM asset WHERE parent_id = ? AND kind = 'container'",
+        "SELECT asset.id, asset.identity, asset.name, asset.labels, asset.facts, asset.image_id,
+             asset.last_seen, asset.gone, asset_posture.facts AS options
+         FROM asset LEFT JOIN asset_posture ON asset_posture.asset_id = asset.id
+         WHERE asset.parent_id = ? AND asset.kind = 'container'",
     )
     .bind(host_id)
     .fetch_all(connection)
@@ -215,6 +222,7 @@ async fn known(
                     labels: row.text("labels")?,
                     facts: row.text("facts")?,
                     image_id: row.maybe_int("image_id")?,
+                    options: row.maybe_text("options")?.unwrap_or_default(),
                 },
                 last_seen: row.time("last_seen")?,
                 is_gone: row.maybe_int("gone")?.is_some(),

@@ -28,6 +28,7 @@ mod finding;
 mod fix;
 mod growth;
 mod history;
+mod host;
 mod image;
 mod incident;
 mod ingest;
@@ -106,6 +107,7 @@ pub use finding::{
 };
 pub use fix::{PackageFix, TopFix};
 pub use history::{FindingEvent, FindingEventKind};
+pub use host::{ContainerHost, HostContainer, HostLook, HostRecord};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
 pub use incident::{
     Incident, IncidentAlert, IncidentChange, IncidentCounts, IncidentDetail, IncidentEvent,
@@ -124,7 +126,7 @@ pub use policy::{
     CustomPolicy, CustomPolicyRefusal, KnownImage, NewCustomPolicy, NewPolicySetting, PolicySetting,
 };
 pub use posture::{
-    About, ContainerFacts, Fault, ImageFacts, Judgement, JudgementChanges, RuleText,
+    About, ContainerFacts, Fault, HostFacts, ImageFacts, Judgement, JudgementChanges, RuleText,
 };
 pub use rollup::Drift;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};

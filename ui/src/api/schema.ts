@@ -674,6 +674,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every container host, by name, and how it was at the last look. */
+        get: operations["get_hosts"];
+        put?: never;
+        /**
+         * Add a container host. It is looked at within seconds, and again
+         *     whenever something changes there.
+         */
+        post: operations["post_hosts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One container host: its engine, how it is reached, what runs there
+         *     and what is wrong with it.
+         */
+        get: operations["get_hosts_id"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a container host. Its containers are gone; images that were
+         *     scanned stay.
+         */
+        delete: operations["delete_hosts_id"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a container host. Certificates and key that are left out stay
+         *     as they are.
+         */
+        patch: operations["patch_hosts_id"];
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try to reach a container host now, and say what is wrong if that
+         *     fails. Nothing is written down.
+         */
+        post: operations["post_hosts_id_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images": {
         parameters: {
             query?: never;
@@ -2883,6 +2952,157 @@ export interface components {
         };
         /** @enum {string} */
         GraphNodeKind: "address" | "principal" | "workload" | "object" | "host";
+        /** @description A container host. */
+        Host: {
+            /** @description `tcp://host:2376`. */
+            address: string;
+            /** @description Its asset, once something was seen. */
+            asset?: string | null;
+            /** Format: date-time */
+            created: string;
+            engine?: components["schemas"]["HostEngine"] | null;
+            environment: string;
+            error?: components["schemas"]["HostError"] | null;
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last looked at.
+             */
+            looked?: string | null;
+            name: string;
+            paused: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last reached.
+             */
+            reached?: string | null;
+            /**
+             * @description Which of `ca`, `certificate` and `key` are set. They go in and
+             *     never come out.
+             */
+            secrets: string[];
+            state: components["schemas"]["HostState"];
+            /** Format: date-time */
+            updated: string;
+        };
+        /** @description A certificate in use. */
+        HostCertificate: {
+            /** Format: int32 */
+            bits?: number | null;
+            hash?: string | null;
+            /** @description `EC`, `RSA`. */
+            key: string;
+            /** Format: date-time */
+            not_after: string;
+            /** Format: date-time */
+            not_before: string;
+            /** @description `server`, `authority` or `client`. */
+            of: string;
+            subject: string;
+        };
+        /**
+         * @description Change a host. What is left out stays; `ca`, `certificate` and `key`
+         *     are given together or not at all, and empty ones remove them.
+         */
+        HostChange: {
+            /** @default null */
+            address: string | null;
+            /** @default null */
+            ca: string | null;
+            /** @default null */
+            certificate: string | null;
+            /** @default null */
+            key: string | null;
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            paused: boolean | null;
+        };
+        /** @description What trying the connection showed. */
+        HostCheck: {
+            engine?: components["schemas"]["HostEngine"] | null;
+            error?: components["schemas"]["HostError"] | null;
+            /** @description What could not be asked. */
+            gaps: string[];
+            plain: string[];
+            reached: boolean;
+            tls?: components["schemas"]["HostTls"] | null;
+            unverified: string[];
+        };
+        /** @description A container that runs on a host. */
+        HostContainer: {
+            /** @description The asset's id. */
+            asset: string;
+            /** @description The image as whoever started it named it. */
+            image?: string | null;
+            /** @description That image's id, once it was scanned. */
+            image_id?: string | null;
+            name: string;
+        };
+        /** @description A host and all that is known of it. */
+        HostDetail: {
+            /** @description What runs there, by name; the first thousand. */
+            containers: components["schemas"]["HostContainer"][];
+            /** @description Open findings of the host and of what runs on it. */
+            findings: components["schemas"]["SeverityCounts"];
+            /** @description What the last look could not ask. */
+            gaps: string[];
+            host: components["schemas"]["Host"];
+            /** @description Addresses it answers on without TLS. */
+            plain: string[];
+            tls?: components["schemas"]["HostTls"] | null;
+            /** @description Addresses it answers on over TLS whoever asks. */
+            unverified: string[];
+        };
+        /** @description What an engine says of itself. */
+        HostEngine: {
+            api_version?: string | null;
+            /** Format: int64 */
+            containers?: number | null;
+            /** Format: int64 */
+            images?: number | null;
+            kernel?: string | null;
+            live_restore?: boolean | null;
+            logging_driver?: string | null;
+            os?: string | null;
+            /** Format: int64 */
+            running?: number | null;
+            /**
+             * @description `seccomp`, `apparmor`, `userns`, `rootless` and the like, with the
+             *     profile after `=`.
+             */
+            security?: string[];
+            storage_driver?: string | null;
+            version: string;
+        };
+        /** @description Why a host was not reached. */
+        HostError: {
+            /** @description What to do about it, in one sentence. */
+            advice: string;
+            /**
+             * @description `wrong_authority`, `server_certificate_expired`, `wrong_host`,
+             *     `client_certificate_refused`, `client_certificate_expired`,
+             *     `client_certificate_wanted`, `not_docker`, `not_tls`, `wants_tls`,
+             *     `timeout`, `unreachable`, `no_such_host`, and others that say so
+             *     in their message.
+             */
+            code: string;
+            message: string;
+        };
+        /**
+         * @description How a host is. `new`: not looked at yet. `unreached`: the last look
+         *     did not get through; what was seen before still stands.
+         * @enum {string}
+         */
+        HostState: "new" | "reached" | "unreached" | "paused";
+        /** @description What a connection over TLS showed. */
+        HostTls: {
+            certificates: components["schemas"]["HostCertificate"][];
+            /** @description Old versions it agrees on, too. */
+            old_versions?: string[];
+            /** @description `1.3`. */
+            version?: string | null;
+        };
         /** @description One scanned target. */
         Image: {
             /**
@@ -3318,6 +3538,24 @@ export interface components {
             owner?: string | null;
             reason: components["schemas"]["Reason"];
             scope: string;
+        };
+        /**
+         * @description Add a host. Without `ca` it is spoken to without TLS, which is raised
+         *     as a finding.
+         */
+        NewHost: {
+            /** @description `tcp://host:2376`. */
+            address: string;
+            /** @description The certificate of the authority that the host's own is from, PEM. */
+            ca?: string | null;
+            /** @description Our certificate, PEM. */
+            certificate?: string | null;
+            /** @description Where it belongs; the server's own environment when absent. */
+            environment?: string | null;
+            /** @description Its key, PEM, without a passphrase. */
+            key?: string | null;
+            name: string;
+            paused?: boolean;
         };
         /** @description Make or change a route. */
         NewRoute: {
@@ -7050,6 +7288,210 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_hosts: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_hosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHost"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_hosts_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the host's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_hosts_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the host's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_hosts_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the host's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_hosts_id_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the host's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostCheck"];
+                };
             };
             /** @description what went wrong */
             default: {

@@ -53,6 +53,7 @@ pub(crate) mod finding;
 pub(crate) mod grammar;
 pub(crate) mod guard;
 pub(crate) mod health;
+pub(crate) mod host;
 pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod incident;
@@ -227,6 +228,14 @@ fn operations() -> OpenApiRouter<Arc<App>> {
             Administer,
             routes!(environment::add_demo, environment::remove_demo),
         ))
+        .routes(needs(View, routes!(host::list)))
+        .routes(needs(View, routes!(host::read)))
+        .routes(needs_everywhere(Administer, routes!(host::create)))
+        .routes(needs_everywhere(
+            Administer,
+            routes!(host::change, host::remove),
+        ))
+        .routes(needs_everywhere(Administer, routes!(host::check)))
         .routes(needs(View, routes!(search::search)))
         .routes(needs(View, routes!(export::findings)))
         .routes(needs_everywhere(Configure, routes!(sink::kinds)))

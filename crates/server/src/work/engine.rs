@@ -40,13 +40,23 @@ pub(crate) struct Target {
     pub(crate) kind: TargetKind,
     /// What it is called on the screen.
     pub(crate) name: String,
+    /// The container host whose engine has it, by id.
+    pub(crate) host: Option<String>,
 }
+
+/// How the target begins that is an image of a container host's engine:
+/// its id and the image follow.
+pub(crate) const HOST: &str = "host:";
 
 /// Why a target gave no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LookError {
     #[error("cancelled")]
     Cancelled,
+    #[error("the container host it was found on is no longer known")]
+    NoSuchHost,
+    #[error("open the container host it was found on: {0}")]
+    Host(String),
     #[error(transparent)]
     Target(#[from] scan::DetectError),
     #[error(transparent)]
@@ -59,7 +69,8 @@ impl LookError {
         let chain = model::error::chain(self);
         match self {
             Self::Scan(_) => format!("failed to {chain}"),
-            Self::Cancelled | Self::Target(_) => chain,
+            Self::Host(_) => format!("failed to {chain}"),
+            Self::Cancelled | Self::NoSuchHost | Self::Target(_) => chain,
         }
     }
 
@@ -86,6 +97,18 @@ impl Target {
     /// Reads what was asked for. The machine's own root goes by the
     /// machine's name.
     pub(crate) fn parse(text: &str, host: &str) -> Result<Self, LookError> {
+        let rest = text
+            .strip_prefix(HOST)
+            .and_then(|rest| rest.split_once('/'));
+        if let Some((id, image)) = rest {
+            let source = Source::Engine(image.to_owned());
+            return Ok(Self {
+                source,
+                kind: TargetKind::Image,
+                name: image.to_owned(),
+                host: Some(id.to_owned()),
+            });
+        }
         let source = Source::detect(text)?;
         let kind = match &source {
             Source::Rootfs(_) => TargetKind::Rootfs,
@@ -105,13 +128,21 @@ impl Target {
                 .unwrap_or(text)
                 .to_owned(),
         };
-        Ok(Self { source, kind, name })
+        Ok(Self {
+            source,
+            kind,
+            name,
+            host: None,
+        })
     }
 
     /// Text that is read back as the same target, however it was asked
     /// for.
     pub(crate) fn canonical(&self) -> String {
-        self.source.to_string()
+        match (&self.host, &self.source) {
+            (Some(id), Source::Engine(image)) => format!("{HOST}{id}/{image}"),
+            _ => self.source.to_string(),
+        }
     }
 
     /// Whether it is a file or folder of this machine.

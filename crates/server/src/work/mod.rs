@@ -14,6 +14,7 @@ pub(crate) mod discovery;
 pub(crate) mod engine;
 pub(crate) mod exemption;
 pub(crate) mod fix;
+pub(crate) mod host;
 pub(crate) mod meter;
 pub(crate) mod posture;
 pub(crate) mod queue;

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     app::{App, DEMO},
-    demo,
+    demo, hosts,
     http::scan::wire,
     metrics,
 };
@@ -252,7 +252,10 @@ impl Failure {
 
 async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome, Failure> {
     let target = Target::parse(&scan.target, &app.host).map_err(Failure::Look)?;
-    let options = engine::options(&app.config, &target, scan.platform.as_deref());
+    let mut options = engine::options(&app.config, &target, scan.platform.as_deref());
+    if let Some(id) = &target.host {
+        options.engines.remote = Some(exporter(app, scan, id).await?);
+    }
     let quick = engine::first_look(&target, &options).filter(|_| scan.image.is_none());
     let first = match quick {
         Some(options) => {
@@ -270,6 +273,20 @@ async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome,
         outcome.new = outcome.counts;
     }
     Ok(outcome)
+}
+
+/// The engine of a container host of the scan's own environment.
+async fn exporter(app: &App, scan: &Scan, id: &str) -> Result<scan::RemoteEngine, Failure> {
+    let scope = app.store.scope(Some(&scan.environment)).await;
+    let host = match scope {
+        Ok(scope) => app.store.container_host(&scope, id).await,
+        Err(error) => Err(error),
+    };
+    let host = host
+        .map_err(Failure::Store)?
+        .ok_or(Failure::Look(LookError::NoSuchHost))?;
+    let opened = hosts::open(app, &host).and_then(|access| hosts::exporter(&access));
+    opened.map_err(|error| Failure::Look(LookError::Host(model::error::chain(&error))))
 }
 
 async fn look_once(

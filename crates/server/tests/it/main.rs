@@ -11,6 +11,7 @@ mod demonstration;
 mod events;
 mod findings;
 mod guards;
+mod hosts;
 mod incidents;
 mod interruptions;
 mod oidc;

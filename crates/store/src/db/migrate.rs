@@ -124,6 +124,7 @@ const STEPS: &[Step] = &[
         "policy",
         include_str!("../../migrations/0110_policy.sql"),
     ),
+    both(120, "host", include_str!("../../migrations/0120_host.sql")),
 ];
 
 /// The schema this program writes.

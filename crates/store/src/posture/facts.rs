@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use model::{ImageConfig, OperatingSystem, TargetKind, Warning};
+use model::{ImageConfig, OperatingSystem, RunOptions, TargetKind, Warning};
 
 use crate::{
     Counts, FindingFilter, PackageFix, Scope, Store, StoreError,
@@ -60,6 +60,18 @@ pub struct ContainerFacts {
     pub image: Option<String>,
     /// The digest a registry knows that image by.
     pub digest: Option<String>,
+    /// How it was started, where its engine told.
+    pub options: Option<RunOptions>,
+}
+
+/// What is known of a container host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFacts {
+    /// The asset's id.
+    pub id: String,
+    pub name: String,
+    /// JSON, as whoever looked wrote it.
+    pub facts: String,
 }
 
 impl Store {
@@ -227,9 +239,10 @@ impl Store {
     ) -> Result<Vec<ContainerFacts>, StoreError> {
         let rows = sql(
             "SELECT asset.uid, asset.name, asset.facts, image.uid AS image,
-                 image.digest
+                 image.digest, asset_posture.facts AS options
              FROM asset JOIN environment ON environment.id = asset.environment_id
              LEFT JOIN image ON image.id = asset.image_id
+             LEFT JOIN asset_posture ON asset_posture.asset_id = asset.id
              WHERE environment.name = ? AND asset.kind = 'container' AND asset.gone IS NULL
                AND asset.started IS NOT NULL
              ORDER BY asset.id",
@@ -245,9 +258,51 @@ impl Store {
                     facts: row.json("facts")?,
                     image: row.maybe_text("image")?,
                     digest: row.maybe_text("digest")?,
+                    // What another version wrote is told anew at the next look.
+                    options: row
+                        .maybe_text("options")?
+                        .and_then(|text| serde_json::from_str(&text).ok()),
                 })
             })
             .collect()
+    }
+
+    /// Container hosts of an environment that were looked at.
+    pub async fn host_facts(&self, environment: &str) -> Result<Vec<HostFacts>, StoreError> {
+        let rows = sql("SELECT asset.uid, asset.name, asset_posture.facts
+             FROM asset JOIN environment ON environment.id = asset.environment_id
+             JOIN asset_posture ON asset_posture.asset_id = asset.id
+             WHERE environment.name = ? AND asset.kind = 'host'
+             ORDER BY asset.id")
+        .bind(environment)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(HostFacts {
+                    id: row.text("uid")?,
+                    name: row.text("name")?,
+                    facts: row.text("facts")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Hosts with open misconfigurations of a container host that nobody
+    /// looks at any more.
+    pub async fn left_hosts(&self, environment: &str) -> Result<Vec<String>, StoreError> {
+        sql("SELECT DISTINCT asset.uid FROM asset
+             JOIN environment ON environment.id = asset.environment_id
+             JOIN finding ON finding.asset_id = asset.id
+             JOIN rule ON rule.id = finding.rule_id
+             LEFT JOIN asset_posture ON asset_posture.asset_id = asset.id
+             WHERE environment.name = ? AND asset.kind = 'host'
+               AND asset_posture.asset_id IS NULL
+               AND finding.kind = 1 AND finding.state <> 1 AND rule.name LIKE 'hosts-%'")
+        .bind(environment)
+        .scalar()
+        .fetch_all(&self.readers)
+        .await
     }
 
     /// Containers that ended with misconfigurations still open.

@@ -8,5 +8,5 @@ mod facts;
 mod judgement;
 
 pub use effect::About;
-pub use facts::{ContainerFacts, ImageFacts};
+pub use facts::{ContainerFacts, HostFacts, ImageFacts};
 pub use judgement::{Fault, Judgement, JudgementChanges, RuleText};
