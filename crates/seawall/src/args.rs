@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod db;
 pub(crate) mod exempt;
 pub(crate) mod finding;
+pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod login;
 pub(crate) mod people;
@@ -143,6 +144,8 @@ pub(crate) enum Command {
     Tokens(people::Tokens),
     #[command(subcommand)]
     Users(people::Users),
+    #[command(subcommand)]
+    Host(host::Host),
     #[command(subcommand)]
     Audit(audit::Audit),
     #[command(subcommand)]

@@ -8,6 +8,7 @@ mod db;
 mod exempt;
 mod export;
 mod finding;
+mod host;
 mod image;
 mod login;
 mod man;
@@ -72,6 +73,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Export(export) => export::run(&context, &export),
         Command::Tokens(tokens) => people::tokens(&context, &tokens),
         Command::Users(users) => people::users(&context, &users),
+        Command::Host(host) => host::run(&context, &host),
         Command::Audit(audit) => audit::run(&context, &audit),
         Command::Rules(rules) => rules::run(&context, &rules),
         Command::Top(top) => top::run(&context, &top),
