@@ -145,6 +145,16 @@ CREATE TABLE asset_posture (
     facts text COLLATE "C" NOT NULL,
     noted bigint NOT NULL
 );
+CREATE TABLE attestation (
+    environment_id bigint NOT NULL,
+    cluster text COLLATE "C" NOT NULL,
+    standard text COLLATE "C" NOT NULL,
+    control text COLLATE "C" NOT NULL,
+    note text COLLATE "C" NOT NULL,
+    made bigint NOT NULL,
+    made_by text COLLATE "C" NOT NULL,
+    expires bigint NOT NULL
+);
 CREATE TABLE audit (
     number bigint NOT NULL,
     time bigint NOT NULL,
@@ -426,6 +436,15 @@ CREATE TABLE layer (
     size_bytes bigint,
     created_by text COLLATE "C",
     created bigint
+);
+CREATE TABLE node_assessment (
+    environment_id bigint NOT NULL,
+    cluster text COLLATE "C" NOT NULL,
+    node text COLLATE "C" NOT NULL,
+    profile text COLLATE "C" NOT NULL,
+    time bigint NOT NULL,
+    verdicts text COLLATE "C" NOT NULL,
+    gaps text COLLATE "C" NOT NULL
 );
 CREATE TABLE oidc_attempt (
     state_hash text COLLATE "C" NOT NULL,
@@ -718,6 +737,8 @@ ALTER TABLE asset ADD CONSTRAINT asset_pkey PRIMARY KEY (id);
 ALTER TABLE asset ADD CONSTRAINT asset_uid_key UNIQUE (uid);
 ALTER TABLE asset_posture ADD CONSTRAINT asset_posture_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES asset(id) ON DELETE CASCADE;
 ALTER TABLE asset_posture ADD CONSTRAINT asset_posture_pkey PRIMARY KEY (asset_id);
+ALTER TABLE attestation ADD CONSTRAINT attestation_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE;
+ALTER TABLE attestation ADD CONSTRAINT attestation_pkey PRIMARY KEY (environment_id, cluster, standard, control);
 ALTER TABLE audit ADD CONSTRAINT audit_pkey PRIMARY KEY (number);
 ALTER TABLE audit_head ADD CONSTRAINT audit_head_pkey PRIMARY KEY (id);
 ALTER TABLE change ADD CONSTRAINT change_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE;
@@ -769,6 +790,8 @@ ALTER TABLE invitation ADD CONSTRAINT invitation_account_id_fkey FOREIGN KEY (ac
 ALTER TABLE invitation ADD CONSTRAINT invitation_pkey PRIMARY KEY (hash);
 ALTER TABLE layer ADD CONSTRAINT layer_image_id_fkey FOREIGN KEY (image_id) REFERENCES image(id) ON DELETE CASCADE;
 ALTER TABLE layer ADD CONSTRAINT layer_pkey PRIMARY KEY (image_id, ordinal);
+ALTER TABLE node_assessment ADD CONSTRAINT node_assessment_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE;
+ALTER TABLE node_assessment ADD CONSTRAINT node_assessment_pkey PRIMARY KEY (environment_id, cluster, node);
 ALTER TABLE oidc_attempt ADD CONSTRAINT oidc_attempt_pkey PRIMARY KEY (state_hash);
 ALTER TABLE outbox ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 ALTER TABLE package ADD CONSTRAINT package_fingerprint_key UNIQUE (fingerprint);

@@ -168,6 +168,17 @@ CREATE TABLE asset_posture (
     facts TEXT NOT NULL,
     noted BIGINT NOT NULL
 );
+CREATE TABLE attestation (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    cluster TEXT NOT NULL,
+    standard TEXT NOT NULL,
+    control TEXT NOT NULL,
+    note TEXT NOT NULL,
+    made BIGINT NOT NULL,
+    made_by TEXT NOT NULL,
+    expires BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, cluster, standard, control)
+);
 CREATE TABLE audit (
     number BIGINT PRIMARY KEY,
     time BIGINT NOT NULL,
@@ -500,6 +511,18 @@ CREATE TABLE layer (
     PRIMARY KEY (image_id, ordinal)
 );
 CREATE INDEX layer_by_content ON layer (diff_id, image_id);
+CREATE TABLE node_assessment (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    cluster TEXT NOT NULL,
+    node TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    -- Checks by what they said: JSON.
+    verdicts TEXT NOT NULL,
+    -- What could not be read: JSON.
+    gaps TEXT NOT NULL,
+    PRIMARY KEY (environment_id, cluster, node)
+);
 CREATE TABLE oidc_attempt (
     state_hash TEXT PRIMARY KEY,
     browser_hash TEXT NOT NULL,

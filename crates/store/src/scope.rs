@@ -15,6 +15,11 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// How many environments it has.
+    pub fn count(&self) -> usize {
+        self.environments.len()
+    }
+
     pub(crate) fn ids(&self) -> &[i64] {
         &self.environments
     }

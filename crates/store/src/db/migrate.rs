@@ -125,6 +125,11 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0110_policy.sql"),
     ),
     both(120, "host", include_str!("../../migrations/0120_host.sql")),
+    both(
+        130,
+        "compliance",
+        include_str!("../../migrations/0130_compliance.sql"),
+    ),
 ];
 
 /// The schema this program writes.

@@ -11,6 +11,7 @@ mod batch;
 mod put;
 mod said;
 
+pub(crate) use batch::put_batch;
 pub use batch::{
     AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, Sight,
 };

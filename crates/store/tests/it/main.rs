@@ -8,6 +8,7 @@
 mod admission;
 mod alert;
 mod care;
+mod compliance;
 mod connect;
 mod container;
 mod context;
