@@ -10,6 +10,7 @@
 //!
 //! The same report and options always give the same bytes.
 
+pub mod compliance;
 mod csv;
 mod cyclonedx;
 mod format;
