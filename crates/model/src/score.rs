@@ -347,6 +347,35 @@ mod tests {
         }
 
         #[test]
+        fn exempting_never_lowers_it_and_is_worth_no_more_than_mending(
+            parts in parts(), which in 0..5_usize
+        ) {
+            let (mut exempted, mut mended) = (parts.clone(), parts.clone());
+            if let Some((exempted, mended)) = exempted.get_mut(which).zip(mended.get_mut(which))
+                && exempted.standing.affected > 0
+            {
+                exempted.standing.affected -= 1;
+                exempted.standing.exempted += 1;
+                mended.standing.affected -= 1;
+                mended.standing.healthy += 1;
+            }
+            let before = Score::of(&parts);
+            let (exempted, mended) = (Score::of(&exempted), Score::of(&mended));
+            prop_assert!(exempted.earned >= before.earned - 1e-9);
+            prop_assert!(exempted.earned <= mended.earned + 1e-9);
+            // Told apart, it is no better than it was.
+            prop_assert!(exempted.earned - exempted.exempted <= mended.earned + 1e-9);
+        }
+
+        #[test]
+        fn what_is_exempted_is_never_counted_against_it(healthy in 0..50_u64, exempted in 1..50_u64) {
+            let part = part("a", Severity::High, [healthy, 0, exempted]);
+            let score = Score::of(std::slice::from_ref(&part));
+            prop_assert!(close(score.earned, score.possible));
+            prop_assert!(close(part.gain(), 0.0));
+        }
+
+        #[test]
         fn mending_everything_is_all_there_is(parts in parts()) {
             let gain: f64 = parts.iter().map(Part::gain).sum();
             let score = Score::of(&parts);
