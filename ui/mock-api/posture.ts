@@ -101,6 +101,7 @@ export function scoreOf(rows: Recommendation[], environment: string | null): Sco
     exempted: Math.round(exempted * 10) / 10,
     ...(percent === undefined ? {} : { moved: -1.4 }),
     environments: [{ environment: environment ?? 'local', ...parts }],
+    clusters: [],
   };
 }
 
@@ -174,6 +175,7 @@ export function complianceOf(rows: Recommendation[]): Compliance {
             : served.some((row) => row.state === 'open')
               ? ('failed' as const)
               : ('passed' as const),
+          manual: false,
           affected: served.reduce((sum, row) => sum + row.affected, 0),
           recommendations: served.map((row) => row.id),
         }));
@@ -183,6 +185,10 @@ export function complianceOf(rows: Recommendation[]): Compliance {
           name,
           passed: list.filter((each) => each.state === 'passed').length,
           failed: list.filter((each) => each.state === 'failed').length,
+          source: 'https://standards.example/',
+          description: '',
+          manual: 0,
+          not_applicable: list.filter((each) => each.state === 'not_applicable').length,
           controls: list,
         },
       ];

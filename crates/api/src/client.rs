@@ -12,10 +12,12 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    ApiToken, Exemption, Finding, FindingDetail, Host, HostCheck, HostDetail, Image, ImageDetail,
-    Me, NewHost, Page, Problem, Recommendation, User,
+    ApiToken, Compliance, Exemption, Finding, FindingDetail, Host, HostCheck, HostDetail, Image,
+    ImageDetail, Me, NewHost, Page, Problem, Recommendation, User,
+    compliance::StandardDetail,
     exemption::{ExemptionChange, ExemptionPreview, NewExemption},
     finding::{ActionDone, NewAction},
+    node::{NewNodeAssessment, NodeReceipt},
     recommendation::RecommendationDetail,
     sensor::{Sensor, SensorDetail},
     token::{ApiTokenMade, NewApiToken},
@@ -143,6 +145,41 @@ impl<T: Transport> Client<T> {
 
     pub fn recommendation(&self, id: &str) -> Answer<RecommendationDetail, T> {
         self.get(&format!("/recommendations/{}", encoded(id)), &[])
+    }
+
+    /// How the controls of every standard stand.
+    pub fn compliance(&self, parameters: &Parameters<'_>) -> Answer<Compliance, T> {
+        self.get("/compliance", parameters)
+    }
+
+    /// One standard, and what answers its controls.
+    pub fn standard(&self, id: &str, parameters: &Parameters<'_>) -> Answer<StandardDetail, T> {
+        self.get(&format!("/compliance/{}", encoded(id)), parameters)
+    }
+
+    /// A report on one standard, as it comes.
+    pub fn compliance_report(
+        &self,
+        id: &str,
+        parameters: &Parameters<'_>,
+    ) -> Answer<Box<dyn Read + Send>, T> {
+        let path = format!("/compliance/{}/report{}", encoded(id), query(parameters));
+        Ok(self.open(Method::Get, &path, None)?.body)
+    }
+
+    /// Hands in what checks said of a machine of a cluster.
+    pub fn send_node(
+        &self,
+        (cluster, node): (&str, &str),
+        parameters: &Parameters<'_>,
+        assessment: &NewNodeAssessment,
+    ) -> Answer<NodeReceipt, T> {
+        let (cluster, node) = (encoded(cluster), encoded(node));
+        let path = format!(
+            "/clusters/{cluster}/nodes/{node}/assessment{}",
+            query(parameters)
+        );
+        self.post(&path, assessment)
     }
 
     pub fn exemptions(&self, parameters: &Parameters<'_>) -> Answer<Page<Exemption>, T> {

@@ -27,6 +27,7 @@ pub mod host;
 pub mod image;
 pub mod incident;
 pub mod layer;
+pub mod node;
 pub mod overview;
 pub mod package;
 pub mod page;

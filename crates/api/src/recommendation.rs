@@ -97,6 +97,18 @@ pub struct Score {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<f64>,
     pub environments: Vec<EnvironmentScore>,
+    /// Of what was judged in each cluster, and nothing else.
+    pub clusters: Vec<ClusterScore>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClusterScore {
+    pub environment: String,
+    pub cluster: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<f64>,
+    pub earned: f64,
+    pub possible: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

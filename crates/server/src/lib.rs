@@ -8,6 +8,7 @@ mod address;
 mod app;
 mod bus;
 mod catalogue;
+mod compliance;
 pub mod config;
 pub mod demo;
 pub mod detect;

@@ -209,6 +209,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clusters/{cluster}/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Machines of a cluster, as they were last looked at. */
+        get: operations["get_clusters_cluster_nodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/nodes/{node}/assessment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take what checks said of a machine of a cluster: all there is, so that
+         *     what it no longer says is resolved.
+         */
+        post: operations["post_clusters_cluster_nodes_node_assessment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/compliance": {
         parameters: {
             query?: never;
@@ -216,8 +253,80 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How the recommendations stand, by standard and control. */
+        /** How the controls of every standard stand. */
         get: operations["get_compliance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compliance/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One standard, and what answers its controls. */
+        get: operations["get_compliance_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compliance/{id}/attestations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answers for a control, until a day. It takes the place of an earlier
+         *     word for the same control and place.
+         */
+        post: operations["post_compliance_id_attestations"];
+        /** Takes back what somebody answered for. */
+        delete: operations["delete_compliance_id_attestations"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compliance/{id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What fails a standard's controls: open findings, worst first. */
+        get: operations["get_compliance_id_evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/compliance/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A report on one standard, as a file. */
+        get: operations["get_compliance_id_report"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2373,23 +2482,73 @@ export interface components {
             sources: components["schemas"]["AuditSource"][];
             spool: components["schemas"]["AuditSpool"];
         };
+        ClusterScore: {
+            cluster: string;
+            /** Format: double */
+            earned: number;
+            environment: string;
+            /** Format: double */
+            percent?: number | null;
+            /** Format: double */
+            possible: number;
+        };
         Compliance: {
             standards: components["schemas"]["Standard"][];
+        };
+        /** @description What answers controls, and how it stands. */
+        ComplianceCheck: {
+            /** Format: int64 */
+            affected: number;
+            /**
+             * Format: int64
+             * @description Affected, but exempted or dismissed: they fail nothing.
+             */
+            exempted: number;
+            /** Format: int64 */
+            healthy: number;
+            /** @description The recommendation's. */
+            id: string;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["ControlState"];
+            title: string;
         };
         Control: {
             /**
              * Format: int64
-             * @description Affected assets, added up over its recommendations.
+             * @description Affected assets, added up over its checks.
              */
             affected: number;
+            attestation?: components["schemas"]["ControlAttestation"] | null;
+            /** @description The standard's own. */
             id: string;
-            /** @description The recommendations that serve it. */
+            /**
+             * Format: int32
+             * @description 1 or 2, where the standard has levels.
+             */
+            level?: number | null;
+            /** @description Somebody has to look, whatever checks say. */
+            manual: boolean;
+            /** @description The recommendations, policies and checks of nodes that answer it. */
             recommendations: string[];
             state: components["schemas"]["ControlState"];
             title: string;
         };
+        /** @description Somebody's word that a control holds. */
+        ControlAttestation: {
+            /** @description Empty: for the environment as a whole. */
+            cluster: string;
+            environment: string;
+            /** @description It ended and counts no more. */
+            expired: boolean;
+            /** Format: date-time */
+            expires: string;
+            /** Format: date-time */
+            made: string;
+            made_by: string;
+            note: string;
+        };
         /** @enum {string} */
-        ControlState: "passed" | "failed" | "not_applicable";
+        ControlState: "passed" | "failed" | "manual" | "not_applicable";
         /** @description How much of what is there has been looked at. */
         Coverage: {
             /**
@@ -3507,6 +3666,20 @@ export interface components {
             /** @description What it may do: no more than its maker. */
             permissions: components["schemas"]["Permission"][];
         };
+        /** @description A new word; it takes the place of one for the same control and place. */
+        NewControlAttestation: {
+            /** @description Only of this cluster; of the whole environment when absent. */
+            cluster?: string | null;
+            control: string;
+            environment: string;
+            /**
+             * Format: date-time
+             * @description At most two years from now.
+             */
+            expires: string;
+            /** @description What was looked at, and what came of it; may not be empty. */
+            note: string;
+        };
         /** @description A change of it. */
         NewDriftSettings: {
             deny: components["schemas"]["DenyLists"];
@@ -3556,6 +3729,18 @@ export interface components {
             key?: string | null;
             name: string;
             paused?: boolean;
+        };
+        /** @description One machine, looked at as a whole. */
+        NewNodeAssessment: {
+            /**
+             * @description Every check there was; what is wrong with the node is all that is
+             *     wrong with it.
+             */
+            checks: components["schemas"]["NodeVerdict"][];
+            /** @description What could not be read. */
+            gaps?: string[];
+            /** @description `self-managed`, `eks`, `aks`, `gke`. */
+            profile: string;
         };
         /** @description Make or change a route. */
         NewRoute: {
@@ -3619,6 +3804,46 @@ export interface components {
             page: string;
             search: string;
             shared?: boolean;
+        };
+        /** @description A machine, as it was last looked at. */
+        NodeAssessment: {
+            affected: string[];
+            cluster: string;
+            environment: string;
+            gaps: string[];
+            /** Format: int64 */
+            healthy: number;
+            node: string;
+            /** Format: int64 */
+            not_applicable: number;
+            profile: string;
+            /** Format: date-time */
+            time: string;
+        };
+        /** @enum {string} */
+        NodeCheckState: "healthy" | "affected" | "not_applicable";
+        /** @description What became of it. */
+        NodeReceipt: {
+            /**
+             * Format: int64
+             * @description Findings that were not open before.
+             */
+            new: number;
+            /** Format: int64 */
+            resolved: number;
+            /** @description Checks this server does not know; they were left out. */
+            unknown: string[];
+        };
+        /** @description What one check said. */
+        NodeVerdict: {
+            /** @description The facts it rests on. */
+            evidence?: Record<string, never>;
+            id: string;
+            /** @description What mends this very machine. */
+            remediation?: components["schemas"]["Step"][];
+            state: components["schemas"]["NodeCheckState"];
+            /** @description One line; of what is affected. */
+            summary?: string;
         };
         /** @description An identity provider. */
         OidcProvider: {
@@ -4820,6 +5045,8 @@ export interface components {
         ScanTrigger: "user" | "start" | "schedule" | "demo";
         /** @description The secure score: points earned of points possible. */
         Score: {
+            /** @description Of what was judged in each cluster, and nothing else. */
+            clusters: components["schemas"]["ClusterScore"][];
             /** Format: double */
             earned: number;
             environments: components["schemas"]["EnvironmentScore"][];
@@ -5402,15 +5629,36 @@ export interface components {
          * @enum {string}
          */
         SinkState: "idle" | "working" | "retrying" | "failing" | "paused";
-        /** @description One standard, with the controls that something is known about. */
+        /** @description One standard, and how its controls stand. */
         Standard: {
             controls: components["schemas"]["Control"][];
+            description: string;
             /** Format: int64 */
             failed: number;
             id: string;
+            /** Format: int64 */
+            manual: number;
             name: string;
             /** Format: int64 */
+            not_applicable: number;
+            /**
+             * Format: int64
+             * @description Controls by how they stand.
+             */
             passed: number;
+            /**
+             * Format: double
+             * @description Passed of passed and failed; absent where nothing was judged.
+             */
+            percent?: number | null;
+            /** @description Where it is published. */
+            source: string;
+        };
+        /** @description One standard with everything that answers its controls. */
+        StandardDetail: {
+            /** @description What answers its controls, each once, by id. */
+            checks: components["schemas"]["ComplianceCheck"][];
+            standard: components["schemas"]["Standard"];
         };
         /** @description One step of a fix. */
         Step: {
@@ -5799,6 +6047,7 @@ export interface components {
             message: string;
             path?: string | null;
         };
+        ComplianceFormat: unknown;
         ExportFormat: unknown;
         GroupBy: unknown;
         IncidentSort: unknown;
@@ -6263,11 +6512,100 @@ export interface operations {
             };
         };
     };
+    get_clusters_cluster_nodes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment; when absent the one the token is for, or all
+                 *     within reach when a person asks.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeAssessment"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clusters_cluster_nodes_node_assessment: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment; when absent the one the token is for, or all
+                 *     within reach when a person asks.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+                /** @description the machine's name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNodeAssessment"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeReceipt"];
+                };
+            };
+            /** @description more than 4 MiB or 1,000 checks */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_compliance: {
         parameters: {
             query?: {
                 /** @description One environment; all when absent. */
                 environment?: string;
+                /** @description One cluster: what was judged in it, and nothing else. */
+                cluster?: string;
             };
             header?: never;
             path?: never;
@@ -6281,6 +6619,188 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Compliance"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_compliance_id: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description One cluster: what was judged in it, and nothing else. */
+                cluster?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the standard's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandardDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_compliance_id_attestations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the standard's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewControlAttestation"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlAttestation"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_compliance_id_attestations: {
+        parameters: {
+            query: {
+                control: string;
+                environment: string;
+                /** @description The cluster it was for; absent where it was for the environment. */
+                cluster?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the standard's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_compliance_id_evidence: {
+        parameters: {
+            query?: {
+                environment?: string;
+                cluster?: string;
+                /** @description One control's id; all of the standard when absent. */
+                control?: string;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the standard's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Finding"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_compliance_id_report: {
+        parameters: {
+            query?: {
+                environment?: string;
+                cluster?: string;
+                format?: components["schemas"]["ComplianceFormat"];
+            };
+            header?: never;
+            path: {
+                /** @description the standard's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "text/csv": string;
+                    "application/json": string;
                 };
             };
             /** @description what went wrong */

@@ -58,6 +58,7 @@ pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod incident;
 pub(crate) mod mute;
+pub(crate) mod node;
 pub(crate) mod oidc;
 pub(crate) mod overview;
 pub(crate) mod query;
@@ -175,6 +176,13 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(score::read)))
         .routes(needs(View, routes!(score::history)))
         .routes(needs(View, routes!(compliance::read)))
+        .routes(needs(View, routes!(compliance::one)))
+        .routes(needs(View, routes!(compliance::evidence)))
+        .routes(needs(View, routes!(compliance::report)))
+        .routes(needs(
+            Exempt,
+            routes!(compliance::attest, compliance::withdraw),
+        ))
         .routes(needs(View, routes!(attack::read)))
         .routes(needs(View, routes!(incident::list)))
         .routes(needs(View, routes!(incident::counts)))
@@ -267,6 +275,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(grammar::fields)))
         .routes(needs(View, routes!(cluster::list)))
         .routes(needs(View, routes!(cluster::audit)))
+        .routes(needs(View, routes!(node::list)))
         .routes(needs(View, routes!(sensor::list)))
         .routes(needs(View, routes!(sensor::read)))
         .routes(needs(Configure, routes!(sensor::forget)))
@@ -277,6 +286,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(Ingest, routes!(sensor::take)))
         .routes(needs(Ingest, routes!(sensor::hear)))
         .routes(needs(Configure, routes!(drift::change)))
+        .routes(needs(Ingest, routes!(node::take)))
         .routes(needs(IngestAudit, routes!(cluster::take_audit)))
         // Its body is a file, bounded by the handler as it streams.
         .routes(needs_everywhere(Configure, routes!(database::import)))

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use api::{
     Score,
     overview::OverviewQuery,
-    recommendation::{EnvironmentScore, HistoryQuery, ScoreHistory, ScoreMove, ScorePoint},
+    recommendation::{
+        ClusterScore, EnvironmentScore, HistoryQuery, ScoreHistory, ScoreMove, ScorePoint,
+    },
 };
 use axum::{Json, extract::State};
 use jiff::SignedDuration;
@@ -13,7 +15,7 @@ use model::score::Part;
 use store::Scope;
 
 use super::{Shared, access::Access, error::ApiError, query::Query};
-use crate::app::App;
+use crate::{app::App, compliance};
 
 /// Points of a history.
 const POINTS: u32 = 500;
@@ -55,7 +57,43 @@ pub(crate) async fn of(app: &App, scope: &Scope) -> Result<Score, ApiError> {
         exempted: total.exempted,
         moved,
         environments,
+        clusters: clusters(app, scope).await?,
     })
+}
+
+/// The score of each cluster something was judged in: of that, and
+/// nothing else.
+async fn clusters(app: &App, scope: &Scope) -> Result<Vec<ClusterScore>, ApiError> {
+    let nodes = app.store.node_assessments(scope, None).await?;
+    let mut names: Vec<(String, String)> = nodes
+        .into_iter()
+        .map(|node| (node.environment, node.cluster))
+        .collect();
+    names.dedup();
+    let mut scores = Vec::new();
+    for (environment, cluster) in names {
+        let within = app.store.scope(Some(&environment)).await?;
+        let counts = compliance::of_cluster(app, &within, &cluster).await?;
+        let parts: Vec<Part> = counts
+            .into_iter()
+            .filter_map(|(rule, standing)| {
+                Some(Part {
+                    severity: policy::recommendation(&rule)?.severity,
+                    rule,
+                    standing,
+                })
+            })
+            .collect();
+        let score = model::score::Score::of(&parts);
+        scores.push(ClusterScore {
+            environment,
+            cluster,
+            percent: score.percent(),
+            earned: score.earned,
+            possible: score.possible,
+        });
+    }
+    Ok(scores)
 }
 
 /// Days back from now.

@@ -5,6 +5,7 @@
 mod alerts;
 mod authorization;
 mod clusters;
+mod compliance;
 mod contract;
 mod dashboard;
 mod demonstration;

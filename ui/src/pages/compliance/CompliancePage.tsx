@@ -17,6 +17,7 @@ import classes from './compliance.module.css';
 const STATE: Record<Control['state'], string> = {
   passed: 'Met',
   failed: 'Not met',
+  manual: 'To look at',
   not_applicable: 'Nothing to look at',
 };
 
@@ -86,7 +87,7 @@ function Content({ standards }: { standards: Standard[] }) {
           <Chip isOn={!state} onClick={() => set({ state: undefined })}>
             All
           </Chip>
-          {(['failed', 'passed', 'not_applicable'] as const).map((each) => (
+          {(['failed', 'manual', 'passed', 'not_applicable'] as const).map((each) => (
             <Chip
               key={each}
               isOn={state === each}

@@ -1,7 +1,7 @@
 //! One round of judging one environment.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Arc, LazyLock},
 };
@@ -43,7 +43,11 @@ enum Said {
 /// The recommendations, as findings carry them.
 fn texts() -> Arc<Vec<RuleText>> {
     static TEXTS: LazyLock<Arc<Vec<RuleText>>> = LazyLock::new(|| {
-        let texts = recommendations().iter().map(|rule| RuleText {
+        // Nodes are judged by whoever looks at them.
+        let judged = recommendations()
+            .iter()
+            .filter(|rule| policy::node::check(&rule.id).is_none());
+        let texts = judged.map(|rule| RuleText {
             id: rule.id.clone(),
             severity: rule.severity,
             title: rule.title.clone(),
@@ -63,7 +67,8 @@ fn texts() -> Arc<Vec<RuleText>> {
     Arc::clone(&TEXTS)
 }
 
-fn tactics(techniques: &[String]) -> Tactics {
+/// The tactics whose techniques these are.
+pub(crate) fn tactics(techniques: &[String]) -> Tactics {
     let all = &policy::attack::matrix().tactics;
     let served = all.iter().filter(|tactic| {
         let mut known = tactic.techniques.iter();
@@ -154,7 +159,9 @@ pub(super) async fn environment(
     let last = app.store.last_scored(name).await?;
     let always = last.is_none_or(|last| last + WRITTEN <= now);
     let decided = app.store.decided_assets(name).await?;
-    let standings = standings(state, &decided);
+    let scope = app.store.scope(Some(name)).await?;
+    let nodes = app.store.node_standings(&scope, None).await?;
+    let standings = standings(state, &decided, &nodes);
     if app
         .store
         .put_standings(name, standings, now, always)
@@ -261,7 +268,11 @@ async fn hosts(
         .collect())
 }
 
-fn standings(state: &Judged, decided: &BTreeSet<(String, String)>) -> Vec<NewStanding> {
+fn standings(
+    state: &Judged,
+    decided: &BTreeSet<(String, String)>,
+    nodes: &BTreeMap<String, (Standing, u64)>,
+) -> Vec<NewStanding> {
     let rules = recommendations();
     let mut standings: Vec<NewStanding> = rules
         .iter()
@@ -274,6 +285,12 @@ fn standings(state: &Judged, decided: &BTreeSet<(String, String)>) -> Vec<NewSta
             noun: rule.asset.noun(),
         })
         .collect();
+    for at in &mut standings {
+        if let Some((standing, not_applicable)) = nodes.get(&at.rule) {
+            at.standing = *standing;
+            at.not_applicable = *not_applicable;
+        }
+    }
     let assets = [&state.images, &state.containers, &state.hosts, &state.rest];
     for (asset, verdicts) in assets.into_iter().flatten() {
         for (place, said) in verdicts {

@@ -30,6 +30,7 @@ use tokio::sync::{
 
 pub(crate) use self::effect::score_change;
 use self::judge::Judged;
+pub(crate) use self::judge::tactics;
 use crate::{app::App, bus::Numbered};
 
 /// How long further news is waited for.
