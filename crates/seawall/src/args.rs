@@ -1,12 +1,14 @@
 //! The command line: every flag, its words of help and its examples.
 
 pub(crate) mod audit;
+pub(crate) mod compliance;
 pub(crate) mod db;
 pub(crate) mod exempt;
 pub(crate) mod finding;
 pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod login;
+pub(crate) mod node;
 pub(crate) mod people;
 pub(crate) mod remote;
 pub(crate) mod rules;
@@ -136,6 +138,7 @@ pub(crate) enum Command {
     Images(image::Images),
     #[command(subcommand)]
     Recommendations(image::Recommendations),
+    Compliance(compliance::Compliance),
     #[command(subcommand)]
     Exempt(exempt::Exempt),
     #[command(subcommand)]
@@ -150,6 +153,8 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Rules(rules::Rules),
+    #[command(subcommand)]
+    Node(node::Node),
     Top(top::Top),
     Completion(Completion),
     Man(Man),

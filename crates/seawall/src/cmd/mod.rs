@@ -3,6 +3,7 @@
 
 mod audit;
 mod completion;
+mod compliance;
 mod config;
 mod db;
 mod exempt;
@@ -12,6 +13,7 @@ mod host;
 mod image;
 mod login;
 mod man;
+mod node;
 mod people;
 mod recommendation;
 mod remote;
@@ -69,6 +71,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Findings(findings) => finding::run(&context, &findings),
         Command::Images(images) => image::run(&context, &images),
         Command::Recommendations(list) => recommendation::run(&context, &list),
+        Command::Compliance(compliance) => compliance::run(&context, &compliance),
         Command::Exempt(exempt) => exempt::run(&context, &exempt),
         Command::Export(export) => export::run(&context, &export),
         Command::Tokens(tokens) => people::tokens(&context, &tokens),
@@ -76,6 +79,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Host(host) => host::run(&context, &host),
         Command::Audit(audit) => audit::run(&context, &audit),
         Command::Rules(rules) => rules::run(&context, &rules),
+        Command::Node(node) => node::run(&context, &node),
         Command::Top(top) => top::run(&context, &top),
         Command::Completion(completion) => completion::run(&completion),
         Command::Man(man) => man::run(&man),

@@ -12,6 +12,7 @@ mod attacks;
 mod cluster;
 mod debian;
 mod deploy;
+mod node;
 mod program;
 mod sensor;
 mod server;

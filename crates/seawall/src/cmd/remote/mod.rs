@@ -75,6 +75,19 @@ impl Transport for Http {
 /// The server the command line, the environment or the last sign-in
 /// names.
 pub(super) fn connect(context: &Context, remote: &Remote) -> Result<Server, Failure> {
+    find(context, remote, None)
+}
+
+/// The same, with a token of its own.
+pub(super) fn connect_as(
+    context: &Context,
+    remote: &Remote,
+    token: String,
+) -> Result<Server, Failure> {
+    find(context, remote, Some(token))
+}
+
+fn find(context: &Context, remote: &Remote, token: Option<String>) -> Result<Server, Failure> {
     let credentials = Credentials::read(&context.env)?;
     let named = remote
         .server
@@ -85,9 +98,8 @@ pub(super) fn connect(context: &Context, remote: &Remote) -> Result<Server, Fail
         (None, None) => address(DEFAULT_SERVER)?,
     };
     let known = credentials.of(&base);
-    let token = context
-        .env
-        .text("SEAWALL_TOKEN")
+    let token = token
+        .or_else(|| context.env.text("SEAWALL_TOKEN"))
         .or_else(|| known.map(|known| known.token.clone()))
         .ok_or_else(|| {
             Failure::usage(anyhow::anyhow!("not signed in to {base}"))
