@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn each_profile_has_the_checks_of_its_benchmark() {
         for (profile, least, most) in [
-            (Profile::SelfManaged, 70, 90),
+            (Profile::SelfManaged, 80, 100),
             (Profile::Eks, 13, 13),
             (Profile::Aks, 13, 13),
             (Profile::Gke, 4, 4),
