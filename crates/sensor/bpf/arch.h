@@ -37,6 +37,11 @@ static __always_inline void call_arguments(struct pt_regs *regs, bool compat, u6
 	to[5] = regs->r9;
 }
 
+static __always_inline u64 third_argument(struct pt_regs *regs)
+{
+	return regs->dx;
+}
+
 #elif defined(__TARGET_ARCH_arm64)
 
 static __always_inline bool is_compat(struct task_struct *task)
@@ -46,18 +51,23 @@ static __always_inline bool is_compat(struct task_struct *task)
 
 static __always_inline u32 call_number(struct pt_regs *regs)
 {
-	return ((struct pt_regs___arm64 *)regs)->syscallno;
+	return ((struct pt_regs___arm *)regs)->syscallno;
 }
 
 static __always_inline void call_arguments(struct pt_regs *regs, bool compat, u64 *to)
 {
-	struct pt_regs___arm64 *all = (void *)regs;
+	struct pt_regs___arm *all = (void *)regs;
 	to[0] = all->orig_x0;
 	to[1] = all->regs[1];
 	to[2] = all->regs[2];
 	to[3] = all->regs[3];
 	to[4] = all->regs[4];
 	to[5] = all->regs[5];
+}
+
+static __always_inline u64 third_argument(struct pt_regs *regs)
+{
+	return ((struct pt_regs___arm *)regs)->regs[2];
 }
 
 #else

@@ -8,6 +8,7 @@
 #define EACCES 13
 #define EPERM 1
 #define PF_IO_WORKER 0x10
+#define MAX_ERRNO 4095
 
 /* A `struct sockaddr` as a program passed it, with room for the longest. */
 struct given {
@@ -25,39 +26,107 @@ struct user_message {
 	u32 name_length;
 };
 
-static __always_inline bool name_is_sensitive(struct control *control, struct dentry *dentry,
+/* Names up to this long are in the dentry itself. */
+#define SHORT_NAME 31
+
+/* The first eight bytes of a name, cleared behind its end. */
+static __always_inline u64 beginning_of(struct dentry *dentry)
+{
+	u32 length = dentry->d_name.len;
+	u64 begin = 0;
+	if (length > SHORT_NAME) {
+		bpf_probe_read_kernel(&begin, sizeof(begin), dentry->d_name.name);
+		return begin;
+	}
+	if (bpf_core_field_exists(dentry->d_shortname))
+		begin = dentry->d_shortname.words[0];
+	else
+		begin = *(u64 *)((struct dentry___before_6_14 *)dentry)->d_iname;
+	return length < 8 ? begin & ((1ull << length * 8) - 1) : begin;
+}
+
+static __always_inline bool may_be_sensitive(struct control *control, u64 begin)
+{
+	u32 bit = begin * SKETCH_FACTOR >> (64 - SKETCH_BITS);
+	return control->sketch[bit >> 6 & (SKETCH / 64 - 1)] >> (bit & 63) & 1;
+}
+
+static __always_inline bool name_is_sensitive(struct control *control, const unsigned char *from,
 					      u8 as)
 {
 	struct name name = {};
-	const unsigned char *from = BPF_CORE_READ(dentry, d_name.name);
 	bpf_probe_read_kernel_str(name.bytes, sizeof(name.bytes), from);
-	u32 bit = *(u32 *)name.bytes * 2654435761u >> 22;
-	if (!(control->sketch[bit >> 6 & (SKETCH / 64 - 1)] >> (bit & 63) & 1))
+	if (!may_be_sensitive(control, *(u64 *)name.bytes))
 		return false;
 	u8 *found = bpf_map_lookup_elem(&sensitive, &name);
 	return found && (*found & as);
 }
 
-/* Whether a path goes through another process's root or working folder,
- * which is how one leaves a container: `/proc/1/root/…`. */
-static __always_inline bool is_through_process(u64 path)
+/* Who is in the host's own mount namespace leaves nothing by looking into
+ * another. */
+static __always_inline bool is_of_host(struct task_struct *task)
 {
-	char begin[24] = {};
-	if (bpf_probe_read_user_str(begin, sizeof(begin), (void *)path) < 8)
+	return task->nsproxy->mnt_ns->ns.inum == host_mounts;
+}
+
+/* Whether a container's process reached a file that its own mounts do not
+ * show: through another process, `/proc/1/root/etc/shadow`, which is how one
+ * leaves a container. What has no place in any tree, as a pipe, is not
+ * meant. */
+static __always_inline bool is_elsewhere(struct task_struct *task, struct mnt_namespace *where)
+{
+	u64 other = (u64)where;
+	return other && other < (u64)-MAX_ERRNO && other != (u64)task->nsproxy->mnt_ns;
+}
+
+/* Whether reading a file that was opened is worth telling. */
+static __always_inline bool file_is_wanted(struct task_struct *task, u32 number,
+					   struct control *control)
+{
+	struct fdtable *table = task->files->fdt;
+	if (!table || number >= table->max_fds)
 		return false;
-	if (begin[0] != '/' || begin[1] != 'p' || begin[2] != 'r' || begin[3] != 'o' ||
-	    begin[4] != 'c' || begin[5] != '/')
-		return false;
-	for (int i = 7; i < 20; i++)
-		if (begin[i] == '/' && ((begin[i + 1] == 'r' && begin[i + 2] == 'o') ||
-					(begin[i + 1] == 'c' && begin[i + 2] == 'w')))
+	struct list_head *at = CAST(list_head, (u64)table->fd + number * sizeof(void *));
+	struct file *file = CAST(file, at->next);
+	if ((file->f_inode->i_mode & S_IFMT) == S_IFBLK)
+		return true;
+	if (!is_of_host(task)) {
+		u64 on = (u64)file->f_path.mnt - bpf_core_field_offset(struct mount, mnt);
+		if (is_elsewhere(task, CAST(mount, on)->mnt_ns))
 			return true;
-	return false;
+	}
+	struct dentry *dentry = file->f_path.dentry;
+	if (may_be_sensitive(control, beginning_of(dentry)) &&
+	    name_is_sensitive(control, dentry->d_name.name, NAME_OF_FILE))
+		return true;
+	struct dentry *folder = dentry->d_parent;
+	return control->folders && may_be_sensitive(control, beginning_of(folder)) &&
+	       name_is_sensitive(control, folder->d_name.name, NAME_OF_FOLDER);
+}
+
+/* The same where types cannot be said. */
+static __always_inline bool file_is_wanted_by_calls(struct task_struct *task, u32 number,
+						    struct control *control)
+{
+	struct file *file = file_of(task, number);
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFBLK)
+		return true;
+	if (!is_of_host(task)) {
+		u64 on = (u64)BPF_CORE_READ(file, f_path.mnt);
+		struct mount *mount = (void *)(on - bpf_core_field_offset(struct mount, mnt));
+		if (is_elsewhere(task, BPF_CORE_READ(mount, mnt_ns)))
+			return true;
+	}
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	return name_is_sensitive(control, BPF_CORE_READ(dentry, d_name.name), NAME_OF_FILE) ||
+	       (control->folders &&
+		name_is_sensitive(control, BPF_CORE_READ(dentry, d_parent, d_name.name),
+				  NAME_OF_FOLDER));
 }
 
 /* Whether an open is worth telling; most are not. */
-static __always_inline bool open_is_wanted(struct task_struct *task, u64 path, u64 flags,
-					   long result, struct control *control)
+static __always_inline bool open_is_wanted(struct task_struct *task, u64 flags, long result,
+					   struct control *control)
 {
 	if (control->opens == 3)
 		return true;
@@ -69,17 +138,8 @@ static __always_inline bool open_is_wanted(struct task_struct *task, u64 path, u
 		return result == -EACCES || result == -EPERM;
 	if (control->opens == 1)
 		return false;
-	struct file *file = file_of(task, result);
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFBLK)
-		return true;
-	if (is_through_process(path))
-		return true;
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	if (name_is_sensitive(control, dentry, NAME_OF_FILE))
-		return true;
-	return control->folders &&
-	       name_is_sensitive(control, BPF_CORE_READ(dentry, d_parent),
-				 NAME_OF_FOLDER);
+	return can_cast ? file_is_wanted(task, result, control) :
+			  file_is_wanted_by_calls(task, result, control);
 }
 
 /* Not signal 0, and none of the everyday ones. */
@@ -94,16 +154,16 @@ static __always_inline bool is_wanted(struct task_struct *task, const volatile s
 {
 	switch (rule->filter) {
 	case FILTER_OPEN:
-		return open_is_wanted(task, arguments[1], arguments[2], result, control);
+		return open_is_wanted(task, arguments[2], result, control);
 	case FILTER_OPEN_OLD:
-		return open_is_wanted(task, arguments[0], arguments[1], result, control);
+		return open_is_wanted(task, arguments[1], result, control);
 	case FILTER_CREAT:
-		return open_is_wanted(task, 0, O_WRITES, result, control);
+		return open_is_wanted(task, O_WRITES, result, control);
 	case FILTER_OPEN2: {
 		u64 flags = 0;
 		bpf_probe_read_user(&flags, sizeof(flags), (void *)arguments[2]);
 		arguments[2] = flags;
-		return open_is_wanted(task, arguments[1], flags, result, control);
+		return open_is_wanted(task, flags, result, control);
 	}
 	case FILTER_PTRACE:
 		/* Begun, attached, written to; not each look of a debugger. */
@@ -364,12 +424,9 @@ static __always_inline int call(struct task_struct *task, struct pt_regs *regs, 
 		return 0;
 	}
 	u32 slot;
-	struct scratch *it = begin(&slot);
-	if (!it) {
-		count_lost(class);
+	struct scratch *it = open_record(&slot, task, CALL, class);
+	if (!it)
 		return 0;
-	}
-	write_head(it, task, CALL, class);
 	struct call_body *to = body(it, sizeof(*to));
 	to->kind = rule->kind;
 	to->via = SYSTEM_CALL;
@@ -411,11 +468,34 @@ static __always_inline int call(struct task_struct *task, struct pt_regs *regs, 
 		add_user_text(it, DATA, argument(to, rule->data));
 	if (flags & TAKES_CREDENTIALS)
 		add_credentials(it, task);
-	if (flags & IS_CRITICAL)
-		send_critical(it, class);
-	else
+	if (!(flags & IS_CRITICAL))
 		send_bulk(it, class);
+	else if (class == CLASS_PROCESS)
+		send_quiet(it, class);
+	else
+		send_critical(it, class);
 	return 0;
+}
+
+/* Most of what is asked of a kernel that is told at all is to read files
+ * nobody cares about: those are seen off before anything else is looked at. */
+static __always_inline bool is_dull(struct task_struct *task, struct pt_regs *regs, long result,
+				    const volatile struct call_rule *rule)
+{
+	u32 zero = 0;
+	if (rule->filter != FILTER_OPEN || result < 0 || third_argument(regs) & O_WRITES)
+		return false;
+	struct control *control = bpf_map_lookup_elem(&control_map, &zero);
+	if (!control || control->opens != 2 || !(control->classes & (1u << CLASS_FILE)))
+		return false;
+	if (file_is_wanted(task, result, control))
+		return false;
+	struct counters *counters = count(CLASS_FILE);
+	if (!counters)
+		return false;
+	counters->seen++;
+	counters->filtered++;
+	return true;
 }
 
 SEC("tp_btf/sys_exit")
@@ -429,7 +509,7 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 	if (compat)
 		number += CALLS;
 	const volatile struct call_rule *rule = &calls[number];
-	if (!rule->kind)
+	if (!rule->kind || (can_cast && !compat && is_dull(task, regs, result, rule)))
 		return 0;
 	return call(task, regs, result, rule, compat);
 }

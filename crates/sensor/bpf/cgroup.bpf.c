@@ -5,16 +5,11 @@
 
 static __always_inline int group(u8 type, struct cgroup *group, const char *path, u32 pid)
 {
-	struct counters *counters = count(CLASS_CGROUP);
-	if (counters)
-		counters->seen++;
+	count_seen(CLASS_CGROUP);
 	u32 slot;
-	struct scratch *it = begin(&slot);
-	if (!it) {
-		count_lost(CLASS_CGROUP);
+	struct scratch *it = open_record(&slot, bpf_get_current_task_btf(), type, CLASS_CGROUP);
+	if (!it)
 		return 0;
-	}
-	write_head(it, bpf_get_current_task_btf(), type, CLASS_CGROUP);
 	struct group_body *to = body(it, sizeof(*to));
 	to->id = group->kn->id;
 	to->hierarchy = group->root->hierarchy_id;

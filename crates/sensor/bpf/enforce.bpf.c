@@ -80,15 +80,10 @@ static __always_inline u32 judge_program(struct task_struct *task, struct file *
 static __always_inline struct scratch *begin_verdict(u32 *slot, struct task_struct *task,
 						     u8 matter, u8 outcome)
 {
-	struct counters *counters = count(CLASS_VERDICT);
-	if (counters)
-		counters->seen++;
-	struct scratch *it = begin(slot);
-	if (!it) {
-		count_lost(CLASS_VERDICT);
+	count_seen(CLASS_VERDICT);
+	struct scratch *it = open_record(slot, task, VERDICT, CLASS_VERDICT);
+	if (!it)
 		return NULL;
-	}
-	write_head(it, task, VERDICT, CLASS_VERDICT);
 	struct verdict_body *to = body(it, sizeof(*to));
 	__builtin_memset(to, 0, sizeof(*to));
 	to->matter = matter;

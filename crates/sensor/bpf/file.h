@@ -24,6 +24,24 @@
 #define FIELD_OF(pointer, type, field) \
 	((void *)((u64)(pointer) + bpf_core_field_offset(type, field)))
 
+/* A pointer whose type the verifier follows from here on: each step from it
+ * is a load, where it would be a call otherwise. The kernel's function for it
+ * is called by its number, which the loader puts into the instruction
+ * (src/kernel/cast.rs); only to be reached where `can_cast` says so. */
+static __always_inline void *cast(u64 from, u32 type)
+{
+	register u64 pointer asm("r1") = from;
+	register u64 id asm("r2") = type;
+	register u64 result asm("r0");
+	asm volatile(".quad 0x5ea5ea5e00002085"
+		     : "=r"(result), "+r"(pointer), "+r"(id)
+		     :
+		     : "r3", "r4", "r5");
+	return (void *)result;
+}
+#define CAST(type, from) \
+	((struct type *)cast((u64)(from), bpf_core_type_id_kernel(struct type)))
+
 /* Writes the path of a dentry, from the root of its mount namespace, to
  * the end of the first half of scratch->path; returns where it begins.
  * What has no place in a tree (a pipe, a memfd) is its name. A path that

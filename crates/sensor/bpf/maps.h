@@ -6,7 +6,9 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define CALLS 512
-#define SKETCH 1024
+#define SKETCH_BITS 13
+#define SKETCH (1 << SKETCH_BITS)
+#define SKETCH_FACTOR 0x9e3779b97f4a7c15ull
 #define PATH_ROOM 1024
 #define DATA_ROOM 4096
 #define RECORD_ROOM 8192
@@ -16,7 +18,11 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile u32 own_pid = 0;
 /* Bulk records a control group may send a second; 0 is any number. */
 const volatile u32 bulk_rate = 0;
+/* The number of the host's own mount namespace; 0 where it is not known. */
+const volatile u32 host_mounts = 0;
+const volatile u8 can_cast = 0;
 const volatile u32 bulk_wakeup = 256 << 10;
+const volatile u32 quiet_wakeup = 64 << 10;
 /* 64-bit programs first, then 32-bit ones. */
 /* Kinds of calls that no table names. */
 const volatile u16 kind_kill = 0;
@@ -35,7 +41,7 @@ struct control {
 	u32 folders;
 	/* Whether hooks see what io_uring does. */
 	u32 hooks;
-	/* A bit for the first four bytes of each sensitive name: most names
+	/* A bit for the first eight bytes of each sensitive name: most names
 	 * are known not to be among them without a search. */
 	u64 sketch[SKETCH / 64];
 };
@@ -114,6 +120,13 @@ struct {
 static __always_inline struct counters *count(u32 class)
 {
 	return bpf_map_lookup_elem(&counters_map, &class);
+}
+
+static __always_inline void count_seen(u32 class)
+{
+	struct counters *counters = count(class);
+	if (counters)
+		counters->seen++;
 }
 
 static __always_inline bool is_on(u32 class)

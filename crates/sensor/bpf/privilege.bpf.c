@@ -6,12 +6,9 @@
 static __always_inline struct scratch *begin_call(u32 *slot, struct task_struct *task, u32 class,
 						  u16 kind, u8 via)
 {
-	struct scratch *it = begin(slot);
-	if (!it) {
-		count_lost(class);
+	struct scratch *it = open_record(slot, task, CALL, class);
+	if (!it)
 		return NULL;
-	}
-	write_head(it, task, CALL, class);
 	struct call_body *to = body(it, sizeof(*to));
 	__builtin_memset(to, 0, sizeof(*to));
 	to->kind = kind;
@@ -29,9 +26,7 @@ int BPF_PROG(protected_signalled, int signal, struct kernel_siginfo *info,
 	if (!bpf_map_lookup_elem(&protected, &pid))
 		return 0;
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct counters *counters = count(CLASS_PRIVILEGE);
-	if (counters)
-		counters->seen++;
+	count_seen(CLASS_PRIVILEGE);
 	u32 slot;
 	struct scratch *it = begin_call(&slot, task, CLASS_PRIVILEGE, kind_kill, SYSTEM_CALL);
 	if (!it)

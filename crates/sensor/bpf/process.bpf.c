@@ -11,23 +11,18 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 {
 	if (child->pid != child->tgid)
 		return 0; /* a thread */
-	struct counters *counters = count(CLASS_PROCESS);
-	if (counters)
-		counters->seen++;
+	count_seen(CLASS_PROCESS);
 	u32 slot;
-	struct scratch *it = begin(&slot);
-	if (!it) {
-		count_lost(CLASS_PROCESS);
+	struct scratch *it = open_record(&slot, parent, FORK, CLASS_PROCESS);
+	if (!it)
 		return 0;
-	}
-	write_head(it, parent, FORK, CLASS_PROCESS);
 	struct fork_body *to = body(it, sizeof(*to));
 	struct upid number = {};
 	pid_in_namespace(child, &number);
 	to->pid = child->tgid;
 	to->virtual_pid = number.nr;
 	to->started = child->start_boottime;
-	send_critical(it, CLASS_PROCESS);
+	send_quiet(it, CLASS_PROCESS);
 	return 0;
 }
 
@@ -44,16 +39,11 @@ static __always_inline u32 terminal_of(struct task_struct *task)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, pid_t old, struct linux_binprm *binary)
 {
-	struct counters *counters = count(CLASS_PROCESS);
-	if (counters)
-		counters->seen++;
+	count_seen(CLASS_PROCESS);
 	u32 slot;
-	struct scratch *it = begin(&slot);
-	if (!it) {
-		count_lost(CLASS_PROCESS);
+	struct scratch *it = open_record(&slot, task, EXEC, CLASS_PROCESS);
+	if (!it)
 		return 0;
-	}
-	write_head(it, task, EXEC, CLASS_PROCESS);
 	struct exec_body *to = body(it, sizeof(*to));
 	struct upid number = {};
 	pid_in_namespace(task, &number);
@@ -87,20 +77,15 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	/* The last thread to go, whichever it is. */
 	if (task->signal->live.counter != 0)
 		return 0;
-	struct counters *counters = count(CLASS_PROCESS);
-	if (counters)
-		counters->seen++;
+	count_seen(CLASS_PROCESS);
 	u32 slot;
-	struct scratch *it = begin(&slot);
-	if (!it) {
-		count_lost(CLASS_PROCESS);
+	struct scratch *it = open_record(&slot, task, EXIT, CLASS_PROCESS);
+	if (!it)
 		return 0;
-	}
-	write_head(it, task, EXIT, CLASS_PROCESS);
 	struct exit_body *to = body(it, sizeof(*to));
 	to->code = task->signal->flags & SIGNAL_GROUP_EXIT ? task->signal->group_exit_code :
 							     task->group_leader->exit_code;
 	to->unused = 0;
-	send_critical(it, CLASS_PROCESS);
+	send_quiet(it, CLASS_PROCESS);
 	return 0;
 }

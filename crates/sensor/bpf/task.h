@@ -61,6 +61,19 @@ static __always_inline void write_head(struct scratch *it, struct task_struct *t
 	bpf_probe_read_kernel(head->name, sizeof(head->name), task->comm);
 }
 
+/* A record of what `task` does, its head written; NULL, and counted as
+ * lost, where no scratch space is left. */
+static __always_inline struct scratch *open_record(u32 *slot, struct task_struct *task, u8 type,
+						   u8 class)
+{
+	struct scratch *it = begin(slot);
+	if (it)
+		write_head(it, task, type, class);
+	else
+		count_lost(class);
+	return it;
+}
+
 static __always_inline void add_credentials(struct scratch *it, struct task_struct *task)
 {
 	u8 *at = section(it);

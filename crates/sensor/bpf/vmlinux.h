@@ -84,6 +84,9 @@ struct timespec64 {
 	long tv_nsec;
 };
 
+struct list_head {
+	struct list_head *next;
+};
 struct ns_common {
 	u32 inum;
 };
@@ -161,10 +164,17 @@ struct inode___since_6_11 {
 	s64 i_mtime_sec, i_ctime_sec;
 	u32 i_mtime_nsec, i_ctime_nsec;
 };
+union shortname_store {
+	unsigned long words[4];
+};
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	union shortname_store d_shortname;
+};
+struct dentry___before_6_14 {
+	unsigned char d_iname[32];
 };
 struct vfsmount {
 	struct dentry *mnt_root;
@@ -173,6 +183,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 };
 struct path {
 	struct vfsmount *mnt;
@@ -313,7 +324,7 @@ struct pt_regs {
 	unsigned long bx, cx, dx, si, di, bp, r8, r9, r10, orig_ax;
 };
 /* The same, arm64. */
-struct pt_regs___arm64 {
+struct pt_regs___arm {
 	u64 regs[31];
 	u64 orig_x0;
 	s32 syscallno;

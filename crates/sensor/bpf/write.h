@@ -61,27 +61,39 @@ static __always_inline void count_lost(u32 class)
 	count_sent(class, 1);
 }
 
-static __always_inline void send_critical(struct scratch *it, u32 class)
+static __always_inline void send(struct scratch *it, u32 class, void *ring, u64 flags)
 {
 	u32 used = it->used;
 	asm volatile("" : "+r"(used));
 	if (used > sizeof(it->data))
 		used = sizeof(it->data);
-	count_sent(class, bpf_ringbuf_output(&critical, it->data, used, BPF_RB_FORCE_WAKEUP));
+	count_sent(class, bpf_ringbuf_output(ring, it->data, used, flags));
 	end(it);
+}
+
+/* Wakes the reader once so much waits; it looks by itself every few
+ * milliseconds. */
+static __always_inline u64 wake_at(void *ring, u64 much)
+{
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= much ? BPF_RB_FORCE_WAKEUP :
+								    BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void send_critical(struct scratch *it, u32 class)
+{
+	send(it, class, &critical, BPF_RB_FORCE_WAKEUP);
+}
+
+/* What must not be lost but means nothing by itself: a wake-up costs those
+ * who are watched more than all else that is done for the record. */
+static __always_inline void send_quiet(struct scratch *it, u32 class)
+{
+	send(it, class, &critical, wake_at(&critical, quiet_wakeup));
 }
 
 static __always_inline void send_bulk(struct scratch *it, u32 class)
 {
-	u32 used = it->used;
-	asm volatile("" : "+r"(used));
-	if (used > sizeof(it->data))
-		used = sizeof(it->data);
-	u64 flags = bpf_ringbuf_query(&bulk, BPF_RB_AVAIL_DATA) >= bulk_wakeup ?
-			    BPF_RB_FORCE_WAKEUP :
-			    BPF_RB_NO_WAKEUP;
-	count_sent(class, bpf_ringbuf_output(&bulk, it->data, used, flags));
-	end(it);
+	send(it, class, &bulk, wake_at(&bulk, bulk_wakeup));
 }
 
 /* Head and body are at fixed places, cleared. */

@@ -62,4 +62,6 @@ pub(super) type Counts = [u64; 5];
 /// `struct control`, its sketch in halves.
 pub(super) type Control = [u32; 4 + SKETCH / 32];
 /// Bits of the sketch of sensitive names.
-pub(super) const SKETCH: usize = 1024;
+pub(super) const SKETCH_BITS: u32 = 13;
+pub(super) const SKETCH: usize = 1 << SKETCH_BITS;
+pub(super) const SKETCH_FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -17,9 +17,10 @@ use aya::{
 };
 use rules::syscall::Kind;
 
-use super::{Error, Feature, Report, Settings, State, calls};
+use super::{Error, Feature, Report, Settings, State, calls, cast};
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
+pub(super) static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor.bpf.o"));
 
 /// Where a program is attached.
 #[derive(Clone, Copy, Debug)]
@@ -209,6 +210,9 @@ pub(super) fn load(settings: &Settings) -> Result<(Ebpf, Report), Error> {
     }
     let types = Btf::from_sys_fs().map_err(|error| Error::NoTypes(Box::new(error)))?;
     let own_pid = settings.own_pid.unwrap_or_default();
+    let host_mounts = host_mounts();
+    let (object, can_cast) = cast::fill_in(OBJECT, &types);
+    let can_cast = u8::from(can_cast);
     let table = calls::table();
     let kinds = [
         ("kind_kill", calls::number(Kind::Kill)),
@@ -226,10 +230,12 @@ pub(super) fn load(settings: &Settings) -> Result<(Ebpf, Report), Error> {
         .verifier_log_level(VerifierLogLevel::DISABLE)
         .override_global("own_pid", &own_pid, true)
         .override_global("bulk_rate", &settings.bulk_rate, true)
+        .override_global("host_mounts", &host_mounts, true)
+        .override_global("can_cast", &can_cast, true)
         .override_global("calls", table.as_slice(), true)
         .map_max_entries("critical", settings.critical_bytes)
         .map_max_entries("bulk", settings.bulk_bytes);
-    let mut programs = loader.load(OBJECT).map_err(|error| {
+    let mut programs = loader.load(&object).map_err(|error| {
         if is_refusal(&error) {
             Error::Privilege
         } else {
@@ -256,6 +262,18 @@ pub(super) fn load(settings: &Settings) -> Result<(Ebpf, Report), Error> {
         }
         _ => Ok((programs, report)),
     }
+}
+
+/// The mount namespace of the first process there is to see: the host's own,
+/// or that of the container this runs in. Who is in it leaves nothing by
+/// looking elsewhere. 0 where it is not known.
+fn host_mounts() -> u32 {
+    let link = fs::read_link("/proc/1/ns/mnt").unwrap_or_default();
+    let number = link.to_str().and_then(|text| {
+        let digits = text.strip_prefix("mnt:[")?.strip_suffix(']')?;
+        digits.parse().ok()
+    });
+    number.unwrap_or_default()
 }
 
 /// What programs are attached to.

@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod calls;
+mod cast;
 mod decode;
 mod fallback;
 mod forbid;
@@ -443,9 +444,9 @@ fn name_key(name: &str) -> [u8; 16] {
 
 /// Which bit of the sketch the first bytes of a name set.
 fn sketch_bit(key: &[u8; 16]) -> usize {
-    let [a, b, c, d, ..] = *key;
-    let hash = u32::from_ne_bytes([a, b, c, d]).wrapping_mul(2_654_435_761);
-    (hash >> 22) as usize
+    let begin = key.first_chunk().map_or(0, |it| u64::from_ne_bytes(*it));
+    let hash = begin.wrapping_mul(layout::SKETCH_FACTOR);
+    usize::try_from(hash >> (u64::BITS - layout::SKETCH_BITS)).unwrap_or_default()
 }
 
 fn take_map(programs: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, Error> {
