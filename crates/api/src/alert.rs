@@ -164,6 +164,10 @@ pub struct AlertDetail {
     pub false_positives: String,
     /// Events that can be read at `/findings/{id}/events`.
     pub events: u64,
+    /// What its runtime calls the image that ran there; the finding's own
+    /// `image` is there only where that image was scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// What the container or host did before; what a sensor saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<AlertTrace>,

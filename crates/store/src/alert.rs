@@ -6,7 +6,7 @@
 mod context;
 mod trace;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use model::{Alert, AlertImage, AlertPlace, AlertRule, AssetKind, FindingKind, attack::Tactics};
@@ -18,7 +18,7 @@ pub(crate) use self::{
 };
 use crate::{
     RuleDetails, Store, StoreError,
-    asset::{self, Described, Placed},
+    asset::{self, Described, IMAGE_FACT, Placed},
     counts::{finding_rank, severity_number},
     db::{Connection, insert, sql},
     environment, exemption,
@@ -302,7 +302,7 @@ impl Tree {
         image: Option<&AlertImage>,
         time: Timestamp,
     ) -> Result<(i64, Option<i64>), StoreError> {
-        let known = sql("SELECT id, image_id FROM asset
+        let known = sql("SELECT id, image_id, facts FROM asset
              WHERE environment_id = ? AND kind = ? AND parent_id = ? AND identity = ?")
         .bind(asset.environment_id)
         .bind(asset.kind.as_str())
@@ -317,21 +317,30 @@ impl Tree {
         if let Some(row) = known {
             let id = row.int("id")?;
             let known_image = row.maybe_int("image_id")?;
+            let mut facts: BTreeMap<String, String> = row.json("facts")?;
+            if let Some(image) = image.filter(|image| !image.name.is_empty()) {
+                facts
+                    .entry(IMAGE_FACT.to_owned())
+                    .or_insert_with(|| image.name.clone());
+            }
             sql(
                 "UPDATE asset SET last_seen = CASE WHEN last_seen > ? THEN last_seen ELSE ? END,
-                     image_id = COALESCE(image_id, ?)
+                     image_id = COALESCE(image_id, ?), facts = ?
                  WHERE id = ?",
             )
             .bind(time)
             .bind(time)
             .bind(image_id)
+            .bind(json(&facts))
             .bind(id)
             .execute(connection)
             .await?;
             return Ok((id, known_image.or(image_id)));
         }
         if let Some(image) = image {
-            asset.facts.insert("image".to_owned(), image.name.clone());
+            asset
+                .facts
+                .insert(IMAGE_FACT.to_owned(), image.name.clone());
         }
         asset.image_id = image_id;
         let id = asset::put(connection, &asset, &mint(), time).await?;

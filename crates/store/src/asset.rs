@@ -79,6 +79,9 @@ impl Described {
     }
 }
 
+/// What its runtime calls the image a container runs.
+pub(crate) const IMAGE_FACT: &str = "image";
+
 /// Makes or brings up to date one asset, seen at `now`; its id. `uid` is
 /// what a new one is called outside.
 pub(crate) async fn put(

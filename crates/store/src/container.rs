@@ -12,7 +12,7 @@ use model::{AssetKind, RunningContainer, RunningContainers};
 
 use crate::{
     Scope, Store, StoreError,
-    asset::{self, Described, Placed},
+    asset::{self, Described, IMAGE_FACT, Placed},
     db::{Connection, sql},
     environment, host,
     row::json,
@@ -283,7 +283,7 @@ pub(crate) fn facts(container: &RunningContainer) -> BTreeMap<String, String> {
         (ENGINE, Some(container.engine.to_string())),
         ("id", Some(container.id.clone())),
         ("engine namespace", container.namespace.clone()),
-        ("image", Some(container.image.clone())),
+        (IMAGE_FACT, Some(container.image.clone())),
         ("process", container.pid.map(|pid| pid.to_string())),
         (
             "privileged",

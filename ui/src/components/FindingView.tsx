@@ -205,16 +205,23 @@ export function Chain({ chain }: { chain: readonly AssetRef[] }) {
 
 function Where({ finding, detail, layers }: Shown) {
   const { package: found, image, asset } = finding;
+  const runs = detail?.alert?.image;
   const layer = layers?.find((each) => each.index === found?.layer);
   return (
     <>
       <Chain chain={detail?.chain ?? [asset]} />
-      {(found || (image && asset.kind !== 'image')) && (
+      {(found || runs || (image && asset.kind !== 'image')) && (
         <Facts>
-          {image && asset.kind !== 'image' && (
+          {image && asset.kind !== 'image' ? (
             <Fact term="Image">
               <ImageLink image={image} />
             </Fact>
+          ) : (
+            runs && (
+              <Fact term="Image">
+                {runs} <span className={classes.quiet}>never scanned</span>
+              </Fact>
+            )
           )}
           {found && (
             <>

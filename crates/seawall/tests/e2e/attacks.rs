@@ -228,7 +228,7 @@ impl Stage {
             let id = text(&fields["container.full_id"]);
             let is_it = Some(id) == self.node.container(&step.place);
             fault(is_it, format!("container id '{id}'"));
-            let image = text(&finding["image"]["name"]);
+            let image = text(&detail["alert"]["image"]);
             fault(image == IMAGE, format!("image '{image}'"));
         }
         let tactics: Vec<String> = finding["tactics"]

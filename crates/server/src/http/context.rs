@@ -99,6 +99,7 @@ pub(crate) fn detail(known: &FindingDetail, incidents: Vec<IncidentKey>) -> Opti
         matrix,
         false_positives,
         events: known.events,
+        image: known.runs.clone(),
         trace: known.trace.clone().map(Into::into),
         incidents: incidents.into_iter().map(incident::reference).collect(),
     })

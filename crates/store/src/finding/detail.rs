@@ -1,10 +1,13 @@
 //! Everything the record knows of one finding.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use model::{FindingKind, alert::Trace};
 use serde_json::Value;
 
 use super::{AssetKey, Finding, asset_key};
+use crate::asset::IMAGE_FACT;
 use crate::{RuleDetails, ScanOrigin, Scope, Store, StoreError, VulnerabilityRecord, db::sql};
 
 /// One finding, with what explains it.
@@ -19,6 +22,9 @@ pub struct FindingDetail {
     pub trace: Option<Trace>,
     /// From the environment down to the asset.
     pub chain: Vec<AssetKey>,
+    /// What its runtime calls the image that runs there, whether or not
+    /// the record knows that image.
+    pub runs: Option<String>,
     /// The last look at the image that ended well.
     pub look: Option<Look>,
     /// What made the layer that brought the package.
@@ -58,10 +64,11 @@ impl Store {
         let row = sql(
             "SELECT finding.asset_id, finding.rule_id, finding.image_id, finding.layer,
                  finding.state, finding.suppressed, rule.details, finding_evidence.evidence,
-                 alert_trace.trace, package.source, package.ecosystem,
+                 alert_trace.trace, package.source, package.ecosystem, asset.facts,
                  (SELECT COUNT(*) FROM alert_event
                   WHERE alert_event.finding_id = finding.id) AS events
              FROM finding JOIN rule ON rule.id = finding.rule_id
+             JOIN asset ON asset.id = finding.asset_id
              LEFT JOIN finding_evidence ON finding_evidence.finding_id = finding.id
              LEFT JOIN alert_trace ON alert_trace.finding_id = finding.id
              LEFT JOIN package ON package.id = finding.package_id
@@ -96,6 +103,9 @@ impl Store {
                 .maybe_text("evidence")?
                 .and_then(|text| serde_json::from_str(&text).ok()),
             chain: self.asset_chain(asset).await?,
+            runs: row
+                .json::<BTreeMap<String, String>>("facts")?
+                .remove(IMAGE_FACT),
             events: row.count("events")?,
             trace: row
                 .maybe_blob("trace")?

@@ -4,7 +4,7 @@ use model::{
     Alert, AlertContext, AlertImage, AlertPlace, AlertRule, AssetKind, ContainerEngine,
     Fingerprint, RuleStep, Severity,
 };
-use store::{ContainerChanges, TakenAlerts};
+use store::{ContainerChanges, FindingFilter, FindingSort, PageRequest, TakenAlerts};
 
 use crate::{
     container::{container, look, running},
@@ -127,7 +127,36 @@ async fn an_alert_does_not_describe_a_container_its_engine_knows(test: &TestStor
     assert_eq!(images, [(assessed.image.id, 1)].into());
 }
 
+async fn what_runs_there_is_said_of_images_nobody_scanned(test: &TestStore) {
+    let mut early = alert("a", "bash", 1);
+    early.place.image = None;
+    take(test, "local", vec![early]).await;
+    let scope = test.store.scope(None).await.unwrap();
+    let runs = async || {
+        let page = test
+            .store
+            .findings(
+                &scope,
+                &FindingFilter::default(),
+                FindingSort::Newest,
+                &PageRequest::first(10),
+            )
+            .await
+            .unwrap();
+        let id = page.items[0].id.to_string();
+        let detail = test.store.finding_detail(&scope, &id).await.unwrap();
+        let detail = detail.unwrap();
+        assert_eq!(detail.finding.image, None);
+        detail.runs
+    };
+    assert_eq!(runs().await, None);
+    // Its metadata came later than its first alert.
+    take(test, "local", vec![alert("b", "bash", 2)]).await;
+    assert_eq!(runs().await.as_deref(), Some("web:1"));
+}
+
 on_each_database!(
     an_event_counts_once_and_another_program_opens_its_own,
     an_alert_does_not_describe_a_container_its_engine_knows,
+    what_runs_there_is_said_of_images_nobody_scanned,
 );
