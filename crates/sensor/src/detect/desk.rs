@@ -165,15 +165,13 @@ impl Desk {
     }
 
     /// Whole at times, else only the ancestors; what is for information
-    /// has none.
+    /// alone is not worth more.
     fn add_trace(&mut self, alert: &mut SensorAlert, process: &Process, time: Timestamp) {
-        if alert.rule.severity < api::Severity::Low {
-            return;
-        }
         let at = time.as_microsecond();
         // What is told of no event has its history all the same.
         let seat = self.history.seat(Whose::of(process), time.as_microsecond());
-        let mut trace = if self.history.may_tell(seat, at, TELL_APART) {
+        let is_worth_it = alert.rule.severity >= api::Severity::Low;
+        let mut trace = if is_worth_it && self.history.may_tell(seat, at, TELL_APART) {
             trace::whole(process, seat, &self.history, &self.processes, at)
         } else {
             trace::chain(process)

@@ -212,10 +212,14 @@ fn the_whole_history_is_told_once_in_a_while() {
         lengths.push(trace.events.len());
     }
     assert_eq!(lengths, [2, 1, 4]);
-    // What is for information carries none.
+    // What is for information says who it was, and no more.
     let curl = made::process(160, "/bin/curl", &[]);
-    let alerts = judge(&mut detector, &made::connect(&curl, [192, 0, 2, 1], 80));
-    assert_eq!(alerts[0].trace, None);
+    let mut event = made::connect(&curl, [192, 0, 2, 1], 80);
+    event.time += 30_000_000_000;
+    let trace = judge(&mut detector, &event)[0].trace.clone().unwrap();
+    let names: Vec<_> = trace.processes.iter().map(|it| &*it.name).collect();
+    assert_eq!(names, ["containerd-shim", "nginx", "curl"]);
+    assert_eq!(trace.events.len(), 1);
 }
 
 #[test]
