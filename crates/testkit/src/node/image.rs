@@ -42,7 +42,7 @@ const TOOLS: &[&str] = &[
 
 /// A page that runs what it is told: what follows the question mark.
 const PAGE: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\n\
-                    sh -c \"$(printf '%s' \"$QUERY_STRING\" | tr + ' ')\"\n";
+                    /bin/sh -c \"$(printf '%s' \"$QUERY_STRING\" | tr + ' ')\"\n";
 
 /// `docker save` of the image.
 pub fn archive(busybox: &Path, tag: &str) -> anyhow::Result<Vec<u8>> {
