@@ -35,7 +35,6 @@ const AGREED: &[(&str, usize)] = &[
     ("SKETCH", layout::SKETCH),
     ("CONTROL", size_of::<layout::Control>()),
     ("COUNTS", size_of::<layout::Counts>()),
-    ("SYNTHETIC", layout::SYNTHETIC as usize),
     ("VERDICT", layout::VERDICT as usize),
     ("DATA", layout::DATA as usize),
 ];

@@ -3,7 +3,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Ok(Some(record)) = sensor::kernel::decode(bytes) {
+    if let Ok(record) = sensor::kernel::decode(bytes) {
         drop(format!("{record:?}"));
     }
 });

@@ -1,9 +1,7 @@
-//! What the kernel's side costs those it watches, and how many records the
-//! rings carry.
+//! What the kernel's side costs those it watches.
 //!
 //! ```sh
-//! cargo bench -p sensor --bench cost                # what calls cost
-//! cargo bench -p sensor --bench cost -- load 60     # and the rings, seconds
+//! cargo bench -p sensor --bench cost
 //! ```
 //!
 //! Each figure is processor time, the best of rounds that alternate between
@@ -43,17 +41,7 @@ fn main() {
     if arguments.first().is_some_and(|it| it == "nothing") {
         return;
     }
-    let done = match arguments.first().map(String::as_str) {
-        Some("load") => {
-            let seconds = arguments
-                .get(1)
-                .and_then(|it| it.parse().ok())
-                .unwrap_or(60);
-            load(250_000, Duration::from_secs(seconds))
-                .and_then(|()| load(2_000_000, Duration::from_secs(5)))
-        }
-        _ => costs().and_then(|()| idle(Duration::from_secs(10))),
-    };
+    let done = costs().and_then(|()| idle(Duration::from_secs(10)));
     if let Err(error) = done {
         println!("not measured: {}", model::error::chain(&error));
     }
@@ -231,54 +219,6 @@ fn resident() -> String {
         .trim()
         .trim_end_matches(" kB")
         .to_owned()
-}
-
-/// Records as fast as asked for, in thousands, beside whatever happens.
-fn load(rate: u64, time: Duration) -> Result<(), Error> {
-    let (mut kernel, _) = Kernel::start(&Settings::default())?;
-    let mut synthetic = kernel.synthetic().expect("programs write what is measured");
-    let is_over = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&is_over);
-    let producer = thread::spawn(move || {
-        let begun = Instant::now();
-        let mut thousands = 0_u32;
-        let step = Duration::from_secs(1_000) / u32::try_from(rate).unwrap_or(u32::MAX);
-        while begun.elapsed() < time {
-            if let Some(early) = (step * thousands).checked_sub(begun.elapsed()) {
-                thread::sleep(early);
-            }
-            if synthetic.write().is_err() {
-                break;
-            }
-            thousands += 1;
-        }
-        told.store(true, Ordering::Relaxed);
-        (thousands, begun.elapsed())
-    });
-    let cpu = clock(false);
-    let mut count = 0;
-    loop {
-        let ended = is_over.load(Ordering::Relaxed);
-        let few = kernel.poll(Duration::from_millis(10), &mut |_| {})?;
-        count += few;
-        if ended && few == 0 {
-            break;
-        }
-    }
-    let took = clock(false).saturating_sub(cpu);
-    if let Ok((thousands, wall)) = producer.join() {
-        println!(
-            "{:.0} records a second asked for, {:.0} made, for {:.0} s; reading took {:.2} µs each; \
-             {} kB resident",
-            real(rate),
-            f64::from(thousands) * 1_000.0 / wall.as_secs_f64(),
-            wall.as_secs_f64(),
-            took.as_secs_f64() * 1e6 / real(count as u64),
-            resident()
-        );
-    }
-    say(&kernel.counters());
-    Ok(())
 }
 
 fn say(counters: &[ClassCounters]) {

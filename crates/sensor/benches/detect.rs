@@ -99,7 +99,7 @@ fn record(event: &Event<'_>) -> Record<'static> {
 }
 
 fn main() {
-    let loaded = load(&[], &[]);
+    let loaded = load(&[], &[], &[]);
     println!(
         "{} rules, {} comparisons",
         loaded.engine.rules().len(),

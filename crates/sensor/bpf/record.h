@@ -14,7 +14,6 @@ enum type {
 	CALL = 7,
 	DNS = 8,
 	VERDICT = 9,
-	SYNTHETIC = 10,
 };
 
 enum class {

@@ -163,7 +163,7 @@ impl Sensor {
         let worker = Worker::start(settings.sources).map_err(RunError::Metadata)?;
         let now = moment(clock.as_ref());
         let context = Context::new(settings.context, Box::new(worker), now);
-        let loaded = detect::load(&settings.rules, &[]);
+        let loaded = detect::load(&settings.rules, &[], &[]);
         for complaint in &loaded.complaints {
             tracing::warn!(complaint, "a rule is not as its author meant");
         }
@@ -370,9 +370,12 @@ impl Sensor {
             .drift()
             .set_policy(policy.drift.clone(), policy.deny.clone());
         if policy.rules_off != self.policy.rules_off || policy.rules_on != self.policy.rules_on {
-            let loaded = detect::load(&self.rules, &policy.rules_off);
+            let loaded = detect::load(&self.rules, &policy.rules_off, &policy.rules_on);
             self.detector.replace(loaded.engine);
-            self.detector.switch_off(policy.rules_off.clone());
+            // Analytics are switched by their ids, too, and are no rules.
+            let mut off = loaded.off;
+            off.extend_from_slice(&policy.rules_off);
+            self.detector.switch_off(off);
         }
         tracing::info!(mark = policy.mark, "goes by another policy");
         self.policy = policy;

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Replay) -> Result<End, Failure> {
             .map_err(Failure::Usage)?;
         Box::new(BufReader::new(opened))
     };
-    let loaded = detect::load(&args.watch.rules, &[]);
+    let loaded = detect::load(&args.watch.rules, &[], &[]);
     for complaint in &loaded.complaints {
         tracing::warn!(complaint, "a rule is not as its author meant");
     }

@@ -148,6 +148,8 @@ pub struct Context {
     /// Processes that may still be read from `/proc`, and since when.
     budget: f64,
     budget_time: u64,
+    /// When all groups were walked last.
+    walked: Option<u64>,
     recorder: Option<Recorder>,
 }
 
@@ -180,6 +182,7 @@ impl Context {
             next_due: u64::MAX,
             budget: place::BUDGET,
             budget_time: 0,
+            walked: None,
             recorder: None,
             settings,
         }
@@ -203,6 +206,15 @@ impl Context {
 
     /// What is there now, read from `/proc` and the mounted hierarchies.
     pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            legacy: self.files.hierarchy_of("pids").unwrap_or_default(),
+            groups: self.groups(),
+            processes: self.files.all(self.settings.most_processes),
+        }
+    }
+
+    /// The control groups there are in the hierarchies records speak of.
+    fn groups(&self) -> Vec<Group> {
         let mountinfo =
             std::fs::read_to_string(self.settings.proc.join("self/mountinfo")).unwrap_or_default();
         let (unified, legacy) = container::mounts::mounted(&mountinfo, "pids");
@@ -216,11 +228,7 @@ impl Context {
         {
             groups.extend(container::mounts::walk(&place, number));
         }
-        Snapshot {
-            legacy: number,
-            groups,
-            processes: self.files.all(self.settings.most_processes),
-        }
+        groups
     }
 
     /// Containers there are now.

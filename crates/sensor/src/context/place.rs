@@ -14,6 +14,8 @@ use crate::record::{Cgroup, Credentials, Group, Record, Task};
 
 /// Processes read from `/proc` in a second, and at once.
 pub(super) const BUDGET: f64 = 500.0;
+/// All groups are walked at most so often, in nanoseconds.
+const WALK_APART: u64 = 1_000_000_000;
 const SECOND: f64 = 1e9;
 
 impl Context {
@@ -325,11 +327,30 @@ impl Context {
                 }
             }
         }
-        let owner = self.containers.owner(task.cgroup);
+        let mut owner = self.containers.owner(task.cgroup);
+        if owner == Owner::Unknown && self.may_walk(task.time) {
+            // Its end came before it was asked; the group may still be there.
+            for group in self.groups() {
+                self.group_there(group.hierarchy, group.id, &group.path, task.time);
+            }
+            owner = self.containers.owner(task.cgroup);
+        }
         if owner == Owner::Unknown {
             self.counters.unattributed += 1;
         }
         owner
+    }
+
+    /// Walking all groups takes a while, and finds nothing where a group is
+    /// gone, too.
+    fn may_walk(&mut self, now: u64) -> bool {
+        let is_time = self
+            .walked
+            .is_none_or(|last| now.saturating_sub(last) >= WALK_APART);
+        if is_time {
+            self.walked = Some(now);
+        }
+        is_time
     }
 
     /// A group exists: it may be a container's.

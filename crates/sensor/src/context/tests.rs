@@ -1,5 +1,7 @@
 //! From records to what is told of them.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use rules::syscall::Kind;
 
 use super::{
@@ -48,6 +50,28 @@ fn a_container_is_known_before_its_first_process() {
     let known = context.containers().next().unwrap();
     assert_eq!((known.processes, known.events), (1, 1));
     assert_eq!(known.cgroup.unified, 50);
+}
+
+#[test]
+fn a_group_nobody_told_of_is_looked_up_although_its_process_is_gone() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("docker").join(ID);
+    std::fs::create_dir_all(&folder).unwrap();
+    let number = std::fs::metadata(&folder).unwrap().ino();
+    let (mut context, oracle) = context(Settings {
+        unified: Some(root.path().to_owned()),
+        proc: "/nonexistent".into(),
+        ..Settings::default()
+    });
+    let inside = within(number, task(100, 1));
+    run(&mut context, inside, What::Call(open(b"/a")));
+    assert_eq!(&*oracle.asked.lock().unwrap()[0].id, ID.as_bytes());
+    assert_eq!(context.containers().next().unwrap().processes, 1);
+    assert_eq!(context.counters().unattributed, 0);
+    // Not again at once, where it is gone as well.
+    let lost = within(number + 1_000_000, task(101, 1));
+    run(&mut context, lost, What::Call(open(b"/a")));
+    assert_eq!(context.counters().unattributed, 1);
 }
 
 #[test]

@@ -18,14 +18,18 @@ const MAX_FILES: usize = 1_000;
 #[derive(Debug)]
 pub struct Loaded {
     pub engine: Arc<Engine>,
+    /// Ids that are off although their rule is at work, as it has another.
+    pub off: Vec<String>,
     /// One line each; the rest of the rules is at work all the same.
     pub complaints: Vec<String>,
 }
 
 /// Compiles our rules for system calls, then those of `paths`: files, or
 /// folders whose `.yaml` and `.yml` files are read by name. What is
-/// switched `off` is left out.
-pub fn load(paths: &[PathBuf], off: &[String]) -> Loaded {
+/// switched `off` is left out, what is switched `on` is in although it is
+/// off by itself. A rule has another id for what happens on the host: it is
+/// left out where both are off.
+pub fn load(paths: &[PathBuf], off: &[String], on: &[String]) -> Loaded {
     let mut complaints = Vec::new();
     let mut loader = content::loader();
     for path in paths {
@@ -40,15 +44,25 @@ pub fn load(paths: &[PathBuf], off: &[String]) -> Loaded {
             complaints.push(format!("{}:{}: {}", fault.file, fault.line, fault.message));
         }
     }
-    ruleset
-        .rules
-        .retain(|rule| rule.source == Source::Syscall && !off.contains(&rule.id));
+    ruleset.rules.retain(|rule| rule.source == Source::Syscall);
+    let mut ids_off = Vec::new();
+    for rule in &mut ruleset.rules {
+        let by_default = rule.is_enabled;
+        let is_on = |id: &str| {
+            let names = |list: &[String]| list.iter().any(|it| it == id);
+            !names(off) && (by_default || names(on))
+        };
+        let is_enabled = rule.ids().any(is_on);
+        rule.is_enabled = is_enabled;
+        ids_off.extend(rule.ids().filter(|id| !is_on(id)).map(str::to_owned));
+    }
     let (engine, warnings) = Engine::compile(&ruleset);
     for warning in warnings {
         complaints.push(model::error::chain(&warning));
     }
     Loaded {
         engine: Arc::new(engine),
+        off: ids_off,
         complaints,
     }
 }
@@ -127,7 +141,7 @@ mod tests {
         fs::write(folder.path().join("c.txt"), "not read").unwrap();
         let missing = folder.path().join("missing.yaml");
         let paths = [folder.path().to_owned(), missing.clone()];
-        let loaded = load(&paths, &[]);
+        let loaded = load(&paths, &[], &[]);
         let ids: Vec<_> = loaded.engine.rules().iter().map(|it| &*it.id).collect();
         assert!(ids.contains(&"own"), "{ids:?}");
         let is_named = |name: &str| loaded.complaints.iter().any(|it| it.contains(name));
@@ -139,7 +153,33 @@ mod tests {
                 .iter()
                 .all(|rule| rule.source == Source::Syscall)
         );
-        let without = load(&paths, &["own".to_owned()]);
+        let without = load(&paths, &["own".to_owned()], &[]);
         assert!(without.engine.rules().iter().all(|rule| rule.id != "own"));
+    }
+
+    #[test]
+    fn a_rule_is_in_while_one_of_its_ids_is_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let rule = RULE.replace(
+            "seawall: { id: own }",
+            "enabled: false\n  seawall: { id: own, on_host: own-host }",
+        );
+        fs::write(folder.path().join("a.yaml"), rule).unwrap();
+        let paths = [folder.path().to_owned()];
+        let of = |off: &[&str], on: &[&str]| {
+            let owned = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect::<Vec<_>>();
+            let loaded = load(&paths, &owned(off), &owned(on));
+            let mut off = loaded.off;
+            off.retain(|id| id.starts_with("own"));
+            let is_in = loaded.engine.rules().iter().any(|rule| rule.id == "own");
+            (is_in, off.join(" "))
+        };
+        assert_eq!(of(&[], &[]), (false, "own own-host".to_owned()));
+        assert_eq!(of(&[], &["own", "own-host"]), (true, String::new()));
+        assert_eq!(of(&[], &["own-host"]), (true, "own".to_owned()));
+        assert_eq!(
+            of(&["own-host"], &["own", "own-host"]),
+            (true, "own-host".to_owned())
+        );
     }
 }

@@ -26,7 +26,7 @@ pub enum NoRecord {
 }
 
 /// Reads one entry of a ring; nothing for one that only measures.
-pub fn decode(bytes: &[u8]) -> Result<Option<Record<'_>>, NoRecord> {
+pub fn decode(bytes: &[u8]) -> Result<Record<'_>, NoRecord> {
     let short = NoRecord::Short {
         length: bytes.len(),
     };
@@ -106,10 +106,9 @@ pub fn decode(bytes: &[u8]) -> Result<Option<Record<'_>>, NoRecord> {
             let (body, sections) = split(l::VERDICT_BODY)?;
             What::Verdict(verdict(body, &sections)?)
         }
-        l::SYNTHETIC => return Ok(None),
         other => return Err(NoRecord::Type(other)),
     };
-    Ok(Some(Record { task, what }))
+    Ok(Record { task, what })
 }
 
 fn exec<'a>(body: Fields<'_>, sections: &Sections<'a>) -> Exec<'a> {
@@ -414,7 +413,7 @@ mod tests {
         section(&mut bytes, l::UNIX, b"/run/s\0rest");
         section(&mut bytes, 999, b"of a newer program");
         section(&mut bytes, l::DATA, b"x");
-        let record = decode(&bytes).unwrap().unwrap();
+        let record = decode(&bytes).unwrap();
         assert_eq!(record.task.pid, 7);
         assert_eq!(record.task.time, 99);
         assert!(record.task.name.starts_with(b"sh\0"));
@@ -439,7 +438,7 @@ mod tests {
         section(&mut bytes, l::PATH, b"whole");
         section(&mut bytes, l::RESOLVED, b"/this/one/is/cut");
         bytes.truncate(bytes.len() - 4);
-        let record = decode(&bytes).unwrap().unwrap();
+        let record = decode(&bytes).unwrap();
         let What::Call(call) = record.what else {
             panic!("{record:?}");
         };
@@ -462,7 +461,6 @@ mod tests {
         let mut verdict = head(l::VERDICT);
         verdict.resize(l::HEAD + l::VERDICT_BODY, 0);
         assert_eq!(decode(&verdict).unwrap_err(), NoRecord::Verdict(0, 0));
-        assert!(decode(&head(l::SYNTHETIC)).unwrap().is_none());
     }
 
     proptest! {
@@ -474,7 +472,7 @@ mod tests {
             if let Some(first) = bytes.first_mut() {
                 *first = kind;
             }
-            if let Ok(Some(record)) = decode(&bytes) {
+            if let Ok(record) = decode(&bytes) {
                 // Whatever was read is within what was given.
                 let said = format!("{record:?}");
                 prop_assert!(said.len() < 64 * 1_024);

@@ -11,7 +11,6 @@ pub(super) const CGROUP_JOINED: u8 = 6;
 pub(super) const CALL: u8 = 7;
 pub(super) const DNS: u8 = 8;
 pub(super) const VERDICT: u8 = 9;
-pub(super) const SYNTHETIC: u8 = 10;
 
 /// Where a record's time is, which is looked at to merge the rings.
 pub(super) const TIME_AT: usize = 24;

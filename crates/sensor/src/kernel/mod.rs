@@ -294,8 +294,7 @@ impl Programs {
                 *count += 1;
             }
             match decode(bytes) {
-                Ok(Some(record)) => take(&record),
-                Ok(None) => {}
+                Ok(record) => take(&record),
                 Err(error) => {
                     *unreadable += 1;
                     if unreadable.is_power_of_two() {
