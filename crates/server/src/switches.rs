@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rules::rule::Rule;
 use store::{RuleSwitch, StoreError};
 use tokio::sync::watch;
 
@@ -45,6 +46,27 @@ impl Switched {
 }
 
 impl Switched {
+    /// Whether it is on where nobody switched this very id: what happens on
+    /// the host goes with its rule.
+    pub(crate) fn unless_switched(&self, environment: &str, id: &str, ours: Option<&Rule>) -> bool {
+        let by_default = ours.is_none_or(|rule| rule.is_enabled);
+        match ours {
+            Some(rule) if rule.id != id => self.is_on(environment, &rule.id, by_default),
+            _ => by_default,
+        }
+    }
+
+    /// Whether what `ours`, if it is one of ours, is called by an id is on.
+    pub(crate) fn is_on_as(&self, environment: &str, id: &str, ours: Option<&Rule>) -> bool {
+        self.is_on(environment, id, self.unless_switched(environment, id, ours))
+    }
+
+    /// Whether somebody switched it there, either way.
+    pub(crate) fn is_switched(&self, environment: &str, rule: &str) -> bool {
+        let of_environment = self.0.get(environment);
+        of_environment.is_some_and(|rules| rules.contains_key(rule))
+    }
+
     /// What is switched in an environment, and which way.
     pub(crate) fn of_environment(&self, environment: &str) -> impl Iterator<Item = (&str, bool)> {
         let rules = self.0.get(environment).into_iter().flatten();

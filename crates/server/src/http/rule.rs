@@ -143,6 +143,17 @@ pub(crate) async fn known<'a>(
     scope: &Scope,
     uses: &'a [RuleUse],
 ) -> Result<Vec<Known<'a>>, ApiError> {
+    known_and(app, scope, uses, "").await
+}
+
+/// The same, with the rule of that id even if it is what a rule of ours is
+/// called on a host, where it has not matched yet.
+async fn known_and<'a>(
+    app: &'a App,
+    scope: &Scope,
+    uses: &'a [RuleUse],
+    id: &'a str,
+) -> Result<Vec<Known<'a>>, ApiError> {
     let environments = app.store.environment_names(scope).await?;
     let switched = switches::Switched::of(app.store.rule_switches(scope).await?);
     let mut by_name: HashMap<&str, &RuleUse> =
@@ -178,11 +189,22 @@ pub(crate) async fn known<'a>(
             });
         }
     }
+    let unused = app.catalogue.rule(id);
+    if let Some(ours) = unused.filter(|_| all.iter().all(|known| known.id != id)) {
+        all.push(Known {
+            id,
+            ours: Some(ours),
+            used: None,
+            tactics: tactics(ours),
+            techniques: techniques(ours),
+            source: ours.source.as_str(),
+            disabled_in: Vec::new(),
+        });
+    }
     for known in &mut all {
-        let by_default = known.by_default();
         known.disabled_in = environments
             .iter()
-            .filter(|name| !switched.is_on(name, known.id, by_default))
+            .filter(|name| !switched.is_on_as(name, known.id, known.ours))
             .cloned()
             .collect();
     }
@@ -288,7 +310,7 @@ async fn detail(
     days: Option<u32>,
 ) -> Result<RuleDetail, ApiError> {
     let uses = uses(app, scope, days).await?;
-    let all = known(app, scope, &uses).await?;
+    let all = known_and(app, scope, &uses, id).await?;
     let known = all
         .iter()
         .find(|known| known.id == id)
@@ -425,10 +447,12 @@ pub(crate) async fn switch(
     };
     let uses = uses(&app, &scope, None).await?;
     let by_default = {
-        let all = known(&app, &scope, &uses).await?;
+        let all = known_and(&app, &scope, &uses, &id).await?;
         let rule = all.iter().find(|known| known.id == id);
-        rule.ok_or_else(|| ApiError::not_found("rule"))?
-            .by_default()
+        let rule = rule.ok_or_else(|| ApiError::not_found("rule"))?;
+        app.switches
+            .now()
+            .unless_switched(&asked.environment, &id, rule.ours)
     };
     let wanted = (asked.enabled, by_default);
     let author = access.author(&app);

@@ -156,6 +156,14 @@ fn assembled(
             &mut policy.rules_off
         };
         list.push(rule.to_owned());
+        // What happens on the host goes with its rule, unless it was
+        // switched itself.
+        if let Some(on_host) = known.and_then(|known| known.on_host.as_deref())
+            && on_host != rule
+            && !switched.is_switched(environment, on_host)
+        {
+            list.push(on_host.to_owned());
+        }
     }
     policy.rules_off.sort_unstable();
     policy.rules_on.sort_unstable();

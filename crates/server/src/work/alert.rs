@@ -38,8 +38,8 @@ pub(crate) async fn take(
 
 /// Whether a rule's alerts are kept in an environment.
 pub(crate) fn is_on(app: &App, environment: &str, rule: &str) -> bool {
-    let by_default = app.catalogue.rule(rule).is_none_or(|rule| rule.is_enabled);
-    app.switches.now().is_on(environment, rule, by_default)
+    let ours = app.catalogue.rule(rule);
+    app.switches.now().is_on_as(environment, rule, ours)
 }
 
 /// Tells whoever listens what came.

@@ -275,6 +275,23 @@ async fn a_rule_switched_off_is_told_to_sensors_and_its_alerts_are_not_kept() {
         .json();
     assert_eq!((&receipt["off"], &receipt["taken"]), (&json!(1), &json!(0)));
     assert_eq!(receipt["policy"], policy["mark"]);
+    // What it is called on a host is switched with it, unless by itself.
+    let rule = "K8S.NODE_ReverseShell";
+    let switch = async |id: &str, is_on: bool| {
+        let body = json!({"environment": "local", "enabled": is_on, "note": ""});
+        let path = format!("/api/v1/rules/{id}/switch");
+        let answer = person.send(Method::PUT, &path, body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let policy = sensor.get("/api/v1/sensors/node-1/policy").await.json();
+        policy["rules_off"].as_array().unwrap().len() - 1
+    };
+    let host = "/api/v1/rules/VM_ReverseShell";
+    assert_eq!(person.get(host).await.json()["rule"]["enabled"], true);
+    assert_eq!(switch(rule, false).await, 2);
+    assert_eq!(person.get(host).await.json()["rule"]["enabled"], false);
+    assert_eq!(switch("VM_ReverseShell", true).await, 1);
+    assert_eq!(person.get(host).await.json()["rule"]["enabled"], true);
+    assert_eq!(switch(rule, true).await, 0);
     // It stays dealt with when the rule is on again.
     let on = json!({"environment": "local", "enabled": true, "note": ""});
     person.send(Method::PUT, path, on).await;
