@@ -6,13 +6,16 @@
 #define A_THOUSAND 1000
 /* The kinds of files an application writes; as many as repeat in its life. */
 #define FILES 4096
-
-static u32 synthetics;
+#define FOLDER_OF_DATA "/srv/made/"
+#define LENGTH 10
 
 /* A file opened to be written, by whoever asked for it. */
 __noinline int write_synthetic(void)
 {
-	count_seen(CLASS_SYNTHETIC);
+	struct counters *counters = count(CLASS_SYNTHETIC);
+	if (!counters)
+		return 0;
+	u32 number = counters->seen++ % FILES;
 	u32 slot;
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct scratch *it = open_record(&slot, task, CALL, CLASS_SYNTHETIC);
@@ -25,16 +28,14 @@ __noinline int write_synthetic(void)
 	to->result = 3;
 	to->arguments[0] = (s64)AT_FDCWD;
 	to->arguments[2] = 02 | 0100; /* RDWR, CREAT */
-	static const char begin[] = "/var/lib/seawall-synthetic/data/";
-	u32 number = synthetics++ % FILES;
 	for (u32 name = PATH; name <= RESOLVED; name++) {
 		u8 *at = section(it);
 		if (!at)
 			break;
-		__builtin_memcpy(at + 8, begin, sizeof(begin) - 1);
+		__builtin_memcpy(at + 8, FOLDER_OF_DATA, LENGTH);
 		for (u32 digit = 0; digit < 4; digit++)
-			at[8 + sizeof(begin) - 1 + digit] = 'a' + (number >> digit * 4 & 15);
-		close_section(it, at, name, sizeof(begin) - 1 + 4);
+			at[8 + LENGTH + digit] = 'a' + (number >> digit * 4 & 15);
+		close_section(it, at, name, LENGTH + 4);
 	}
 	u8 *at = section(it);
 	if (at) {

@@ -2114,6 +2114,11 @@ export interface components {
             events: number;
             /** @description When it is nothing bad; empty where nothing is known. */
             false_positives: string;
+            /**
+             * @description What its runtime calls the image that ran there; the finding's own
+             *     `image` is there only where that image was scanned.
+             */
+            image?: string | null;
             /** @description The incidents it is part of, the latest first. */
             incidents: components["schemas"]["IncidentRef"][];
             /** @description Techniques of Microsoft's matrix for Kubernetes: `MS-TA9003`. */

@@ -2,7 +2,6 @@
 //! beside it, real containers of a real Docker Engine, and an intruder.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
@@ -27,21 +26,21 @@ use crate::{program::Seawall, server::Server};
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(3);
 /// After a near miss, the time in which its alert would have come.
-const SILENCE: Duration = Duration::from_millis(700);
+pub(crate) const SILENCE: Duration = Duration::from_millis(700);
 /// What the node is called, so that other sensors' alerts are not ours.
-const NODE: &str = "node-under-test";
+pub(crate) const NODE: &str = "node-under-test";
 const STARTS: Duration = Duration::from_mins(1);
 
 fn time(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 /// The sensor's program: the one named, or one built as this test was.
-fn program() -> Option<PathBuf> {
+pub(crate) fn program() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("SEAWALL_SENSOR") {
         return Some(named.into());
     }
@@ -69,16 +68,16 @@ fn program() -> Option<PathBuf> {
 }
 
 /// A server, a node, and the sensor between them.
-struct Stage {
+pub(crate) struct Stage {
     sensor: Sensor,
-    node: Node,
-    server: Server,
+    pub(crate) node: Node,
+    pub(crate) server: Server,
     line: Line,
     _seawall: Seawall,
 }
 
 impl Stage {
-    fn set() -> Option<Self> {
+    pub(crate) fn set() -> Option<Self> {
         if std::env::var_os("SEAWALL_ATTACKS").is_none() {
             skipped("attacks on this machine (set SEAWALL_ATTACKS; it takes a quiet one)");
             return None;
@@ -124,7 +123,7 @@ impl Stage {
     }
 
     /// Alerts of this node by one rule, or by any, the latest first.
-    fn alerts(&mut self, rule: Option<&str>) -> Vec<Value> {
+    pub(crate) fn alerts(&mut self, rule: Option<&str>) -> Vec<Value> {
         let rule = rule.map(|rule| format!("+rule:{rule}")).unwrap_or_default();
         let path =
             format!("/api/v1/findings?state=all&limit=1000&sort=-last_seen&q=kind:alert{rule}");
@@ -132,7 +131,7 @@ impl Stage {
         page["items"].as_array().cloned().unwrap_or_default()
     }
 
-    fn detail(&mut self, finding: &Value) -> Value {
+    pub(crate) fn detail(&mut self, finding: &Value) -> Value {
         let path = format!("/api/v1/findings/{}", text(&finding["id"]));
         self.line.get(&path).expect("a finding that was listed")
     }
@@ -298,7 +297,7 @@ fn chosen(script: &Script) -> Vec<&Step> {
 }
 
 /// The worst a near miss may raise.
-fn is_loud(severity: &str) -> bool {
+pub(crate) fn is_loud(severity: &str) -> bool {
     matches!(severity, "medium" | "high" | "critical")
 }
 
@@ -369,99 +368,4 @@ fn every_attack_raises_its_alert_and_no_near_miss_does() {
         writeln!(wrong, "{end}").expect("a string grows");
     }
     assert!(wrong.is_empty(), "{wrong}\n{}", stage.sensor.log());
-}
-
-/// How long a benign workload runs; longer by hand.
-fn benign_for() -> Duration {
-    let seconds = std::env::var_os("SEAWALL_BENIGN_SECONDS");
-    let seconds = seconds.and_then(|text| text.to_str()?.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(60))
-}
-
-/// What ordinary containers do all day: a web server and its visitors, a
-/// shell that looks after health, a build that writes, packs, unpacks and
-/// runs what came with the image, log files turned over.
-const WORK: [(&str, &str); 6] = [
-    (
-        "web",
-        "wget -q -O /dev/null http://127.0.0.1:8080/index.html",
-    ),
-    ("shop", "test -f /etc/shop.conf && worker --check"),
-    (
-        "shop",
-        "mkdir -p /srv/build && cd /srv/build && for i in 1 2 3 4 5 6; do echo $i > part$i; done \
-         && tar -cf all.tar part* && mkdir -p out && tar -xf all.tar -C out && sha256sum out/* \
-         > sums && gzip -f all.tar && rm -r /srv/build",
-    ),
-    (
-        "shop",
-        "echo ready >> /var/log/shop.log; mv /var/log/shop.log /var/log/shop.log.1; gzip -f \
-         /var/log/shop.log.1; rm /var/log/shop.log.1.gz",
-    ),
-    (
-        "shop",
-        "cat /etc/passwd /etc/os-release | sort | wc -l; date; df -P /; ps | head -3",
-    ),
-    (
-        "admin",
-        "ls /sys/class/net; cat /proc/loadavg /proc/meminfo | head -3",
-    ),
-];
-
-#[test]
-fn ordinary_work_is_quiet() {
-    let Some(mut stage) = Stage::set() else {
-        return;
-    };
-    let begun = Instant::now();
-    let mut rounds = 0;
-    while begun.elapsed() < benign_for() {
-        for (container, script) in WORK {
-            stage
-                .node
-                .docker(&["exec", container, "sh", "-c", script])
-                .expect("ordinary work is done");
-        }
-        rounds += 1;
-        thread::sleep(Duration::from_millis(200));
-    }
-    thread::sleep(SILENCE);
-    let mut loud = BTreeMap::new();
-    let mut quiet = BTreeSet::new();
-    for finding in stage.alerts(None) {
-        let detail = stage.detail(&finding);
-        let fields = &detail["evidence"]["fields"];
-        let id = text(&fields["container.full_id"]);
-        let is_ours = ["shop", "web", "admin"]
-            .iter()
-            .any(|name| stage.node.container(name) == Some(id));
-        if !is_ours {
-            continue;
-        }
-        let rule = text(&finding["rule"]).to_owned();
-        if is_loud(text(&finding["severity"])) {
-            loud.insert(rule, text(&fields["proc.cmdline"]).to_owned());
-        } else {
-            quiet.insert(rule);
-        }
-    }
-    println!(
-        "measured: {rounds} rounds of ordinary work in {} s, {} alerts of medium or higher, \
-         lower: {quiet:?}",
-        begun.elapsed().as_secs(),
-        loud.len()
-    );
-    assert!(loud.is_empty(), "{loud:#?}");
-    let sensor = stage.server.get(&format!("/api/v1/sensors/{NODE}"));
-    println!(
-        "measured: sensor at {} % of a core, {} bytes resident",
-        sensor["sensor"]["cpu"]
-            .as_f64()
-            .or(sensor["cpu"].as_f64())
-            .unwrap_or(-1.0),
-        sensor["sensor"]["memory"]
-            .as_u64()
-            .or(sensor["memory"].as_u64())
-            .unwrap_or(0)
-    );
 }

@@ -9,6 +9,8 @@
 )]
 
 mod attacks;
+mod away;
+mod benign;
 mod cluster;
 mod debian;
 mod deploy;

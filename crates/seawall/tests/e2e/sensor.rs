@@ -279,22 +279,22 @@ fn an_alert_is_in_the_record_within_milliseconds_with_its_trace() {
 }
 
 /// Passes bytes on, until it does not.
-struct Proxy {
-    address: String,
+pub(crate) struct Proxy {
+    pub(crate) address: String,
     mode: Arc<AtomicU8>,
     connections: Arc<Mutex<Vec<TcpStream>>>,
     forwarded: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
 }
 
-const OPEN: u8 = 0;
+pub(crate) const OPEN: u8 = 0;
 /// Nobody gets through.
-const CUT: u8 = 1;
+pub(crate) const CUT: u8 = 1;
 /// Requests get through, answers do not.
 const DEAF: u8 = 2;
 
 impl Proxy {
-    fn start(target: String) -> Self {
+    pub(crate) fn start(target: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener
             .local_addr()
@@ -340,7 +340,7 @@ impl Proxy {
         proxy
     }
 
-    fn set(&self, mode: u8) {
+    pub(crate) fn set(&self, mode: u8) {
         self.mode.store(mode, Ordering::SeqCst);
         if mode != DEAF {
             let mut kept = self

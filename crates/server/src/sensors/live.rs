@@ -26,7 +26,19 @@ pub(super) struct Live {
     /// When something was last dropped.
     last_drop: Option<Timestamp>,
     is_silent: bool,
+    /// The start at which it was told what it cannot see.
+    told_blind: Option<Timestamp>,
 }
+
+/// Features without which most of what happens is not seen.
+const VITAL: [&str; 6] = [
+    "programs",
+    "processes",
+    "containers",
+    "calls",
+    "network",
+    "privileges",
+];
 
 impl Live {
     pub(super) fn new(status: SensorStatus, now: Timestamp) -> Self {
@@ -51,6 +63,7 @@ impl Live {
             samples: VecDeque::new(),
             last_drop: None,
             is_silent: false,
+            told_blind: None,
         }
     }
 
@@ -119,6 +132,24 @@ impl Live {
         let is_new = is_silent && !self.is_silent;
         self.is_silent = is_silent;
         is_new
+    }
+
+    /// What it cannot see at all, of what alerts are mostly made of; told
+    /// once for each of its starts.
+    pub(super) fn grew_blind(&mut self) -> Option<Vec<String>> {
+        if self.told_blind == Some(self.status.started) {
+            return None;
+        }
+        let absent =
+            self.status.features.iter().filter(|feature| {
+                feature.state == "absent" && VITAL.contains(&feature.name.as_str())
+            });
+        let absent: Vec<String> = absent.map(|feature| feature.name.clone()).collect();
+        if absent.is_empty() {
+            return None;
+        }
+        self.told_blind = Some(self.status.started);
+        Some(absent)
     }
 
     pub(super) fn is_unsaved(&self, now: Timestamp, every: SignedDuration) -> bool {

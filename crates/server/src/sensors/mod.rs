@@ -130,6 +130,19 @@ impl Sensors {
         silent
     }
 
+    /// Those whose kernel keeps most of what happens from them, each told
+    /// once for each start; with what that is.
+    pub(crate) fn newly_blind(&self) -> Vec<(Key, Option<String>, Vec<String>)> {
+        let mut live = self.live();
+        let mut blind = Vec::new();
+        for (key, one) in live.iter_mut() {
+            if let Some(absent) = one.grew_blind() {
+                blind.push((key.clone(), one.status.cluster.clone(), absent));
+            }
+        }
+        blind
+    }
+
     /// What the record does not know yet.
     fn unsaved(&self, now: Timestamp, all: bool) -> Vec<SensorRecord> {
         let mut live = self.live();

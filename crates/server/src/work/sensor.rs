@@ -1,6 +1,7 @@
-//! Keeping an eye on sensors: what they told goes into the record, and
-//! one that falls silent is an alert, for whoever breaks in stops it
-//! first.
+//! Keeping an eye on sensors: what they told goes into the record. One that
+//! falls silent is an alert, for whoever breaks in stops it first; so is one
+//! that cannot see most of what happens, for nobody would miss what it does
+//! not tell.
 
 use std::{sync::Arc, time::Duration};
 
@@ -43,26 +44,82 @@ pub(crate) async fn run(app: Arc<App>) {
 pub(crate) async fn look(app: &Arc<App>, all: bool) -> Result<(), StoreError> {
     sensors::save(app, all).await?;
     let marks = std::collections::HashMap::new();
+    let now = app.clock.now();
     for (key, cluster, last) in app.sensors.newly_silent(&judge(app, &marks)) {
         tracing::warn!(environment = key.0, node = key.1, "a sensor fell silent");
-        let raised = silent(&key, cluster, last, app.clock.now());
-        match alert::take(app, &key.0, vec![raised]).await {
-            Ok(_) | Err(StoreError::NoEnvironment(_)) => {}
-            Err(error) => return Err(error),
-        }
-        let environment = key.0;
-        app.bus.publish(&api::Event::Sensors { environment });
+        raise(app, silent(&key, cluster, last, now), key).await?;
+    }
+    for (key, cluster, absent) in app.sensors.newly_blind() {
+        tracing::warn!(environment = key.0, node = key.1, "a sensor sees little");
+        raise(app, blind(&key, cluster, &absent, now), key).await?;
     }
     Ok(())
 }
 
-/// The alert of a sensor that was not heard of since `last`.
-fn silent((_, node): &Key, cluster: Option<String>, last: Timestamp, now: Timestamp) -> Alert {
+async fn raise(app: &Arc<App>, raised: Alert, (environment, _): Key) -> Result<(), StoreError> {
+    match alert::take(app, &environment, vec![raised]).await {
+        Ok(_) | Err(StoreError::NoEnvironment(_)) => {}
+        Err(error) => return Err(error),
+    }
+    app.bus.publish(&api::Event::Sensors { environment });
+    Ok(())
+}
+
+/// The node a sensor is on.
+fn place(node: &str, cluster: Option<String>) -> AlertPlace {
     let mut place = AlertPlace::default();
     if let Some(cluster) = cluster {
         place.push(AssetKind::Cluster, cluster.clone(), cluster);
     }
-    place.push(AssetKind::Host, node.clone(), node.clone());
+    place.push(AssetKind::Host, node.to_owned(), node.to_owned());
+    place
+}
+
+/// The alert of a sensor that cannot see some of what matters.
+fn blind((_, node): &Key, cluster: Option<String>, absent: &[String], now: Timestamp) -> Alert {
+    let place = place(node, cluster);
+    let rule = AlertRule {
+        id: "sensor-sees-little".to_owned(),
+        title: "A sensor sees little".to_owned(),
+        description: "A node's sensor runs, but the kernel keeps most of what happens from it."
+            .to_owned(),
+        severity: Severity::Medium,
+        tactics: vec!["defense_evasion".to_owned()],
+        techniques: vec!["T1562.001".to_owned()],
+        source: "Seawall".to_owned(),
+        why: "The node looks watched and quiet. What is done on it by the means that are not \
+              seen raises no alert at all."
+            .to_owned(),
+        steps: RuleStep::of_text(
+            "- See what this kernel allows, and why not more:\n\
+             ```shell\n\
+             seawall-sensor doctor\n\
+             ```\n\
+             - Give the sensor the capabilities the documentation names, and a kernel of 5.15 \
+             or newer with CONFIG_DEBUG_INFO_BTF.\n\
+             - Where it saw more before, find out who changed the node.",
+        ),
+        false_positives: "A node whose kernel has no eBPF and is known not to.".to_owned(),
+        ..AlertRule::default()
+    };
+    let what = absent.join(", ");
+    Alert {
+        event: Fingerprint::of(&["sensor", "blind", node, &now.as_microsecond().to_string()]),
+        time: now,
+        fingerprint: place.fingerprint(&rule.id, ""),
+        place,
+        summary: format!("the sensor on {node} is without: {what}"),
+        evidence: json!({ "sensor": "seawall", "node": node, "absent": absent }).to_string(),
+        context: AlertContext::default(),
+        raw: None,
+        trace: None,
+        rule,
+    }
+}
+
+/// The alert of a sensor that was not heard of since `last`.
+fn silent((_, node): &Key, cluster: Option<String>, last: Timestamp, now: Timestamp) -> Alert {
+    let place = place(node, cluster);
     let rule = AlertRule {
         id: "sensor-silent".to_owned(),
         title: "A sensor fell silent".to_owned(),

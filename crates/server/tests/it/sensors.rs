@@ -188,6 +188,21 @@ async fn a_sensor_is_shown_as_it_told_and_its_silence_is_an_alert() {
     assert_eq!(page["items"][0]["asset"]["name"], "node-1");
     assert_eq!(page["items"][0]["occurrences"], 1);
 
+    // It is back, and sees little; that is told once for each start.
+    let mut little = status(&mark, &[]);
+    little["features"][0]["name"] = "calls".into();
+    for _ in 0..2 {
+        sensor.post(STATUS, little.clone()).await;
+        test.server.look_at_sensors().await.unwrap();
+    }
+    let path = "/api/v1/findings?q=kind:alert+rule:sensor-sees-little";
+    let page = person.get(path).await.json();
+    assert_eq!(page["items"][0]["occurrences"], 1, "{page}");
+    assert_eq!(
+        page["items"][0]["summary"],
+        "the sensor on node-1 is without: calls"
+    );
+
     let gone = person.delete("/api/v1/sensors/node-1").await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     assert_eq!(person.get("/api/v1/sensors").await.json(), json!([]));

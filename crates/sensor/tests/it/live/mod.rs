@@ -2,6 +2,7 @@
 
 mod calls;
 mod context;
+mod detect;
 mod enforce;
 mod fallback;
 mod kernel;
