@@ -123,6 +123,22 @@ fn reads_of_nothing_special_are_not_told() {
 }
 
 #[test]
+fn reads_beyond_ones_own_mounts_are_told() {
+    let script = "unshare -m sleep 60 & other=$!; \
+                  for i in 1 2 3 4 5 6 7 8 9; do \
+                    [ \"$(readlink /proc/$other/ns/mnt)\" = \"$(readlink /proc/self/ns/mnt)\" ] \
+                    || break; usleep 100000; \
+                  done; \
+                  cat /proc/$other/root/bin/busybox > /dev/null; kill $other";
+    let Some(told) = told_of(Opens::Sensitive, script) else {
+        return;
+    };
+    assert_told(&told, "a file of another's", |it| {
+        it.path.starts_with("/proc/") && it.path.ends_with("/root/bin/busybox") && it.result >= 0
+    });
+}
+
+#[test]
 fn connections_are_told() {
     let script = "ip link set lo up; nc -l -p 4567 < /dev/null > /dev/null & \
                   for i in 1 2 3 4 5 6 7 8 9; do \
