@@ -149,6 +149,7 @@ fn start_services(stage: &mut Stage, root: &Path, work: &Path) {
         "/usr:/usr:ro".to_owned(),
         "/lib:/lib:ro".to_owned(),
         "/lib64:/lib64:ro".to_owned(),
+        "/etc/alternatives:/etc/alternatives:ro".to_owned(),
     ];
     let mut options = vec![
         "--env",
