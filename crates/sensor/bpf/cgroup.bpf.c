@@ -15,7 +15,7 @@ static __always_inline int group(u8 type, struct cgroup *group, const char *path
 	to->hierarchy = group->root->hierarchy_id;
 	to->pid = pid;
 	add_kernel_text(it, PATH, path);
-	send_critical(it, CLASS_CGROUP);
+	send_quiet(it, CLASS_CGROUP);
 	return 0;
 }
 
