@@ -12,6 +12,7 @@ pub mod attack;
 pub mod benchmark;
 mod cel;
 mod check;
+mod document;
 mod engine;
 mod expansion;
 pub mod external;
@@ -35,6 +36,7 @@ mod verdict;
 mod world;
 
 pub use check::{Part, audited_paths};
+pub use document::{MAX_TEXT, documents};
 pub use facts::{
     AdvisoryFacts, ContainerFacts, Facts, HostFacts, ImageFacts, MachineFacts, NodeFacts,
 };
