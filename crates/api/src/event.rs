@@ -31,6 +31,9 @@ pub enum Event {
     /// A sensor told how it is, or fell silent. At most one in a few
     /// seconds.
     Sensors { environment: String },
+    /// Admission of a cluster decided, or what is done about policies
+    /// changed.
+    Admission { environment: String },
     /// Events were lost: read everything again.
     Resync,
 }
@@ -45,7 +48,8 @@ impl Event {
             Self::Findings { environment, .. }
             | Self::Incidents { environment }
             | Self::Score { environment }
-            | Self::Sensors { environment } => Some(environment),
+            | Self::Sensors { environment }
+            | Self::Admission { environment } => Some(environment),
             Self::ImageRemoved { .. } | Self::Database { .. } | Self::Resync => None,
         }
     }
@@ -61,6 +65,7 @@ impl Event {
             Self::Incidents { .. } => "incidents",
             Self::Score { .. } => "score",
             Self::Sensors { .. } => "sensors",
+            Self::Admission { .. } => "admission",
             Self::Resync => "resync",
         }
     }

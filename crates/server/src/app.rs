@@ -21,6 +21,7 @@ use crate::{
     metrics::Metrics,
     oidc::Provider,
     password::Passwords,
+    policies::Bundles,
     sensors::Sensors,
     switches::Switches,
     throttle::{RequestThrottle, SignInThrottle},
@@ -52,6 +53,8 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     /// Sensors on nodes.
     pub(crate) sensors: Sensors,
+    /// What whoever judges clusters' objects is given.
+    pub(crate) bundles: Bundles,
     /// Where audit events come in.
     pub(crate) inbox: Inbox,
     pub(crate) deliverer: Deliverer,

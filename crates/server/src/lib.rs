@@ -23,6 +23,7 @@ mod listener;
 mod metrics;
 mod oidc;
 mod password;
+mod policies;
 pub mod recovery;
 mod secret;
 mod sensors;
@@ -226,6 +227,7 @@ impl Server {
                 hosts: work::host::Hosts::default(),
                 metrics,
                 sensors: sensors::Sensors::default(),
+                bundles: policies::Bundles::default(),
                 inbox,
                 deliverer: work::delivery::Deliverer::new(),
                 vault,

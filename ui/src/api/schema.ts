@@ -24,6 +24,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Replicas of admission, and how each is. */
+        get: operations["get_admissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/falco": {
         parameters: {
             query?: never;
@@ -209,6 +226,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/clusters/{cluster}/bundle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything whoever judges a cluster's objects needs: policies with
+         *     what was set of them, exemptions in force, facts of images. Its entity
+         *     tag is its mark.
+         */
+        get: operations["get_clusters_cluster_bundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes what admission of a cluster decided. Answered once it is
+         *     durable; what is sent again is known by its uid.
+         */
+        post: operations["post_clusters_cluster_decisions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clusters/{cluster}/nodes": {
         parameters: {
             query?: never;
@@ -383,6 +441,43 @@ export interface paths {
         put?: never;
         /** Bring it up to date from its source, in the background. */
         post: operations["post_database_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What admission decided, newest first. Requests nothing is said of are
+         *     not kept.
+         */
+        get: operations["get_decisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions/offenders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whose objects policies are against most. */
+        get: operations["get_decisions_offenders"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1122,6 +1217,106 @@ export interface paths {
         /** Open findings at the end of each day. */
         get: operations["get_overview_trend"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Policies over clusters' objects, by id. */
+        get: operations["get_policies"];
+        put?: never;
+        /**
+         * Makes a policy, or a new version of one. A version that does not
+         *     compile is refused with what is wrong and where, and the one before
+         *     stays in force.
+         */
+        post: operations["post_policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries documents on objects: pasted ones, or what is in clusters now. */
+        post: operations["post_policies_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One policy: its prose, its documents, and whom it is against. */
+        get: operations["get_policies_id"];
+        put?: never;
+        post?: never;
+        /**
+         * Forgets one of somebody's own policies, and what was set of it. The
+         *     product's own are switched off instead.
+         */
+        delete: operations["delete_policies_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What denying by a policy would have meant in the last days, and would
+         *     mean for what runs now.
+         */
+        get: operations["get_policies_id_impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{id}/setting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets what is done about a policy in an environment or one of its
+         *     clusters. Whoever judges there has it within seconds.
+         */
+        put: operations["put_policies_id_setting"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2035,6 +2230,89 @@ export interface components {
          * @enum {string}
          */
         ActorKind: "owner" | "user" | "token" | "system";
+        /** @description How admission of a cluster is. */
+        Admission: {
+            cluster: string;
+            environment: string;
+            /** @description It decides by the bundle there is. */
+            is_current: boolean;
+            /** @description Not heard of for longer than it should. */
+            is_silent: boolean;
+            /** Format: date-time */
+            last_seen: string;
+            status: components["schemas"]["AdmissionStatus"];
+        };
+        /** @description How one replica of admission is. */
+        AdmissionStatus: {
+            /**
+             * @description It refuses nothing.
+             * @default false
+             */
+            audit_only: boolean;
+            /**
+             * @description The bundle it decides by.
+             * @default
+             */
+            bundle: string;
+            /**
+             * Format: date-time
+             * @description When its serving certificate ends.
+             * @default null
+             */
+            certificate_ends: string | null;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            denied: number;
+            /**
+             * Format: int64
+             * @description Decisions that could not be kept until they were sent.
+             * @default 0
+             */
+            dropped: number;
+            /**
+             * @description What it does where it cannot decide: `open` or `closed`.
+             * @default
+             */
+            fail: string;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Half of the last requests took no longer than this; 99 of 100 no
+             *     longer than that.
+             * @default 0
+             */
+            p50_us: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            p99_us: number;
+            /**
+             * @description What is wrong: a policy that does not compile, a webhook that
+             *     could not be registered.
+             * @default []
+             */
+            problems: string[];
+            /**
+             * @description The pod's or the machine's name.
+             * @default
+             */
+            replica: string;
+            /**
+             * Format: int64
+             * @description Requests since it started, and those it refused.
+             * @default 0
+             */
+            requests: number;
+            /** @default  */
+            version: string;
+        };
         /** @description One package in one image. */
         AffectedPlace: {
             /** @description The finding's id. */
@@ -2412,6 +2690,76 @@ export interface components {
             head: string;
             intact: boolean;
         };
+        /** @description Everything whoever judges objects of a cluster needs. */
+        Bundle: {
+            cluster: string;
+            environment: string;
+            /** @description In force when this was made; each ends when it says. */
+            exemptions: components["schemas"]["BundleExemption"][];
+            images: components["schemas"]["BundleImage"][];
+            /** @description Names this content: the entity tag. */
+            mark: string;
+            /**
+             * @description Those that are on, each with its action, parameters and scope
+             *     written into its documents.
+             */
+            policies: components["schemas"]["BundlePolicy"][];
+        };
+        BundleDocument: {
+            /** @description The file, or which of somebody's documents. */
+            source: string;
+            value: Record<string, never>;
+        };
+        BundleExemption: {
+            /** Format: date-time */
+            expires?: string | null;
+            id: string;
+            /** @description In the query grammar. */
+            scope: string;
+        };
+        /** @description What is known of an image. */
+        BundleImage: {
+            /**
+             * Format: int64
+             * @description Open vulnerabilities, those that are suppressed or exempted left
+             *     out.
+             * @default 0
+             */
+            critical: number;
+            /** @default null */
+            digest: string | null;
+            /**
+             * Format: int64
+             * @description Known to be exploited, of any severity.
+             * @default 0
+             */
+            exploited: number;
+            /**
+             * Format: int64
+             * @description Of these, those that an upgrade closes.
+             * @default 0
+             */
+            fixable: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            high: number;
+            /**
+             * @description References pods may name it by, and those with its digest.
+             * @default []
+             */
+            references: string[];
+        };
+        BundlePolicy: {
+            action: components["schemas"]["PolicyAction"];
+            documents: components["schemas"]["BundleDocument"][];
+            /** @description Where there is no patch: the first step of the mend, in words. */
+            fix?: string;
+            id: string;
+            severity: components["schemas"]["Severity"];
+            title: string;
+        };
         /** @description One thing that happened. */
         Change: {
             /** @description Absent for what concerns all environments. */
@@ -2664,18 +3012,47 @@ export interface components {
             /** Format: int64 */
             resolved: number;
         };
-        /** @description Who accepted a finding, and why. */
+        /** @description One decision, as it is kept. */
         Decision: {
-            /** Format: date-time */
-            at: string;
-            /** @description Who decided. */
-            by: string;
-            /** @description The exemption, unless it was dismissed alone. */
+            cluster: string;
+            decision: components["schemas"]["NewDecision"];
+            environment: string;
+            id: string;
+        };
+        /**
+         * @description Decisions of one cluster. Sent until the server has them; one that
+         *     comes again is known by its uid.
+         */
+        DecisionBatch: {
+            items: components["schemas"]["NewDecision"][];
+            status?: components["schemas"]["AdmissionStatus"] | null;
+        };
+        /** @description What became of a batch. */
+        DecisionReceipt: {
+            /** @description The bundle there is now. */
+            bundle: string;
+            /** @description Not kept, and why; sending them again helps nobody. */
+            refused: components["schemas"]["RefusedDecision"][];
+            /**
+             * Format: int64
+             * @description Known already.
+             */
+            repeated: number;
+            /** Format: int64 */
+            taken: number;
+        };
+        /** @description What one policy said of a request. */
+        DecisionViolation: {
+            constraint: string;
+            container?: string | null;
+            /** @description The exemption that holds. */
             exemption?: string | null;
-            /** Format: date-time */
-            expires?: string | null;
-            note?: string | null;
-            reason: components["schemas"]["Reason"];
+            message: string;
+            /** @description RFC 6902: what would have mended it. */
+            patch?: Record<string, never>[] | null;
+            policy: string;
+            /** @description `audited`, `warned`, `denied` or `exempted`. */
+            verdict: components["schemas"]["Verdict"];
         };
         /** @description One delivery: one notice, or a batch for sinks that take many. */
         Delivery: {
@@ -2837,6 +3214,10 @@ export interface components {
             environment: string;
             /** @enum {string} */
             type: "sensors";
+        } | {
+            environment: string;
+            /** @enum {string} */
+            type: "admission";
         } | {
             /** @enum {string} */
             type: "resync";
@@ -3370,6 +3751,14 @@ export interface components {
          * @enum {string}
          */
         ImageSort: "severity" | "name" | "-name" | "-last_scanned" | "last_scanned" | "-packages";
+        ImpactExample: {
+            cluster: string;
+            /** @description The finding. */
+            finding: string;
+            namespace: string;
+            summary: string;
+            workload: string;
+        };
         /** @description One incident, as lists show it. */
         Incident: {
             /** Format: int64 */
@@ -3685,6 +4074,37 @@ export interface components {
             /** @description What was looked at, and what came of it; may not be empty. */
             note: string;
         };
+        /** @description One decision, as admission sends it. */
+        NewDecision: {
+            /** @description Empty for the core group. */
+            group?: string;
+            images?: string[];
+            kind: string;
+            name?: string;
+            /** @description Empty for what is in no namespace. */
+            namespace?: string;
+            /** @description Why, where no policy says. */
+            note?: string;
+            /** @description `CREATE`, `UPDATE`, `DELETE` or `CONNECT`. */
+            operation: string;
+            /** Format: date-time */
+            time: string;
+            /**
+             * Format: int64
+             * @description How long it took, in microseconds.
+             */
+            took_us?: number;
+            /** @description Names it: the request's uid, and which webhook was asked. */
+            uid: string;
+            user: string;
+            verdict: components["schemas"]["Verdict"];
+            violations?: components["schemas"]["DecisionViolation"][];
+            /**
+             * @description The workload it is part of, `Deployment/checkout`; empty where it
+             *     is none of one.
+             */
+            workload?: string;
+        };
         /** @description A change of it. */
         NewDriftSettings: {
             deny: components["schemas"]["DenyLists"];
@@ -3746,6 +4166,38 @@ export interface components {
             gaps?: string[];
             /** @description `self-managed`, `eks`, `aks`, `gke`. */
             profile: string;
+        };
+        /** @description Make a policy, or a new version of one. */
+        NewPolicy: {
+            /** @description What it is for, Markdown. */
+            description?: string;
+            environment?: string | null;
+            /** @description Why. */
+            reason?: string;
+            /**
+             * Format: int64
+             * @description The revision this is a change of; absent or 0: there is none yet.
+             */
+            revision?: number;
+            severity?: components["schemas"]["Severity"] | null;
+            /**
+             * @description YAML documents: a `ConstraintTemplate` and its constraints, a
+             *     `ValidatingAdmissionPolicy` and its bindings, or a mutator.
+             */
+            text: string;
+            /** @description What people call it; the name of the template when absent. */
+            title?: string | null;
+        };
+        /** @description Set what is done about a policy. */
+        NewPolicySetting: {
+            action?: components["schemas"]["PolicyAction"] | null;
+            /** @description One cluster; absent: all of the environment. */
+            cluster?: string | null;
+            environment?: string | null;
+            parameters?: Record<string, never> | null;
+            /** @description Why. */
+            reason?: string;
+            scope?: components["schemas"]["PolicyScope"] | null;
         };
         /** @description Make or change a route. */
         NewRoute: {
@@ -3849,6 +4301,21 @@ export interface components {
             state: components["schemas"]["NodeCheckState"];
             /** @description One line; of what is affected. */
             summary?: string;
+        };
+        /** @description What a policy is against most often. */
+        Offender: {
+            cluster: string;
+            decisions: components["schemas"]["PolicyDecisions"];
+            environment: string;
+            /** Format: date-time */
+            last: string;
+            namespace: string;
+            /** @description `Deployment/checkout` */
+            object: string;
+            /** @description The policy it offends; the one asked about, where one was. */
+            policy: string;
+            /** @description Who asked last. */
+            user: string;
         };
         /** @description An identity provider. */
         OidcProvider: {
@@ -4046,6 +4513,30 @@ export interface components {
                 summary: string;
                 /** Format: date-time */
                 time: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Decision: {
+            items: {
+                cluster: string;
+                decision: components["schemas"]["NewDecision"];
+                environment: string;
+                id: string;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -4613,6 +5104,226 @@ export interface components {
          * @enum {string}
          */
         Permission: "view" | "triage" | "exempt" | "scan" | "configure" | "administer" | "ingest" | "ingest_audit" | "metrics";
+        /** @description One policy, as lists show it. */
+        Policy: {
+            /** @description The strongest there is in what was asked about. */
+            action: components["schemas"]["PolicyAction"];
+            /** @description What it judges: `workload`, `namespace`, `cluster`, … */
+            asset: string;
+            /** @description What is done where nobody says. */
+            by_default: components["schemas"]["PolicyAction"];
+            /** @description What admission decided by it in the last seven days. */
+            decisions: components["schemas"]["PolicyDecisions"];
+            /** @description The environment a custom one is of. */
+            environment?: string | null;
+            form: components["schemas"]["PolicyForm"];
+            /** @description The folder of the product's own; empty for somebody's. */
+            group: string;
+            id: string;
+            /** @description The constraint's kind, as Gatekeeper names it. */
+            kind: string;
+            origin: components["schemas"]["PolicyOrigin"];
+            /** @description Why it is not as it was written, where it is not. */
+            problems?: components["schemas"]["PolicyProblem"][];
+            /** @description Where it is otherwise than by default, or was set. */
+            settings: components["schemas"]["PolicySetting"][];
+            severity: components["schemas"]["Severity"];
+            title: string;
+            /**
+             * Format: int64
+             * @description Findings of it that are open now.
+             */
+            violations: number;
+        };
+        /**
+         * @description What becomes of an object that a policy is against.
+         * @enum {string}
+         */
+        PolicyAction: "off" | "audit" | "warn" | "deny";
+        /** @description What became of requests that a policy was against. */
+        PolicyDecisions: {
+            /**
+             * Format: int64
+             * @description Let through, and noted.
+             */
+            audited: number;
+            /** Format: int64 */
+            denied: number;
+            /**
+             * Format: int64
+             * @description Let through because of an exemption.
+             */
+            exempted: number;
+            /** Format: int64 */
+            warned: number;
+        };
+        /** @description Everything about one policy. */
+        PolicyDetail: {
+            /** @description Ids of built-in policies of Azure that ask the same. */
+            azure: string[];
+            /** Format: date-time */
+            changed?: string | null;
+            changed_by?: string | null;
+            /** @description How it is checked, in words. */
+            checked_by: string;
+            controls: string[];
+            /** @description Markdown. */
+            description: string;
+            effort: string;
+            /** @description Who is refused, warned or noted most, in the last seven days. */
+            offenders: components["schemas"]["Offender"][];
+            /** @description The parameters it has where nobody says. */
+            parameters?: Record<string, never> | null;
+            /** @description What may be said of it: a JSON schema. */
+            parameters_schema?: Record<string, never> | null;
+            policy: components["schemas"]["Policy"];
+            references: string[];
+            /**
+             * Format: int64
+             * @description Of a custom one.
+             */
+            revision?: number | null;
+            /** @description How to mend what it is against, in order. */
+            steps: components["schemas"]["Step"][];
+            techniques: string[];
+            /** @description Its documents, as YAML: what `POST /policies` takes. */
+            text: string;
+            why: string;
+        };
+        /**
+         * @description In what a policy is written.
+         * @enum {string}
+         */
+        PolicyForm: "template" | "admission_policy" | "mutation";
+        /** @description What denying by a policy would have meant, and would mean. */
+        PolicyImpact: {
+            /** Format: int32 */
+            days: number;
+            /**
+             * Format: int64
+             * @description Of them, those it did refuse.
+             */
+            denied: number;
+            /** @description A few of it. */
+            examples: components["schemas"]["ImpactExample"][];
+            /**
+             * Format: int64
+             * @description Held by exemptions that would hold then as well.
+             */
+            exempted: number;
+            /**
+             * @description Whether anything was judged by it in those days: none refused
+             *     means nothing where nobody asked.
+             */
+            is_watched: boolean;
+            /**
+             * Format: int64
+             * @description Different objects among them.
+             */
+            objects: number;
+            /** @description Whose, most first. */
+            offenders: components["schemas"]["Offender"][];
+            /**
+             * Format: int64
+             * @description Requests it would have refused, or did.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description What runs now that could not be made again, exemptions left out.
+             */
+            running: number;
+        };
+        /**
+         * @description Who wrote it.
+         * @enum {string}
+         */
+        PolicyOrigin: "built_in" | "custom";
+        /** @description What is wrong with a document, and where. */
+        PolicyProblem: {
+            /** @description Which document, counted from 1, or the file it is from. */
+            document: string;
+            kind: string;
+            message: string;
+            name: string;
+        };
+        /**
+         * @description Which objects a policy is asked about: narrower than the constraint
+         *     says by itself.
+         */
+        PolicyScope: {
+            /**
+             * @description Not these.
+             * @default []
+             */
+            excluded_namespaces: string[];
+            /** @description Labels of the object. */
+            label_selector?: Record<string, never> | null;
+            /** @description Labels of the namespace: a Kubernetes label selector. */
+            namespace_selector?: Record<string, never> | null;
+            /**
+             * @description Only these namespaces; `kube-*` and `*-system` stand for many.
+             *     Empty: all.
+             * @default []
+             */
+            namespaces: string[];
+        };
+        /** @description What was said of a policy in one place. */
+        PolicySetting: {
+            action: components["schemas"]["PolicyAction"];
+            /** Format: date-time */
+            changed: string;
+            changed_by: string;
+            /**
+             * @description One cluster; absent: every cluster of the environment that has no
+             *     setting of its own.
+             */
+            cluster?: string | null;
+            environment: string;
+            /** @description In place of the constraint's own. */
+            parameters?: Record<string, never> | null;
+            reason: string;
+            scope?: components["schemas"]["PolicyScope"] | null;
+        };
+        /** @description Try documents on objects. */
+        PolicyTest: {
+            /** @default null */
+            cluster: string | null;
+            /** @default null */
+            environment: string | null;
+            /**
+             * @description Objects as YAML; absent: those that are in the clusters asked
+             *     about.
+             * @default null
+             */
+            objects: string | null;
+            /**
+             * @description YAML documents, as for `POST /policies`.
+             * @default
+             */
+            text: string;
+        };
+        /** @description How a test went. */
+        PolicyTestResult: {
+            /**
+             * Format: int64
+             * @description Objects it is against.
+             */
+            against: number;
+            /** @description Objects a mutation would change: the first few. */
+            changes: components["schemas"]["TestChange"][];
+            /** @description Not all that are there were judged. */
+            is_partial: boolean;
+            /**
+             * Format: int64
+             * @description Objects that were judged.
+             */
+            judged: number;
+            /** @description What is wrong with the documents. Judged by the rest. */
+            problems: components["schemas"]["PolicyProblem"][];
+            /** @description The first few hundred of them. */
+            violations: components["schemas"]["TestViolation"][];
+        };
         /** @description A user, a service account, a node, a part of the control plane. */
         Principal: {
             groups?: string[];
@@ -4789,6 +5500,10 @@ export interface components {
              */
             index: number;
             reason: string;
+        };
+        RefusedDecision: {
+            reason: string;
+            uid: string;
         };
         /** @description An item nothing can be made of. */
         RefusedItem: {
@@ -5767,6 +6482,25 @@ export interface components {
             /** @description `k8s_audit`, `syscall`, `Falco`. */
             source: string;
         };
+        TestChange: {
+            cluster: string;
+            namespace: string;
+            object: string;
+            /** @description RFC 6902. */
+            patch: Record<string, never>[];
+        };
+        TestViolation: {
+            /** @description Empty for pasted ones. */
+            cluster: string;
+            constraint: string;
+            container?: string | null;
+            message: string;
+            namespace: string;
+            /** @description `Deployment/checkout` */
+            object: string;
+            /** @description RFC 6902: what would mend it. */
+            patch?: Record<string, never>[] | null;
+        };
         /**
          * @description Whether a token works.
          * @enum {string}
@@ -5936,10 +6670,10 @@ export interface components {
          */
         UserState: "active" | "invited" | "disabled";
         /**
-         * @description `retry`: may work later. `rejected`: will not.
+         * @description What became of a request.
          * @enum {string}
          */
-        Verdict: "delivered" | "retry" | "rejected";
+        Verdict: "audited" | "warned" | "denied" | "exempted" | "mutated" | "failed";
         /** @description One saved view. */
         View: {
             /** Format: date-time */
@@ -6083,6 +6817,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ActionDone"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_admissions: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description One cluster of it; all when absent. */
+                cluster?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Admission"][];
                 };
             };
             /** @description what went wrong */
@@ -6517,6 +7284,98 @@ export interface operations {
             };
         };
     };
+    get_clusters_cluster_bundle: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment of the cluster. A token that is for one need not
+                 *     say.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bundle"];
+                };
+            };
+            /** @description as the mark in `If-None-Match` says */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clusters_cluster_decisions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment of the cluster. A token that is for one need not
+                 *     say.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionBatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionReceipt"];
+                };
+            };
+            /** @description more than 8 MiB or 1,000 decisions */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_clusters_cluster_nodes: {
         parameters: {
             query?: {
@@ -6925,6 +7784,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_decisions: {
+        parameters: {
+            query?: {
+                environment?: string;
+                cluster?: string;
+                namespace?: string;
+                /** @description A policy's id. */
+                policy?: string;
+                /**
+                 * @description `denied`, `warned`, `audited`, `exempted`, `mutated`, `failed`;
+                 *     several separated by commas.
+                 */
+                verdict?: string;
+                /** @description Who asked, exactly. */
+                user?: string;
+                /** @description Text in the object's name, the workload, the user or the message. */
+                q?: string;
+                since?: string;
+                until?: string;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Decision"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_decisions_offenders: {
+        parameters: {
+            query?: {
+                environment?: string;
+                cluster?: string;
+                policy?: string;
+                /** @description 1 to 30; 7 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offender"][];
+                };
             };
             /** @description what went wrong */
             default: {
@@ -8723,6 +9664,271 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Trend"];
                 };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policies: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description One cluster of it; all when absent. */
+                cluster?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPolicy"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDetail"];
+                };
+            };
+            /** @description somebody else changed it meanwhile: read it again */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it does not compile: what is wrong, and where */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_policies_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyTestResult"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policies_id: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description One cluster of it; all when absent. */
+                cluster?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_policies_id: {
+        parameters: {
+            query?: {
+                /** @description The asker's own when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it is one of the product's own */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policies_id_impact: {
+        parameters: {
+            query?: {
+                environment?: string;
+                cluster?: string;
+                /** @description Days of decisions, 1 to 30; 7 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyImpact"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_policies_id_setting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPolicySetting"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyDetail"];
+                };
+            };
+            /** @description parameters or scope do not fit the policy */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what went wrong */
             default: {

@@ -92,6 +92,18 @@ impl ApiError {
         }
     }
 
+    /// Several parts of the request that cannot be understood.
+    pub(crate) fn unprocessable(
+        code: &'static str,
+        detail: impl Into<String>,
+        errors: Vec<ProblemPart>,
+    ) -> Self {
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+        }
+    }
+
     /// A query that cannot be read, with where and what was meant.
     pub(crate) fn invalid_query(pointer: &str, errors: &model::query::QueryErrors) -> Self {
         Self {

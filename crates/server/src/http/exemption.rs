@@ -105,6 +105,7 @@ pub(crate) async fn create(
     let (made, touched) = app.store.exempt(access.author(&app), exemption).await?;
     action::publish(&app, touched);
     app.exemptions.notify_one();
+    app.bundles.changed();
     Ok((StatusCode::CREATED, Json(wire(made))))
 }
 
@@ -166,6 +167,7 @@ pub(crate) async fn change(
         .await?
         .ok_or_else(over)?;
     app.exemptions.notify_one();
+    app.bundles.changed();
     Ok(Json(wire(changed)))
 }
 
@@ -185,6 +187,7 @@ pub(crate) async fn end(
         .revoke_exemption(access.author(&app), &id)
         .await?
         .ok_or_else(over)?;
+    app.bundles.changed();
     action::publish(&app, touched);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -30,6 +30,7 @@ use crate::app::App;
 
 pub(crate) mod access;
 pub(crate) mod action;
+pub(crate) mod admission;
 pub(crate) mod alert;
 pub(crate) mod asset;
 pub(crate) mod attack;
@@ -61,6 +62,8 @@ pub(crate) mod mute;
 pub(crate) mod node;
 pub(crate) mod oidc;
 pub(crate) mod overview;
+pub(crate) mod policy;
+pub(crate) mod policy_trial;
 pub(crate) mod query;
 pub(crate) mod recommendation;
 #[cfg(test)]
@@ -281,12 +284,24 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(Configure, routes!(sensor::forget)))
         .routes(needs(Ingest, routes!(sensor::policy)))
         .routes(needs(View, routes!(drift::read)))
+        .routes(needs(View, routes!(policy::list)))
+        .routes(needs(View, routes!(policy::read)))
+        .routes(needs(Configure, routes!(policy::delete)))
+        .routes(needs(Configure, routes!(policy::set)))
+        .routes(needs(View, routes!(policy_trial::impact)))
+        .routes(needs(Ingest, routes!(admission::bundle)))
+        .routes(needs(View, routes!(admission::decisions)))
+        .routes(needs(View, routes!(admission::offenders)))
+        .routes(needs(View, routes!(admission::replicas)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Bodies of these are bounded by their handlers.
         .routes(needs(Ingest, routes!(sensor::take)))
         .routes(needs(Ingest, routes!(sensor::hear)))
         .routes(needs(Configure, routes!(drift::change)))
         .routes(needs(Ingest, routes!(node::take)))
+        .routes(needs(Ingest, routes!(admission::take)))
+        .routes(needs(Configure, routes!(policy::create)))
+        .routes(needs(Configure, routes!(policy_trial::test)))
         .routes(needs(IngestAudit, routes!(cluster::take_audit)))
         // Its body is a file, bounded by the handler as it streams.
         .routes(needs_everywhere(Configure, routes!(database::import)))

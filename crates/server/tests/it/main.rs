@@ -17,6 +17,7 @@ mod incidents;
 mod interruptions;
 mod oidc;
 mod people;
+mod policies;
 mod posture;
 mod query;
 mod refusals;

@@ -3,6 +3,7 @@
 
 mod custom;
 mod image;
+mod object;
 
 use jiff::Timestamp;
 use serde_json::Value;
