@@ -5,4 +5,6 @@
 //! rules, where they are kept for others. This room knows no SQL and no
 //! image.
 
+pub mod admit;
 pub mod audit;
+pub mod connect;

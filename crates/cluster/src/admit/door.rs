@@ -1,0 +1,401 @@
+//! The listener: bounded bodies, bounded work, and an answer before the
+//! API server stops waiting.
+//!
+//! What comes in is held to a budget of bytes: who finds no room in time
+//! is turned away unread with 429, and the API server does as the
+//! webhook's `failurePolicy` says. What was read and cannot be judged in
+//! time is answered as [`Fail`] says, in words.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{self, Body, Bytes},
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use model::Clock;
+use policy::World;
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    bundle::Rules,
+    decide::{Answer, Fail, Judge, Place},
+    keys::Keys,
+    line::Line,
+    listen,
+    metrics::Metrics,
+    review::{Request, ReviewError},
+};
+
+/// The largest body. An object of 3 MB is there twice when it changes.
+const MAX_BODY: usize = 8 << 20;
+/// Bodies held at once, in KiB.
+const ROOM: u32 = 48 << 10;
+/// A smaller body is read into an object where it arrived.
+const SMALL: usize = 256 << 10;
+/// Of the API server's patience, this is left for the way back.
+const WAY_BACK: u32 = 5;
+
+/// How the door is kept.
+#[derive(Clone, Debug)]
+pub struct DoorSettings {
+    pub place: Place,
+    pub fail: Fail,
+    pub audit_only: bool,
+    /// How long the API server waits, unless it says otherwise.
+    pub timeout: Duration,
+    /// Requests judged at once.
+    pub judges: usize,
+}
+
+/// Where requests are answered, and all that is needed for it.
+pub struct Door {
+    settings: DoorSettings,
+    audit_only: AtomicBool,
+    is_ready: AtomicBool,
+    rules: RwLock<Arc<Rules>>,
+    world: RwLock<Arc<World>>,
+    clock: Arc<dyn Clock>,
+    room: Arc<Semaphore>,
+    judges: Arc<Semaphore>,
+    pub line: Line,
+    pub metrics: Metrics,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Validate,
+    Mutate,
+}
+
+impl Door {
+    pub fn new(settings: DoorSettings, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            audit_only: AtomicBool::new(settings.audit_only),
+            is_ready: AtomicBool::new(false),
+            rules: RwLock::default(),
+            world: RwLock::default(),
+            room: Arc::new(Semaphore::new(ROOM as usize)),
+            judges: Arc::new(Semaphore::new(settings.judges.max(1))),
+            line: Line::default(),
+            metrics: Metrics::default(),
+            settings,
+            clock,
+        }
+    }
+
+    pub fn settings(&self) -> &DoorSettings {
+        &self.settings
+    }
+
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().expect("invariant: no panic under it"))
+    }
+
+    /// Decides by these rules from now on.
+    pub fn put_rules(&self, rules: Rules) {
+        let images = Arc::clone(&rules.images);
+        let rules = Arc::new(rules);
+        *self.rules.write().expect("invariant: no panic under it") = rules;
+        self.around(|world| world.images = images);
+        self.is_ready.store(true, Ordering::Release);
+    }
+
+    /// Changes what is known around objects.
+    pub fn around(&self, change: impl FnOnce(&mut World)) {
+        let mut world = self.world.write().expect("invariant: no panic under it");
+        change(Arc::make_mut(&mut world));
+    }
+
+    fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.read().expect("invariant: no panic under it"))
+    }
+
+    /// Whether nothing is refused.
+    pub fn audit_only(&self) -> bool {
+        self.audit_only.load(Ordering::Relaxed)
+    }
+
+    /// Refuses nothing from now on.
+    pub fn stop_refusing(&self) {
+        self.audit_only.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has rules, and is not about to leave.
+    pub fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire)
+    }
+
+    /// Says that it is about to leave.
+    pub fn leave(&self) {
+        self.is_ready.store(false, Ordering::Release);
+    }
+
+    /// What it answers to.
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/validate", post(validate))
+            .route("/mutate", post(mutate))
+            .route("/healthz", get(|| async { "ok" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .with_state(Arc::clone(self))
+    }
+
+    /// Answers on a listener, through TLS, until told to stop; then what
+    /// was begun is ended.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        keys: Arc<Keys>,
+        shutdown: CancellationToken,
+    ) -> io::Result<()> {
+        let acceptor = keys.acceptor().map_err(io::Error::other)?;
+        listen::serve(listener, acceptor, self.router(), shutdown).await
+    }
+
+    fn judge(&self, asked: Asked, request: &Request) -> Answer {
+        let (rules, world) = (self.rules(), self.world());
+        let judge = Judge {
+            rules: &rules,
+            world: &world,
+            place: &self.settings.place,
+            audit_only: self.audit_only(),
+            fail: self.settings.fail,
+            now: self.clock.now(),
+        };
+        match asked {
+            Asked::Validate => judge.validate(request),
+            Asked::Mutate => judge.mutate(request),
+        }
+    }
+
+    fn unjudged(&self, request: &Request, why: &str) -> Answer {
+        self.metrics.failed.fetch_add(1, Ordering::Relaxed);
+        let world = World::default();
+        let rules = self.rules();
+        let judge = Judge {
+            rules: &rules,
+            world: &world,
+            place: &self.settings.place,
+            audit_only: self.audit_only(),
+            fail: self.settings.fail,
+            now: self.clock.now(),
+        };
+        judge.unjudged(request, why)
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        asked: Asked,
+        patience: Duration,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Response {
+        let deadline = Instant::now() + patience - patience / WAY_BACK;
+        let (bytes, room) = match self.body(&headers, body, deadline).await {
+            Ok(read) => read,
+            Err((status, told)) => {
+                self.metrics.refused.fetch_add(1, Ordering::Relaxed);
+                return (status, told).into_response();
+            }
+        };
+        let started = Instant::now();
+        let request = match read(bytes).await {
+            Ok(request) => Arc::new(request),
+            Err(error) => {
+                self.metrics.malformed.fetch_add(1, Ordering::Relaxed);
+                return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
+            }
+        };
+        let mut answer = self.clone().decide(asked, &request, deadline).await;
+        drop(room);
+        let took = started.elapsed();
+        self.count(asked, &mut answer, took);
+        let json = answer.review.to_string();
+        ([(header::CONTENT_TYPE, "application/json")], json).into_response()
+    }
+
+    /// Reads a body once there is room for it.
+    async fn body(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        deadline: Instant,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), (StatusCode, String)> {
+        let too_long = || {
+            let told = format!("the body is longer than {MAX_BODY} bytes");
+            (StatusCode::PAYLOAD_TOO_LARGE, told)
+        };
+        let length = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok())
+            .unwrap_or(MAX_BODY);
+        if length > MAX_BODY {
+            return Err(too_long());
+        }
+        let needed = u32::try_from(length >> 10).unwrap_or(ROOM) + 1;
+        let room = Arc::clone(&self.room).acquire_many_owned(needed);
+        // Without `Retry-After`: an API server that is told to come again
+        // does, while whoever asked it waits.
+        let Ok(Ok(room)) = timeout_at(deadline, room).await else {
+            let told = "too many requests at once: this one was not judged".to_owned();
+            return Err((StatusCode::TOO_MANY_REQUESTS, told));
+        };
+        match timeout_at(deadline, body::to_bytes(body, length)).await {
+            Ok(Ok(bytes)) => Ok((bytes, room)),
+            Ok(Err(_)) => Err(too_long()),
+            Err(_) => {
+                let told = "the body did not arrive in time".to_owned();
+                Err((StatusCode::REQUEST_TIMEOUT, told))
+            }
+        }
+    }
+
+    async fn decide(
+        self: Arc<Self>,
+        asked: Asked,
+        request: &Arc<Request>,
+        deadline: Instant,
+    ) -> Answer {
+        if !self.is_ready() {
+            return self.unjudged(request, "it has no policies yet");
+        }
+        let judges = Arc::clone(&self.judges).acquire_owned();
+        let Ok(Ok(place)) = timeout_at(deadline, judges).await else {
+            return self.unjudged(request, "too many requests came before it");
+        };
+        let (door, own) = (Arc::clone(&self), Arc::clone(request));
+        let judging = tokio::task::spawn_blocking(move || {
+            let answer = door.judge(asked, &own);
+            drop(place);
+            answer
+        });
+        match timeout_at(deadline, judging).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "judging a request failed");
+                self.unjudged(request, "a policy failed in an unforeseen way")
+            }
+            Err(_) => self.unjudged(request, "its policies took too long"),
+        }
+    }
+
+    fn count(&self, asked: Asked, answer: &mut Answer, took: Duration) {
+        let metrics = &self.metrics;
+        metrics.requests.fetch_add(1, Ordering::Relaxed);
+        metrics.took(took);
+        if !answer.is_allowed {
+            metrics.denied.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(mut decision) = answer.decision.take() {
+            if asked == Asked::Mutate {
+                metrics.mutated.fetch_add(1, Ordering::Relaxed);
+            }
+            decision.took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            self.line.push(decision);
+        }
+    }
+}
+
+/// A large body is read beside the threads that everybody shares.
+async fn read(bytes: Bytes) -> Result<Request, ReviewError> {
+    if bytes.len() <= SMALL {
+        return Request::read(&bytes);
+    }
+    tokio::task::spawn_blocking(move || Request::read(&bytes))
+        .await
+        .unwrap_or_else(|error| Err(ReviewError::Json(error.to_string())))
+}
+
+/// `timeout=5s`, as the API server writes it.
+fn patience(query: &BTreeMap<String, String>, most: Duration) -> Duration {
+    let asked = query.get("timeout").and_then(|text| {
+        let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic())?);
+        let number: u64 = number.parse().ok()?;
+        match unit {
+            "ms" => Some(Duration::from_millis(number)),
+            "s" => Some(Duration::from_secs(number)),
+            "m" => Some(Duration::from_mins(number.min(10))),
+            _ => None,
+        }
+    });
+    asked.map_or(most, |asked| asked.min(most))
+}
+
+async fn validate(
+    State(door): State<Arc<Door>>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let patience = patience(&query, door.settings.timeout);
+    door.answer(Asked::Validate, patience, headers, body).await
+}
+
+async fn mutate(
+    State(door): State<Arc<Door>>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let patience = patience(&query, door.settings.timeout);
+    door.answer(Asked::Mutate, patience, headers, body).await
+}
+
+async fn ready(State(door): State<Arc<Door>>) -> Response {
+    if door.is_ready() {
+        "ok".into_response()
+    } else {
+        let told = "there are no policies yet, or it is about to stop";
+        (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
+    }
+}
+
+async fn metrics(State(door): State<Arc<Door>>) -> Response {
+    let text = door.metrics.text(door.line.len(), door.line.dropped());
+    let kind = "text/plain; version=0.0.4";
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_server_says_how_long_it_waits() {
+        let asked = |text: &str| {
+            let query = BTreeMap::from([("timeout".to_owned(), text.to_owned())]);
+            patience(&query, Duration::from_secs(5))
+        };
+        assert_eq!(asked("3s"), Duration::from_secs(3));
+        assert_eq!(asked("500ms"), Duration::from_millis(500));
+        assert_eq!(asked("1m"), Duration::from_secs(5));
+        assert_eq!(asked("soon"), Duration::from_secs(5));
+        assert_eq!(asked("10s"), Duration::from_secs(5));
+    }
+}

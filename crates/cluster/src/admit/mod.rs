@@ -1,0 +1,39 @@
+//! Requests, before the API server stores what they ask for: an HTTPS
+//! webhook that judges and mends objects from memory.
+//!
+//! [`Rules`] are what a bundle holds, compiled: policies, the exemptions
+//! in force, facts of images. [`Judge`] answers one `AdmissionReview` by
+//! them, purely. [`Door`] is the listener: bounded bodies, bounded work,
+//! an answer before the API server stops waiting. [`Keys`] makes its
+//! certificates and rotates them, [`Registration`] tells the API server
+//! of it, [`Keeper`] fetches bundles and hands decisions in. None of them
+//! is asked for while a request is judged.
+
+mod bundle;
+mod certificate;
+mod decide;
+mod door;
+mod exempt;
+mod keeper;
+mod keys;
+mod line;
+mod listen;
+mod metrics;
+mod namespaces;
+mod register;
+mod review;
+mod run;
+
+pub use self::{
+    bundle::{Loaded, Rules, read_folder},
+    certificate::{Authority, CertificateError, Leaf},
+    decide::{Answer, Fail, Judge, Place},
+    door::{Door, DoorSettings},
+    keeper::{Keeper, KeeperError, KeeperSettings},
+    keys::{Keys, KeysError},
+    line::Line,
+    metrics::Metrics,
+    register::{Registration, RegistrationError, Where},
+    review::{Request, ReviewError},
+    run::{AdmissionError, Settings, run, uninstall},
+};
