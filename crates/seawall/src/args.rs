@@ -1,5 +1,6 @@
 //! The command line: every flag, its words of help and its examples.
 
+pub(crate) mod admission;
 pub(crate) mod audit;
 pub(crate) mod compliance;
 pub(crate) mod db;
@@ -155,6 +156,7 @@ pub(crate) enum Command {
     Rules(rules::Rules),
     #[command(subcommand)]
     Node(node::Node),
+    Admission(Box<admission::Admission>),
     Top(top::Top),
     Completion(Completion),
     Man(Man),

@@ -1,6 +1,7 @@
 //! The commands, one file each, and what they share: where to write and
 //! how to fail.
 
+mod admission;
 mod audit;
 mod completion;
 mod compliance;
@@ -80,6 +81,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Audit(audit) => audit::run(&context, &audit),
         Command::Rules(rules) => rules::run(&context, &rules),
         Command::Node(node) => node::run(&context, &node),
+        Command::Admission(admission) => admission::run(&context, &admission),
         Command::Top(top) => top::run(&context, &top),
         Command::Completion(completion) => completion::run(&completion),
         Command::Man(man) => man::run(&man),

@@ -73,7 +73,7 @@ async fn until(shutdown: CancellationToken, work: impl Future<Output = ()>) {
 
 /// The machine's clock. In debug builds a file may move it, for stories
 /// about things that expire.
-fn clock(context: &Context) -> Arc<dyn Clock> {
+pub(super) fn clock(context: &Context) -> Arc<dyn Clock> {
     #[cfg(debug_assertions)]
     if let Some(file) = context.env.path("SEAWALL_CLOCK_FILE") {
         return Arc::new(crate::moved_clock::MovedClock(file));

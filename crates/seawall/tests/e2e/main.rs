@@ -8,6 +8,7 @@
     reason = "what a door was seen to give belongs in the summary"
 )]
 
+mod admission;
 mod attacks;
 mod away;
 mod benign;

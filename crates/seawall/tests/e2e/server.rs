@@ -131,7 +131,7 @@ impl Server {
         serde_json::from_str(&body).expect("answers are JSON")
     }
 
-    fn post(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
         let body = body.to_string();
         let (_, body) = self.ask("POST", path, &self.cookie, body.as_bytes());
         serde_json::from_str(&body).expect("answers are JSON")
