@@ -17,6 +17,9 @@ mod engine;
 mod expansion;
 pub mod external;
 pub mod facts;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gatekeeper;
 mod inventory;
 pub mod manifest;
