@@ -171,27 +171,23 @@ impl Answers {
 mod tests {
     use super::*;
 
-    fn provider(spec: Value) -> Value {
-        json!({"apiVersion": "externaldata.gatekeeper.sh/v1", "kind": "Provider",
-               "metadata": {"name": "digests"}, "spec": spec})
-    }
-
-    fn read(spec: Value) -> Result<Provider, String> {
-        Provider::read(&provider(spec))
+    fn read(spec: &Value) -> Result<Provider, String> {
+        Provider::read(&json!({"apiVersion": "externaldata.gatekeeper.sh/v1",
+            "kind": "Provider", "metadata": {"name": "digests"}, "spec": spec}))
     }
 
     #[test]
     fn a_provider_speaks_https_and_says_who_signs() {
         let pem = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
         let bundle = base64::engine::general_purpose::STANDARD.encode(pem);
-        let read_with = |url: &str| read(json!({"url": url, "caBundle": bundle, "timeout": 3}));
+        let read_with = |url: &str| read(&json!({"url": url, "caBundle": bundle, "timeout": 3}));
         let provider = read_with("https://p.example/validate").unwrap();
         assert_eq!((provider.timeout_seconds, provider.ca.as_str()), (3, pem));
         let request = provider.request(&["a".to_owned()]);
         assert_eq!(request["apiVersion"], "externaldata.gatekeeper.sh/v1beta1");
         assert_eq!(request["request"]["keys"], json!(["a"]));
         assert!(read_with("http://p.example").unwrap_err().contains("https"));
-        let bare = read(json!({"url": "https://p.example"})).unwrap_err();
+        let bare = read(&json!({"url": "https://p.example"})).unwrap_err();
         assert!(bare.contains("caBundle"));
     }
 

@@ -75,6 +75,31 @@ pub(crate) struct Call<'c, 'a> {
     /// beforehand.
     pub(crate) regex: Option<&'c Regex>,
     pub(crate) budget: &'c mut Budget,
+    pub(crate) patterns: &'c mut Patterns,
+}
+
+/// Patterns that only turned up while running, compiled once each.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns {
+    compiled: std::collections::HashMap<String, Regex>,
+}
+
+impl Patterns {
+    /// Kept at once; what comes after begins anew.
+    const MOST: usize = 64;
+
+    pub(crate) fn get(&mut self, source: &str, budget: &mut Budget) -> Result<Regex, Fault> {
+        if let Some(regex) = self.compiled.get(source) {
+            return Ok(regex.clone());
+        }
+        budget.spend(1_000 + source.len() as u64)?;
+        let regex = super::library::text::pattern(source)?;
+        if self.compiled.len() >= Self::MOST {
+            self.compiled.clear();
+        }
+        self.compiled.insert(source.to_owned(), regex.clone());
+        Ok(regex)
+    }
 }
 
 impl<'a> Call<'_, 'a> {
@@ -115,6 +140,7 @@ pub(crate) struct Machine<'a> {
     fixed: Vec<(usize, Value<'a>)>,
     locals: Vec<Value<'a>>,
     budget: Budget,
+    patterns: Patterns,
     depth: usize,
 }
 
@@ -130,6 +156,7 @@ impl<'a> Machine<'a> {
             fixed: Vec::new(),
             locals: Vec::new(),
             budget: Budget::new(0),
+            patterns: Patterns::default(),
             depth: 0,
         }
     }
@@ -222,7 +249,7 @@ impl<'a> Machine<'a> {
                 let value = self.eval(of)?;
                 let at = self.eval(at)?;
                 self.budget.spend(1)?;
-                index(value, &at, *optional)
+                index(&value, &at, *optional)
             }
             Node::All(nodes) => self.logic(nodes, false),
             Node::Any(nodes) => self.logic(nodes, true),
@@ -281,6 +308,7 @@ impl<'a> Machine<'a> {
                     args: &values,
                     regex: regex.as_ref(),
                     budget: &mut self.budget,
+                    patterns: &mut self.patterns,
                 })?;
                 if !function.flat {
                     self.budget.spend(answer.weight())?;
@@ -552,10 +580,10 @@ fn field<'a>(value: Value<'a>, name: &Arc<str>, optional: bool) -> Answer<'a> {
     }
 }
 
-fn index<'a>(value: Value<'a>, at: &Value<'a>, optional: bool) -> Answer<'a> {
-    let found = match &value {
+fn index<'a>(value: &Value<'a>, at: &Value<'a>, optional: bool) -> Answer<'a> {
+    let found = match value {
         Value::Optional(None) => return Ok(Value::Optional(None)),
-        Value::Optional(Some(value)) => return index((**value).clone(), at, true),
+        Value::Optional(Some(value)) => return index(value, at, true),
         Value::Map(map) => map.get(at),
         Value::List(list) => {
             let at = match at {

@@ -1,4 +1,8 @@
 //! Kubernetes' own policies, and templates in CEL.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "documents are written where they are used"
+)]
 
 use serde_json::{Value as Json, json};
 
@@ -51,7 +55,7 @@ fn deployment(replicas: i64) -> Json {
            "spec": {"replicas": replicas}})
 }
 
-fn review<'a>(object: &'a Json, operation: Operation) -> Review<'a> {
+fn review(object: &Json, operation: Operation) -> Review<'_> {
     let metadata = |key: &str| object["metadata"][key].as_str().unwrap_or("");
     Review {
         moment: Moment::Admission,
@@ -84,7 +88,10 @@ fn messages(values: &[Json], object: &Json) -> Vec<String> {
 fn a_binding_makes_a_policy_speak() {
     let policy = policy(json!({"validations": [
         {"expression": "object.spec.replicas <= 5", "message": "too many"}]}));
-    assert_eq!(messages(&[policy.clone()], &deployment(9)), [""; 0]);
+    assert_eq!(
+        messages(std::slice::from_ref(&policy), &deployment(9)),
+        [""; 0]
+    );
     let violations = said(&[policy.clone(), binding(json!({}))], &deployment(9));
     let [violation] = &*violations else {
         panic!("{violations:?}");

@@ -243,9 +243,8 @@ impl Validator {
         for condition in &self.conditions {
             match purse.run(machine, &condition.program) {
                 Err(broke) if self.fail => return Err(broke),
-                Err(_) => return Ok(false),
+                Err(_) | Ok(Ok(Value::Bool(false))) => return Ok(false),
                 Ok(Ok(Value::Bool(true))) => {}
-                Ok(Ok(Value::Bool(false))) => return Ok(false),
                 Ok(Ok(other)) => errors.push(format!(
                     "match condition {:?} must evaluate to bool but got {}",
                     condition.name,

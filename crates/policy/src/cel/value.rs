@@ -263,7 +263,6 @@ impl<'a> Value<'a> {
     pub(crate) fn equals(&self, other: &Self, budget: &mut Budget) -> Result<bool, Fault> {
         budget.spend(1)?;
         Ok(match (self, other) {
-            (Value::Null, Value::Null) => true,
             (Value::Bool(left), Value::Bool(right)) => left == right,
             (
                 Value::Int(_) | Value::Uint(_) | Value::Double(_),
@@ -304,7 +303,7 @@ impl<'a> Value<'a> {
             (Value::Duration(left), Value::Duration(right)) => left == right,
             (Value::Timestamp(left), Value::Timestamp(right)) => left == right,
             (Value::Type(left), Value::Type(right)) => left == right,
-            (Value::Optional(None), Value::Optional(None)) => true,
+            (Value::Null, Value::Null) | (Value::Optional(None), Value::Optional(None)) => true,
             (Value::Optional(Some(left)), Value::Optional(Some(right))) => {
                 left.equals(right, budget)?
             }

@@ -316,15 +316,15 @@ impl Template {
 
 /// The pod a workload makes, where no expansion says.
 fn pod_of(object: &Value, kind: &Kind, namespace: &str) -> Option<Generated> {
-    let path: Vec<String> = match template_of(kind) {
-        Some(path) => path.split('.').map(str::to_owned).collect(),
+    let path = if let Some(path) = template_of(kind) {
+        path
+    } else {
         // Others that look the same: a template with containers.
-        None => {
-            let containers = object.pointer("/spec/template/spec/containers")?;
-            containers.as_array()?;
-            vec!["spec".to_owned(), "template".to_owned()]
-        }
+        let containers = object.pointer("/spec/template/spec/containers")?;
+        containers.as_array()?;
+        "spec.template"
     };
+    let path: Vec<String> = path.split('.').map(str::to_owned).collect();
     let owners = object
         .get("metadata")
         .and_then(|it| it.get("ownerReferences"));

@@ -20,7 +20,7 @@ pub(crate) enum Shape {
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     by: BTreeSet<usize>,
-    children: BTreeMap<String, BTreeMap<Shape, Tree>>,
+    children: BTreeMap<String, BTreeMap<Shape, Self>>,
     /// Mutators whose path must not go on.
     ends: BTreeSet<usize>,
 }

@@ -69,9 +69,6 @@ impl Image {
             Some(at) => rest.split_at_checked(at).unwrap_or((rest, "")),
             None => (rest, ""),
         };
-        fn chosen<'a>(new: &'a str, old: &'a str) -> &'a str {
-            if new.is_empty() { old } else { new }
-        }
         let domain = chosen(&self.domain, domain);
         let slash = if domain.is_empty() { "" } else { "/" };
         format!(
@@ -80,6 +77,11 @@ impl Image {
             chosen(&self.tag, tag)
         )
     }
+}
+
+/// What is set, else what was there.
+fn chosen<'a>(new: &'a str, old: &'a str) -> &'a str {
+    if new.is_empty() { old } else { new }
 }
 
 fn split_domain(image: &str) -> (&str, &str) {

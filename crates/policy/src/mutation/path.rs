@@ -176,7 +176,8 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 Token::Number(
                     digits
                         .parse()
-                        .map_err(|_| format!("overflow in integer string: {digits}"))?,
+                        .ok()
+                        .ok_or_else(|| format!("overflow in integer string: {digits}"))?,
                 )
             }
             first if is_word(&first) => {

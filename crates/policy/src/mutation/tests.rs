@@ -1,4 +1,8 @@
 //! Mutators, as Gatekeeper applies them.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "documents are written where they are used"
+)]
 
 use serde_json::{Value, json};
 

@@ -37,14 +37,14 @@ fn position<'a>(at: Option<usize>) -> Value<'a> {
 
 fn is_sorted<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     let list = call.list(0)?;
-    let mut before: Option<Value<'_>> = None;
+    let mut previous: Option<Value<'_>> = None;
     for item in list.iter() {
-        if let Some(before) = &before
-            && before.order(&item).ok_or_else(Fault::no_overload)?.is_gt()
+        if let Some(smaller) = &previous
+            && smaller.order(&item).ok_or_else(Fault::no_overload)?.is_gt()
         {
             return Ok(Value::Bool(false));
         }
-        before = Some(item);
+        previous = Some(item);
     }
     Ok(Value::Bool(true))
 }
@@ -79,9 +79,9 @@ fn extreme<'a>(
     items: impl Iterator<Item = Value<'a>>,
     greatest: bool,
 ) -> Result<Option<Value<'a>>, Fault> {
-    let mut best: Option<Value<'a>> = None;
+    let mut found: Option<Value<'a>> = None;
     for item in items {
-        let better = match &best {
+        let is_better = match &found {
             None => true,
             Some(best) => {
                 let order = item.order(best).ok_or_else(Fault::no_overload)?;
@@ -92,11 +92,11 @@ fn extreme<'a>(
                 }
             }
         };
-        if better {
-            best = Some(item);
+        if is_better {
+            found = Some(item);
         }
     }
-    Ok(best)
+    Ok(found)
 }
 
 fn min<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
@@ -130,11 +130,15 @@ fn numbers<'a>(call: &mut Call<'_, 'a>, greatest: bool) -> Answer<'a> {
 fn find_in(
     list: &List<'_>,
     item: &Value<'_>,
-    last: bool,
+    from_end: bool,
     budget: &mut Budget,
 ) -> Result<Option<usize>, Fault> {
     for step in 0..list.len() {
-        let at = if last { list.len() - 1 - step } else { step };
+        let at = if from_end {
+            list.len() - 1 - step
+        } else {
+            step
+        };
         if let Some(other) = list.get(at)
             && other.equals(item, budget)?
         {
@@ -152,15 +156,15 @@ fn last_index_of<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     search(call, true)
 }
 
-fn search<'a>(call: &mut Call<'_, 'a>, last: bool) -> Answer<'a> {
+fn search<'a>(call: &mut Call<'_, 'a>, from_end: bool) -> Answer<'a> {
     if let (Value::List(list), Some(item), 2) = (call.arg(0)?, call.args.get(1), call.args.len()) {
         let list = list.clone();
-        return Ok(position(find_in(&list, item, last, call.budget)?));
+        return Ok(position(find_in(&list, item, from_end, call.budget)?));
     }
     let (text, part) = (call.text(0)?, call.text(1)?);
     let text: Vec<char> = text.chars().collect();
     let part: Vec<char> = part.chars().collect();
-    let bound = if let None = call.args.get(2) {
+    let bound = if call.args.get(2).is_none() {
         None
     } else {
         let at = call.int(2)?;
@@ -174,7 +178,7 @@ fn search<'a>(call: &mut Call<'_, 'a>, last: bool) -> Answer<'a> {
     call.budget
         .spend((text.len() as u64 / 10 + 1).saturating_mul(part.len() as u64 / 10 + 1))?;
     if part.is_empty() {
-        return Ok(position(Some(bound.unwrap_or(if last {
+        return Ok(position(Some(bound.unwrap_or(if from_end {
             text.len()
         } else {
             0
@@ -184,11 +188,11 @@ fn search<'a>(call: &mut Call<'_, 'a>, last: bool) -> Answer<'a> {
         *window == part
             && match bound {
                 None => true,
-                Some(bound) if last => *at <= bound,
+                Some(bound) if from_end => *at <= bound,
                 Some(bound) => *at >= bound,
             }
     });
-    let place = if last {
+    let place = if from_end {
         places.next_back()
     } else {
         places.next()

@@ -86,12 +86,13 @@ fn int<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         Value::Int(value) => Ok(Value::Int(*value)),
         Value::Uint(value) => i64::try_from(*value)
             .map(Value::Int)
-            .map_err(|_| Fault::new("integer overflow")),
+            .ok()
+            .ok_or_else(|| Fault::new("integer overflow")),
         Value::Double(value) if *value > i64::MIN as f64 && *value < i64::MAX as f64 => {
             Ok(Value::Int(*value as i64))
         }
         Value::Double(_) => Err(Fault::new("integer overflow")),
-        Value::String(text) => text.parse().map(Value::Int).map_err(|_| {
+        Value::String(text) => text.parse().map(Value::Int).ok().ok_or_else(|| {
             Fault::Error(format!(
                 "strconv.ParseInt: parsing {:?}: invalid syntax",
                 &**text
@@ -100,7 +101,8 @@ fn int<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         Value::Timestamp(time) => Ok(Value::Int(time.as_second())),
         Value::Duration(span) => i64::try_from(span.as_nanos())
             .map(Value::Int)
-            .map_err(|_| Fault::new("integer overflow")),
+            .ok()
+            .ok_or_else(|| Fault::new("integer overflow")),
         other => Err(conversion(other, "int")),
     }
 }
@@ -117,12 +119,13 @@ fn uint<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         Value::Uint(value) => Ok(Value::Uint(*value)),
         Value::Int(value) => u64::try_from(*value)
             .map(Value::Uint)
-            .map_err(|_| Fault::new("unsigned integer overflow")),
+            .ok()
+            .ok_or_else(|| Fault::new("unsigned integer overflow")),
         Value::Double(value) if *value >= 0.0 && *value < u64::MAX as f64 => {
             Ok(Value::Uint(*value as u64))
         }
         Value::Double(_) => Err(Fault::new("unsigned integer overflow")),
-        Value::String(text) => text.parse().map(Value::Uint).map_err(|_| {
+        Value::String(text) => text.parse().map(Value::Uint).ok().ok_or_else(|| {
             Fault::Error(format!(
                 "strconv.ParseUint: parsing {:?}: invalid syntax",
                 &**text
@@ -138,7 +141,7 @@ fn double<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         return Ok(Value::Double(value));
     }
     match value {
-        Value::String(text) => text.parse().map(Value::Double).map_err(|_| {
+        Value::String(text) => text.parse().map(Value::Double).ok().ok_or_else(|| {
             Fault::Error(format!(
                 "strconv.ParseFloat: parsing {:?}: invalid syntax",
                 &**text
@@ -168,7 +171,8 @@ fn string<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         Value::String(text) => Ok(Value::String(text.clone())),
         Value::Bytes(bytes) => std::str::from_utf8(bytes)
             .map(Value::text)
-            .map_err(|_| Fault::new("invalid UTF-8 in bytes, cannot convert to string")),
+            .ok()
+            .ok_or_else(|| Fault::new("invalid UTF-8 in bytes, cannot convert to string")),
         Value::Null
         | Value::List(_)
         | Value::Map(_)
@@ -264,6 +268,7 @@ fn some_unless_zero<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every function may fail")]
 fn none<'a>(_: &mut Call<'_, 'a>) -> Answer<'a> {
     Ok(Value::Optional(None))
 }

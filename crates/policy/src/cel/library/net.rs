@@ -61,7 +61,10 @@ impl Cidr {
         if address.contains('%') {
             return Err(wrong("IPv6 zones cannot be present in a prefix"));
         }
-        let address: IpAddr = address.parse().map_err(|_| wrong("unable to parse IP"))?;
+        let address: IpAddr = address
+            .parse()
+            .ok()
+            .ok_or_else(|| wrong("unable to parse IP"))?;
         let digits = length.bytes().all(|byte| byte.is_ascii_digit());
         if !digits || length.is_empty() || (length.len() > 1 && length.starts_with('0')) {
             return Err(wrong("bad bits after slash"));
@@ -121,7 +124,7 @@ fn parse_ip(text: &str) -> Result<IpAddr, Fault> {
             "IP address {text:?} with zone value is not allowed"
         )));
     }
-    let address: IpAddr = text.parse().map_err(|_| {
+    let address: IpAddr = text.parse().ok().ok_or_else(|| {
         Fault::Error(format!(
             "IP Address {text:?} parse error during conversion from string: \
              ParseAddr({text:?}): unable to parse IP"
@@ -325,8 +328,8 @@ impl Uri {
             } else {
                 let mut bytes = [0; 4];
                 for byte in found.encode_utf8(&mut bytes).bytes() {
-                    use fmt::Write as _;
-                    let _ = write!(escaped, "%{byte:02X}");
+                    escaped.push('%');
+                    escaped.push_str(&super::text::hex(&[byte]).to_uppercase());
                 }
             }
         }

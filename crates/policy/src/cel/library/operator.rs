@@ -75,7 +75,8 @@ fn add<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         | (Value::Duration(span), Value::Timestamp(time)) => time
             .checked_add(*span)
             .map(Value::Timestamp)
-            .map_err(|_| overflow("timestamp")),
+            .ok()
+            .ok_or_else(|| overflow("timestamp")),
         _ => Err(Fault::no_overload()),
     }
 }
@@ -98,7 +99,8 @@ fn subtract<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         (Value::Timestamp(time), Value::Duration(span)) => time
             .checked_sub(*span)
             .map(Value::Timestamp)
-            .map_err(|_| overflow("timestamp")),
+            .ok()
+            .ok_or_else(|| overflow("timestamp")),
         (Value::Timestamp(left), Value::Timestamp(right)) => {
             Ok(Value::Duration(left.duration_since(*right)))
         }

@@ -58,15 +58,15 @@ impl Quantity {
         let suffix =
             Suffix::parse(suffix).ok_or_else(|| Fault::new("unable to parse quantity's suffix"))?;
         let digits = format!("{whole}{fraction}");
-        let scale = i32::try_from(fraction.len()).map_err(|_| wrong())?;
+        let scale = i32::try_from(fraction.len()).ok().ok_or_else(wrong)?;
         let about: f64 = format!("{}e-{scale}", if digits.is_empty() { "0" } else { &digits })
             .parse()
             .unwrap_or(f64::INFINITY);
         let nanos = exact(&digits, scale, suffix);
-        let sign = if negative { -1 } else { 1 };
+        let about = about * suffix.factor();
         Ok(Self {
-            nanos: nanos.map(|nanos| nanos * sign),
-            about: about * suffix.factor() * f64::from(sign as i8),
+            nanos: nanos.map(|nanos| if negative { -nanos } else { nanos }),
+            about: if negative { -about } else { about },
         })
     }
 

@@ -17,8 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn parse(call: &Call<'_, '_>) -> Result<Result<semver::Version, String>, Fault> {
     let text = call.text(0)?;
     let normal = match call.args.get(1) {
-        None => (**text).to_owned(),
-        Some(Value::Bool(false)) => (**text).to_owned(),
+        None | Some(Value::Bool(false)) => (**text).to_owned(),
         Some(Value::Bool(true)) => normalise(text),
         Some(_) => return Err(Fault::no_overload()),
     };
@@ -60,7 +59,8 @@ fn part<'a>(call: &Call<'_, 'a>, part: fn(&semver::Version) -> u64) -> Answer<'a
     match call.arg(0)? {
         Value::Semver(version) => i64::try_from(part(version))
             .map(Value::Int)
-            .map_err(|_| Fault::new("integer overflow")),
+            .ok()
+            .ok_or_else(|| Fault::new("integer overflow")),
         _ => Err(Fault::no_overload()),
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn pattern(pattern: &str) -> Result<Regex, Fault> {
         return Err(Fault::new("Illegal regex: longer than 10000 bytes"));
     }
     RegexBuilder::new(pattern)
-        .size_limit(1 << 20)
+        .size_limit(1 << 18)
         .build()
         .map_err(|error| {
             let text = error.to_string();
@@ -64,8 +64,7 @@ fn with_pattern<'a, T>(
     if let Some(regex) = call.regex {
         Ok(with(regex, &text))
     } else {
-        call.budget.spend(100 + source.len() as u64)?;
-        Ok(with(&pattern(&source)?, &text))
+        Ok(with(&call.patterns.get(&source, call.budget)?, &text))
     }
 }
 
@@ -110,7 +109,7 @@ fn find_all<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
 fn char_at<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
     let (text, at) = (call.text(0)?, call.int(1)?);
     let out = || Fault::Error(format!("index out of range: {at}"));
-    let at = usize::try_from(at).map_err(|_| out())?;
+    let at = usize::try_from(at).ok().ok_or_else(&out)?;
     match text.chars().nth(at) {
         Some(found) => Ok(Value::text(found.to_string())),
         None if at == text.chars().count() => Ok(Value::text("")),
@@ -261,7 +260,8 @@ fn decode<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         .decode(text.as_bytes())
         .or_else(|_| base64::engine::general_purpose::STANDARD_NO_PAD.decode(text.as_bytes()))
         .map(|bytes| Value::Bytes(Arc::from(bytes)))
-        .map_err(|_| Fault::new("illegal base64 data"))
+        .ok()
+        .ok_or_else(|| Fault::new("illegal base64 data"))
 }
 
 fn escape_key<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
@@ -331,7 +331,6 @@ fn clause_text(clause: char, precision: Option<usize>, value: &Value<'_>) -> Res
         ))
     };
     Ok(match (clause, value) {
-        ('s', Value::Double(number)) => float(*number),
         ('s', value) => display(value),
         ('d', Value::Int(number)) => number.to_string(),
         ('d', Value::Uint(number)) => number.to_string(),
@@ -375,10 +374,10 @@ fn signed(number: i64, write: impl Fn(u64) -> String) -> String {
     format!("{sign}{}", write(number.unsigned_abs()))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    let pairs = bytes
+        .iter()
+        .map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    pairs.flatten().collect()
 }

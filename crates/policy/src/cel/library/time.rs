@@ -35,6 +35,18 @@ pub(crate) fn seconds(span: SignedDuration) -> String {
     format!("{sign}{whole}.{}s", rest.trim_end_matches('0'))
 }
 
+/// Go's units of time, in nanoseconds.
+const UNITS: [(&str, i128); 8] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("μs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
 /// Go's form of a duration: `1h30m`, `-1.5s`, `300ms`.
 fn parse_duration(text: &str) -> Option<SignedDuration> {
     let (negative, mut rest) = match text.strip_prefix('-') {
@@ -55,16 +67,6 @@ fn parse_duration(text: &str) -> Option<SignedDuration> {
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
             return None;
         }
-        const UNITS: [(&str, i128); 8] = [
-            ("ns", 1),
-            ("us", 1_000),
-            ("µs", 1_000),
-            ("μs", 1_000),
-            ("ms", 1_000_000),
-            ("s", 1_000_000_000),
-            ("m", 60_000_000_000),
-            ("h", 3_600_000_000_000),
-        ];
         let end = tail
             .find(|found: char| found.is_ascii_digit() || found == '.')
             .unwrap_or(tail.len());
@@ -106,11 +108,13 @@ fn timestamp<'a>(call: &mut Call<'_, 'a>) -> Answer<'a> {
         Value::Timestamp(time) => Ok(Value::Timestamp(*time)),
         Value::Int(seconds) => Timestamp::from_second(*seconds)
             .map(Value::Timestamp)
-            .map_err(|_| Fault::new("timestamp overflow")),
+            .ok()
+            .ok_or_else(|| Fault::new("timestamp overflow")),
         Value::String(text) => text
             .parse()
             .map(Value::Timestamp)
-            .map_err(|_| Fault::Error(format!("cannot parse {:?} as a timestamp", &**text))),
+            .ok()
+            .ok_or_else(|| Fault::Error(format!("cannot parse {:?} as a timestamp", &**text))),
         _ => Err(Fault::no_overload()),
     }
 }
@@ -119,7 +123,7 @@ fn zoned(call: &Call<'_, '_>) -> Result<jiff::Zoned, Fault> {
     let Value::Timestamp(time) = call.arg(0)? else {
         return Err(Fault::no_overload());
     };
-    let zone = if let None = call.args.get(1) {
+    let zone = if call.args.get(1).is_none() {
         TimeZone::UTC
     } else {
         let name = call.text(1)?;
@@ -127,7 +131,8 @@ fn zoned(call: &Call<'_, '_>) -> Result<jiff::Zoned, Fault> {
             offset
         } else {
             TimeZone::get(name)
-                .map_err(|_| Fault::Error(format!("unknown time zone {}", &**name)))?
+                .ok()
+                .ok_or_else(|| Fault::Error(format!("unknown time zone {}", &**name)))?
         }
     };
     Ok(time.to_zoned(zone))
