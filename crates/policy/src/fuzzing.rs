@@ -146,6 +146,7 @@ mod tests {
 
     /// Runs `judge` on changed seeds: a few hundred times, or for as long
     /// as `SEAWALL_FUZZ_SECONDS` says.
+    #[expect(clippy::print_stdout, reason = "says how much was tried")]
     fn run(name: &str, seeds: &[&str], judge: impl Fn(&str)) {
         let seconds = std::env::var("SEAWALL_FUZZ_SECONDS")
             .ok()
