@@ -51,28 +51,28 @@ pub fn pod_path(kind: &str) -> Option<&'static str> {
 pub fn mended(object: &Value, patch: &Value) -> Result<Value, MendError> {
     let patch: json_patch::Patch = serde_json::from_value(patch.clone())
         .map_err(|error| MendError::Malformed(error.to_string()))?;
-    let mut mended = object.clone();
+    let mut whole = object.clone();
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or("");
     let place = match pod_path(kind) {
-        Some(path) => mended
+        Some(path) => whole
             .pointer_mut(path)
             .ok_or_else(|| MendError::Unfitting(format!("a {kind} without a pod's template")))?,
-        None => &mut mended,
+        None => &mut whole,
     };
     json_patch::patch(place, &patch).map_err(|error| MendError::Unfitting(error.to_string()))?;
-    Ok(mended)
+    Ok(whole)
 }
 
 /// What `patch` changes in the object's YAML: a unified diff, empty where
 /// it changes nothing. What the API server adds by itself is left out.
 pub fn fix(object: &Value, patch: &Value) -> Result<String, MendError> {
-    let object = written(object);
+    let before = written(object);
     let yaml = |value: &Value| {
         serde_norway::to_string(value).map_err(|error| MendError::Write(error.to_string()))
     };
     Ok(difference(
-        &yaml(&object)?,
-        &yaml(&mended(&object, patch)?)?,
+        &yaml(&before)?,
+        &yaml(&mended(&before, patch)?)?,
     ))
 }
 
@@ -174,15 +174,17 @@ fn hunks(lines: &[(char, &str)]) -> String {
         let (old, new) = (count(hunk, '+'), count(hunk, '-'));
         // Where nothing is before or after, a hunk begins at zero.
         let first = |lead: usize, many: usize| if many == 0 { lead } else { lead + 1 };
-        // Writing into a `String` does not fail.
-        let _ = writeln!(
+        writeln!(
             text,
             "@@ -{},{old} +{},{new} @@",
             first(count(&lines[..start], '+'), old),
             first(count(&lines[..start], '-'), new),
-        );
+        )
+        .expect("invariant: a String takes whatever is written");
         for (sign, line) in hunk {
-            let _ = writeln!(text, "{sign}{line}");
+            text.push(*sign);
+            text.push_str(line);
+            text.push('\n');
         }
     }
     text
@@ -243,7 +245,11 @@ mod tests {
             difference("a\nb\nc\nd\ne\nf\n", "a\nb\nc\nd\nE\nf\ng\n"),
             "@@ -2,5 +2,6 @@\n b\n c\n d\n-e\n+E\n f\n+g\n"
         );
-        let long: String = (0..40).map(|line| format!("{line}\n")).collect();
+        let long = (0..40)
+            .map(|line| line.to_string())
+            .collect::<Vec<_>>()
+            .join("\n")
+            + "\n";
         let other = long.replacen("3\n", "three\n", 1).replace("\n38\n", "\n");
         let said = difference(&long, &other);
         assert_eq!(said.matches("@@ -").count(), 2, "{said}");

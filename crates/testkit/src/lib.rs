@@ -8,6 +8,7 @@ pub mod changelog;
 pub mod cluster;
 pub mod container;
 pub mod debian;
+pub mod hardening;
 pub mod identity;
 #[expect(
     clippy::unwrap_used,

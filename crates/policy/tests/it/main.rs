@@ -2,6 +2,8 @@
 
 mod differential;
 mod expressions;
+mod hardening;
 mod library;
 mod load;
+mod page;
 mod suites;
