@@ -8,6 +8,7 @@
 //! written may be found here only when it is evaluated.
 
 mod admission;
+mod call;
 mod compile;
 mod eval;
 mod library;

@@ -4,7 +4,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::eval::{Answer, Fault, Machine};
+use super::call::{Answer, Fault};
+use super::eval::Machine;
 use super::resource;
 use super::value::{Text, Value};
 use super::{CALL_LIMIT, MATCH_LIMIT, Program, Root, Scope, Variable, variables};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
-use super::eval::{Budget, Fault};
+use super::call::{Budget, Fault};
 use super::library::net::Cidr;
 use super::library::{format::Format, quantity::Quantity};
 

@@ -1,7 +1,7 @@
 //! Lists, sets and mathematics.
 
 use super::{Function, flat, method, plain};
-use crate::cel::eval::{Answer, Budget, Call, Fault};
+use crate::cel::call::{Answer, Budget, Call, Fault};
 use crate::cel::value::{List, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[

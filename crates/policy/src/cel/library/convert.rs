@@ -1,7 +1,7 @@
 //! Conversions between types, `size`, and optional values.
 
 use super::{Function, flat, method, plain};
-use crate::cel::eval::{Answer, Call, Fault};
+use crate::cel::call::{Answer, Call, Fault};
 use crate::cel::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 
 use super::{Function, flat, method, plain};
-use crate::cel::eval::{Answer, Call, Fault};
+use crate::cel::call::{Answer, Call, Fault};
 use crate::cel::value::Value;
 
 /// A format by its name.

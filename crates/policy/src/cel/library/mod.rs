@@ -2,7 +2,7 @@
 //! strings, sets and mathematics, and those Kubernetes adds. One table
 //! says which there are.
 
-use super::eval::{Answer, Call};
+use super::call::{Answer, Call};
 
 mod collect;
 pub(crate) mod convert;

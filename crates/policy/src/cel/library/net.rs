@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Function, method, plain};
-use crate::cel::eval::{Answer, Call, Fault};
+use crate::cel::call::{Answer, Call, Fault};
 use crate::cel::value::{Key, Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[

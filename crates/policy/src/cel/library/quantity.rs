@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Function, method, plain};
-use crate::cel::eval::{Answer, Call, Fault};
+use crate::cel::call::{Answer, Call, Fault};
 use crate::cel::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[

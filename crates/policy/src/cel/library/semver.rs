@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Function, entry, method};
-use crate::cel::eval::{Answer, Call, Fault};
+use crate::cel::call::{Answer, Call, Fault};
 use crate::cel::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[

@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::convert::{display, float};
 use super::{Function, method, pattern as regex, plain};
-use crate::cel::eval::{Answer, Call, Fault};
+use crate::cel::call::{Answer, Call, Fault};
 use crate::cel::value::{Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[

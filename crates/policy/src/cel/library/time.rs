@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{Function, method, plain};
-use crate::cel::eval::{Answer, Call, Fault};
+use crate::cel::call::{Answer, Call, Fault};
 use crate::cel::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
