@@ -1,8 +1,10 @@
-//! Clusters whose audit logs come in.
+//! Clusters: how their audit logs come in, and how they are set up.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+
+use crate::posture::ClusterPosture;
 
 /// Where handed-in audit events belong, where that is not clear.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -24,7 +26,8 @@ pub struct ClusterQuery {
     pub environment: Option<String>,
 }
 
-/// How the audit log of a cluster comes in, at the server that answers.
+/// A cluster: how its audit log comes in, at the server that answers, and
+/// how it is set up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClusterAudit {
     pub environment: String,
@@ -57,6 +60,9 @@ pub struct ClusterAudit {
     /// Logs of this cluster the server reads by itself.
     pub sources: Vec<AuditSource>,
     pub spool: AuditSpool,
+    /// How it is set up, where a connector tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posture: Option<ClusterPosture>,
 }
 
 /// How often events had a fault.

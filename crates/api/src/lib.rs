@@ -33,6 +33,7 @@ pub mod package;
 pub mod page;
 pub mod permission;
 pub mod policy;
+pub mod posture;
 pub mod problem;
 pub mod query;
 pub mod recommendation;
