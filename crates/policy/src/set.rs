@@ -274,6 +274,42 @@ impl Policies {
         &self.providers
     }
 
+    /// The kinds of the constraints that are asked about the object of
+    /// `review`, whether they have something to say or not; in order.
+    pub fn asked(&self, review: &Review<'_>, world: &World) -> Vec<&str> {
+        let kinds: Vec<Kind> = shape::object(review)
+            .into_iter()
+            .filter_map(Kind::of)
+            .collect();
+        let mut asked: Vec<&str> = self
+            .constraints
+            .iter()
+            .filter(|constraint| {
+                kinds.iter().any(|kind| constraint.matches.wants(kind))
+                    && constraint.action(review.moment).is_some()
+                    && constraint.matches.matches(review, world) == Ok(true)
+            })
+            .map(|constraint| constraint.kind.as_str())
+            .collect();
+        asked.dedup();
+        asked
+    }
+
+    /// Whether what is said of objects of `kind` may change though they
+    /// do not, because others did that a policy looks up.
+    pub fn looks_around(&self, kind: &Kind) -> bool {
+        self.constraints.iter().any(|constraint| {
+            constraint.matches.wants(kind)
+                && self
+                    .templates
+                    .get(&constraint.kind)
+                    .is_some_and(|template| match template.engine.reads() {
+                        Some(reads) => reads.inventory || reads.all,
+                        None => !template.looks_up.is_empty(),
+                    })
+        })
+    }
+
     /// Every constraint and binding.
     pub fn constraints(&self) -> impl Iterator<Item = ConstraintInfo> {
         self.constraints
