@@ -2,9 +2,11 @@
 //!
 //! [`audit`] reads audit logs where API servers and clouds leave them. It
 //! hands on bytes and remembers how far it read; what they mean is for
-//! rules, where they are kept for others. This room knows no SQL and no
+//! rules, where they are kept for others. [`watch`] keeps up with the
+//! cluster's objects and judges them. This room knows no SQL and no
 //! image.
 
 pub mod admit;
 pub mod audit;
 pub mod connect;
+pub mod watch;

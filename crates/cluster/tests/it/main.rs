@@ -1,8 +1,9 @@
 //! Audit logs, read where real services keep them; admission, asked as
-//! an API server asks.
+//! an API server asks; a cluster watched for a server.
 
 #![cfg(test)]
 
 mod admit;
 mod cloudwatch;
 mod kafka;
+mod watch;

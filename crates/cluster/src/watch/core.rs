@@ -1,0 +1,559 @@
+//! The heart of a connector: objects in, verdicts out, without a network
+//! and without a clock but for how long things wait.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use api::posture::{ConnectorProblem, ObjectKey, ObjectViolation};
+use policy::{
+    Document, Policies, Problem, World,
+    review::{Action, Kind, Moment, Operation, Origin, Review, Violation},
+};
+use serde_json::Value;
+
+use super::{
+    kinds,
+    mirror::{Arrived, Mirror},
+};
+
+/// Objects one thread judges before it looks at the time.
+const PART: usize = 16;
+/// Threads that judge at once, at most.
+const THREADS: usize = 4;
+/// How long further changes are waited for of what policies look up.
+const SETTLE: Duration = Duration::from_millis(500);
+/// Problems kept of one sort.
+const MAX_PROBLEMS: usize = 200;
+
+/// What policies say of one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// The place in [`Core::set`].
+    pub policies: u32,
+    pub count: u32,
+    hash: u64,
+    /// The violations, compressed.
+    said: Box<[u8]>,
+    size: usize,
+}
+
+impl Judged {
+    fn new(policies: u32, violations: &[ObjectViolation]) -> Self {
+        let text = serde_json::to_vec(violations).unwrap_or_default();
+        Self {
+            policies,
+            count: u32::try_from(violations.len()).unwrap_or(u32::MAX),
+            hash: xxhash_rust::xxh3::xxh3_64_with_seed(&text, u64::from(policies)),
+            said: zstd::bulk::compress(&text, 1).unwrap_or_default().into(),
+            size: text.len(),
+        }
+    }
+
+    pub fn violations(&self) -> Vec<ObjectViolation> {
+        let text = zstd::bulk::decompress(&self.said, self.size).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+}
+
+/// Everything a connector knows.
+#[derive(Debug)]
+pub struct Core {
+    pub(crate) mirror: Mirror,
+    versions: HashMap<(String, String), String>,
+    /// From the server, or those the program has with it.
+    bundle: Arc<Vec<Document>>,
+    policies: Arc<Policies>,
+    /// Problems of policies, and of objects.
+    policy_problems: Vec<Problem>,
+    refused: BTreeMap<ObjectKey, String>,
+    inventory: HashSet<(String, String)>,
+    world: World,
+    /// Sets of policies objects were judged by.
+    sets: Vec<Arc<[String]>>,
+    set_of: HashMap<Arc<[String]>, u32>,
+    judged: HashMap<Arc<ObjectKey>, Judged>,
+    dirty: VecDeque<Arc<ObjectKey>>,
+    dirty_since: HashMap<Arc<ObjectKey>, Instant>,
+    /// When everything that may look things up is to be judged again.
+    looked_up: Option<Instant>,
+    /// When policies are to be read again.
+    reread: Option<Instant>,
+    /// What the server has to be told.
+    pub(crate) changed: BTreeSet<Arc<ObjectKey>>,
+    pub(crate) gone: BTreeSet<ObjectKey>,
+    /// What it was told of.
+    pub(crate) sent: HashSet<Arc<ObjectKey>>,
+    /// The slowest from a change to its verdict, and since when.
+    lag: (Duration, Duration),
+    lag_since: Option<Instant>,
+}
+
+impl Core {
+    pub fn new(bundle: Arc<Vec<Document>>) -> Self {
+        let mut core = Self {
+            mirror: Mirror::default(),
+            versions: HashMap::new(),
+            bundle,
+            policies: Arc::default(),
+            policy_problems: Vec::new(),
+            refused: BTreeMap::new(),
+            inventory: HashSet::new(),
+            world: World::default(),
+            sets: Vec::new(),
+            set_of: HashMap::new(),
+            judged: HashMap::new(),
+            dirty: VecDeque::new(),
+            dirty_since: HashMap::new(),
+            looked_up: None,
+            reread: None,
+            changed: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            sent: HashSet::new(),
+            lag: (Duration::ZERO, Duration::ZERO),
+            lag_since: None,
+        };
+        core.read_policies();
+        core
+    }
+
+    pub fn policies(&self) -> &Arc<Policies> {
+        &self.policies
+    }
+
+    /// Takes an object in, at `now`.
+    pub fn put(&mut self, arrived: Arrived, now: Instant) {
+        let Arrived {
+            key,
+            version,
+            object,
+        } = arrived;
+        let kind = (key.group.clone(), key.kind.clone());
+        self.refused.remove(&key);
+        self.gone.remove(&key);
+        if self.versions.get(&kind) != Some(&version) {
+            self.versions.insert(kind.clone(), version);
+        }
+        let Some(key) = self.mirror.put(key, object) else {
+            return;
+        };
+        self.note(&key, false, now);
+        self.touch(key, now);
+    }
+
+    /// Forgets an object.
+    pub fn remove(&mut self, key: &ObjectKey, now: Instant) {
+        self.refused.remove(key);
+        let below = self.mirror.below(key);
+        let Some(key) = self.mirror.remove(key) else {
+            return;
+        };
+        self.note(&key, true, now);
+        self.judged.remove(&key);
+        self.dirty_since.remove(&key);
+        self.changed.remove(&key);
+        if self.sent.remove(&key) {
+            self.gone.insert((*key).clone());
+        }
+        for child in below {
+            self.dirty(child, now);
+        }
+    }
+
+    /// An object was refused: it is not known, and somebody is told.
+    pub fn refuse(&mut self, key: ObjectKey, why: String, now: Instant) {
+        self.remove(&key, now);
+        if self.refused.len() < MAX_PROBLEMS {
+            self.refused.insert(key, why);
+        }
+    }
+
+    /// Other policies hold from now on.
+    pub fn take_bundle(&mut self, bundle: Arc<Vec<Document>>, now: Instant) {
+        if !Arc::ptr_eq(&self.bundle, &bundle) && *self.bundle != *bundle {
+            self.bundle = bundle;
+            self.reread = Some(now);
+        }
+    }
+
+    /// What is known of images changed.
+    pub fn take_images(&mut self, images: Arc<BTreeMap<String, policy::ImageState>>, now: Instant) {
+        if !Arc::ptr_eq(&self.world.images, &images) && *self.world.images != *images {
+            self.world.images = images;
+            self.rejudge_all(now);
+        }
+    }
+
+    /// Notes what an object means to others.
+    fn note(&mut self, key: &Arc<ObjectKey>, is_gone: bool, now: Instant) {
+        if kinds::is_policy(&key.group, &key.kind) {
+            self.reread = Some(now + SETTLE);
+        }
+        if key.group.is_empty() && key.kind == "Namespace" {
+            if is_gone {
+                self.world.namespaces.remove(&key.name);
+            } else if let Some(object) = self.mirror.get(key) {
+                let object = Arc::new(object.value());
+                self.world.namespaces.insert(key.name.clone(), object);
+            }
+            // Constraints choose namespaces by their labels.
+            let inside = self.mirror.keys();
+            let inside: Vec<_> = inside
+                .filter(|other| other.namespace == key.name)
+                .cloned()
+                .collect();
+            for other in inside {
+                self.rejudge(other, now);
+            }
+        }
+        if self
+            .inventory
+            .contains(&(key.group.clone(), key.kind.clone()))
+        {
+            self.look_up(key, is_gone);
+            // Not later with every further change.
+            self.looked_up.get_or_insert(now + SETTLE);
+        }
+    }
+
+    fn look_up(&mut self, key: &ObjectKey, is_gone: bool) {
+        if is_gone {
+            let kind = self.kind(key);
+            self.world
+                .inventory
+                .remove(&kind, &key.namespace, &key.name);
+        } else if let Some(object) = self.mirror.get(key) {
+            self.world.inventory.put(&object.value());
+        }
+    }
+
+    pub(crate) fn kind(&self, key: &ObjectKey) -> Kind {
+        let version = self.versions.get(&(key.group.clone(), key.kind.clone()));
+        Kind {
+            group: key.group.clone(),
+            version: version.cloned().unwrap_or_default(),
+            kind: key.kind.clone(),
+        }
+    }
+
+    /// An object, and all that hangs on it, are looked at again.
+    fn touch(&mut self, key: Arc<ObjectKey>, now: Instant) {
+        for child in self.mirror.below(&key) {
+            self.dirty(child, now);
+        }
+        self.dirty(key, now);
+    }
+
+    fn dirty(&mut self, key: Arc<ObjectKey>, now: Instant) {
+        self.changed.insert(Arc::clone(&key));
+        self.rejudge(key, now);
+    }
+
+    fn rejudge(&mut self, key: Arc<ObjectKey>, now: Instant) {
+        if !self.dirty_since.contains_key(&key) {
+            self.dirty_since.insert(Arc::clone(&key), now);
+            self.dirty.push_back(key);
+        }
+    }
+
+    /// Reads policies again: those of the bundle, and the cluster's own.
+    fn read_policies(&mut self) {
+        let mut documents = (*self.bundle).clone();
+        for key in self.mirror.keys() {
+            if kinds::is_policy(&key.group, &key.kind)
+                && let Some(object) = self.mirror.get(key)
+            {
+                documents.push(Document {
+                    source: format!("{}/{} in the cluster", key.kind, key.name),
+                    value: object.value(),
+                });
+            }
+        }
+        let (policies, problems) = Policies::load(&documents);
+        self.policies = Arc::new(policies);
+        self.policy_problems = problems;
+        let wanted = self.policies.inventory_kinds().into_iter();
+        self.inventory = wanted.map(|kind| (kind.group, kind.kind)).collect();
+        self.world.inventory = policy::Inventory::default();
+        for (group, kind) in self.inventory.clone() {
+            let all: Vec<_> = self.mirror.of_kind(&group, &kind).cloned().collect();
+            for key in all {
+                self.look_up(&key, false);
+            }
+        }
+    }
+
+    fn rejudge_all(&mut self, now: Instant) {
+        let all: Vec<_> = self.mirror.keys().cloned().collect();
+        for key in all {
+            self.rejudge(key, now);
+        }
+    }
+
+    /// What may be judged otherwise because of what policies look up.
+    fn rejudge_around(&mut self, now: Instant) {
+        let mut looks: HashMap<(&str, &str), bool> = HashMap::new();
+        let mut found = Vec::new();
+        for key in self.mirror.keys() {
+            let looks = looks
+                .entry((&key.group, &key.kind))
+                .or_insert_with(|| self.policies.looks_around(&self.kind(key)));
+            if *looks {
+                found.push(Arc::clone(key));
+            }
+        }
+        for key in found {
+            self.rejudge(key, now);
+        }
+    }
+
+    /// When there is something to do though nothing changes.
+    pub fn due(&self) -> Option<Instant> {
+        self.looked_up.into_iter().chain(self.reread).min()
+    }
+
+    /// Whether an object is about to be judged.
+    pub(crate) fn is_waiting(&self, key: &ObjectKey) -> bool {
+        self.dirty_since.contains_key(key)
+    }
+
+    pub fn to_judge(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// Judges what has to be, for about `budget`; `now_ns` is the wall
+    /// clock's, for policies that ask. `true`: policies were read again,
+    /// and may want other kinds.
+    pub fn judge(&mut self, budget: Duration, now_ns: i64) -> bool {
+        let begun = Instant::now();
+        let mut reread = false;
+        if self.reread.is_some_and(|due| due <= begun) {
+            self.reread = None;
+            self.read_policies();
+            self.rejudge_all(begun);
+            reread = true;
+        }
+        if self.looked_up.is_some_and(|due| due <= begun) {
+            self.looked_up = None;
+            self.rejudge_around(begun);
+        }
+        self.world.now_ns = now_ns;
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.min(THREADS);
+        while !self.dirty.is_empty() && begun.elapsed() < budget {
+            let count = self.dirty.len().min(PART * threads);
+            let batch: Vec<_> = self.dirty.drain(..count).collect();
+            let verdicts = self.judge_batch(&batch, threads);
+            let now = Instant::now();
+            for (key, verdict) in batch.into_iter().zip(verdicts) {
+                self.keep(key, verdict, now);
+            }
+        }
+        reread
+    }
+
+    fn judge_batch(&self, batch: &[Arc<ObjectKey>], threads: usize) -> Vec<Verdict> {
+        if threads == 1 || batch.len() <= PART {
+            return batch.iter().map(|key| self.judge_one(key)).collect();
+        }
+        let part = batch.len().div_ceil(threads);
+        thread::scope(|scope| {
+            let parts: Vec<_> = batch
+                .chunks(part)
+                .map(|part| {
+                    scope.spawn(move || {
+                        let verdicts = part.iter().map(|key| self.judge_one(key));
+                        verdicts.collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            let joined = parts.into_iter().zip(batch.chunks(part));
+            joined
+                .flat_map(|(thread, part)| {
+                    thread
+                        .join()
+                        .unwrap_or_else(|_panic| part.iter().map(|_| Verdict::None).collect())
+                })
+                .collect()
+        })
+    }
+
+    fn judge_one(&self, key: &ObjectKey) -> Verdict {
+        let Some(object) = self.mirror.get(key) else {
+            return Verdict::None;
+        };
+        let kind = self.kind(key);
+        if self.mirror.top(key).is_some() || !self.policies.wants(&kind) {
+            return Verdict::None;
+        }
+        let value = object.value();
+        let review = Review {
+            moment: Moment::Audit,
+            operation: Operation::Create,
+            kind,
+            object: Some(&value),
+            old_object: None,
+            name: &key.name,
+            namespace: &key.namespace,
+            namespace_object: self.world.namespace(&key.namespace),
+            origin: Origin::Original,
+            request: None,
+        };
+        let violations = self.policies.review(&review, &self.world);
+        Verdict::Judged {
+            policies: asked(&self.policies, &review, &self.world, &violations),
+            violations: violations.into_iter().map(wire).collect(),
+        }
+    }
+
+    fn keep(&mut self, key: Arc<ObjectKey>, verdict: Verdict, now: Instant) {
+        if let Some(since) = self.dirty_since.remove(&key) {
+            let waited = now.saturating_duration_since(since);
+            let begun = *self.lag_since.get_or_insert(now);
+            if now.saturating_duration_since(begun) > Duration::from_mins(1) {
+                self.lag = (Duration::ZERO, self.lag.0);
+                self.lag_since = Some(now);
+            }
+            self.lag.0 = self.lag.0.max(waited);
+        }
+        match verdict {
+            Verdict::None => {
+                if self.judged.remove(&key).is_some() {
+                    self.changed.insert(key);
+                }
+            }
+            Verdict::Judged {
+                policies,
+                violations,
+            } => {
+                let judged = Judged::new(self.set_number(policies), &violations);
+                if self.judged.get(&key).map(|known| known.hash) != Some(judged.hash) {
+                    self.judged.insert(Arc::clone(&key), judged);
+                    self.changed.insert(key);
+                }
+            }
+        }
+    }
+
+    fn set_number(&mut self, policies: Vec<String>) -> u32 {
+        let set: Arc<[String]> = policies.into();
+        if let Some(number) = self.set_of.get(&set) {
+            return *number;
+        }
+        let number = u32::try_from(self.sets.len()).unwrap_or(u32::MAX);
+        self.sets.push(Arc::clone(&set));
+        self.set_of.insert(set, number);
+        number
+    }
+
+    /// The kinds of the constraints of one set.
+    pub fn set(&self, number: u32) -> &[String] {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        self.sets.get(number).map_or(&[], |set| set)
+    }
+
+    pub fn judged(&self, key: &ObjectKey) -> Option<&Judged> {
+        self.judged.get(key)
+    }
+
+    /// Every verdict there is.
+    pub fn verdicts(&self) -> impl Iterator<Item = (&ObjectKey, &Judged)> {
+        self.judged.iter().map(|(key, judged)| (&**key, judged))
+    }
+
+    pub fn objects(&self) -> usize {
+        self.mirror.len()
+    }
+
+    /// The slowest from a change to its verdict, of the last minute or
+    /// two.
+    pub fn lag(&self) -> Duration {
+        self.lag.0.max(self.lag.1)
+    }
+
+    /// Everything has to be told again.
+    pub fn tell_all(&mut self) {
+        self.gone.clear();
+        self.sent.clear();
+        self.changed = self.mirror.keys().cloned().collect();
+    }
+
+    /// What is wrong with policies and objects.
+    pub fn problems(&self) -> Vec<ConnectorProblem> {
+        let policies = self.policy_problems.iter().map(|problem| ConnectorProblem {
+            about: format!("{}/{} ({})", problem.kind, problem.name, problem.source),
+            message: problem.message.clone(),
+            mend: String::new(),
+        });
+        let objects = self.refused.iter().map(|(key, why)| ConnectorProblem {
+            about: path(key),
+            message: format!("not judged: {why}"),
+            mend: String::new(),
+        });
+        policies.take(MAX_PROBLEMS).chain(objects).collect()
+    }
+}
+
+/// An object's name for people: `Deployment shop/web`.
+pub(crate) fn path(key: &ObjectKey) -> String {
+    match key.namespace.as_str() {
+        "" => format!("{} {}", key.kind, key.name),
+        namespace => format!("{} {namespace}/{}", key.kind, key.name),
+    }
+}
+
+enum Verdict {
+    /// It is not judged by itself.
+    None,
+    Judged {
+        policies: Vec<String>,
+        violations: Vec<ObjectViolation>,
+    },
+}
+
+/// The constraints that were asked about an object, by kind; those that
+/// spoke, whether of the object or of the pods it makes, were.
+fn asked(
+    policies: &Policies,
+    review: &Review<'_>,
+    world: &World,
+    said: &[Violation],
+) -> Vec<String> {
+    let asked = policies.asked(review, world).into_iter();
+    let spoke = said.iter().map(|violation| violation.kind.as_str());
+    let all: BTreeSet<&str> = asked.chain(spoke).collect();
+    all.into_iter().map(str::to_owned).collect()
+}
+
+fn wire(violation: Violation) -> ObjectViolation {
+    let action = match violation.action {
+        Action::DryRun => "dryrun",
+        Action::Warn => "warn",
+        Action::Deny => "deny",
+    };
+    ObjectViolation {
+        kind: violation.kind,
+        constraint: violation.constraint,
+        action: action.to_owned(),
+        message: violation.message,
+        details: violation.details,
+        failed: violation.failed,
+    }
+}
+
+/// Whole objects, for tests and files.
+impl Extend<Value> for Core {
+    fn extend<I: IntoIterator<Item = Value>>(&mut self, objects: I) {
+        let now = Instant::now();
+        for object in objects {
+            match Arrived::of(object) {
+                Some(Ok(arrived)) => self.put(arrived, now),
+                Some(Err((key, why))) => self.refuse(key, why.to_string(), now),
+                None => {}
+            }
+        }
+    }
+}

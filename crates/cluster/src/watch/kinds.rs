@@ -1,0 +1,212 @@
+//! Which kinds are watched, and how much of each.
+
+use std::collections::BTreeMap;
+
+use kube::{
+    Client,
+    api::ApiResource,
+    discovery::{Discovery, verbs},
+};
+use policy::{Policies, review::Kind};
+
+/// How much of an object is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    Full,
+    /// Its metadata: the API server does not send the rest.
+    Metadata,
+}
+
+/// A kind that is watched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watched {
+    pub resource: ApiResource,
+    pub depth: Depth,
+}
+
+impl Watched {
+    /// `deployments.apps`; `pods`.
+    pub fn name(&self) -> String {
+        match self.resource.group.as_str() {
+            "" => self.resource.plural.clone(),
+            group => format!("{}.{group}", self.resource.plural),
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        Kind {
+            group: self.resource.group.clone(),
+            version: self.resource.version.clone(),
+            kind: self.resource.kind.clone(),
+        }
+    }
+}
+
+/// Watched whatever policies ask for: group, plural.
+const ALWAYS: &[(&str, &str)] = &[
+    ("", "namespaces"),
+    ("", "nodes"),
+    ("", "pods"),
+    ("", "services"),
+    ("", "serviceaccounts"),
+    ("", "replicationcontrollers"),
+    ("", "persistentvolumeclaims"),
+    ("", "limitranges"),
+    ("", "resourcequotas"),
+    ("apps", "deployments"),
+    ("apps", "daemonsets"),
+    ("apps", "statefulsets"),
+    ("apps", "replicasets"),
+    ("batch", "jobs"),
+    ("batch", "cronjobs"),
+    ("networking.k8s.io", "ingresses"),
+    ("networking.k8s.io", "networkpolicies"),
+    ("policy", "poddisruptionbudgets"),
+    ("rbac.authorization.k8s.io", "roles"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("storage.k8s.io", "storageclasses"),
+    (
+        "admissionregistration.k8s.io",
+        "validatingwebhookconfigurations",
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations",
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicies",
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings",
+    ),
+];
+
+/// Only ever their metadata.
+const METADATA: &[(&str, &str)] = &[
+    ("", "secrets"),
+    ("", "configmaps"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+];
+
+/// Whole groups whose objects are policies themselves.
+const POLICY_GROUPS: &[&str] = &[
+    "templates.gatekeeper.sh",
+    "constraints.gatekeeper.sh",
+    "config.gatekeeper.sh",
+    "syncset.gatekeeper.sh",
+    "mutations.gatekeeper.sh",
+    "expansion.gatekeeper.sh",
+];
+
+/// Never watched, though a policy asks for every kind: they change all
+/// the time, and say nothing of how anything is set up.
+const NEVER: &[(&str, &str)] = &[
+    ("", "events"),
+    ("", "endpoints"),
+    ("", "componentstatuses"),
+    ("", "podtemplates"),
+    ("apps", "controllerrevisions"),
+    ("coordination.k8s.io", "leases"),
+    ("coordination.k8s.io", "leasecandidates"),
+    ("discovery.k8s.io", "endpointslices"),
+    ("events.k8s.io", "events"),
+    ("metrics.k8s.io", "nodes"),
+    ("metrics.k8s.io", "pods"),
+    ("flowcontrol.apiserver.k8s.io", "flowschemas"),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        "prioritylevelconfigurations",
+    ),
+];
+
+/// Whether a group's objects are policies.
+pub(crate) fn is_policy(group: &str, kind: &str) -> bool {
+    POLICY_GROUPS.contains(&group)
+        || (group == "admissionregistration.k8s.io"
+            && matches!(
+                kind,
+                "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding"
+            ))
+}
+
+/// The kinds of pods, and of what makes them.
+pub(crate) fn is_workload(group: &str, kind: &str) -> bool {
+    match group {
+        "" => matches!(kind, "Pod" | "ReplicationController"),
+        "apps" => matches!(
+            kind,
+            "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet"
+        ),
+        "batch" => matches!(kind, "Job" | "CronJob"),
+        _ => false,
+    }
+}
+
+/// How much of a resource is watched; `None`: nothing.
+fn depth(group: &str, plural: &str, is_wanted: bool) -> Option<Depth> {
+    let named = (group, plural);
+    if METADATA.contains(&named) {
+        Some(Depth::Metadata)
+    } else if NEVER.contains(&named) {
+        None
+    } else if ALWAYS.contains(&named) || POLICY_GROUPS.contains(&group) || is_wanted {
+        Some(Depth::Full)
+    } else {
+        None
+    }
+}
+
+/// The kinds the API server has that are to be watched, each in the
+/// version it prefers, by name.
+pub(crate) async fn discover(
+    client: &Client,
+    policies: &Policies,
+) -> Result<BTreeMap<String, Watched>, kube::Error> {
+    // Groups whose server does not answer are left out of the aggregated
+    // form, and fail the other one.
+    let found = match Discovery::new(client.clone()).run_aggregated().await {
+        Ok(found) if found.has_group("") => found,
+        // Older ones do not know it.
+        Ok(_) | Err(_) => Discovery::new(client.clone()).run().await?,
+    };
+    let mut all = BTreeMap::new();
+    for group in found.groups() {
+        for (resource, capabilities) in group.recommended_resources() {
+            let can = |verb| capabilities.supports_operation(verb);
+            if !can(verbs::LIST) || !can(verbs::WATCH) {
+                continue;
+            }
+            let kind = Kind {
+                group: resource.group.clone(),
+                version: resource.version.clone(),
+                kind: resource.kind.clone(),
+            };
+            let is_wanted = policies.wants(&kind);
+            if let Some(depth) = depth(&resource.group, &resource.plural, is_wanted) {
+                let watched = Watched { resource, depth };
+                all.insert(watched.name(), watched);
+            }
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_secrets_no_more_than_metadata_is_asked_for() {
+        for is_wanted in [false, true] {
+            assert_eq!(depth("", "secrets", is_wanted), Some(Depth::Metadata));
+            assert_eq!(depth("", "configmaps", is_wanted), Some(Depth::Metadata));
+            assert_eq!(depth("", "events", is_wanted), None);
+        }
+        assert_eq!(depth("shop.example", "orders", false), None);
+        assert_eq!(depth("shop.example", "orders", true), Some(Depth::Full));
+    }
+}

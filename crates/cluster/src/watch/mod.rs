@@ -1,0 +1,32 @@
+//! What a cluster holds, and what policies say of it, as it changes.
+//!
+//! One stream per kind ([`stream`]) lists and watches, and hands on each
+//! object trimmed and compressed. [`Core`] keeps them, resolves who made
+//! whom, and judges what changed: a workload through its template, a pod
+//! only where nothing known made it. [`Connector`] runs both and
+//! [`ship`]s what came of it to a server; [`once`] does one whole pass.
+//! Nothing is written to the cluster, and of secrets and configuration
+//! maps only the metadata is asked for.
+
+mod connect;
+mod core;
+mod kinds;
+mod mirror;
+mod parcel;
+mod run;
+mod ship;
+mod stream;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod trim;
+
+pub use self::{
+    connect::{ConnectError, Target, connect},
+    core::{Core, Judged},
+    kinds::{Depth, Watched},
+    mirror::{Arrived, Object},
+    run::{Connector, OnceError, RunError, Settings, once},
+    ship::ShipSettings,
+    summary::{AssessedObject, Assessment},
+};

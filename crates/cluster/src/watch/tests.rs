@@ -1,0 +1,260 @@
+//! Objects in, verdicts and batches out: no network.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use api::posture::ObjectKey;
+use policy::Document;
+use serde_json::{Value, json};
+
+use super::{Core, core::path};
+
+fn document(value: Value) -> Document {
+    Document {
+        source: "test".to_owned(),
+        value,
+    }
+}
+
+fn template(kind: &str, rego: &str) -> Document {
+    document(
+        json!({"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
+        "metadata": {"name": kind.to_lowercase()},
+        "spec": {"crd": {"spec": {"names": {"kind": kind}}}, "targets": [
+            {"target": "admission.k8s.gatekeeper.sh",
+                "rego": format!("package {}\n{rego}", kind.to_lowercase())}]}}),
+    )
+}
+
+fn constraint(kind: &str, matches: Value) -> Document {
+    document(
+        json!({"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": kind,
+        "metadata": {"name": "test"},
+        "spec": {"enforcementAction": "dryrun", "match": matches}}),
+    )
+}
+
+fn core(documents: Vec<Document>) -> Core {
+    Core::new(Arc::new(documents))
+}
+
+/// Judges pods, and what makes them, whose image is of no digest.
+fn digests() -> Vec<Document> {
+    vec![
+        template(
+            "Digests",
+            r#"violation[{"msg": msg}] {
+                 not contains(json.marshal(input.review.object.spec), "@sha256:")
+                 msg := sprintf("%v has no digest", [input.review.object.metadata.name])
+               }"#,
+        ),
+        constraint(
+            "Digests",
+            json!({"kinds": [{"apiGroups": ["", "apps"],
+                "kinds": ["Pod", "Deployment", "ReplicaSet"]}]}),
+        ),
+    ]
+}
+
+fn object(version: &str, kind: &str, name: &str, owner: Option<(&str, &str)>) -> Value {
+    let owners: Vec<Value> = owner
+        .into_iter()
+        .map(|(kind, name)| {
+            json!({"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": name,
+                "controller": true})
+        })
+        .collect();
+    json!({"apiVersion": version, "kind": kind,
+        "metadata": {"name": name, "namespace": "shop", "uid": name, "ownerReferences": owners},
+        "spec": {"image": "nginx:1"}})
+}
+
+fn judged(core: &mut Core) -> Vec<String> {
+    core.judge(Duration::from_secs(60), 0);
+    let mut told: Vec<String> = core
+        .verdicts()
+        .flat_map(|(key, judged)| {
+            judged
+                .violations()
+                .into_iter()
+                .map(move |violation| format!("{}: {}", path(key), violation.message))
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn a_pod_is_judged_only_while_nothing_known_made_it() {
+    let mut core = core(digests());
+    core.extend([object(
+        "v1",
+        "Pod",
+        "web-1-x",
+        Some(("ReplicaSet", "web-1")),
+    )]);
+    assert_eq!(
+        judged(&mut core),
+        ["Pod shop/web-1-x: web-1-x has no digest"]
+    );
+    core.extend([
+        object(
+            "apps/v1",
+            "ReplicaSet",
+            "web-1",
+            Some(("Deployment", "web")),
+        ),
+        object("apps/v1", "Deployment", "web", None),
+    ]);
+    assert_eq!(
+        judged(&mut core),
+        ["Deployment shop/web: web has no digest"]
+    );
+    core.remove(
+        &ObjectKey {
+            group: "apps".to_owned(),
+            kind: "Deployment".to_owned(),
+            namespace: "shop".to_owned(),
+            name: "web".to_owned(),
+        },
+        Instant::now(),
+    );
+    assert_eq!(
+        judged(&mut core),
+        ["ReplicaSet shop/web-1: web-1 has no digest"]
+    );
+}
+
+#[test]
+fn a_mended_object_is_healthy_and_says_by_what_it_was_judged() {
+    let mut core = core(digests());
+    core.extend([object("v1", "Pod", "a", None)]);
+    assert_eq!(judged(&mut core).len(), 1);
+    let mut mended = object("v1", "Pod", "a", None);
+    mended["spec"]["image"] = json!("nginx@sha256:0");
+    core.extend([mended]);
+    assert!(judged(&mut core).is_empty());
+    let (_, verdict) = core.verdicts().next().unwrap();
+    assert_eq!(core.set(verdict.policies), ["Digests"]);
+    // What no policy is asked about is not judged at all.
+    core.extend([object("v1", "Service", "s", None)]);
+    assert!(judged(&mut core).is_empty());
+    assert_eq!(core.verdicts().count(), 1);
+}
+
+#[test]
+fn labels_of_a_namespace_decide_anew_about_what_is_in_it() {
+    let mut documents = digests();
+    documents[1] = constraint(
+        "Digests",
+        json!({"kinds": [{"apiGroups": [""], "kinds": ["Pod"]}],
+            "namespaceSelector": {"matchLabels": {"strict": "yes"}}}),
+    );
+    let mut core = core(documents);
+    let namespace = |strict: &str| {
+        json!({"apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": "shop", "labels": {"strict": strict}}})
+    };
+    core.extend([namespace("no"), object("v1", "Pod", "a", None)]);
+    assert!(judged(&mut core).is_empty());
+    core.extend([namespace("yes")]);
+    assert_eq!(judged(&mut core).len(), 1);
+    core.extend([namespace("no")]);
+    assert!(judged(&mut core).is_empty());
+}
+
+#[test]
+fn what_policies_look_up_decides_anew_about_those_who_look() {
+    let documents = vec![
+        template(
+            "Isolated",
+            r#"violation[{"msg": "nothing guards it"}] {
+                 name := input.review.object.metadata.name
+                 not data.inventory.namespace[name]["networking.k8s.io/v1"].NetworkPolicy
+               }"#,
+        ),
+        constraint(
+            "Isolated",
+            json!({"kinds": [{"apiGroups": [""], "kinds": ["Namespace"]}]}),
+        ),
+        document(
+            json!({"apiVersion": "config.gatekeeper.sh/v1alpha1", "kind": "Config",
+            "metadata": {"name": "config"}, "spec": {"sync": {"syncOnly": [
+                {"group": "networking.k8s.io", "version": "v1", "kind": "NetworkPolicy"}]}}}),
+        ),
+    ];
+    let mut core = core(documents);
+    core.extend([json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})]);
+    assert_eq!(judged(&mut core), ["Namespace shop: nothing guards it"]);
+    let guard = object("networking.k8s.io/v1", "NetworkPolicy", "guard", None);
+    core.extend([guard]);
+    let due = core.due().expect("those who look are judged again soon");
+    while Instant::now() < due {
+        std::thread::yield_now();
+    }
+    assert!(judged(&mut core).is_empty());
+}
+
+#[test]
+fn policies_of_the_cluster_itself_hold_too() {
+    let mut core = core(Vec::new());
+    core.extend([object("v1", "Pod", "a", None)]);
+    assert!(judged(&mut core).is_empty());
+    core.extend(digests().into_iter().map(|document| document.value));
+    let due = core.due().expect("policies are read again soon");
+    while Instant::now() < due {
+        std::thread::yield_now();
+    }
+    assert_eq!(judged(&mut core).len(), 1);
+}
+
+#[test]
+fn batches_hold_what_changed_once_and_what_is_gone() {
+    let mut core = core(digests());
+    core.extend([
+        object(
+            "apps/v1",
+            "ReplicaSet",
+            "web-1",
+            Some(("Deployment", "web")),
+        ),
+        object("apps/v1", "Deployment", "web", None),
+        object("v1", "Pod", "web-1-x", Some(("ReplicaSet", "web-1"))),
+        json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "s", "namespace": "shop"}, "data": {"k": "dg=="}}),
+    ]);
+    // What is about to be judged is not told before.
+    let (early, _) = core.parcel();
+    assert!(early.objects.is_empty(), "{early:?}");
+    core.judge(Duration::from_secs(60), 0);
+    let (batch, has_more) = core.parcel();
+    assert!(!has_more);
+    let names: Vec<&str> = batch
+        .objects
+        .iter()
+        .map(|one| one.key.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["web-1-x", "web"],
+        "neither replica sets nor secrets"
+    );
+    let pod = &batch.objects[0];
+    assert_eq!(pod.owner.as_ref().unwrap().kind, "Deployment");
+    assert!(pod.body.is_none() && pod.judged.is_none());
+    let web = batch.objects[1].judged.as_ref().unwrap();
+    assert_eq!(web.violations.len(), 1);
+    assert_eq!(batch.policies[0], ["Digests"]);
+
+    core.extend([object("apps/v1", "Deployment", "web", None)]);
+    core.judge(Duration::from_secs(60), 0);
+    assert!(core.parcel().0.objects.is_empty(), "nothing changed");
+    core.remove(&batch.objects[0].key, Instant::now());
+    core.judge(Duration::from_secs(60), 0);
+    let (batch, _) = core.parcel();
+    assert_eq!(batch.gone.len(), 1);
+    core.tell_all();
+    assert_eq!(core.parcel().0.objects.len(), 1);
+}

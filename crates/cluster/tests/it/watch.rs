@@ -1,0 +1,256 @@
+//! The connector between an API server and a server of ours that both
+//! misbehave as real ones do: watches that end with 410, answers that are
+//! lost, a record that was.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use api::posture::{ObjectBatch, ObjectReceipt};
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use cluster::watch::{Connector, Settings, ShipSettings, Target};
+use model::SystemClock;
+use policy::Document;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+struct Seen {
+    lists: u32,
+    watches: u32,
+    batches: Vec<ObjectBatch>,
+    refused: u32,
+    resyncs: u32,
+}
+
+#[derive(Clone, Default)]
+struct Both {
+    seen: Arc<Mutex<Seen>>,
+    news: Arc<Notify>,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    watch: bool,
+}
+
+fn pod(name: &str, version: u32) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": "shop", "uid": name,
+            "resourceVersion": version.to_string(), "managedFields": [{"manager": "m"}]},
+        "spec": {"containers": [{"name": "main", "image": "nginx:1"}]}})
+}
+
+async fn pods(State(both): State<Both>, Query(asked): Query<Asked>) -> Response {
+    if asked.watch {
+        let first = {
+            let mut seen = both.seen.lock().unwrap();
+            seen.watches += 1;
+            seen.watches == 1
+        };
+        if !first {
+            std::future::pending::<()>().await;
+        }
+        let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1",
+            "metadata": {}, "status": "Failure", "message": "too old resource version",
+            "reason": "Expired", "code": 410}});
+        let lines = format!(
+            "{}\n{gone}\n",
+            json!({"type": "ADDED", "object": pod("c", 11)})
+        );
+        return Body::from(lines).into_response();
+    }
+    let items = {
+        let mut seen = both.seen.lock().unwrap();
+        seen.lists += 1;
+        match seen.lists {
+            1 => vec![pod("a", 1), pod("b", 2)],
+            _ => vec![pod("a", 1), pod("c", 11)],
+        }
+    };
+    let version = if items.len() == 2 { "20" } else { "10" };
+    Json(json!({"kind": "PodList", "apiVersion": "v1",
+        "metadata": {"resourceVersion": version}, "items": items}))
+    .into_response()
+}
+
+async fn take(State(both): State<Both>, Json(batch): Json<ObjectBatch>) -> Response {
+    let mut seen = both.seen.lock().unwrap();
+    // Two answers are lost on their way.
+    if seen.refused < 2 {
+        seen.refused += 1;
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    // Then the record is an older one.
+    let resync = seen.resyncs == 0 && batch.number > 1;
+    seen.resyncs += u32::from(resync);
+    if !resync {
+        seen.batches.push(batch);
+    }
+    drop(seen);
+    both.news.notify_one();
+    Json(ObjectReceipt {
+        taken: 0,
+        repeated: false,
+        resync,
+    })
+    .into_response()
+}
+
+/// Serves until the set is dropped; its port.
+async fn serve(tasks: &mut JoinSet<()>, router: Router) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    port
+}
+
+fn api_server(both: Both) -> Router {
+    let version = json!({"major": "1", "minor": "35", "gitVersion": "v1.35.0", "gitCommit": "",
+        "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""});
+    let resources = json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
+        {"name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod",
+            "verbs": ["get", "list", "watch"]}]});
+    Router::new()
+        .route("/version", get(|| async { Json(version) }))
+        .route(
+            "/api",
+            get(|| async {
+                Json(json!({"kind": "APIVersions", "versions": ["v1"],
+                "serverAddressByClientCIDRs": []}))
+            }),
+        )
+        .route("/api/v1", get(|| async { Json(resources) }))
+        .route(
+            "/apis",
+            get(|| async { Json(json!({"kind": "APIGroupList", "groups": []})) }),
+        )
+        .route("/api/v1/pods", get(pods))
+        .with_state(both)
+}
+
+/// A policy that has something to say of every pod.
+fn policies() -> Vec<Document> {
+    let template = json!({"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
+        "metadata": {"name": "anypod"},
+        "spec": {"crd": {"spec": {"names": {"kind": "AnyPod"}}}, "targets": [
+            {"target": "admission.k8s.gatekeeper.sh", "rego":
+                "package anypod\nviolation[{\"msg\": msg}] { msg := \"there is a pod\" }"}]}});
+    let constraint = json!({"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": "AnyPod",
+        "metadata": {"name": "any"},
+        "spec": {"enforcementAction": "dryrun",
+            "match": {"kinds": [{"apiGroups": [""], "kinds": ["Pod"]}]}}});
+    [template, constraint]
+        .into_iter()
+        .map(|value| Document {
+            source: "test".to_owned(),
+            value,
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_to_expired_watches_lost_answers_and_lost_records() {
+    let both = Both::default();
+    let mut tasks = JoinSet::new();
+    let cluster = serve(&mut tasks, api_server(both.clone())).await;
+    let ours = Router::new()
+        .route("/api/v1/clusters/test/objects", post(take))
+        .with_state(both.clone());
+    let server = serve(&mut tasks, ours).await;
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{cluster}")}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]});
+    std::fs::write(&kubeconfig, config.to_string()).unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "word").unwrap();
+    let settings = Settings {
+        target: Target::Kubeconfig {
+            path: Some(kubeconfig),
+            context: None,
+        },
+        bundle: Arc::new(policies()),
+        ship: ShipSettings {
+            server: format!("http://127.0.0.1:{server}"),
+            cluster: "test".to_owned(),
+            environment: None,
+            token_file: token,
+            ca_file: None,
+        },
+        status_file: None,
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = tasks.spawn(async move {
+        let stop = async move { drop(stopped.await) };
+        Connector::run(settings, Arc::new(SystemClock), stop)
+            .await
+            .unwrap();
+    });
+
+    let whole = async {
+        loop {
+            both.news.notified().await;
+            let seen = both.seen.lock().unwrap();
+            if seen.lists >= 2 && known(&seen.batches) == BTreeSet::from(["a", "c"]) {
+                break;
+            }
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, whole).await;
+    stop.send(()).unwrap();
+    let seen = both.seen.lock().unwrap();
+    assert!(waited.is_ok(), "{:#?}", seen.batches);
+    assert!(seen.watches >= 1 && seen.refused == 2);
+    let last = seen
+        .batches
+        .iter()
+        .flat_map(|batch| &batch.objects)
+        .next_back()
+        .unwrap();
+    let judged = last.judged.as_ref().unwrap();
+    assert_eq!(judged.violations[0].message, "there is a pod");
+    assert!(last.body.as_ref().unwrap()["metadata"]["managedFields"].is_null());
+    drop(seen);
+    drop(run);
+    tasks.shutdown().await;
+}
+
+/// What a record would hold after these batches.
+fn known(batches: &[ObjectBatch]) -> BTreeSet<&str> {
+    let mut known = BTreeSet::new();
+    for batch in batches {
+        for object in &batch.objects {
+            known.insert(object.key.name.as_str());
+        }
+        for key in &batch.gone {
+            known.remove(key.name.as_str());
+        }
+        if batch.completes {
+            // Of its session, what was not shown is gone.
+            let shown: BTreeSet<&str> = batches
+                .iter()
+                .filter(|other| other.session == batch.session)
+                .flat_map(|other| &other.objects)
+                .map(|object| object.key.name.as_str())
+                .collect();
+            known.retain(|name| shown.contains(name));
+        }
+    }
+    known
+}
