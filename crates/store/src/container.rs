@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
-use model::{AssetKind, RunningContainer, RunningContainers};
+use model::{AssetKind, Digest, RunningContainer, RunningContainers};
 
 use crate::{
     Scope, Store, StoreError,
@@ -239,6 +239,15 @@ pub(crate) async fn images(
     containers: &[RunningContainer],
 ) -> Result<HashMap<String, i64>, StoreError> {
     let digests = containers.iter().flat_map(|one| &one.image_digests);
+    images_by_digest(connection, environment_id, digests).await
+}
+
+/// The images of the environment by each of these digests.
+pub(crate) async fn images_by_digest<'a>(
+    connection: &mut Connection,
+    environment_id: i64,
+    digests: impl Iterator<Item = &'a Digest>,
+) -> Result<HashMap<String, i64>, StoreError> {
     let digests: HashSet<String> = digests.map(ToString::to_string).collect();
     let digests: Vec<String> = digests.into_iter().collect();
     let mut images = HashMap::new();

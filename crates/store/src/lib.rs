@@ -17,6 +17,7 @@ mod audit;
 mod care;
 mod change;
 mod cluster;
+mod connector;
 mod container;
 mod counts;
 mod db;
@@ -95,6 +96,11 @@ pub use care::{
     retention::{Pruned, Retention},
 };
 pub use change::{Change, ChangeKind, NewChange};
+pub use connector::{
+    ClusterBatch, ClusterTotals, ConnectorRecord, NewNode, NewObject, NewPod, ObjectFilter,
+    ObjectName, ObjectRow, ObjectText, PodContainer, PodRow, PolicyCount, RunImage, TakenBatch,
+    WorkloadRow,
+};
 pub use container::{ContainerChanges, container_identity};
 pub use counts::Counts;
 pub use db::Dialect;

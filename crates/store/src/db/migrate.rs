@@ -130,6 +130,11 @@ const STEPS: &[Step] = &[
         "compliance",
         include_str!("../../migrations/0130_compliance.sql"),
     ),
+    both(
+        140,
+        "connector",
+        include_str!("../../migrations/0140_connector.sql"),
+    ),
 ];
 
 /// The schema this program writes.

@@ -238,7 +238,12 @@ pub(crate) async fn put_batch(
     }
 }
 
-fn sighting(finding: &NewFinding, kind: FindingKind, rule: i64, found: &Found) -> Sighting {
+pub(crate) fn sighting(
+    finding: &NewFinding,
+    kind: FindingKind,
+    rule: i64,
+    found: &Found,
+) -> Sighting {
     Sighting {
         said: Said {
             fingerprint: finding.fingerprint.to_string(),

@@ -15,5 +15,6 @@ pub(crate) use batch::put_batch;
 pub use batch::{
     AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, Sight,
 };
+pub(crate) use batch::{put_rules, sighting};
 pub(crate) use put::{Changes, Look, Whole, put};
 pub(crate) use said::{Known, Said, Seen, Sighting, push_keys};
