@@ -15,7 +15,7 @@ use axum::{
 };
 use model::Permission;
 
-use super::{Shared, access::Access, error::ApiError, query::Query};
+use super::{Shared, access::Access, error::ApiError, posture, query::Query};
 use crate::{
     app::App,
     inbox::{ClusterHealth, Delivery, Fault, InboxError},
@@ -90,7 +90,8 @@ fn refusal(error: &InboxError) -> ApiError {
     }
 }
 
-/// Clusters whose audit logs come in, and how that goes.
+/// Clusters whose audit logs come in, or that a connector tells of, and
+/// how that goes.
 #[utoipa::path(get, path = "/clusters", tag = "clusters", params(ClusterQuery),
     responses((status = 200, body = Vec<ClusterAudit>)))]
 pub(crate) async fn list(
@@ -98,14 +99,25 @@ pub(crate) async fn list(
     access: Access,
     Query(query): Query<ClusterQuery>,
 ) -> Result<Json<Vec<ClusterAudit>>, ApiError> {
-    access.scope(&app, query.environment.as_deref()).await?;
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
     let reach = access.reach();
     let is_meant = |cluster: &ClusterAudit| {
         let asked = query.environment.as_ref();
         asked.is_none_or(|name| *name == cluster.environment)
             && reach.contains(&cluster.environment)
     };
-    Ok(Json(clusters(&app).filter(is_meant).collect()))
+    let mut all: Vec<ClusterAudit> = clusters(&app).filter(is_meant).collect();
+    for told in posture::of_scope(&app, &scope).await? {
+        let known = all.iter_mut().find(|cluster| {
+            cluster.environment == told.environment && cluster.cluster == told.cluster
+        });
+        match known {
+            Some(cluster) => cluster.posture = Some(told),
+            None => all.push(posture::without_audit(told, spool(&app))),
+        }
+    }
+    all.sort_by(|a, b| (&a.environment, &a.cluster).cmp(&(&b.environment, &b.cluster)));
+    Ok(Json(all))
 }
 
 /// How the audit log of a cluster comes in.
@@ -132,15 +144,19 @@ pub(crate) async fn audit(
         .ok_or_else(|| ApiError::not_found("cluster"))
 }
 
-fn clusters(app: &App) -> impl Iterator<Item = ClusterAudit> {
+fn spool(app: &App) -> AuditSpool {
     let health = app.inbox.spool_health();
-    let spool = AuditSpool {
+    AuditSpool {
         bytes: health.room.used,
         limit_bytes: health.room.limit,
         waiting: health.room.waiting,
         lag_ms: u64::try_from(health.lag.as_millis()).unwrap_or(u64::MAX),
         damaged: health.damaged,
-    };
+    }
+}
+
+fn clusters(app: &App) -> impl Iterator<Item = ClusterAudit> {
+    let spool = spool(app);
     let clusters = app.inbox.health().into_iter();
     clusters.map(move |cluster| told(cluster, spool.clone()))
 }
@@ -184,6 +200,7 @@ fn told(cluster: ClusterHealth, spool: AuditSpool) -> ClusterAudit {
             })
             .collect(),
         spool,
+        posture: None,
     }
 }
 

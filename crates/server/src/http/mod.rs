@@ -32,6 +32,7 @@ pub(crate) mod access;
 pub(crate) mod action;
 pub(crate) mod admission;
 pub(crate) mod alert;
+pub(crate) mod around;
 pub(crate) mod asset;
 pub(crate) mod attack;
 pub(crate) mod audit;
@@ -64,6 +65,7 @@ pub(crate) mod oidc;
 pub(crate) mod overview;
 pub(crate) mod policy;
 pub(crate) mod policy_trial;
+pub(crate) mod posture;
 pub(crate) mod query;
 pub(crate) mod recommendation;
 #[cfg(test)]
@@ -279,6 +281,11 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(cluster::list)))
         .routes(needs(View, routes!(cluster::audit)))
         .routes(needs(View, routes!(node::list)))
+        .routes(needs(View, routes!(posture::read)))
+        .routes(needs(View, routes!(posture::workloads)))
+        .routes(needs(View, routes!(posture::workload)))
+        .routes(needs(View, routes!(posture::objects)))
+        .routes(needs(View, routes!(posture::object)))
         .routes(needs(View, routes!(sensor::list)))
         .routes(needs(View, routes!(sensor::read)))
         .routes(needs(Configure, routes!(sensor::forget)))
@@ -303,6 +310,8 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(Configure, routes!(policy::create)))
         .routes(needs(Configure, routes!(policy_trial::test)))
         .routes(needs(IngestAudit, routes!(cluster::take_audit)))
+        .routes(needs(Ingest, routes!(posture::take)))
+        .routes(needs(Ingest, routes!(posture::hear)))
         // Its body is a file, bounded by the handler as it streams.
         .routes(needs_everywhere(Configure, routes!(database::import)))
 }

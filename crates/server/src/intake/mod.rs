@@ -6,4 +6,5 @@
 
 pub(crate) mod audit;
 pub(crate) mod falco;
+pub(crate) mod posture;
 pub(crate) mod sensor;

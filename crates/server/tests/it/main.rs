@@ -6,6 +6,7 @@ mod alerts;
 mod authorization;
 mod clusters;
 mod compliance;
+mod connectors;
 mod contract;
 mod dashboard;
 mod demonstration;

@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use model::{attack::Tactics, score::Standing};
 use policy::{Facts, Verdict, recommendations};
 use serde_json::json;
-use store::{Counts, Environment, Fault, Judgement, NewStanding, RuleText, StoreError};
+use store::{
+    Counts, Environment, Fault, Judgement, NewStanding, PolicyCount, RuleText, StoreError,
+};
 
 use super::{Dirty, WRITTEN, facts};
 use crate::app::App;
@@ -43,10 +45,11 @@ enum Said {
 /// The recommendations, as findings carry them.
 fn texts() -> Arc<Vec<RuleText>> {
     static TEXTS: LazyLock<Arc<Vec<RuleText>>> = LazyLock::new(|| {
-        // Nodes are judged by whoever looks at them.
-        let judged = recommendations()
-            .iter()
-            .filter(|rule| policy::node::check(&rule.id).is_none());
+        // Nodes are judged by whoever looks at them, and what policies say
+        // of clusters' objects comes with what connectors send.
+        let judged = recommendations().iter().filter(|rule| {
+            policy::node::check(&rule.id).is_none() && policy::policy(&rule.id).is_none()
+        });
         let texts = judged.map(|rule| RuleText {
             id: rule.id.clone(),
             severity: rule.severity,
@@ -161,7 +164,8 @@ pub(super) async fn environment(
     let decided = app.store.decided_assets(name).await?;
     let scope = app.store.scope(Some(name)).await?;
     let nodes = app.store.node_standings(&scope, None).await?;
-    let standings = standings(state, &decided, &nodes);
+    let policies = app.store.policy_counts(name).await?;
+    let standings = standings(state, &decided, &nodes, &policies);
     if app
         .store
         .put_standings(name, standings, now, always)
@@ -272,6 +276,7 @@ fn standings(
     state: &Judged,
     decided: &BTreeSet<(String, String)>,
     nodes: &BTreeMap<String, (Standing, u64)>,
+    policies: &BTreeMap<String, PolicyCount>,
 ) -> Vec<NewStanding> {
     let rules = recommendations();
     let mut standings: Vec<NewStanding> = rules
@@ -308,6 +313,16 @@ fn standings(
                     }
                 }
             }
+        }
+    }
+    for standing in &mut standings {
+        if let Some(count) = policies.get(&standing.rule) {
+            let exempted = count
+                .exempted
+                .min(count.judged - count.affected.min(count.judged));
+            standing.standing.affected += count.affected;
+            standing.standing.exempted += exempted;
+            standing.standing.healthy += count.judged.saturating_sub(count.affected + exempted);
         }
     }
     standings

@@ -51,6 +51,8 @@ struct Dirty {
     running: bool,
     /// The advisories, or what people decided about findings.
     rest: bool,
+    /// What policies say of clusters' objects.
+    policies: bool,
 }
 
 impl Dirty {
@@ -105,6 +107,7 @@ impl Dirty {
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     running: Notify,
+    judged: Notify,
     read: Notify,
 }
 
@@ -112,6 +115,11 @@ impl Bell {
     /// Who runs what was looked at again.
     pub(crate) fn ring(&self) {
         self.running.notify_one();
+    }
+
+    /// Objects of a cluster were judged again.
+    pub(crate) fn ring_judged(&self) {
+        self.judged.notify_one();
     }
 
     /// An image was read: containers that run it can be told.
@@ -160,6 +168,7 @@ pub(crate) async fn run(app: Arc<App>) {
             () = app.shutdown.cancelled() => return,
             _ = again.tick() => dirty.everything = true,
             () = app.posture.running.notified() => dirty.running = true,
+            () = app.posture.judged.notified() => dirty.policies = true,
             event = events.recv() => match event {
                 Ok(event) => dirty.hear(&event),
                 Err(RecvError::Lagged(_)) => dirty.everything = true,
