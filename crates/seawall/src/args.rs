@@ -3,6 +3,7 @@
 pub(crate) mod admission;
 pub(crate) mod audit;
 pub(crate) mod compliance;
+pub(crate) mod connector;
 pub(crate) mod db;
 pub(crate) mod exempt;
 pub(crate) mod finding;
@@ -157,6 +158,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Node(node::Node),
     Admission(Box<admission::Admission>),
+    Connector(Box<connector::Connector>),
     Top(top::Top),
     Completion(Completion),
     Man(Man),

@@ -15,7 +15,12 @@ use crate::{
 /// `scan=debug,info`) beats the flags.
 pub(crate) fn start(cli: &Cli, terminal: &Terminal, env: &Env) {
     let global = &cli.global;
-    let asked = global.verbose + u8::from(matches!(cli.command, Command::Server(_)));
+    let keeps_on = match &cli.command {
+        Command::Server(_) => true,
+        Command::Connector(connector) => !connector.once,
+        _ => false,
+    };
+    let asked = global.verbose + u8::from(keeps_on);
     let level = match (global.quiet, asked) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,

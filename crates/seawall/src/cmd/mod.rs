@@ -6,6 +6,7 @@ mod audit;
 mod completion;
 mod compliance;
 mod config;
+mod connector;
 mod db;
 mod exempt;
 mod export;
@@ -82,6 +83,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Rules(rules) => rules::run(&context, &rules),
         Command::Node(node) => node::run(&context, &node),
         Command::Admission(admission) => admission::run(&context, &admission),
+        Command::Connector(connector) => connector::run(&context, &connector),
         Command::Top(top) => top::run(&context, &top),
         Command::Completion(completion) => completion::run(&completion),
         Command::Man(man) => man::run(&man),

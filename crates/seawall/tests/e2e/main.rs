@@ -16,6 +16,7 @@ mod cluster;
 mod debian;
 mod deploy;
 mod node;
+mod posture;
 mod program;
 mod sensor;
 mod server;
