@@ -194,7 +194,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Clusters whose audit logs come in, and how that goes. */
+        /**
+         * Clusters whose audit logs come in, or that a connector tells of, and
+         *     how that goes.
+         */
         get: operations["get_clusters"];
         put?: never;
         post?: never;
@@ -241,6 +244,23 @@ export interface paths {
         get: operations["get_clusters_cluster_bundle"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/connector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take how a cluster's connector is. */
+        post: operations["post_clusters_cluster_connector"];
         delete?: never;
         options?: never;
         head?: never;
@@ -298,6 +318,101 @@ export interface paths {
          *     what it no longer says is resolved.
          */
         post: operations["post_clusters_cluster_nodes_node_assessment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Objects of a cluster, of every kind that is kept. */
+        get: operations["get_clusters_cluster_objects"];
+        put?: never;
+        /**
+         * Take objects of a cluster, and what policies say of them. Answered
+         *     once they are durable; a number that was taken is not taken again.
+         */
+        post: operations["post_clusters_cluster_objects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/objects/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One object, with its text where that is kept. */
+        get: operations["get_clusters_cluster_objects_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/posture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a cluster is set up, and how its connector is. */
+        get: operations["get_clusters_cluster_posture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/workloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What runs in a cluster: what makes pods, and pods that nothing known
+         *     made; worst first.
+         */
+        get: operations["get_clusters_cluster_workloads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clusters/{cluster}/workloads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One workload: what policies say, what it runs, who reaches it, and
+         *     what it may do.
+         */
+        get: operations["get_clusters_cluster_workloads_id"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2181,6 +2296,17 @@ export interface components {
             /** @description At least 12 characters, and not a common one. */
             password: string;
         };
+        /** @description One rule that holds for an account. */
+        AccountRight: {
+            /** @description `ClusterRoleBinding/name`. */
+            binding: string;
+            /** @description Empty: in the whole cluster. */
+            namespace: string;
+            resources: string[];
+            /** @description `ClusterRole/name`. */
+            role: string;
+            verbs: string[];
+        };
         /** @description What to do with the findings selected. */
         Action: {
             /** @enum {string} */
@@ -2782,7 +2908,10 @@ export interface components {
         };
         /** @enum {string} */
         ChangeKind: "image_added" | "image_changed" | "image_removed" | "scan_failed" | "database_updated" | "database_failed";
-        /** @description How the audit log of a cluster comes in, at the server that answers. */
+        /**
+         * @description A cluster: how its audit log comes in, at the server that answers, and
+         *     how it is set up.
+         */
         ClusterAudit: {
             /**
              * Format: int64
@@ -2824,6 +2953,7 @@ export interface components {
              */
             last_received?: string | null;
             last_refusal?: components["schemas"]["AuditRefusal"] | null;
+            posture?: components["schemas"]["ClusterPosture"] | null;
             /**
              * Format: int64
              * @description Times somebody was told to come again, since the server started.
@@ -2834,6 +2964,64 @@ export interface components {
             /** @description Logs of this cluster the server reads by itself. */
             sources: components["schemas"]["AuditSource"][];
             spool: components["schemas"]["AuditSpool"];
+        };
+        /** @description One object the server knows of. */
+        ClusterObject: {
+            /** Format: date-time */
+            changed: string;
+            cluster: string;
+            environment: string;
+            /** @description Whether its text is kept. */
+            has_text: boolean;
+            id: string;
+            key: components["schemas"]["ClusterObjectKey"];
+            version: string;
+        };
+        /** @description One object with its text. */
+        ClusterObjectDetail: {
+            body?: Record<string, never> | null;
+            object: components["schemas"]["ClusterObject"];
+        };
+        /** @description Which object of a cluster. */
+        ClusterObjectKey: {
+            /** @description Empty for the core group. */
+            group?: string;
+            kind: string;
+            name: string;
+            /** @description Empty for what is in no namespace. */
+            namespace?: string;
+        };
+        /** @description A cluster's connector, as it last told. */
+        ClusterPosture: {
+            /**
+             * Format: int64
+             * @description Of them, those a policy says something against.
+             */
+            affected: number;
+            cluster: string;
+            /** @description Open findings of the cluster and everything in it. */
+            counts: components["schemas"]["SeverityCounts"];
+            environment: string;
+            /** Format: date-time */
+            first_seen: string;
+            /**
+             * Format: int64
+             * @description Objects that were judged.
+             */
+            judged: number;
+            /** Format: date-time */
+            last_seen: string;
+            /** Format: int64 */
+            namespaces: number;
+            /** Format: int64 */
+            nodes: number;
+            /** Format: int64 */
+            pods: number;
+            /** @description It has not been heard of for longer than it should. */
+            silent: boolean;
+            status: components["schemas"]["ConnectorStatus"];
+            /** Format: int64 */
+            workloads: number;
         };
         ClusterScore: {
             cluster: string;
@@ -2864,6 +3052,76 @@ export interface components {
             severity: components["schemas"]["Severity"];
             state: components["schemas"]["ControlState"];
             title: string;
+        };
+        /** @description What keeps a connector from seeing or judging everything. */
+        ConnectorProblem: {
+            /**
+             * @description The resource, the object or the policy.
+             * @default
+             */
+            about: string;
+            /**
+             * @description What mends it, where that is known.
+             * @default
+             */
+            mend: string;
+            /** @default  */
+            message: string;
+        };
+        /** @description How a connector is. */
+        ConnectorStatus: {
+            /**
+             * @description The API server's version.
+             * @default
+             */
+            kubernetes: string;
+            /**
+             * Format: int64
+             * @description From the last change seen to its verdict, in milliseconds, the
+             *     slowest of the last minute.
+             * @default 0
+             */
+            lag_ms: number;
+            /**
+             * Format: int64
+             * @description Objects known, and waiting to be judged, and to be sent.
+             * @default 0
+             */
+            objects: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            policies: number;
+            /** @default [] */
+            problems: components["schemas"]["ConnectorProblem"][];
+            /**
+             * Format: date-time
+             * @default null
+             */
+            started: string | null;
+            /**
+             * @description Whether everything was seen once.
+             * @default false
+             */
+            synced: boolean;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            to_judge: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            to_send: number;
+            /**
+             * @description The program's version.
+             * @default
+             */
+            version: string;
+            /** @default [] */
+            watches: components["schemas"]["WatchState"][];
         };
         Control: {
             /**
@@ -3281,6 +3539,18 @@ export interface components {
         };
         /** @enum {string} */
         ExemptionState: "active" | "expired" | "revoked";
+        /** @description A way to a workload. */
+        Exposure: {
+            /** @description `service`, `ingress`, `host_port`, `host_network`. */
+            by: string;
+            name: string;
+            ports: string[];
+            /**
+             * @description `cluster`: from inside; `node`: from whoever reaches a node;
+             *     `outside`: by a load balancer or an ingress.
+             */
+            reach: string;
+        };
         /** @description One query parameter and the values it takes here. */
         Facet: {
             /** @description The query parameter: `severity`, `kind`, `fix`. */
@@ -4302,6 +4572,69 @@ export interface components {
             /** @description One line; of what is affected. */
             summary?: string;
         };
+        /** @description Objects that are new, changed or gone. */
+        ObjectBatch: {
+            /**
+             * @description The last batch of the whole picture that the session began with:
+             *     what it did not show is gone.
+             */
+            completes?: boolean;
+            /**
+             * @description Kinds that could not be seen (`Pod`, `Deployment.apps`): of them,
+             *     nothing is gone because the picture did not show it.
+             */
+            except?: string[];
+            gone?: components["schemas"]["ClusterObjectKey"][];
+            /**
+             * Format: int64
+             * @description Counts from 1 within a session.
+             */
+            number: number;
+            objects?: components["schemas"]["SentObject"][];
+            /**
+             * @description Sets of policies, by their constraints' kinds; objects say by
+             *     which set they were judged.
+             */
+            policies?: string[][];
+            /** @description Names one session of the connector. */
+            session: string;
+        };
+        /** @description What policies say of one object. */
+        ObjectJudgement: {
+            /**
+             * Format: int32
+             * @description The place in the batch's sets of policies.
+             */
+            policies: number;
+            /** @description All there are; none: it is healthy. */
+            violations?: components["schemas"]["ObjectViolation"][];
+        };
+        /** @description What became of a batch. */
+        ObjectReceipt: {
+            /** @description It was taken before. */
+            repeated: boolean;
+            /** @description The server lacks what came before: begin a new session. */
+            resync: boolean;
+            /**
+             * Format: int64
+             * @description Objects taken in.
+             */
+            taken: number;
+        };
+        /** @description What one policy says against an object. */
+        ObjectViolation: {
+            /** @description `deny`, `warn` or `dryrun`. */
+            action: string;
+            /** @description The constraint's name. */
+            constraint: string;
+            /** @description What the policy adds: `container`, and `patch`. */
+            details?: Record<string, never>;
+            /** @description The policy could not be evaluated. */
+            failed?: boolean;
+            /** @description The constraint's kind. */
+            kind: string;
+            message: string;
+        };
         /** @description What a policy is against most often. */
         Offender: {
             cluster: string;
@@ -4513,6 +4846,35 @@ export interface components {
                 summary: string;
                 /** Format: date-time */
                 time: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_ClusterObject: {
+            items: {
+                /** Format: date-time */
+                changed: string;
+                cluster: string;
+                environment: string;
+                /** @description Whether its text is kept. */
+                has_text: boolean;
+                id: string;
+                key: components["schemas"]["ClusterObjectKey"];
+                version: string;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -5079,6 +5441,45 @@ export interface components {
                 /** @description The worst severity any finding gives it. */
                 severity: components["schemas"]["Severity"];
                 title: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Workload: {
+            items: {
+                asset?: components["schemas"]["AssetRef"] | null;
+                /** Format: date-time */
+                changed: string;
+                cluster: string;
+                /** @description Open findings of it and of what is below it. */
+                counts: components["schemas"]["SeverityCounts"];
+                environment: string;
+                /** @description The object's id. */
+                id: string;
+                /**
+                 * Format: int64
+                 * @description Policies that judged it, and those of them with something to say.
+                 */
+                judged: number;
+                key: components["schemas"]["ClusterObjectKey"];
+                /** Format: int64 */
+                pods: number;
+                /** Format: int64 */
+                violated: number;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -6163,6 +6564,85 @@ export interface components {
             kind: string;
             name: string;
         };
+        /** @description One container of a pod. */
+        SentContainer: {
+            /**
+             * @description `containerd://c0ffee…`; empty until it was made.
+             * @default
+             */
+            id: string;
+            /**
+             * @description The image as the pod names it.
+             * @default
+             */
+            image: string;
+            /**
+             * @description As the node reports it, with its digest.
+             * @default
+             */
+            image_id: string;
+            /** @default  */
+            name: string;
+            /** @default false */
+            running: boolean;
+            /**
+             * Format: date-time
+             * @default null
+             */
+            started: string | null;
+        };
+        /** @description A machine of the cluster. */
+        SentNode: {
+            /** @default  */
+            address: string;
+            /** @default  */
+            architecture: string;
+            /** @default  */
+            kernel: string;
+            /** @default  */
+            kubelet: string;
+            /** @default  */
+            os: string;
+            /**
+             * @description `control-plane`, `worker`, …
+             * @default []
+             */
+            roles: string[];
+            /** @default  */
+            runtime: string;
+        };
+        /** @description One object as it is. */
+        SentObject: {
+            /**
+             * @description The object, without what is of no use to policies; absent where
+             *     that is longer than is kept, or of no use either.
+             */
+            body?: Record<string, never> | null;
+            judged?: components["schemas"]["ObjectJudgement"] | null;
+            key: components["schemas"]["ClusterObjectKey"];
+            node?: components["schemas"]["SentNode"] | null;
+            owner?: components["schemas"]["ClusterObjectKey"] | null;
+            pod?: components["schemas"]["SentPod"] | null;
+            /** @description The version of its group: `v1`. */
+            version: string;
+        };
+        /** @description What runs in a pod. */
+        SentPod: {
+            /** @default  */
+            address: string;
+            /** @default [] */
+            containers: components["schemas"]["SentContainer"][];
+            /** @default {} */
+            labels: {
+                [key: string]: string;
+            };
+            /** @default  */
+            node: string;
+            /** @default  */
+            phase: string;
+            /** @default  */
+            service_account: string;
+        };
         /** @description What the dashboard needs to know of the server it talks to. */
         ServerFacts: {
             /** @description Whether the demonstration environment is present. */
@@ -6174,6 +6654,13 @@ export interface components {
             /** Format: date-time */
             started: string;
             version: string;
+        };
+        /** @description The account a workload acts as, and what it may do. */
+        ServiceAccount: {
+            /** @description Whether its token is mounted into the pods. */
+            mounted: boolean;
+            name: string;
+            rights: components["schemas"]["AccountRight"][];
         };
         /** @description The signed-in session and what the server is. */
         Session: {
@@ -6786,6 +7273,82 @@ export interface components {
             message: string;
             path?: string | null;
         };
+        /** @description One kind that is watched. */
+        WatchState: {
+            /**
+             * Format: int64
+             * @default 0
+             */
+            objects: number;
+            /**
+             * @description `deployments.apps`.
+             * @default
+             */
+            resource: string;
+            /**
+             * Format: int64
+             * @description Times it had to begin anew.
+             * @default 0
+             */
+            restarts: number;
+            /** @default false */
+            synced: boolean;
+        };
+        /** @description A workload, or a pod that nothing keeps running. */
+        Workload: {
+            asset?: components["schemas"]["AssetRef"] | null;
+            /** Format: date-time */
+            changed: string;
+            cluster: string;
+            /** @description Open findings of it and of what is below it. */
+            counts: components["schemas"]["SeverityCounts"];
+            environment: string;
+            /** @description The object's id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Policies that judged it, and those of them with something to say.
+             */
+            judged: number;
+            key: components["schemas"]["ClusterObjectKey"];
+            /** Format: int64 */
+            pods: number;
+            /** Format: int64 */
+            violated: number;
+        };
+        /** @description Everything about one workload. */
+        WorkloadDetail: {
+            /** @description Alerts in it and below it, newest first. */
+            alerts: components["schemas"]["Finding"][];
+            /** @description Services, ingresses and host ports that lead to it. */
+            exposure: components["schemas"]["Exposure"][];
+            /** @description What policies say against it, worst first. */
+            findings: components["schemas"]["Finding"][];
+            /** @description Policies that judged it and have nothing to say. */
+            healthy: string[];
+            images: components["schemas"]["WorkloadImage"][];
+            /** @description Network policies that select it; none: everything may reach it. */
+            network_policies: string[];
+            pods: components["schemas"]["WorkloadPod"][];
+            service_account: components["schemas"]["ServiceAccount"];
+            workload: components["schemas"]["Workload"];
+        };
+        /** @description An image a workload runs. */
+        WorkloadImage: {
+            container: string;
+            image?: components["schemas"]["ImageRef"] | null;
+            /** @description As the workload names it. */
+            name: string;
+            vulnerabilities?: components["schemas"]["SeverityCounts"] | null;
+        };
+        /** @description A pod of a workload. */
+        WorkloadPod: {
+            address: string;
+            containers: components["schemas"]["SentContainer"][];
+            name: string;
+            node: string;
+            phase: string;
+        };
         ComplianceFormat: unknown;
         ExportFormat: unknown;
         GroupBy: unknown;
@@ -7328,6 +7891,46 @@ export interface operations {
             };
         };
     };
+    post_clusters_cluster_connector: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment; when absent the one the token is for, `local`
+                 *     when a connector asks, and all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectorStatus"];
+            };
+        };
+        responses: {
+            /** @description heard */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_clusters_cluster_decisions: {
         parameters: {
             query?: {
@@ -7451,6 +8054,249 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clusters_cluster_objects: {
+        parameters: {
+            query?: {
+                environment?: string;
+                namespace?: string;
+                kind?: string;
+                q?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ClusterObject"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clusters_cluster_objects: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment; when absent the one the token is for, `local`
+                 *     when a connector asks, and all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ObjectBatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectReceipt"];
+                };
+            };
+            /** @description more than 16 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clusters_cluster_objects_id: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment; when absent the one the token is for, `local`
+                 *     when a connector asks, and all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+                /** @description the object's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterObjectDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clusters_cluster_posture: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment; when absent the one the token is for, `local`
+                 *     when a connector asks, and all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterPosture"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clusters_cluster_workloads: {
+        parameters: {
+            query?: {
+                environment?: string;
+                namespace?: string;
+                /** @description `Deployment`, `DaemonSet`, … */
+                kind?: string;
+                /** @description In the name. */
+                q?: string;
+                /** @description Only those a policy says something against. */
+                affected?: boolean;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Workload"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clusters_cluster_workloads_id: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment; when absent the one the token is for, `local`
+                 *     when a connector asks, and all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description what the cluster is called here */
+                cluster: string;
+                /** @description the workload's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkloadDetail"];
+                };
             };
             /** @description what went wrong */
             default: {
