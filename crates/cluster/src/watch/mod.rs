@@ -8,7 +8,6 @@
 //! Nothing is written to the cluster, and of secrets and configuration
 //! maps only the metadata is asked for.
 
-mod connect;
 mod core;
 mod kinds;
 mod mirror;
@@ -21,8 +20,9 @@ mod summary;
 mod tests;
 mod trim;
 
+pub use crate::connect::{ConnectError, Target, connect};
+
 pub use self::{
-    connect::{ConnectError, Target, connect},
     core::{Core, Judged},
     kinds::{Depth, Watched},
     mirror::{Arrived, Object},

@@ -19,8 +19,9 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
+use crate::connect::{ConnectError, Target, connect};
+
 use super::{
-    connect::{ConnectError, Target, connect},
     core::Core,
     kinds::{Watched, discover},
     ship::{self, ShipError, ShipSettings},
