@@ -140,10 +140,7 @@ fn engine(target: &Value, by: RegoEngine) -> Result<Box<dyn TemplateEngine>, Str
     let in_cel = written_in("K8sNativeValidation");
     match (in_cel, in_rego) {
         (Some(source), None) => crate::cel::template(source),
-        // What of its CEL is not understood may be in Rego as well.
-        (Some(source), Some(other)) if by == RegoEngine::Chosen => {
-            crate::cel::template(source).or_else(|fault| rego(other, by).or(Err(fault)))
-        }
+        (Some(source), Some(_)) if by == RegoEngine::Chosen => crate::cel::template(source),
         (_, Some(source)) => rego(source, by),
         (None, None) => Err(match code.first() {
             Some(other) => format!(
