@@ -12,6 +12,7 @@ pub(crate) mod image;
 pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod people;
+pub(crate) mod policy;
 pub(crate) mod remote;
 pub(crate) mod rules;
 pub(crate) mod scan;
@@ -155,6 +156,8 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Rules(rules::Rules),
+    #[command(subcommand)]
+    Policy(policy::Policy),
     #[command(subcommand)]
     Node(node::Node),
     Admission(Box<admission::Admission>),

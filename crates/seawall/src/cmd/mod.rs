@@ -17,6 +17,7 @@ mod login;
 mod man;
 mod node;
 mod people;
+mod policy;
 mod recommendation;
 mod remote;
 mod rules;
@@ -81,6 +82,7 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Host(host) => host::run(&context, &host),
         Command::Audit(audit) => audit::run(&context, &audit),
         Command::Rules(rules) => rules::run(&context, &rules),
+        Command::Policy(policy) => policy::run(&context, &policy),
         Command::Node(node) => node::run(&context, &node),
         Command::Admission(admission) => admission::run(&context, &admission),
         Command::Connector(connector) => connector::run(&context, &connector),

@@ -5,6 +5,7 @@
 mod audit;
 mod db;
 mod harness;
+mod policy;
 mod remote;
 mod rules;
 mod scan;
