@@ -53,13 +53,13 @@ pub fn mended(object: &Value, patch: &Value) -> Result<Value, MendError> {
         .map_err(|error| MendError::Malformed(error.to_string()))?;
     let mut whole = object.clone();
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or("");
-    let place = match pod_path(kind) {
-        Some(path) => whole
-            .pointer_mut(path)
+    let target = match pod_path(kind) {
+        Some(place) => whole
+            .pointer_mut(place)
             .ok_or_else(|| MendError::Unfitting(format!("a {kind} without a pod's template")))?,
         None => &mut whole,
     };
-    json_patch::patch(place, &patch).map_err(|error| MendError::Unfitting(error.to_string()))?;
+    json_patch::patch(target, &patch).map_err(|error| MendError::Unfitting(error.to_string()))?;
     Ok(whole)
 }
 
