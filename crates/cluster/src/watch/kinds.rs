@@ -114,6 +114,8 @@ const NEVER: &[(&str, &str)] = &[
     ("coordination.k8s.io", "leasecandidates"),
     ("discovery.k8s.io", "endpointslices"),
     ("events.k8s.io", "events"),
+    ("networking.k8s.io", "ipaddresses"),
+    ("networking.k8s.io", "servicecidrs"),
     ("metrics.k8s.io", "nodes"),
     ("metrics.k8s.io", "pods"),
     ("flowcontrol.apiserver.k8s.io", "flowschemas"),

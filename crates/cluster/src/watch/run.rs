@@ -39,6 +39,8 @@ const DISCOVER: Duration = Duration::from_secs(300);
 const DEFINED: Duration = Duration::from_secs(2);
 /// How long a kind may fail until the others are judged without it.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an attempt takes to fail.
+const SURE: Duration = Duration::from_secs(10);
 /// Kinds watched, at most.
 const MAX_KINDS: usize = 400;
 
@@ -91,6 +93,9 @@ struct Watch {
     failing_since: Option<Instant>,
     is_forbidden: bool,
     problem: Option<String>,
+    /// By then it has failed again, or does so no more: what is quiet
+    /// says nothing.
+    until: Option<Instant>,
 }
 
 /// The core, and how its streams are.
@@ -158,8 +163,10 @@ impl State {
             Saw::Failed {
                 is_forbidden,
                 message,
+                again,
             } => {
                 watch.failing_since.get_or_insert(now);
+                watch.until = Some(now + again + SURE);
                 watch.is_forbidden = is_forbidden;
                 watch.problem = Some(message);
             }
@@ -225,6 +232,7 @@ impl State {
         let failing = self.watches.iter();
         failing
             .filter_map(|(name, watch)| {
+                watch.until.filter(|until| *until > Instant::now())?;
                 let message = watch.problem.clone()?;
                 let kind = self.kinds.get(name)?;
                 let mend = if watch.is_forbidden {

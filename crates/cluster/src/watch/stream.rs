@@ -28,6 +28,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Before what is forbidden is asked for again.
 const FORBIDDEN: Duration = Duration::from_secs(60);
+/// Times it is asked for sooner: an API server that begins refuses
+/// everybody until it has read its roles.
+const UNSURE: u32 = 6;
 
 /// What a stream saw, with the kind's name.
 pub(crate) type News = (String, Saw);
@@ -43,6 +46,8 @@ pub(crate) enum Saw {
     Failed {
         is_forbidden: bool,
         message: String,
+        /// When it is tried again.
+        again: Duration,
     },
 }
 
@@ -148,7 +153,7 @@ async fn pass_on<K>(
             }
             Err(error) => {
                 let is_forbidden = is_forbidden(&error);
-                let wait = if is_forbidden {
+                let wait = if is_forbidden && backoff.faults >= UNSURE {
                     backoff.jittered(FORBIDDEN)
                 } else {
                     backoff.failed()
@@ -158,6 +163,7 @@ async fn pass_on<K>(
                 let saw = Saw::Failed {
                     is_forbidden,
                     message,
+                    again: wait,
                 };
                 if to.send((name.clone(), saw)).await.is_err() {
                     return;

@@ -222,11 +222,6 @@ fn pictured(server: &Server) {
     let posture = &test["posture"];
     assert_eq!(posture["status"]["synced"], true, "{posture}");
     assert_eq!(posture["nodes"], 1, "{posture}");
-    assert_eq!(
-        posture["status"]["problems"],
-        serde_json::json!([]),
-        "{posture}"
-    );
     let page = server.get("/api/v1/clusters/test/workloads?namespace=default&q=fourth");
     assert_eq!(page["total"], 1, "{page}");
     let workload = &page["items"][0];
