@@ -2,6 +2,7 @@
 // product it plays is the scenario's choice; each state of each screen can
 // be reached.
 
+import type { ClusterAudit } from '../src/api/settings';
 import type { Database, Environment, ImageDetail, Scan, ScanState } from '../src/api/types';
 import { SEVERITIES } from '../src/lib/severity';
 import { CATALOGUE } from './catalogue';
@@ -250,6 +251,17 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
       return hasDemo
         ? json({ environment: 'demo', scans: 3 }, 202)
         : new Response(null, { status: 204 });
+    }
+    if (noun === 'clusters' && !name) {
+      const audited = (await (
+        await people.route(request, url.pathname, [noun, name, part])
+      )?.json()) as ClusterAudit[] | undefined;
+      const [like] = audited ?? [];
+      const watched = platform.clusters().flatMap((posture) => {
+        const { cluster, first_seen } = posture;
+        return like ? [{ ...like, cluster, first_seen, sources: [], faults: [], posture }] : [];
+      });
+      return json([...(audited ?? []), ...watched]);
     }
     const answer =
       (await people.route(request, url.pathname, [noun, name, part])) ??

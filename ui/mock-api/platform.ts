@@ -20,10 +20,19 @@ import { eventsOf, mutesOf } from './audit';
 import { createDetection } from './detection';
 import { chainOf, createEstate, type Estate, isWithin } from './estate';
 import { happenings } from './happenings';
+import { createHardening, type Hardening } from './hardening';
+import { createHosts } from './hosts';
 import { createLife, type Life } from './life';
 import { facetsOf, flag, narrowed, words, worstFirst } from './lists';
 import { checked, fieldsOf, type Matcher, matcherOf } from './matching';
-import { complianceOf, historyOf, recommendationOf, recommendationsOf, scoreOf } from './posture';
+import {
+  complianceOf,
+  historyOf,
+  recommendationOf,
+  recommendationsOf,
+  scoreOf,
+  standardOf,
+} from './posture';
 import { createSensors } from './sensors';
 import { findingsOf, hex, isOpen, tally, type World } from './world';
 
@@ -48,6 +57,7 @@ export interface Platform {
   happen: () => Finding | undefined;
   route: (request: Request, url: URL, parts: string[]) => Promise<Response | undefined>;
   posture: (environment: string | null) => ReturnType<typeof standing>;
+  clusters: Hardening['clusters'];
 }
 
 function standing(
@@ -79,6 +89,20 @@ export function createPlatform(
   const life = createLife(all, matcher, estate, () => now);
   const detection = createDetection(all, now);
   const sensors = createSensors(estate, all, now);
+  const hosts = createHosts(
+    estate,
+    all,
+    now,
+    { json, page, problem },
+    { isEmpty: estate.all.length === 0, isReader },
+  );
+  const hardening = createHardening(
+    estate,
+    all,
+    now,
+    { json, page, problem },
+    { isEmpty: estate.all.length === 0, isReader },
+  );
   const views: View[] = [
     saved('Critical and untouched', '/alerts', 'q=severity%3Acritical+progress%3Anew', true, 'bo'),
     saved('Mine', '/alerts', 'q=assignee%3Ame', false, 'anna'),
@@ -157,7 +181,12 @@ export function createPlatform(
     );
   }
 
-  const platform: Omit<Platform, 'route' | 'posture' | 'happen'> = { all, matcher, estate, life };
+  const platform: Omit<Platform, 'route' | 'posture' | 'happen' | 'clusters'> = {
+    all,
+    matcher,
+    estate,
+    life,
+  };
   const posture = (environment: string | null) => standing(platform, environment, now);
   const scoped = (query: URLSearchParams) => {
     const environment = query.get('environment');
@@ -256,6 +285,10 @@ export function createPlatform(
   };
 
   const route: Platform['route'] = async (request, url, [noun = '', name = '', part = '']) => {
+    const hardened = await hardening.route(request, url, [noun, name, part]);
+    if (hardened) return hardened;
+    const reached = await hosts.route(request, url, [noun, name, part]);
+    if (reached) return reached;
     const query = url.searchParams;
     const path = url.pathname;
     const { method } = request;
@@ -430,12 +463,28 @@ export function createPlatform(
       }
       case 'attack':
         return json(matrixOf(scoped(query)));
-      case 'compliance':
-        return json(
-          world.targets.length === 0
-            ? { standards: [] }
-            : complianceOf(posture(query.get('environment')).rows),
-        );
+      case 'compliance': {
+        const { rows } = posture(query.get('environment'));
+        if (!name) return json(world.targets.length === 0 ? { standards: [] } : complianceOf(rows));
+        const standard = complianceOf(rows).standards.find((each) => each.id === name);
+        if (!standard) return missing('standard');
+        if (part === 'evidence') {
+          const control = standard.controls.find((each) => each.id === query.get('control'));
+          return page(
+            scoped(query)
+              .filter((each) => isOpen(each) && control?.recommendations.includes(each.rule))
+              .sort(worstFirst),
+            query,
+          );
+        }
+        if (part === 'attestations') {
+          if (isReader) return problem(403, 'forbidden', 'your role may look, not decide', path);
+          return method === 'POST'
+            ? json(await request.json(), 201)
+            : new Response(null, { status: 204 });
+        }
+        return json(standardOf(standard, rows));
+      }
       case 'views': {
         if (method === 'POST') {
           const wanted = (await request.json()) as NewView;
@@ -485,7 +534,7 @@ export function createPlatform(
     others.push(fresh);
     return fresh;
   };
-  return { ...platform, route, posture, happen };
+  return { ...platform, route, posture, happen, clusters: hardening.clusters };
 }
 
 function factsOf({ asset, image, labels }: Asset): { name: string; value: string }[] {

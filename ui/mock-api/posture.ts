@@ -1,5 +1,6 @@
 // Recommendations, the score they make, and the controls they serve.
 
+import type { StandardDetail } from '../src/api/compliance';
 import type {
   Compliance,
   Finding,
@@ -7,6 +8,7 @@ import type {
   RecommendationDetail,
   Score,
   ScoreHistory,
+  Standard,
 } from '../src/api/types';
 import type { Estate } from './estate';
 import { RECOMMENDATIONS, type Rule } from './rules';
@@ -153,6 +155,25 @@ const STANDARDS: Record<string, string> = {
   'CIS-DOCKER': 'CIS Docker Benchmark',
 };
 
+/** A standard with what answers its controls. */
+export function standardOf(standard: Standard, rows: Recommendation[]): StandardDetail {
+  const named = new Set(standard.controls.flatMap((each) => each.recommendations));
+  return {
+    standard,
+    checks: rows
+      .filter((row) => named.has(row.id))
+      .map((row) => ({
+        id: row.id,
+        title: row.title,
+        severity: row.severity,
+        state: row.state === 'open' ? 'failed' : row.state === 'healthy' ? 'passed' : row.state,
+        healthy: row.assessed - row.affected - row.exempted,
+        affected: row.affected,
+        exempted: row.exempted,
+      })),
+  };
+}
+
 export function complianceOf(rows: Recommendation[]): Compliance {
   return {
     standards: Object.entries(STANDARDS).flatMap(([id, name]) => {
@@ -175,7 +196,7 @@ export function complianceOf(rows: Recommendation[]): Compliance {
             : served.some((row) => row.state === 'open')
               ? ('failed' as const)
               : ('passed' as const),
-          manual: false,
+          manual: served.every((row) => row.state === 'not_applicable'),
           affected: served.reduce((sum, row) => sum + row.affected, 0),
           recommendations: served.map((row) => row.id),
         }));

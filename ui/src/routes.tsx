@@ -140,6 +140,69 @@ const rule = createRoute({
   component: lazyRouteComponent(() => import('./pages/rules/RulePage'), 'RulePage'),
 });
 
+const policies = createRoute({
+  getParentRoute: () => shell,
+  path: '/policies',
+  validateSearch: keys('q', 'action', 'severity', 'group', 'sort', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/policies/PoliciesPage'), 'PoliciesPage'),
+});
+
+const newPolicy = createRoute({
+  getParentRoute: () => shell,
+  path: '/policies/new',
+  validateSearch: keys('from'),
+  component: lazyRouteComponent(() => import('./pages/policies/PolicyEditor'), 'PolicyEditorPage'),
+});
+
+const policy = createRoute({
+  getParentRoute: () => shell,
+  path: '/policies/$id',
+  validateSearch: keys('tab'),
+  component: lazyRouteComponent(() => import('./pages/policies/PolicyPage'), 'PolicyPage'),
+});
+
+const admission = createRoute({
+  getParentRoute: () => shell,
+  path: '/admission',
+  validateSearch: keys('q', 'policy', 'verdict', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/admission/AdmissionPage'), 'AdmissionPage'),
+});
+
+const clusters = createRoute({
+  getParentRoute: () => shell,
+  path: '/clusters',
+  validateSearch: keys('sel'),
+  component: lazyRouteComponent(() => import('./pages/clusters/ClustersPage'), 'ClustersPage'),
+});
+
+const cluster = createRoute({
+  getParentRoute: () => shell,
+  path: '/clusters/$cluster',
+  validateSearch: keys('tab', 'q', 'state', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/clusters/ClusterPage'), 'ClusterPage'),
+});
+
+const hosts = createRoute({
+  getParentRoute: () => shell,
+  path: '/hosts',
+  validateSearch: keys('q', 'tab', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/hosts/HostsPage'), 'HostsPage'),
+});
+
+const host = createRoute({
+  getParentRoute: () => shell,
+  path: '/hosts/$id',
+  validateSearch: keys(),
+  component: lazyRouteComponent(() => import('./pages/hosts/HostPage'), 'HostPage'),
+});
+
+const workload = createRoute({
+  getParentRoute: () => shell,
+  path: '/clusters/$cluster/workloads/$id',
+  validateSearch: keys(),
+  component: lazyRouteComponent(() => import('./pages/clusters/WorkloadPage'), 'WorkloadPage'),
+});
+
 const sensors = createRoute({
   getParentRoute: () => shell,
   path: '/sensors',
@@ -219,7 +282,7 @@ const attack = createRoute({
 const compliance = createRoute({
   getParentRoute: () => shell,
   path: '/compliance',
-  validateSearch: keys('standard', 'state'),
+  validateSearch: keys('standard', 'state', 'sel'),
   component: lazyRouteComponent(
     () => import('./pages/compliance/CompliancePage'),
     'CompliancePage',
@@ -285,6 +348,15 @@ export const routeTree = root.addChildren([
     incident,
     rules,
     rule,
+    policies,
+    newPolicy,
+    policy,
+    admission,
+    clusters,
+    cluster,
+    workload,
+    hosts,
+    host,
     sensors,
     sensor,
     drift,

@@ -315,11 +315,13 @@ export const queries = {
       queryFn: ({ signal }) =>
         body(api.GET('/api/v1/attack', { params: { query: { environment } }, signal })),
     }),
-  compliance: (environment: string) =>
+  compliance: (environment: string, cluster?: string) =>
     queryOptions({
-      queryKey: ['compliance', environment],
+      queryKey: ['compliance', environment, cluster],
       queryFn: ({ signal }) =>
-        body(api.GET('/api/v1/compliance', { params: { query: { environment } }, signal })),
+        body(
+          api.GET('/api/v1/compliance', { params: { query: { environment, cluster } }, signal }),
+        ),
     }),
   views: () =>
     queryOptions({

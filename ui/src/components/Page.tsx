@@ -47,7 +47,7 @@ export function Page({
 }
 
 /** Pages about one thing, or about nobody's part. */
-const APART = /^\/(settings|scans|database|rules|drift)(\/|$)|^\/\w+\/./;
+const APART = /^\/(settings|scans|database|rules|drift|policies|clusters|hosts)(\/|$)|^\/\w+\/./;
 
 /** Says so where the chosen part of the environment makes no difference. */
 function Whole() {

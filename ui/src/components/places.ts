@@ -27,6 +27,8 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
     places: [
       { to: '/images', label: 'Images', key: 'i', counts: 'images' },
       { to: '/inventory', label: 'Inventory', key: 'n' },
+      { to: '/clusters', label: 'Clusters', key: 'k' },
+      { to: '/hosts', label: 'Docker hosts', key: 'h' },
       { to: '/sensors', label: 'Sensors', key: 'w' },
     ],
   },
@@ -35,6 +37,8 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
     places: [
       { to: '/attack', label: 'ATT&CK', key: 't' },
       { to: '/rules', label: 'Rules', key: 'u' },
+      { to: '/policies', label: 'Policies', key: 'y' },
+      { to: '/admission', label: 'Admission', key: 'm' },
       { to: '/drift', label: 'Drift policy', key: 'p' },
       { to: '/compliance', label: 'Compliance', key: 'c' },
       { to: '/exemptions', label: 'Exemptions', key: 'e' },

@@ -1,32 +1,47 @@
+import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { reportOf } from '../../api/compliance';
 import { queries } from '../../api/queries';
 import type { Control, Standard } from '../../api/types';
 import { CannotKnow, FilteredOut } from '../../components/Empty';
 import { Waiting } from '../../components/List';
-import { keepEnvironment, keepWith } from '../../components/Names';
+import { keepWith } from '../../components/Names';
 import { Page, Toolbar } from '../../components/Page';
 import { ProblemBlank } from '../../components/ProblemNotice';
-import { useEnvironment, useUrl } from '../../components/url';
+import { useScope, useUrl } from '../../components/url';
 import { count, plural } from '../../lib/format';
 import { term } from '../../lib/query';
 import { Chip, Chips } from '../../ui/Filters';
 import { Panel } from '../../ui/Panel';
+import { PlainButton } from '../../ui/PlainButton';
+import { ControlPane, STATE, StateMark } from './ControlPane';
 import classes from './compliance.module.css';
-
-const STATE: Record<Control['state'], string> = {
-  passed: 'Met',
-  failed: 'Not met',
-  manual: 'To look at',
-  not_applicable: 'Nothing to look at',
-};
 
 /** How the recommendations stand, by the controls of standards they serve. */
 export function CompliancePage() {
-  const environment = useEnvironment();
-  const { data, error, refetch } = useQuery(queries.compliance(environment));
+  const { environment, cluster } = useScope();
+  const [search, set] = useUrl();
+  const { data, error, refetch } = useQuery(queries.compliance(environment, cluster));
+  const current = data && currentOf(data.standards, search.standard);
+  const chosen = current?.controls.find((each) => each.id === search.sel);
   return (
-    <Page title="Compliance">
+    <Page
+      title="Compliance"
+      isNarrowed
+      actions={current && <Reports standard={current} />}
+      pane={
+        current &&
+        chosen && (
+          <ControlPane
+            key={`${current.id} ${chosen.id}`}
+            standard={current.id}
+            control={chosen}
+            onClose={() => set({ sel: undefined })}
+          />
+        )
+      }
+    >
       {data ? (
         data.standards.length > 0 ? (
           <Content standards={data.standards} />
@@ -44,9 +59,39 @@ export function CompliancePage() {
   );
 }
 
+const currentOf = (standards: readonly Standard[], id: string | undefined) =>
+  standards.find((each) => each.id === id) ?? standards[0];
+
+/** The standard on paper, in a table, and for other programs. */
+function Reports({ standard }: { standard: Standard }) {
+  const { environment, cluster } = useScope();
+  return (
+    <>
+      {(
+        [
+          ['html', 'Report to print'],
+          ['csv', 'CSV'],
+          ['oscal', 'OSCAL'],
+        ] as const
+      ).map(([format, label]) => (
+        <Button
+          key={format}
+          component="a"
+          size="xs"
+          variant="default"
+          href={reportOf(standard.id, format, environment, cluster)}
+          {...(format === 'html' ? { target: '_blank', rel: 'noreferrer' } : { download: '' })}
+        >
+          {label}
+        </Button>
+      ))}
+    </>
+  );
+}
+
 function Content({ standards }: { standards: Standard[] }) {
   const [search, set] = useUrl();
-  const current = standards.find((each) => each.id === search.standard) ?? standards[0];
+  const current = currentOf(standards, search.standard);
   const state = search.state;
   const controls = (current?.controls ?? []).filter((each) => !state || each.state === state);
   return (
@@ -63,6 +108,7 @@ function Content({ standards }: { standards: Standard[] }) {
                     ...old,
                     standard: standard.id,
                     state: undefined,
+                    sel: undefined,
                   })) as never
                 }
                 className={classes.standard}
@@ -76,6 +122,7 @@ function Content({ standards }: { standards: Standard[] }) {
                 <span className={classes.quiet}>
                   {count(standard.passed)} of {plural(judged, 'control')} met
                   {judged > 0 && `, ${Math.round((standard.passed / judged) * 100)} %`}
+                  {standard.manual > 0 && ` · ${count(standard.manual)} to look at`}
                 </span>
               </Link>
             </li>
@@ -109,8 +156,8 @@ function Content({ standards }: { standards: Standard[] }) {
             <thead>
               <tr>
                 <th scope="col">Control</th>
+                <th scope="col">What it asks</th>
                 <th scope="col">State</th>
-                <th scope="col">Judged by</th>
                 <th scope="col" data-align="right">
                   Affected
                 </th>
@@ -129,27 +176,35 @@ function Content({ standards }: { standards: Standard[] }) {
 }
 
 function Row({ control }: { control: Control }) {
+  const [search, set] = useUrl();
+  const isOpen = search.sel === control.id;
   return (
-    <tr>
+    <tr data-open={isOpen || undefined}>
       <th scope="row">{control.id}</th>
       <td>
-        <span className={classes.state} data-state={control.state}>
-          {STATE[control.state]}
-        </span>
+        <PlainButton
+          className={classes.open}
+          aria-expanded={isOpen}
+          onClick={() => set({ sel: isOpen ? undefined : control.id })}
+        >
+          {control.title}
+        </PlainButton>
+        <div className={classes.quiet}>
+          {[
+            control.level ? `level ${control.level}` : undefined,
+            control.recommendations.length > 0
+              ? plural(control.recommendations.length, 'check')
+              : 'no check can answer it',
+            control.attestation && !control.attestation.expired
+              ? `${control.attestation.made_by} answers for it`
+              : undefined,
+          ]
+            .filter(Boolean)
+            .join(' · ')}
+        </div>
       </td>
       <td>
-        {control.recommendations.map((id, index) => (
-          <div key={id}>
-            <Link
-              to="/recommendations/$id"
-              params={{ id } as never}
-              search={keepEnvironment as never}
-              className="quiet-link"
-            >
-              {control.title.split('; ')[index] ?? id}
-            </Link>
-          </div>
-        ))}
+        <StateMark state={control.state} />
       </td>
       <td data-align="right">
         {control.affected > 0 ? (

@@ -1,0 +1,258 @@
+// What is done about a policy, here or in one cluster; before it refuses
+// anything, what refusing would have meant.
+
+import { Button, Radio, TagsInput, Textarea } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import {
+  type PolicyAction,
+  type PolicyDetail,
+  type PolicyImpact,
+  policies,
+  useSetPolicy,
+} from '../../api/policies';
+import { Go } from '../../components/Go';
+import { ProblemNotice } from '../../components/ProblemNotice';
+import { usePermissions } from '../../components/permissions';
+import { useScope } from '../../components/url';
+import { count, plural } from '../../lib/format';
+import { Notice } from '../../ui/Notice';
+import { Time } from '../../ui/Time';
+import { ACTIONS, actionName, spell } from './parts';
+import classes from './policies.module.css';
+
+/** Parameters as text, and what keeps the text from being some. */
+export function readParameters(text: string): { value?: Record<string, unknown>; fault?: string } {
+  if (text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? { value: value as Record<string, unknown> }
+      : { fault: 'Parameters are one JSON object: {"name": value}.' };
+  } catch (error) {
+    return { fault: `This is no JSON: ${error instanceof Error ? error.message : error}` };
+  }
+}
+
+export function Setting({ detail }: { detail: PolicyDetail }) {
+  const { policy } = detail;
+  const { environment, cluster } = useScope();
+  const { configure: whyNot } = usePermissions();
+  const change = useSetPolicy(policy.id);
+  const here = policy.settings.find(
+    (each) => each.environment === environment && (each.cluster ?? undefined) === cluster,
+  );
+  const kept = here?.parameters ?? detail.parameters;
+  const [action, setAction] = useState<PolicyAction>(here?.action ?? policy.action);
+  const [parameters, setParameters] = useState(
+    kept && Object.keys(kept).length > 0 ? JSON.stringify(kept, null, 2) : '',
+  );
+  const [namespaces, setNamespaces] = useState(here?.scope?.namespaces ?? []);
+  const [excluded, setExcluded] = useState(here?.scope?.excluded_namespaces ?? []);
+  const [reason, setReason] = useState('');
+  const [isOpen, setOpen] = useState(false);
+  const read = readParameters(parameters);
+  const fault =
+    read.fault ?? (reason.trim() === '' ? 'Say why: whoever comes after you will ask.' : undefined);
+  const place = cluster ? `in ${cluster}` : `in every cluster of ${environment}`;
+  const put = (isReset: boolean) => {
+    const scope = {
+      ...(here?.scope ?? {}),
+      namespaces,
+      excluded_namespaces: excluded,
+    };
+    const isWide = Object.values(scope).every(
+      (value) => value == null || (Array.isArray(value) && value.length === 0),
+    );
+    change.mutate(
+      {
+        environment,
+        ...(cluster ? { cluster } : {}),
+        ...(isReset
+          ? {}
+          : {
+              action,
+              ...(read.value ? { parameters: read.value as never } : {}),
+              ...(isWide ? {} : { scope }),
+            }),
+        reason: reason.trim(),
+      },
+      { onSuccess: () => setOpen(false) },
+    );
+  };
+  return (
+    <div className={classes.form}>
+      <p className={classes.text}>
+        <b>{actionName(policy.action)}</b> {place}
+        {!here && ', as it is by default'}.
+      </p>
+      {policy.settings.map((each) => (
+        <div key={`${each.environment} ${each.cluster ?? ''}`} className={classes.setting}>
+          <b>{each.cluster ?? `every cluster of ${each.environment}`}</b>: {each.action} by{' '}
+          {each.changed_by}, <Time at={each.changed} />
+          {each.reason && <span className={classes.quiet}> — {each.reason}</span>}
+        </div>
+      ))}
+      {!isOpen ? (
+        <div className={classes.buttons}>
+          <Button
+            size="compact-sm"
+            variant="default"
+            disabled={whyNot !== undefined}
+            title={whyNot}
+            onClick={() => setOpen(true)}
+          >
+            Change it…
+          </Button>
+        </div>
+      ) : (
+        <>
+          <Radio.Group
+            label={`What is done ${place}`}
+            size="xs"
+            value={action}
+            onChange={(next) => setAction(next as PolicyAction)}
+          >
+            <div className={classes.actions}>
+              {ACTIONS.map((each) => (
+                <Radio
+                  key={each.value}
+                  size="xs"
+                  value={each.value}
+                  label={each.label}
+                  description={each.doc}
+                />
+              ))}
+            </div>
+          </Radio.Group>
+          {(action === 'deny' || action === 'warn') && <Impact id={policy.id} />}
+          {detail.parameters_schema && (
+            <Textarea
+              label="Parameters"
+              description="One JSON object; empty: as the policy has them"
+              size="xs"
+              autosize
+              minRows={2}
+              maxRows={14}
+              className={classes.mono}
+              value={parameters}
+              error={read.fault}
+              onChange={(event) => setParameters(event.currentTarget.value)}
+            />
+          )}
+          <TagsInput
+            size="xs"
+            label="Only in these namespaces"
+            description="Empty: in all; * stands for any characters at an end"
+            value={namespaces}
+            splitChars={[',', ' ']}
+            acceptValueOnBlur
+            onChange={setNamespaces}
+            comboboxProps={{ withinPortal: false }}
+          />
+          <TagsInput
+            size="xs"
+            label="Not in these"
+            value={excluded}
+            splitChars={[',', ' ']}
+            acceptValueOnBlur
+            onChange={setExcluded}
+            comboboxProps={{ withinPortal: false }}
+          />
+          <Textarea
+            label="Why"
+            size="xs"
+            autosize
+            minRows={2}
+            value={reason}
+            onChange={(event) => setReason(event.currentTarget.value)}
+          />
+          {change.error && <ProblemNotice problem={change.error} title="It was not changed" />}
+          <div className={classes.buttons}>
+            <Button
+              size="compact-sm"
+              loading={change.isPending}
+              disabled={fault !== undefined}
+              title={fault}
+              onClick={() => put(false)}
+            >
+              {actionName(action)} {place}
+            </Button>
+            {here && (
+              <Button
+                size="compact-sm"
+                variant="default"
+                disabled={reason.trim() === ''}
+                onClick={() => put(true)}
+              >
+                As by default
+              </Button>
+            )}
+            <Button size="compact-sm" variant="default" onClick={() => setOpen(false)}>
+              Cancel
+            </Button>
+          </div>
+        </>
+      )}
+      <p className={classes.quiet}>
+        For one namespace, workload or image only, and for a while: exempt one of its findings. That
+        holds at admission as well.
+      </p>
+    </div>
+  );
+}
+
+/** What refusing would have meant, and would mean. */
+export function Impact({ id }: { id: string }) {
+  const { environment, cluster } = useScope();
+  const { data, error } = useQuery(policies.impact(id, environment, cluster));
+  if (error) return <ProblemNotice problem={error} title="What it would mean is not known" />;
+  if (!data) return <p className={classes.quiet}>Looking at what it would mean…</p>;
+  return <ImpactText impact={data} />;
+}
+
+export function ImpactText({ impact }: { impact: PolicyImpact }) {
+  const isNothing = impact.requests === 0 && impact.running === 0;
+  return (
+    <section className={classes.impact} aria-label="What denying would mean">
+      <b>What denying would mean</b>
+      <span>
+        {impact.is_watched
+          ? impact.requests === 0
+            ? `None of the requests of the last ${impact.days} days would have been refused.`
+            : `${plural(impact.requests, 'request')} of the last ${impact.days} days would have been refused, of ${plural(impact.objects, 'object')}.`
+          : `No request was judged by it in the last ${impact.days} days, so nothing is known of those.`}
+      </span>
+      {impact.offenders.length > 0 && (
+        <ul>
+          {impact.offenders.slice(0, 4).map((each) => (
+            <li key={`${each.cluster} ${each.namespace} ${each.object}`}>
+              {[each.namespace, each.object].filter(Boolean).join(' › ')}: {spell(each.decisions)}
+            </li>
+          ))}
+        </ul>
+      )}
+      <span>
+        {impact.running === 0
+          ? 'Everything that runs now could be made again.'
+          : `${plural(impact.running, 'thing')} that ${impact.running === 1 ? 'is' : 'are'} there now could not be made again.`}
+        {impact.exempted > 0 && ` ${count(impact.exempted)} more are exempted and stay so.`}
+      </span>
+      {impact.examples.length > 0 && (
+        <ul>
+          {impact.examples.slice(0, 4).map((each) => (
+            <li key={each.finding}>
+              <Go to={`/findings/${encodeURIComponent(each.finding)}`}>
+                {[each.namespace, each.workload].filter(Boolean).join(' › ') || each.cluster}
+              </Go>
+              : {each.summary}
+            </li>
+          ))}
+        </ul>
+      )}
+      {isNothing && impact.is_watched && (
+        <Notice tone="good" title="Nothing would break that is known of" />
+      )}
+    </section>
+  );
+}
