@@ -10,6 +10,8 @@ use utoipa::{IntoParams, ToSchema};
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
+// What became of a delivery has the shorter name.
+#[schema(as = DecisionVerdict)]
 pub enum Verdict {
     /// Let through; a policy was against it, and it is noted.
     Audited,
@@ -142,6 +144,8 @@ pub struct RefusedDecision {
 
 /// One decision, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+// What people decide about findings has the shorter name.
+#[schema(as = AdmissionDecision)]
 pub struct Decision {
     pub id: String,
     pub environment: String,

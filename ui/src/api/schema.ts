@@ -2368,6 +2368,13 @@ export interface components {
             last_seen: string;
             status: components["schemas"]["AdmissionStatus"];
         };
+        /** @description One decision, as it is kept. */
+        AdmissionDecision: {
+            cluster: string;
+            decision: components["schemas"]["NewDecision"];
+            environment: string;
+            id: string;
+        };
         /** @description How one replica of admission is. */
         AdmissionStatus: {
             /**
@@ -3270,12 +3277,18 @@ export interface components {
             /** Format: int64 */
             resolved: number;
         };
-        /** @description One decision, as it is kept. */
+        /** @description Who accepted a finding, and why. */
         Decision: {
-            cluster: string;
-            decision: components["schemas"]["NewDecision"];
-            environment: string;
-            id: string;
+            /** Format: date-time */
+            at: string;
+            /** @description Who decided. */
+            by: string;
+            /** @description The exemption, unless it was dismissed alone. */
+            exemption?: string | null;
+            /** Format: date-time */
+            expires?: string | null;
+            note?: string | null;
+            reason: components["schemas"]["Reason"];
         };
         /**
          * @description Decisions of one cluster. Sent until the server has them; one that
@@ -3299,6 +3312,11 @@ export interface components {
             /** Format: int64 */
             taken: number;
         };
+        /**
+         * @description What became of a request.
+         * @enum {string}
+         */
+        DecisionVerdict: "audited" | "warned" | "denied" | "exempted" | "mutated" | "failed";
         /** @description What one policy said of a request. */
         DecisionViolation: {
             constraint: string;
@@ -3310,7 +3328,7 @@ export interface components {
             patch?: Record<string, never>[] | null;
             policy: string;
             /** @description `audited`, `warned`, `denied` or `exempted`. */
-            verdict: components["schemas"]["Verdict"];
+            verdict: components["schemas"]["DecisionVerdict"];
         };
         /** @description One delivery: one notice, or a batch for sinks that take many. */
         Delivery: {
@@ -4367,7 +4385,7 @@ export interface components {
             /** @description Names it: the request's uid, and which webhook was asked. */
             uid: string;
             user: string;
-            verdict: components["schemas"]["Verdict"];
+            verdict: components["schemas"]["DecisionVerdict"];
             violations?: components["schemas"]["DecisionViolation"][];
             /**
              * @description The workload it is part of, `Deployment/checkout`; empty where it
@@ -4738,6 +4756,30 @@ export interface components {
          * @description One page of a list. Pages are walked by key, not by offset: a row
          *     added meanwhile never shifts the others.
          */
+        Page_AdmissionDecision: {
+            items: {
+                cluster: string;
+                decision: components["schemas"]["NewDecision"];
+                environment: string;
+                id: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
         Page_Asset: {
             items: {
                 asset: components["schemas"]["AssetRef"];
@@ -4875,30 +4917,6 @@ export interface components {
                 id: string;
                 key: components["schemas"]["ClusterObjectKey"];
                 version: string;
-            }[];
-            /**
-             * @description Hand this back as `cursor`; absent on the last page. Valid only
-             *     with the same filters and sort order.
-             */
-            next_cursor?: string | null;
-            /**
-             * Format: int64
-             * @description How many rows match the filters, counted up to 10 000.
-             */
-            total: number;
-            /** @description There are more than `total`: show it as "10 000+". */
-            total_capped: boolean;
-        };
-        /**
-         * @description One page of a list. Pages are walked by key, not by offset: a row
-         *     added meanwhile never shifts the others.
-         */
-        Page_Decision: {
-            items: {
-                cluster: string;
-                decision: components["schemas"]["NewDecision"];
-                environment: string;
-                id: string;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -7157,10 +7175,10 @@ export interface components {
          */
         UserState: "active" | "invited" | "disabled";
         /**
-         * @description What became of a request.
+         * @description `retry`: may work later. `rejected`: will not.
          * @enum {string}
          */
-        Verdict: "audited" | "warned" | "denied" | "exempted" | "mutated" | "failed";
+        Verdict: "delivered" | "retry" | "rejected";
         /** @description One saved view. */
         View: {
             /** Format: date-time */
@@ -8676,7 +8694,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Decision"];
+                    "application/json": components["schemas"]["Page_AdmissionDecision"];
                 };
             };
             /** @description what went wrong */
