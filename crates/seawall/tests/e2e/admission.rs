@@ -168,6 +168,8 @@ fn requests_of_a_real_cluster_are_judged_as_was_set() {
     let Some(cluster) = Cluster::start(&options).expect("the cluster starts") else {
         return;
     };
+    // Where the authority is kept.
+    namespace(&cluster, "seawall", &json!({}));
     namespace(&cluster, "shop", &json!({}));
     namespace(&cluster, "vault", &json!({"tier": "prod"}));
     let mut admission = Admission::start(&seawall, &server, &cluster, &[]);
