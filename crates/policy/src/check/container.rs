@@ -117,11 +117,11 @@ pub(super) fn no_host_namespaces(container: &ContainerFacts) -> Verdict {
 }
 
 /// The controls by the namespace they are about.
-const NAMESPACES: [(&str, &str); 4] = [
-    ("network", "5.10"),
-    ("process", "5.16"),
-    ("IPC", "5.17"),
-    ("host name", "5.21"),
+const NAMESPACES: [(&str, &str, &str); 4] = [
+    ("network", "5.10", "network"),
+    ("process", "5.16", "processes"),
+    ("IPC", "5.17", "IPC"),
+    ("host name", "5.21", "host name"),
 ];
 
 pub(super) fn namespace_parts(container: &ContainerFacts) -> Vec<super::Part> {
@@ -130,13 +130,13 @@ pub(super) fn namespace_parts(container: &ContainerFacts) -> Vec<super::Part> {
     };
     NAMESPACES
         .iter()
-        .map(|(name, control)| {
+        .map(|(name, control, words)| {
             let verdict = if shared.iter().any(|known| known == name) {
                 Fault::verdict(
-                    format!("shares the machine's {name}"),
+                    format!("shares the machine's {words}"),
                     json!({ "namespaces": shared }),
                     vec![Step::say(format!(
-                        "Start it again without sharing the machine's {name}."
+                        "Start it again without sharing the machine's {words}."
                     ))],
                 )
             } else {

@@ -100,6 +100,7 @@ pub(crate) fn parts(rule: &str, facts: &Facts) -> Option<Vec<Part>> {
         Facts::Container(facts) if rule == "containers-no-host-namespaces" => {
             Some(container::namespace_parts(facts))
         }
+        Facts::Container(facts) if rule == "containers-confined" => Some(run::confined(facts)),
         _ => None,
     }
 }
@@ -136,7 +137,9 @@ fn together(parts: Vec<Part>) -> Verdict {
             for step in fault.remediation {
                 match remediation.iter_mut().find(|known| known.text == step.text) {
                     Some(known) => {
-                        if let (Some(code), Some(more)) = (&mut known.code, step.code) {
+                        if let (Some(code), Some(more)) = (&mut known.code, step.code)
+                            && !code.contains(&more)
+                        {
                             code.push('\n');
                             code.push_str(&more);
                         }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::list;
+use super::{Part, list, together};
 use crate::{ContainerFacts, Fault, Step, Verdict};
 
 /// The recommendation's verdict; "not applicable" where the engine did
@@ -12,7 +12,7 @@ pub(super) fn judge(rule: &str, container: &ContainerFacts) -> Verdict {
         return Verdict::NotApplicable;
     };
     let fault = match rule {
-        "containers-confined" => return confined(options),
+        "containers-confined" => return together(confined(container)),
         "containers-few-capabilities" => options.added_capabilities.as_deref().map(few_capabilities),
         "containers-memory-limited" => options.memory.map(|bytes| {
             (bytes == 0).then(|| {
@@ -185,38 +185,45 @@ fn say(summary: &str, evidence: serde_json::Value, text: &str, code: &str) -> Ve
     )
 }
 
-fn confined(options: &model::RunOptions) -> Verdict {
-    let disabled = options
-        .security
-        .as_deref()
-        .into_iter()
-        .flatten()
-        .find(|option| {
-            matches!(
-                option.as_str(),
-                "label=disable" | "label:disable" | "apparmor=unconfined" | "apparmor:unconfined"
-            )
-        });
-    let what = match (options.apparmor.as_deref(), disabled) {
-        (_, Some(option)) => option.clone(),
-        (Some("unconfined"), None) => "apparmor=unconfined".to_owned(),
-        // Neither is in the kernel: that is the machine's to mend.
-        (None | Some(""), None) => {
-            let label = options.security.as_deref().into_iter().flatten();
-            let mut label = label.filter(|option| option.starts_with("label"));
-            return match label.next() {
-                Some(_) => Verdict::Healthy,
-                None => Verdict::NotApplicable,
-            };
-        }
-        (Some(_), None) => return Verdict::Healthy,
+/// AppArmor and SELinux, each by itself: a kernel has one of them, or
+/// neither, which is the machine's to mend.
+pub(super) fn confined(container: &ContainerFacts) -> Vec<Part> {
+    let Some(options) = &container.options else {
+        return Vec::new();
     };
-    say(
-        &format!("is not held back by AppArmor or SELinux: {what}"),
-        json!({ "apparmor": options.apparmor, "security": options.security }),
-        "Start it again without that option.",
-        "docker run IMAGE",
-    )
+    let off = |what: &str| {
+        say(
+            &format!("is not held back: {what}"),
+            json!({ "apparmor": options.apparmor, "security": options.security }),
+            "Start it again without that option.",
+            "docker run IMAGE",
+        )
+    };
+    let apparmor = match options.apparmor.as_deref() {
+        None | Some("") => Verdict::NotApplicable,
+        Some("unconfined") => off("apparmor=unconfined"),
+        Some(_) => Verdict::Healthy,
+    };
+    let mut labels = options.security.iter().flatten().filter_map(|option| {
+        option
+            .strip_prefix("label=")
+            .or_else(|| option.strip_prefix("label:"))
+    });
+    // The engine itself writes it for those that share more, where it may
+    // mean nothing: what they share is another check's.
+    let shares_more = container.privileged == Some(true)
+        || container
+            .host_namespaces
+            .iter()
+            .flatten()
+            .any(|name| matches!(name.as_str(), "process" | "IPC"));
+    let selinux = match labels.next() {
+        None => Verdict::NotApplicable,
+        Some("disable") if shares_more => Verdict::NotApplicable,
+        Some("disable") => off("label=disable"),
+        Some(_) => Verdict::Healthy,
+    };
+    vec![("5.2", apparmor), ("5.3", selinux)]
 }
 
 /// The engine's own choice, which adding changes nothing of.

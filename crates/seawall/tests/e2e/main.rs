@@ -15,6 +15,7 @@ mod benign;
 mod cluster;
 mod debian;
 mod deploy;
+mod host;
 mod node;
 mod posture;
 mod program;

@@ -48,6 +48,11 @@ pub(crate) struct Target {
 /// its id and the image follow.
 pub(crate) const HOST: &str = "host:";
 
+/// The container host that a target is on, and the image there.
+pub(crate) fn on_host(target: &str) -> Option<(&str, &str)> {
+    target.strip_prefix(HOST)?.split_once('/')
+}
+
 /// Why a target gave no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LookError {
@@ -97,10 +102,7 @@ impl Target {
     /// Reads what was asked for. The machine's own root goes by the
     /// machine's name.
     pub(crate) fn parse(text: &str, host: &str) -> Result<Self, LookError> {
-        let rest = text
-            .strip_prefix(HOST)
-            .and_then(|rest| rest.split_once('/'));
-        if let Some((id, image)) = rest {
+        if let Some((id, image)) = on_host(text) {
             let source = Source::Engine(image.to_owned());
             return Ok(Self {
                 source,

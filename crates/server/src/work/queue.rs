@@ -167,6 +167,10 @@ async fn run(app: &Arc<App>, scan: Scan) {
             {
                 tracing::warn!(error = %model::error::chain(&error), "cannot place containers");
             }
+            if let Some((host, _)) = engine::on_host(&scan.target) {
+                // Containers there that run it can be told now.
+                app.hosts.ask(host);
+            }
             done(app, &outcome)
         }
         Err(Failure::Look(LookError::Cancelled))

@@ -206,7 +206,6 @@ async fn a_remote_engine_is_listed_scanned_and_judged() {
             "shop",
             "--user",
             "0",
-            "--privileged",
             "registry.test/shop:1",
             "/bin/sleep",
             "1000000",
@@ -255,7 +254,7 @@ async fn a_remote_engine_is_listed_scanned_and_judged() {
     // What is wrong is the host's, or the container's, each on its own.
     let findings = until(
         &person,
-        "/api/v1/findings?q=rule:containers-not-privileged",
+        "/api/v1/findings?q=rule:containers-memory-limited",
         |page| page["total"] == 2,
     )
     .await;

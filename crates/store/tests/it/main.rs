@@ -15,6 +15,7 @@ mod context;
 mod crash;
 mod deliveries;
 mod history;
+mod host;
 mod incident;
 mod inventory;
 mod laws;

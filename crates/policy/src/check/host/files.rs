@@ -224,13 +224,14 @@ fn watched(audit: &AuditFacts, paths: &[&str]) -> Verdict {
     Fault::verdict(
         format!("nothing is written down when {path} is changed"),
         json!({ "path": path }),
-        vec![Step::copy(
-            "Watch it.",
-            "shell",
-            format!(
-                "echo '-w {path} -p rwxa -k docker' >>/etc/audit/rules.d/docker.rules\naugenrules --load"
+        vec![
+            Step::copy(
+                "Watch it.",
+                "shell",
+                format!("echo '-w {path} -p rwxa -k docker' >>/etc/audit/rules.d/docker.rules"),
             ),
-        )],
+            Step::copy("Load the rules.", "shell", "augenrules --load"),
+        ],
     )
 }
 

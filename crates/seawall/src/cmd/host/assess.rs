@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use host::{Access, Address, Credentials, Machine};
 use model::{Clock as _, Severity};
 use policy::{
-    Facts,
+    Facts, Step,
     benchmark::{self, Outcome, Status},
     standard::standard,
 };
@@ -47,7 +47,11 @@ pub(super) fn run(context: &Context, arguments: &AssessHost) -> Result<Exit, Fai
     let access = access(context, arguments)?;
     let now = context.clock.now();
     let machine = Machine::default();
-    let look = host::look(&access.name(), &access, Some(&machine), now);
+    let name = match &access.address {
+        Address::Socket(_) => "this machine",
+        Address::Network { host, .. } => host.as_str(),
+    };
+    let look = host::look(name, &access, Some(&machine), now);
     if let Some(error) = look.error {
         let advice = error.advice();
         let failure = match error {
@@ -194,6 +198,7 @@ fn worst(outcome: &Outcome) -> Severity {
 fn print(standard: &str, address: &str, outcomes: &[Outcome], all: bool) -> String {
     let mut text = format!("{}\n{}\n", report::plain(standard), report::plain(address));
     let mut section = "";
+    let mut said: Vec<&Step> = Vec::new();
     let wanted = outcomes
         .iter()
         .filter(|outcome| all || outcome.status == Status::Fail);
@@ -227,7 +232,12 @@ fn print(standard: &str, address: &str, outcomes: &[Outcome], all: bool) -> Stri
             writeln!(text, "                          and {} more", more + 1).expect(WRITES);
         }
         let steps = outcome.faults.first().map(|fault| &fault.remediation);
+        // Many controls are mended by the same last step: said once.
         for step in steps.into_iter().flatten().take(2) {
+            if said.contains(&step) {
+                continue;
+            }
+            said.push(step);
             writeln!(
                 text,
                 "                          → {}",
