@@ -112,8 +112,7 @@ impl Standing {
     }
 }
 
-/// How checks stand in one cluster: of machines, and of whatever else is
-/// in it that something is wrong with.
+/// How checks stand in one cluster: of its machines and its objects.
 pub(crate) async fn of_cluster(
     app: &App,
     scope: &Scope,
@@ -126,12 +125,20 @@ pub(crate) async fn of_cluster(
         .into_iter()
         .map(|(rule, (standing, _))| (rule, standing))
         .collect();
+    let mut judged = app.store.policies_judged(scope, cluster).await?;
     let affected = app.store.affected_in_cluster(scope, cluster).await?;
     for (rule, (open, decided)) in affected {
+        let healthy = judged.remove(&rule).unwrap_or_default();
         counts.entry(rule).or_insert(Count {
-            healthy: 0,
+            healthy: healthy.saturating_sub(open + decided),
             affected: open,
             exempted: decided,
+        });
+    }
+    for (rule, healthy) in judged {
+        counts.entry(rule).or_insert(Count {
+            healthy,
+            ..Count::default()
         });
     }
     Ok(counts)

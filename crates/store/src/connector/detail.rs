@@ -184,6 +184,6 @@ impl Store {
     }
 }
 
-fn unpacked(packed: &[u8]) -> Option<String> {
+pub(crate) fn unpacked(packed: &[u8]) -> Option<String> {
     String::from_utf8(zstd::bulk::decompress(packed, MOST).ok()?).ok()
 }

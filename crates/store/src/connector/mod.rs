@@ -8,6 +8,7 @@ mod standing;
 
 use jiff::Timestamp;
 
+pub(crate) use self::detail::unpacked;
 pub use self::{
     detail::{ObjectText, PodRow, RunImage, WorkloadRow},
     intake::{ClusterBatch, NewNode, NewObject, NewPod, PodContainer, TakenBatch},

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Store, StoreError, db::sql};
+use crate::{Scope, Store, StoreError, db::sql};
 
 /// Objects one policy was asked about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,31 @@ pub struct PolicyCount {
 }
 
 impl Store {
+    /// How many objects of one cluster each policy judged.
+    pub async fn policies_judged(
+        &self,
+        scope: &Scope,
+        cluster: &str,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let mut query = sql(
+            "SELECT policy_set.policies, COUNT(*) AS objects FROM cluster_object
+             JOIN connector ON connector.id = cluster_object.connector_id
+             JOIN policy_set ON policy_set.id = cluster_object.set_id
+             WHERE connector.cluster = ",
+        );
+        query.push_bind(cluster).push(" AND ");
+        scope.constrain(&mut query, "connector.environment_id");
+        query.push(" GROUP BY policy_set.id, policy_set.policies");
+        let mut judged = BTreeMap::new();
+        for row in &query.fetch_all(&self.readers).await? {
+            let objects = row.count("objects")?;
+            for policy in row.json::<Vec<String>>("policies")? {
+                *judged.entry(policy).or_default() += objects;
+            }
+        }
+        Ok(judged)
+    }
+
     /// How policies over clusters' objects stand in an environment, by
     /// rule.
     pub async fn policy_counts(
