@@ -126,6 +126,35 @@ const PAGES = [
   ['sensor', 'normal', '/sensors/prod-eu-node-2'],
   ['sensor-old', 'normal', '/sensors/staging-node-1'],
   ['sensor-silent', 'normal', '/sensors/prod-us-node-2'],
+  ['clusters', 'normal', '/clusters'],
+  ['clusters-empty', 'empty', '/clusters'],
+  ['cluster', 'normal', '/clusters/prod-eu'],
+  [
+    'workload',
+    'normal',
+    '/clusters/prod-eu',
+    async (page) => {
+      await page.getByRole('link', { name: 'storefront', exact: true }).click();
+      await page.getByText('Who reaches it').waitFor();
+    },
+  ],
+  ['hosts', 'normal', '/hosts'],
+  ['hosts-add', 'normal', '/hosts?tab=new'],
+  ['policies', 'normal', '/policies'],
+  ['policy', 'normal', '/policies/pods-not-privileged'],
+  [
+    'policy-deny',
+    'normal',
+    '/policies/pods-not-root',
+    async (page) => {
+      await page.getByRole('button', { name: 'Change it…' }).click();
+      await page.getByRole('radio', { name: /^Deny/ }).click();
+      await page.getByText('What denying would mean').waitFor();
+    },
+  ],
+  ['policy-new', 'normal', '/policies/new'],
+  ['admission', 'normal', '/admission'],
+  ['admission-empty', 'empty', '/admission'],
   ['drift', 'normal', '/drift'],
   ['drift-rule', 'normal', '/drift?sel=2'],
   ['drift-reader', 'reader', '/drift?sel=2'],
@@ -173,6 +202,15 @@ const PAGES = [
   ['attack', 'normal', '/attack'],
   ['attack-gaps', 'normal', '/attack?seen=gaps'],
   ['compliance', 'normal', '/compliance'],
+  [
+    'compliance-control',
+    'normal',
+    '/compliance',
+    async (page) => {
+      await page.locator('table button').first().click();
+      await page.getByText('What answers it').waitFor();
+    },
+  ],
   ['compliance-empty', 'empty', '/compliance'],
   ...[
     'account',

@@ -209,6 +209,9 @@ describe('other places', () => {
   });
   it('controls name what judges them', async () => {
     renderApp('/compliance?standard=NSA-K8S');
+    await userEvent.click(
+      await screen.findByRole('button', { name: /Privileged containers should be avoided/ }, find),
+    );
     expect(
       await screen.findByRole('link', { name: 'Privileged containers should be avoided' }, find),
     ).toBeTruthy();

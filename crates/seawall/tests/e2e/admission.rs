@@ -24,11 +24,16 @@ const DAY_BEFORE: i64 = -20 * 3_600;
 struct Admission {
     child: Child,
     clock: PathBuf,
+    log: PathBuf,
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
         self.kill();
+        if thread::panicking() {
+            let told = std::fs::read_to_string(&self.log).unwrap_or_default();
+            println!("admission said:\n{told}");
+        }
     }
 }
 
@@ -43,7 +48,7 @@ impl Admission {
         if !clock.exists() {
             std::fs::write(&clock, DAY_BEFORE.to_string()).expect("the clock is set");
         }
-        let log = File::create(folder.join("admission.log")).expect("a log");
+        let log = folder.join("admission.log");
         let address = format!("127.0.0.1:{}", testkit::service::spare_port());
         let mut command = seawall.command();
         command
@@ -63,13 +68,13 @@ impl Admission {
             .args(more)
             .env("SEAWALL_CLOCK_FILE", &clock)
             .stdout(Stdio::piped())
-            .stderr(log);
+            .stderr(File::create(&log).expect("a log"));
         let mut child = command.spawn().expect("admission starts");
         let out = BufReader::new(child.stdout.take().expect("a pipe"));
         let said = out.lines().map_while(Result::ok).next();
-        let log = std::fs::read_to_string(folder.join("admission.log")).unwrap_or_default();
-        assert!(said.is_some_and(|line| line.contains(&address)), "{log}");
-        Self { child, clock }
+        let told = std::fs::read_to_string(&log).unwrap_or_default();
+        assert!(said.is_some_and(|line| line.contains(&address)), "{told}");
+        Self { child, clock, log }
     }
 
     fn move_clock(&self, seconds: i64) {
@@ -160,7 +165,7 @@ spec:
 #[test]
 fn requests_of_a_real_cluster_are_judged_as_was_set() {
     let seawall = Seawall::new();
-    let server = Server::start_with_tls(&seawall);
+    let server = Server::start(&seawall);
     let options = Options {
         is_bare: true,
         ..Options::default()
@@ -334,7 +339,7 @@ fn closed(seawall: &Seawall, cluster: &Cluster, bad: &Value) {
         !output.status.success(),
         "the webhook is away, and fails closed"
     );
-    done(&trial(cluster, &pod("system", "kube-system", true)));
+    done(&trial(cluster, &pod("another", "kube-system", true)));
     let uninstalled = seawall
         .command()
         .args(["admission", "--uninstall", "--kubeconfig"])

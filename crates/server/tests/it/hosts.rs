@@ -206,8 +206,9 @@ async fn a_remote_engine_is_listed_scanned_and_judged() {
             "shop",
             "--user",
             "0",
-            "registry.test/shop:1",
+            "--entrypoint",
             "/bin/sleep",
+            "registry.test/shop:1",
             "1000000",
         ],
     );
