@@ -205,7 +205,7 @@ async fn main() {
                 let due = start + step * u32::try_from(number).expect("a count");
                 tokio::time::sleep_until(due.into()).await;
                 let body = body(number);
-                let judged = ask(&mut stream, &body).await;
+                let judged = Box::pin(ask(&mut stream, &body)).await;
                 // From when it was due: who waits behind another waits.
                 out.send((due.elapsed(), judged)).await.expect("a listener");
                 number += CONNECTIONS as u64;

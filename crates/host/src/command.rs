@@ -152,6 +152,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "a test says it in place")]
     fn of(line: &str, file: Value) -> BTreeMap<String, Value> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         options(Some(&file), &words)

@@ -198,7 +198,7 @@ fn security(option: &str) -> String {
     }
 }
 
-/// The address in "API is accessible on http://0.0.0.0:2375 without …".
+/// The address in "API is accessible on <http://0.0.0.0:2375> without …".
 fn address(warning: &str, end: &str) -> Option<String> {
     let (_, rest) = warning.split_once("accessible on ")?;
     let (address, rest) = rest.split_once(' ')?;

@@ -4,6 +4,9 @@
 //! The policies are the default bundle's, or those of the public
 //! Gatekeeper library where `SEAWALL_GATEKEEPER_LIBRARY` names a copy.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop")]
+#![expect(clippy::print_stdout, reason = "it says what criterion does not")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

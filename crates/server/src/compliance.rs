@@ -38,18 +38,17 @@ impl Standing {
         cluster: Option<&str>,
         standard: Option<&str>,
     ) -> Result<Self, StoreError> {
-        let counts = match cluster {
-            Some(cluster) => of_cluster(app, scope, cluster).await?,
-            None => {
-                let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-                for one in app.store.standings(scope).await? {
-                    let count = counts.entry(one.rule).or_default();
-                    count.healthy += one.standing.healthy;
-                    count.affected += one.standing.affected;
-                    count.exempted += one.standing.exempted;
-                }
-                counts
+        let counts = if let Some(cluster) = cluster {
+            of_cluster(app, scope, cluster).await?
+        } else {
+            let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+            for one in app.store.standings(scope).await? {
+                let count = counts.entry(one.rule).or_default();
+                count.healthy += one.standing.healthy;
+                count.affected += one.standing.affected;
+                count.exempted += one.standing.exempted;
             }
+            counts
         };
         Ok(Self {
             now: app.clock.now(),
@@ -155,7 +154,9 @@ pub(crate) fn evidence(
         if !crate::intake::sensor::is_name(cluster) || cluster.contains('"') {
             return Err(ApiError::invalid("cluster", "no name of a cluster"));
         }
-        text.push_str(&format!(" cluster:\"{cluster}\""));
+        text.push_str(" cluster:\"");
+        text.push_str(cluster);
+        text.push('"');
     }
     let query =
         model::Query::parse(&text).map_err(|errors| ApiError::invalid_query("cluster", &errors))?;

@@ -1,6 +1,10 @@
 //! One answer to one question, from memory and without a side effect.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use api::decision::{DecisionViolation, NewDecision, Verdict};
 use jiff::Timestamp;
@@ -455,11 +459,11 @@ fn fix(object: Option<&Value>, details: &Value) -> Option<String> {
 /// What whoever asked is told.
 fn refusal(denied: &[&Judged<'_>]) -> String {
     let mut text = String::new();
-    let mut said: BTreeMap<(&str, &str), ()> = BTreeMap::new();
+    let mut said: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut fixes: Vec<&str> = Vec::new();
     for one in denied {
         let message = one.violation.message.as_str();
-        if said.insert((&one.policy, message), ()).is_some() {
+        if !said.insert((&one.policy, message)) {
             continue;
         }
         let start = if text.is_empty() { "" } else { "\n" };

@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_secs(5);
 const TELL: Duration = Duration::from_secs(10);
 /// How often decisions are looked for.
 const LOOK: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Decisions of one batch.
 const BATCH: usize = 400;
 const MAX_TOKEN: u64 = 4 << 10;
@@ -198,7 +198,7 @@ impl Keeper {
     }
 
     /// Takes a bundle that differs from what the door decides by.
-    fn take(&self, door: &Door, bundle: &Bundle) {
+    fn take(door: &Door, bundle: &Bundle) {
         let rules = Rules::load(bundle, Some(&door.rules()));
         tell(&rules);
         door.put_rules(rules);
@@ -212,12 +212,11 @@ impl Keeper {
             Ok(None) => {}
             Err(error) => {
                 let error = model::error::chain(&error);
-                match keeper.kept() {
-                    Some(bundle) => {
-                        tracing::warn!(error, "no bundle from the server; the last one is used");
-                        keeper.take(&own, &bundle);
-                    }
-                    None => tracing::warn!(error, "no bundle from the server, and none is kept"),
+                if let Some(bundle) = keeper.kept() {
+                    tracing::warn!(error, "no bundle from the server; the last one is used");
+                    Self::take(&own, &bundle);
+                } else {
+                    tracing::warn!(error, "no bundle from the server, and none is kept");
                 }
             }
         });
@@ -227,7 +226,7 @@ impl Keeper {
     }
 
     fn arrived(&self, door: &Door, bundle: &Bundle) {
-        self.take(door, bundle);
+        Self::take(door, bundle);
         if let Err(error) = self.keep(bundle) {
             tracing::warn!(error = %model::error::chain(&error), "the bundle is not kept");
         }

@@ -26,7 +26,7 @@ const CONNECTIONS: usize = 1_000;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A connection on which nothing comes for so long is closed; API servers
 /// close theirs after 90 seconds.
-const IDLE: Duration = Duration::from_secs(180);
+const IDLE: Duration = Duration::from_mins(3);
 const READY: usize = 64;
 const RESPITE: Duration = Duration::from_millis(100);
 

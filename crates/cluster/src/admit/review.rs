@@ -15,7 +15,7 @@ pub struct Request {
     pub user: String,
     /// Nothing shall come of it but the answer.
     pub is_dry_run: bool,
-    request: Value,
+    asked: Value,
 }
 
 /// Why a body is no question.
@@ -96,12 +96,12 @@ impl Request {
             user: text(&request, "/userInfo/username").to_owned(),
             is_dry_run: request.get("dryRun").and_then(Value::as_bool) == Some(true),
             api_version,
-            request,
+            asked: request,
         })
     }
 
     fn part(&self, name: &str) -> Option<&Value> {
-        self.request.get(name).filter(|part| part.is_object())
+        self.asked.get(name).filter(|part| part.is_object())
     }
 
     pub fn object(&self) -> Option<&Value> {
@@ -143,7 +143,7 @@ impl Request {
             namespace: &self.namespace,
             namespace_object: namespace,
             origin: Origin::Original,
-            request: Some(&self.request),
+            request: Some(&self.asked),
         }
     }
 

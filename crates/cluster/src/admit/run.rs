@@ -2,7 +2,7 @@
 //! ends.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -273,7 +273,7 @@ impl Care {
         let mut served: Vec<Served> = Vec::new();
         let mut round: u32 = 0;
         let mut told: Option<(String, String)> = None;
-        let mut watched: BTreeMap<Served, ()> = BTreeMap::new();
+        let mut watched: BTreeSet<Served> = BTreeSet::new();
         let mut watching = JoinSet::new();
         loop {
             let renewed = self.renew_keys().await;
@@ -302,7 +302,7 @@ impl Care {
                     match register::served(client).await {
                         Ok(all) => served = all,
                         Err(error) => {
-                            note(&self.troubles, "kinds", Err(model::error::chain(&error)))
+                            note(&self.troubles, "kinds", Err(model::error::chain(&error)));
                         }
                     }
                     self.mind_gatekeeper(client).await;
@@ -316,7 +316,7 @@ impl Care {
                             && (kind.version.is_empty() || one.kind.version == kind.version)
                     });
                     if let Some(wanted) = wanted
-                        && watched.insert(wanted.clone(), ()).is_none()
+                        && watched.insert(wanted.clone())
                     {
                         let door = Arc::clone(&self.door);
                         watching.spawn(namespaces::inventory(client.clone(), wanted.clone(), door));

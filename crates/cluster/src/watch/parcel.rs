@@ -59,23 +59,23 @@ impl Core {
             let Some(object) = self.mirror.get(&key) else {
                 continue;
             };
-            let mut sent = self.sent(&key, object);
+            let mut parcel = self.sent(&key, object);
             bytes += object.size.min(MAX_TEXT) + 1_000;
-            if let Some(judged) = self.judged(&key) {
+            if let Some(verdict) = self.judged(&key) {
                 let next = u32::try_from(batch.policies.len()).unwrap_or(u32::MAX);
-                let set = *sets.entry(judged.policies).or_insert_with(|| {
-                    batch.policies.push(self.set(judged.policies).to_vec());
+                let set = *sets.entry(verdict.policies).or_insert_with(|| {
+                    batch.policies.push(self.set(verdict.policies).to_vec());
                     next
                 });
-                let mut violations = judged.violations();
+                let mut violations = verdict.violations();
                 violations.truncate(MAX_VIOLATIONS);
                 bytes += violations.len() * 400;
-                sent.judged = Some(ObjectJudgement {
+                parcel.judged = Some(ObjectJudgement {
                     policies: set,
                     violations,
                 });
             }
-            batch.objects.push(sent);
+            batch.objects.push(parcel);
             self.sent.insert(key);
         }
         while batch.gone.len() < MAX_GONE {

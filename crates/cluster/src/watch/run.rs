@@ -34,7 +34,7 @@ const QUEUE: usize = 512;
 /// How long the core judges before it looks at news again.
 const SLICE: Duration = Duration::from_millis(150);
 /// How often kinds are looked for that are new.
-const DISCOVER: Duration = Duration::from_secs(300);
+const DISCOVER: Duration = Duration::from_mins(5);
 /// How long after a new definition of a kind.
 const DEFINED: Duration = Duration::from_secs(2);
 /// How long a kind may fail until the others are judged without it.

@@ -27,7 +27,7 @@ const PAGE: u32 = 250;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Before what is forbidden is asked for again.
-const FORBIDDEN: Duration = Duration::from_secs(60);
+const FORBIDDEN: Duration = Duration::from_mins(1);
 /// Times it is asked for sooner: an API server that begins refuses
 /// everybody until it has read its roles.
 const UNSURE: u32 = 6;

@@ -28,6 +28,7 @@ fn template(kind: &str, rego: &str) -> Document {
     )
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a test says it in place")]
 fn constraint(kind: &str, matches: Value) -> Document {
     document(
         json!({"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": kind,
@@ -72,7 +73,7 @@ fn object(version: &str, kind: &str, name: &str, owner: Option<(&str, &str)>) ->
 }
 
 fn judged(core: &mut Core) -> Vec<String> {
-    core.judge(Duration::from_secs(60), 0);
+    core.judge(Duration::from_mins(1), 0);
     let mut told: Vec<String> = core
         .verdicts()
         .flat_map(|(key, judged)| {
@@ -228,7 +229,7 @@ fn batches_hold_what_changed_once_and_what_is_gone() {
     // What is about to be judged is not told before.
     let (early, _) = core.parcel();
     assert!(early.objects.is_empty(), "{early:?}");
-    core.judge(Duration::from_secs(60), 0);
+    core.judge(Duration::from_mins(1), 0);
     let (batch, has_more) = core.parcel();
     assert!(!has_more);
     let names: Vec<&str> = batch
@@ -249,10 +250,10 @@ fn batches_hold_what_changed_once_and_what_is_gone() {
     assert_eq!(batch.policies[0], ["Digests"]);
 
     core.extend([object("apps/v1", "Deployment", "web", None)]);
-    core.judge(Duration::from_secs(60), 0);
+    core.judge(Duration::from_mins(1), 0);
     assert!(core.parcel().0.objects.is_empty(), "nothing changed");
     core.remove(&batch.objects[0].key, Instant::now());
-    core.judge(Duration::from_secs(60), 0);
+    core.judge(Duration::from_mins(1), 0);
     let (batch, _) = core.parcel();
     assert_eq!(batch.gone.len(), 1);
     core.tell_all();

@@ -117,7 +117,7 @@ async fn start(settings: DoorSettings) -> Running {
     let clock = Arc::new(MovedClock(AtomicI64::new(now.as_second())));
     let door = Arc::new(Door::new(settings, clock.clone()));
     // The client's clock is the machine's.
-    let made = model::Clock::now(&model::SystemClock) - Duration::from_secs(20 * 3600);
+    let made = model::Clock::now(&model::SystemClock) - Duration::from_hours(20);
     let keys = Arc::new(Keys::alone(vec!["127.0.0.1".to_owned()], made).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -205,6 +205,7 @@ fn pod(is_privileged: bool) -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a test says it in place")]
 fn review(object: Value, namespace: &str) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
@@ -325,7 +326,7 @@ async fn an_exemption_holds_until_its_end_and_no_longer() {
         exemptions: vec![BundleExemption {
             id: "e-1".to_owned(),
             scope: "rule:pods-not-privileged ns:shop workload:web container:web".to_owned(),
-            expires: Some(start + Duration::from_secs(60)),
+            expires: Some(start + Duration::from_mins(1)),
         }],
         ..bundle("deny")
     };
@@ -416,12 +417,12 @@ async fn a_flood_finds_bounded_room_and_large_objects_are_judged() {
     let mut held = Vec::new();
     for _ in 0..6 {
         let mut stream = running.connect().await;
-        let head = format!(
+        let line = format!(
             "POST /validate?timeout=30s HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\
              content-length: {}\r\n\r\n",
             (8 << 20) - 1
         );
-        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(line.as_bytes()).await.unwrap();
         // Told to go on: it has its room.
         let mut line = [0; 12];
         stream.read_exact(&mut line).await.unwrap();

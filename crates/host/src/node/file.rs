@@ -16,7 +16,7 @@ const MAX_LINKS: usize = 40;
 const MAX_NAMES: u64 = 4 << 20;
 
 pub(super) struct Root {
-    root: PathBuf,
+    folder: PathBuf,
     users: HashMap<u32, String>,
     groups: HashMap<u32, String>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Root {
 impl Root {
     pub(super) fn new(root: &Path) -> Self {
         let mut this = Self {
-            root: root.to_owned(),
+            folder: root.to_owned(),
             users: HashMap::new(),
             groups: HashMap::new(),
         };
@@ -79,7 +79,7 @@ impl Root {
     }
 
     fn below(&self, words: &[std::ffi::OsString]) -> PathBuf {
-        let mut path = self.root.clone();
+        let mut path = self.folder.clone();
         path.extend(words);
         path
     }

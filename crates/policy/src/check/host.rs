@@ -19,11 +19,13 @@ fn setting(text: &str, code: &str) -> Vec<Step> {
     ]
 }
 
+#[expect(clippy::option_option, reason = "not known and not set are two things")]
 fn option<'facts>(host: &'facts HostFacts, name: &str) -> Option<Option<&'facts Value>> {
     Some(host.options.as_ref()?.get(name))
 }
 
 /// An option that is yes or no; the outer `None`: nobody looked.
+#[expect(clippy::option_option, reason = "not known and not set are two things")]
 fn flag(host: &HostFacts, name: &str) -> Option<Option<bool>> {
     Some(option(host, name)?.and_then(Value::as_bool))
 }

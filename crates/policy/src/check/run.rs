@@ -185,7 +185,7 @@ fn say(summary: &str, evidence: serde_json::Value, text: &str, code: &str) -> Ve
     )
 }
 
-/// AppArmor and SELinux, each by itself: a kernel has one of them, or
+/// `AppArmor` and `SELinux`, each by itself: a kernel has one of them, or
 /// neither, which is the machine's to mend.
 pub(super) fn confined(container: &ContainerFacts) -> Vec<Part> {
     let Some(options) = &container.options else {

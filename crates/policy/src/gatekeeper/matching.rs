@@ -416,6 +416,7 @@ mod tests {
     }
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "a test says it in place")]
     fn check(spec: Value, object: &Value, namespace: Option<&Value>, expected: bool) {
         let matches = Match::read(Some(&spec)).unwrap();
         assert_eq!(

@@ -218,7 +218,9 @@ impl Check {
                     setting.want
                 );
                 if let Some(absent) = &setting.absent {
-                    text.push_str(&format!(" Where nobody sets it, it is `{absent}`."));
+                    text.push_str(" Where nobody sets it, it is `");
+                    text.push_str(absent);
+                    text.push_str("`.");
                 }
                 text
             }

@@ -278,9 +278,9 @@ fn the_library_judges_alike() {
         eprintln!("{}: {} {}", problem.source, problem.name, problem.message);
     }
     let mut world = World::default();
-    objects
-        .iter()
-        .for_each(|object| world.inventory.put(object));
+    for object in &objects {
+        world.inventory.put(object);
+    }
     let (mut said, mut differ) = (0, Vec::new());
     for object in &objects {
         let one = judge(&interpreter, object, &world);

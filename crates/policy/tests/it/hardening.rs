@@ -13,6 +13,7 @@ use self::cluster::{Planted, bad, images, key, twin};
 // The file alone: of the rest of `testkit`, C compiled for archives
 // among it, nothing is needed here.
 #[path = "../../../testkit/src/hardening.rs"]
+#[expect(unreachable_pub, reason = "it is a part of another crate")]
 mod cluster;
 
 fn world(cluster: &[Planted]) -> World {

@@ -18,6 +18,7 @@ fn template(kind: &str, rego: &str) -> Document {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a test says it in place")]
 fn constraint(kind: &str, name: &str, spec: Value) -> Document {
     Document {
         source: "constraints.yaml".to_owned(),
@@ -30,7 +31,7 @@ fn constraint(kind: &str, name: &str, spec: Value) -> Document {
 
 const ALWAYS: &str = "package p\nviolation[{\"msg\": \"no\"}] { true }";
 
-fn review<'a>(object: &'a Value, moment: Moment) -> Review<'a> {
+fn review(object: &Value, moment: Moment) -> Review<'_> {
     Review {
         moment,
         operation: Operation::Create,
@@ -149,7 +150,7 @@ fn actions_go_by_the_moment() {
     };
     let noted = ("noted".to_owned(), Action::DryRun);
     let scoped = |action| ("scoped".to_owned(), action);
-    assert_eq!(actions(Moment::Ci), [noted.clone()]);
+    assert_eq!(actions(Moment::Ci), std::slice::from_ref(&noted));
     assert_eq!(
         actions(Moment::Audit),
         [noted.clone(), scoped(Action::Warn)]

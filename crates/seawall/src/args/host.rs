@@ -71,7 +71,7 @@ Examples:
   seawall host assess tcp://build-1:2376 --ca ca.pem --cert cert.pem --key key.pem
   seawall host assess --format json --fail-on high     in a pipeline")]
 pub(crate) struct AssessHost {
-    /// unix:///var/run/docker.sock or tcp://host:2376
+    /// <unix:///var/run/docker.sock> or <tcp://host:2376>
     pub address: Option<String>,
     #[command(flatten)]
     pub certificates: Certificates,
@@ -105,7 +105,7 @@ Examples:
 pub(crate) struct AddHost {
     /// What to call it
     pub name: String,
-    /// tcp://host:2376
+    /// <tcp://host:2376>
     pub address: String,
     #[command(flatten)]
     pub certificates: Certificates,

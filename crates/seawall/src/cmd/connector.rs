@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context, arguments: &Connector) -> Result<Exit, Fail
             .map_err(|error| match error {
                 RunError::Connect(error) => connecting(error),
                 RunError::Ship(error) => Failure::bad_file(error),
-                error => Failure::failed(error),
+                error @ RunError::Thread(_) => Failure::failed(error),
             })
     });
     outcome.map(|()| Exit::Clean)

@@ -17,7 +17,7 @@ use testkit::cluster::{Cluster, Options};
 use crate::{program::Seawall, server::Server};
 
 /// A setting is in force after two polls and a bundle's age.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(300);
 const DAY_BEFORE: i64 = -20 * 3_600;
 
@@ -269,7 +269,7 @@ fn requests_of_a_real_cluster_are_judged_as_was_set() {
     // An exemption, until it ends.
     set(&server, &json!({"cluster": "test", "action": "deny"}));
     until("it is refused again", || is_refused(&cluster, &bad));
-    let end = model::SystemClock.now() + Duration::from_secs(3_600);
+    let end = model::SystemClock.now() + Duration::from_hours(1);
     let exemption = json!({"scope": "rule:pods-not-privileged cluster:test ns:shop workload:bad",
         "environment": "local", "reason": "accepted_risk", "note": "for an hour",
         "expires": end.to_string()});

@@ -20,7 +20,7 @@ use testkit::{
 use crate::{program::Seawall, server::Server};
 
 /// How long a finding may take on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A cluster that can go away and come back.

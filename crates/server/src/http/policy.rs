@@ -322,12 +322,12 @@ async fn detail(
                 detail.controls = said.controls().to_vec();
                 detail.techniques.clone_from(&said.techniques);
                 detail.references.clone_from(&said.references);
-                detail.effort = match said.effort {
+                let effort = match said.effort {
                     policy::Effort::Low => "low",
                     policy::Effort::Moderate => "moderate",
                     policy::Effort::High => "high",
-                }
-                .to_owned();
+                };
+                effort.clone_into(&mut detail.effort);
             }
         }
         Known::Custom(custom) => {

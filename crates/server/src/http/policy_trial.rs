@@ -57,37 +57,34 @@ pub(crate) async fn test(
     let (documents, problems) = policy::documents("document", &asked.text);
     tell(problems);
     let mut is_partial = false;
-    let objects: Vec<Object> = match &asked.objects {
-        Some(text) => {
-            if text.len() > MAX_PASTED {
-                let told = format!("longer than {MAX_PASTED} bytes");
-                return Err(ApiError::invalid("objects", told));
-            }
-            let (objects, problems) = policy::documents("object", text);
-            tell(problems);
-            let objects = objects.into_iter();
-            objects
-                .map(|object| Object {
-                    cluster: String::new(),
-                    value: object.value,
-                })
-                .collect()
+    let objects: Vec<Object> = if let Some(text) = &asked.objects {
+        if text.len() > MAX_PASTED {
+            let told = format!("longer than {MAX_PASTED} bytes");
+            return Err(ApiError::invalid("objects", told));
         }
-        None => {
-            let cluster = asked.cluster.as_deref();
-            let texts = app
-                .store
-                .object_texts(&scope, cluster, MAX_OBJECTS + 1)
-                .await?;
-            is_partial = texts.len() > MAX_OBJECTS;
-            let objects = texts.into_iter().take(MAX_OBJECTS);
-            objects
-                .filter_map(|(cluster, text)| {
-                    let value = serde_json::from_str(&text).ok()?;
-                    Some(Object { cluster, value })
-                })
-                .collect()
-        }
+        let (objects, problems) = policy::documents("object", text);
+        tell(problems);
+        let objects = objects.into_iter();
+        objects
+            .map(|object| Object {
+                cluster: String::new(),
+                value: object.value,
+            })
+            .collect()
+    } else {
+        let cluster = asked.cluster.as_deref();
+        let texts = app
+            .store
+            .object_texts(&scope, cluster, MAX_OBJECTS + 1)
+            .await?;
+        is_partial = texts.len() > MAX_OBJECTS;
+        let objects = texts.into_iter().take(MAX_OBJECTS);
+        objects
+            .filter_map(|(cluster, text)| {
+                let value = serde_json::from_str(&text).ok()?;
+                Some(Object { cluster, value })
+            })
+            .collect()
     };
     let images: BTreeMap<String, ImageState> = BTreeMap::new();
     let now = i64::try_from(app.clock.now().as_nanosecond()).unwrap_or(i64::MAX);

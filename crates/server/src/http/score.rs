@@ -84,13 +84,13 @@ async fn clusters(app: &App, scope: &Scope) -> Result<Vec<ClusterScore>, ApiErro
                 })
             })
             .collect();
-        let score = model::score::Score::of(&parts);
+        let whole = model::score::Score::of(&parts);
         scores.push(ClusterScore {
             environment,
             cluster,
-            percent: score.percent(),
-            earned: score.earned,
-            possible: score.possible,
+            percent: whole.percent(),
+            earned: whole.earned,
+            possible: whole.possible,
         });
     }
     Ok(scores)

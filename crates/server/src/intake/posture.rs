@@ -140,7 +140,7 @@ fn object(
 ) -> NewObject {
     let owner = sent.owner.as_ref().and_then(|key| self::name(key).ok());
     let asset = asset(cluster, &name, owner.as_ref());
-    let set = sent
+    let judged_by = sent
         .judged
         .as_ref()
         .and_then(|judged| usize::try_from(judged.policies).ok());
@@ -160,9 +160,9 @@ fn object(
         version: clean(&sent.version, 50),
         owner,
         body: body.filter(|text| text.len() <= MAX_TEXT),
-        set,
+        set: judged_by,
         findings,
-        pod: sent.pod.map(|pod| self::pod(pod, &asset)),
+        pod: sent.pod.as_ref().map(|pod| self::pod(pod, &asset)),
         node: sent.node.map(|node| self::node(&node)),
         asset,
         name,
@@ -261,7 +261,8 @@ fn findings(
                 path: Some(path),
                 layer: None,
                 evidence: Some(
-                    evidence(cluster, name, version, &container, messages, &violations).to_string(),
+                    evidence(cluster, name, version, &container, &messages, &violations)
+                        .to_string(),
                 ),
                 happened: None,
             }
@@ -274,7 +275,7 @@ fn evidence(
     name: &ObjectName,
     version: &str,
     container: &str,
-    messages: Vec<String>,
+    messages: &[String],
     violations: &[ObjectViolation],
 ) -> Value {
     let mut evidence = json!({
@@ -391,7 +392,7 @@ fn of_recommendation(rule: &Recommendation) -> NewRule {
     }
 }
 
-fn pod(pod: SentPod, asset: &[AssetStep]) -> NewPod {
+fn pod(pod: &SentPod, asset: &[AssetStep]) -> NewPod {
     let namespace = asset.iter().find(|step| step.kind == AssetKind::Namespace);
     let mut labels: BTreeMap<String, String> = pod
         .labels

@@ -401,7 +401,10 @@ mod tests {
             source: "x".to_owned(),
             value: json!({"kind": "ValidatingAdmissionPolicyBinding", "spec": {"policyName": "x"}}),
         };
-        assert_eq!(action_of(&[binding.clone()]), PolicyAction::Deny);
+        assert_eq!(
+            action_of(std::slice::from_ref(&binding)),
+            PolicyAction::Deny
+        );
         let made = documents_for(&[binding], Some(PolicyAction::Warn), None);
         assert_eq!(made[0].value["spec"]["validationActions"], json!(["Warn"]));
     }

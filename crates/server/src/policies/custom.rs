@@ -199,8 +199,10 @@ mod tests {
     fn problems(text: &str) -> String {
         let parsed = parse(text);
         let told = parsed.problems.iter();
-        told.map(|one| format!("{}: {}\n", one.document, one.message))
-            .collect()
+        let lines: Vec<String> = told
+            .map(|one| format!("{}: {}\n", one.document, one.message))
+            .collect();
+        lines.concat()
     }
 
     #[test]

@@ -31,11 +31,13 @@ const FRESH_IMAGES: Duration = Duration::from_secs(20);
 const MOST: usize = 500;
 
 type Images = Arc<Vec<BundleImage>>;
+/// By environment and cluster, each with when it was made.
+type Made = HashMap<(String, String), (Instant, Arc<Bundle>)>;
 
 /// Bundles and facts of images that were asked for lately.
 #[derive(Debug, Default)]
 pub(crate) struct Bundles {
-    all: Mutex<HashMap<(String, String), (Instant, Arc<Bundle>)>>,
+    all: Mutex<Made>,
     images: Mutex<HashMap<String, (Instant, Images)>>,
 }
 
@@ -63,7 +65,7 @@ impl Bundles {
         Ok(bundle)
     }
 
-    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), (Instant, Arc<Bundle>)>> {
+    fn all(&self) -> std::sync::MutexGuard<'_, Made> {
         self.all.lock().expect("invariant: no panic under the lock")
     }
 

@@ -73,8 +73,7 @@ impl LookError {
     pub(crate) fn explain(&self) -> String {
         let chain = model::error::chain(self);
         match self {
-            Self::Scan(_) => format!("failed to {chain}"),
-            Self::Host(_) => format!("failed to {chain}"),
+            Self::Scan(_) | Self::Host(_) => format!("failed to {chain}"),
             Self::Cancelled | Self::NoSuchHost | Self::Target(_) => chain,
         }
     }

@@ -125,7 +125,7 @@ async fn what_is_set_is_in_the_bundle_of_the_cluster_and_in_the_trail() {
 #[tokio::test]
 async fn a_policy_of_ones_own_is_kept_when_a_new_version_is_broken() {
     let (_test, person, program, _) = begin().await;
-    let make = |text: String, revision: u64| {
+    let keep = |text: String, revision: u64| {
         let person = person.clone();
         async move {
             let body = json!({"environment": "local", "text": text, "revision": revision,
@@ -133,20 +133,20 @@ async fn a_policy_of_ones_own_is_kept_when_a_new_version_is_broken() {
             person.post("/api/v1/policies", body).await
         }
     };
-    let answer = make(custom(REGO), 0).await;
+    let answer = keep(custom(REGO), 0).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let made = answer.json();
     assert_eq!(made["policy"]["id"], "testowner");
     assert_eq!(made["policy"]["action"], "warn");
     assert_eq!(made["revision"], 1);
 
-    let answer = make(custom("violation[ {"), 1).await;
+    let answer = keep(custom("violation[ {"), 1).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let told = answer.json();
     assert_eq!(told["code"], "broken_policy");
     let detail = told["errors"][0]["detail"].as_str().unwrap();
     assert!(detail.starts_with("document #1"), "{detail}");
-    let answer = make(custom(REGO), 0).await;
+    let answer = keep(custom(REGO), 0).await;
     assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
     let bundle = program.get(BUNDLE).await.json();
     let documents = of(&bundle, "testowner").unwrap()["documents"].to_string();

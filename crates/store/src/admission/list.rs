@@ -259,7 +259,7 @@ impl Store {
         filter.narrow_hits(scope, &mut count);
         count
             .push(GROUP)
-            .push(format_args!(" LIMIT {}) AS counted", TOTAL_CAP));
+            .push(format_args!(" LIMIT {TOTAL_CAP}) AS counted"));
         let objects: i64 = count.scalar().fetch_one(&self.readers).await?;
         Ok((offenders, objects.try_into().unwrap_or(0)))
     }

@@ -159,7 +159,7 @@ impl Store {
         query
             .push_bind(object.connector)
             .push(" AND namespace IN ")
-            .push_list([object.name.namespace.as_str(), ""].into_iter())
+            .push_list([object.name.namespace.as_str(), ""])
             .push(" AND kind IN ")
             .push_list(kinds.iter().copied())
             .push(" ORDER BY kind, name LIMIT ")

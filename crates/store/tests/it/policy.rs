@@ -40,7 +40,7 @@ async fn a_setting_is_of_a_place_and_somebody_made_it(test: &TestStore) {
     assert!(!set(5, "prod", None).await.unwrap());
     assert_eq!(store.policy_settings(&scope).await.unwrap().len(), 1);
     let mut elsewhere = setting("", Some("deny"));
-    elsewhere.environment = "nowhere".to_owned();
+    "nowhere".clone_into(&mut elsewhere.environment);
     assert!(store.set_policy(author(6), elsewhere).await.is_err());
 }
 

@@ -38,6 +38,7 @@ fn batch(objects: Vec<SentObject>) -> ObjectBatch {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a test says it in place")]
 fn violation(container: &str, message: &str, patch: Value) -> ObjectViolation {
     ObjectViolation {
         kind: "K8sAny".to_owned(),

@@ -44,6 +44,10 @@ const THINNED: SignedDuration = SignedDuration::from_hours(24);
 
 /// What has to be judged again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may have changed or not"
+)]
 struct Dirty {
     everything: bool,
     images: BTreeSet<String>,

@@ -47,6 +47,7 @@ struct Device {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Networks {
+    #[expect(clippy::zero_sized_map_values, reason = "what they hold is read over")]
     networks: Option<BTreeMap<String, serde::de::IgnoredAny>>,
 }
 
