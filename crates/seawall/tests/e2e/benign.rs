@@ -70,13 +70,13 @@ const REAL_WORK: [(&str, &str); 6] = [
     ),
     (
         "builder",
-        "rm -rf /srv/package && cp -r /work/package /srv/package && cd /srv/package && make \
+        "rm -rf /srv/package && cp -r /input/package /srv/package && cd /srv/package && make \
          && make install DESTDIR=/srv/package/root && dpkg-deb --build --root-owner-group root \
          /srv/hello.deb && dpkg-deb --info /srv/hello.deb",
     ),
     (
         "builder",
-        "cd /srv && python3 -m compileall -q /work/package && python3 -c 'import json; \
+        "cd /srv && python3 -m compileall -q /input/package && python3 -c 'import json; \
          print(json.dumps({}))' && git --version; openssl version; perl -e 'print 1'",
     ),
     (
@@ -145,7 +145,7 @@ fn start_services(stage: &mut Stage, root: &Path, work: &Path) {
     }
     let mounts = [
         format!("{}:/opt/root:ro", root.display()),
-        format!("{}:/work:ro", work.display()),
+        format!("{}:/input:ro", work.display()),
         "/usr:/usr:ro".to_owned(),
         "/lib:/lib:ro".to_owned(),
         "/lib64:/lib64:ro".to_owned(),
@@ -161,12 +161,12 @@ fn start_services(stage: &mut Stage, root: &Path, work: &Path) {
         options.extend(["--volume", mount]);
     }
     for (name, command) in [
-        ("site", "/opt/root/usr/sbin/nginx -c /work/nginx.conf"),
+        ("site", "/opt/root/usr/sbin/nginx -c /input/nginx.conf"),
         (
             "cache",
             "/opt/root/usr/bin/redis-server --dir /srv --save 5 1 --bind 127.0.0.1",
         ),
-        ("application", "/usr/bin/python3 /work/application.py"),
+        ("application", "/usr/bin/python3 /input/application.py"),
         ("builder", "/bin/sleep 1000000"),
     ] {
         stage

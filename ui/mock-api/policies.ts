@@ -1,0 +1,105 @@
+// The policies of the make-believe world.
+
+import type { Policy, PolicyAction } from '../src/api/policies';
+
+export type Seed = [
+  id: string,
+  group: string,
+  kind: string,
+  title: string,
+  severity: Policy['severity'],
+  action: PolicyAction,
+];
+
+export const SEEDS: Seed[] = [
+  [
+    'pods-not-privileged',
+    'pods',
+    'PodsNotPrivileged',
+    'Containers should not run privileged',
+    'high',
+    'deny',
+  ],
+  [
+    'pods-no-host-namespaces',
+    'pods',
+    'PodsNoHostNamespaces',
+    'Pods should not share the node’s namespaces',
+    'high',
+    'warn',
+  ],
+  ['pods-not-root', 'pods', 'PodsNotRoot', 'Containers should not run as root', 'medium', 'audit'],
+  [
+    'pods-read-only-root',
+    'pods',
+    'PodsReadOnlyRoot',
+    'Root file systems should be read-only',
+    'medium',
+    'audit',
+  ],
+  ['pods-limits', 'pods', 'PodsLimits', 'Containers should have limits', 'medium', 'audit'],
+  [
+    'pods-drop-capabilities',
+    'pods',
+    'PodsDropCapabilities',
+    'Capabilities should be dropped',
+    'medium',
+    'audit',
+  ],
+  [
+    'images-by-digest',
+    'images',
+    'ImagesByDigest',
+    'Images should be named by digest',
+    'low',
+    'audit',
+  ],
+  [
+    'images-not-vulnerable',
+    'images',
+    'ImagesNotVulnerable',
+    'Images with critical vulnerabilities should not start',
+    'critical',
+    'warn',
+  ],
+  [
+    'images-allowed-registries',
+    'images',
+    'ImagesAllowedRegistries',
+    'Images should come from trusted registries',
+    'high',
+    'off',
+  ],
+  [
+    'rbac-no-wildcards',
+    'rbac',
+    'RbacNoWildcards',
+    'Roles should name what they allow',
+    'high',
+    'audit',
+  ],
+  [
+    'rbac-no-cluster-admin',
+    'rbac',
+    'RbacNoClusterAdmin',
+    'Nobody should be bound to cluster-admin',
+    'critical',
+    'audit',
+  ],
+  [
+    'network-policy-there',
+    'network',
+    'NetworkPolicyThere',
+    'Namespaces should have a network policy',
+    'medium',
+    'audit',
+  ],
+  [
+    'services-no-node-port',
+    'network',
+    'ServicesNoNodePort',
+    'Services should not open ports on nodes',
+    'low',
+    'off',
+  ],
+];
