@@ -134,7 +134,7 @@ const PAGES = [
     'normal',
     '/clusters/prod-eu',
     async (page) => {
-      await page.getByRole('link', { name: 'storefront', exact: true }).click();
+      await page.getByText('storefront', { exact: true }).first().click();
       await page.getByText('Who reaches it').waitFor();
     },
   ],

@@ -245,7 +245,7 @@ export function ImpactText({ impact }: { impact: PolicyImpact }) {
               <Go to={`/findings/${encodeURIComponent(each.finding)}`}>
                 {[each.namespace, each.workload].filter(Boolean).join(' › ') || each.cluster}
               </Go>
-              : {each.summary}
+              {each.summary && `: ${each.summary}`}
             </li>
           ))}
         </ul>
