@@ -15,6 +15,7 @@ mod benign;
 mod cluster;
 mod debian;
 mod deploy;
+mod hardening;
 mod host;
 mod node;
 mod posture;
