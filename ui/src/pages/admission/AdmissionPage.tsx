@@ -14,6 +14,7 @@ import { useScope, useUrl } from '../../components/url';
 import { count, plural } from '../../lib/format';
 import { list, toggle } from '../../lib/url-state';
 import { Blank } from '../../ui/Blank';
+import { Code } from '../../ui/Code';
 import { Command } from '../../ui/Copy';
 import type { Column } from '../../ui/DataTable';
 import { Chip, Chips } from '../../ui/Filters';
@@ -23,7 +24,7 @@ import { Fact, Facts } from '../../ui/Panel';
 import { PlainButton } from '../../ui/PlainButton';
 import { SearchField } from '../../ui/SearchField';
 import { Time } from '../../ui/Time';
-import { Code, spell, VERDICTS, VerdictMark } from '../policies/parts';
+import { spell, VERDICTS, VerdictMark } from '../policies/parts';
 import classes from './admission.module.css';
 
 const object = ({ decision }: AdmissionDecision) =>

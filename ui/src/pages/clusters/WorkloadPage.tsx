@@ -16,7 +16,7 @@ import { ProblemBlank } from '../../components/ProblemNotice';
 import { SeverityMark, SeverityStrip } from '../../components/Severity';
 import { useEnvironment } from '../../components/url';
 import { count, plural } from '../../lib/format';
-import { Copy } from '../../ui/Copy';
+import { Code } from '../../ui/Code';
 import { Notice } from '../../ui/Notice';
 import { Fact, Facts, Panel } from '../../ui/Panel';
 import { PlainButton } from '../../ui/PlainButton';
@@ -302,11 +302,7 @@ function Text({ detail: { workload } }: { detail: WorkloadDetail }) {
         <ProblemBlank problem={error} onRetry={() => setShown(true)} />
       ) : data ? (
         text ? (
-          <div className={classes.code}>
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-            <pre tabIndex={0}>{text}</pre>
-            <Copy value={text} what="the object" />
-          </div>
+          <Code label="the object">{text}</Code>
         ) : (
           <p className={classes.quiet}>Its text is longer than is kept.</p>
         )

@@ -7,7 +7,7 @@ import type {
   Verdict,
 } from '../../api/policies';
 import { count, plural } from '../../lib/format';
-import { Copy } from '../../ui/Copy';
+import { Code } from '../../ui/Code';
 import { Notice } from '../../ui/Notice';
 import classes from './policies.module.css';
 
@@ -86,16 +86,6 @@ export const assetsOf = (asset: string) =>
 
 export const groupName = (group: string) =>
   group === '' ? 'Your own' : group.charAt(0).toUpperCase() + group.slice(1).replaceAll('-', ' ');
-
-export function Code({ label, children }: { label: string; children: string }) {
-  return (
-    <div className={classes.code}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-      <pre tabIndex={0}>{children}</pre>
-      <Copy value={children} what={label} />
-    </div>
-  );
-}
 
 /** What is wrong with documents, and where. */
 export function Problems({ problems }: { problems: readonly PolicyProblem[] }) {

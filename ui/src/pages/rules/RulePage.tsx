@@ -20,6 +20,7 @@ import { useEnvironment } from '../../components/url';
 import { tacticName } from '../../components/words';
 import { count, plural } from '../../lib/format';
 import { term } from '../../lib/query';
+import { Code } from '../../ui/Code';
 import { Copy } from '../../ui/Copy';
 import { Markdown } from '../../ui/Markdown';
 import { Fact, Facts, Panel } from '../../ui/Panel';
@@ -304,15 +305,5 @@ function Case({ case: each }: { case: RuleCase }) {
       </summary>
       <Code label="the events">{text}</Code>
     </details>
-  );
-}
-
-function Code({ label, children }: { label: string; children: string }) {
-  return (
-    <div className={classes.code}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-      <pre tabIndex={0}>{children}</pre>
-      <Copy value={children} what={label} />
-    </div>
   );
 }
