@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("fetch", &["model"]),
     ("scan", &["model", "fetch"]),
+    ("registry", &["model", "fetch", "scan"]),
     ("vulns", &["model", "fetch"]),
     ("policy", &["model"]),
     ("rules", &["model"]),
@@ -25,14 +26,14 @@ const ROOMS: &[(&str, &[&str])] = &[
         "server",
         &[
             "model", "fetch", "scan", "vulns", "rules", "policy", "report", "store", "api",
-            "export", "host",
+            "export", "host", "registry",
         ],
     ),
     (
         "seawall",
         &[
             "model", "fetch", "scan", "vulns", "rules", "policy", "report", "store", "api",
-            "cluster", "host", "server",
+            "cluster", "host", "registry", "server",
         ],
     ),
     ("testkit", &["model"]),

@@ -14,11 +14,10 @@ pub mod format;
 pub mod guard;
 mod http;
 pub mod otlp;
-mod secret;
 pub mod sink;
 mod tls;
 
 pub use answer::{Answer, Batch, Verdict};
 pub use guard::Guard;
-pub use secret::Secret;
+pub use model::Secret;
 pub use sink::{Invalid, Kind, Sink, Site};

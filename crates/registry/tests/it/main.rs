@@ -1,0 +1,1 @@
+//! Registries, real and hostile ones.
