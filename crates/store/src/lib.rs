@@ -32,6 +32,7 @@ mod growth;
 mod history;
 mod host;
 mod image;
+mod image_event;
 mod incident;
 mod ingest;
 mod inventory;
@@ -51,6 +52,7 @@ mod plan;
 mod policy;
 mod posture;
 mod query;
+mod registry;
 mod rollup;
 mod route;
 mod row;
@@ -118,6 +120,7 @@ pub use fix::{PackageFix, TopFix};
 pub use history::{FindingEvent, FindingEventKind};
 pub use host::{ContainerHost, HostContainer, HostLook, HostRecord};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
+pub use image_event::{ImageEntry, ImageEvent, NewImageEvent};
 pub use incident::{
     Incident, IncidentAlert, IncidentChange, IncidentCounts, IncidentDetail, IncidentEvent,
     IncidentEventKind, IncidentFilter, IncidentKey, IncidentSort,
@@ -138,10 +141,19 @@ pub use policy::{
 pub use posture::{
     About, ContainerFacts, Fault, HostFacts, ImageFacts, Judgement, JudgementChanges, RuleText,
 };
+pub use registry::{
+    Registry, RegistryLook, RegistryRecord, RegistrySettings,
+    content::{KnownTag, Repository, SeenTag, Tag},
+    due::{DueImage, RunningImage, UnknownImage},
+    told::{NewRegistryEvent, RegistryEvent},
+};
 pub use rollup::Drift;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use rule::{RuleSwitch, RuleUse};
-pub use scan::{NewScan, Scan, ScanEnd, ScanFilter, ScanOrigin, ScanOutcome, ScanState};
+pub use scan::{
+    Lease, NewScan, QueueCount, QueueCounts, Queued, Scan, ScanEnd, ScanFilter, ScanOrigin,
+    ScanOutcome, ScanState, Unless,
+};
 pub use scope::Scope;
 pub use score::{ScoreMove, ScorePoint};
 pub use sensor::{SensorGap, SensorItems, SensorPolicy, SensorRecord, StalePolicy, TakenItems};

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use model::{FindingKind, FindingState};
 
 use crate::{
-    FindingFilter, FindingSort, PageRequest, ScanOrigin, Store,
+    FindingFilter, FindingSort, Lease, PageRequest, Store,
     care::retention,
     db::{Dialect, Sql},
     finding, scan,
@@ -87,6 +87,10 @@ async fn what_is_over_is_found_without_reading_what_is_not() {
 #[tokio::test]
 async fn the_next_scan_is_the_first_of_its_index() {
     let (stores, _folder) = stores().await;
-    let query = || scan::next(Timestamp::UNIX_EPOCH, ScanOrigin::Schedule);
+    let lease = Lease {
+        holder: "",
+        until: Timestamp::UNIX_EPOCH,
+    };
+    let query = || scan::next(Timestamp::UNIX_EPOCH, 8, &[], lease);
     assert_uses(&stores, "scan_active", query).await;
 }

@@ -1,17 +1,22 @@
 //! Scans: the queue and its history, in one table.
 
+mod queue;
+mod take;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Counts, ImageKey, Page, PageRequest, Scope, Store, StoreError,
-    change::{self, ChangeKind, NewChange},
     db::{Row, Sql, sql},
-    environment,
     image::maybe_key_of,
     page::{Key, Order, Total},
-    row::json,
 };
+
+pub use queue::{QueueCount, QueueCounts, Queued};
+pub use take::Lease;
+#[cfg(test)]
+pub(crate) use take::next;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScanState {
@@ -46,38 +51,88 @@ impl ScanState {
     }
 }
 
-/// Why a scan was started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a scan was started, or an image judged again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScanOrigin {
+    /// Somebody asked for it.
+    #[default]
     User,
+    /// The server found it on this machine at start.
     Start,
+    /// It was due.
     Schedule,
     Demo,
+    /// It was pushed to a registry.
+    Push,
+    /// It was copied into a registry from elsewhere.
+    Import,
+    /// It was pulled, or run, not long ago.
+    RecentPull,
+    /// Containers run it.
+    Running,
+    /// What is known of its vulnerabilities changed; nothing is read.
+    Advisory,
+    /// A pipeline read it, and told.
+    Ci,
 }
 
 impl ScanOrigin {
-    fn as_str(self) -> &'static str {
+    pub const ALL: [Self; 10] = [
+        Self::User,
+        Self::Start,
+        Self::Schedule,
+        Self::Demo,
+        Self::Push,
+        Self::Import,
+        Self::RecentPull,
+        Self::Running,
+        Self::Advisory,
+        Self::Ci,
+    ];
+
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Start => "start",
             Self::Schedule => "schedule",
             Self::Demo => "demo",
+            Self::Push => "push",
+            Self::Import => "import",
+            Self::RecentPull => "recent_pull",
+            Self::Running => "running",
+            Self::Advisory => "advisory",
+            Self::Ci => "ci",
         }
     }
 
-    /// Somebody who waits goes first.
-    fn priority(self) -> i64 {
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|origin| origin.as_str() == text)
+    }
+
+    /// Somebody who waits goes first; then what runs and can be reached
+    /// from outside, what runs, what is new, and what was seen before.
+    fn priority(self, exposed: bool) -> i64 {
         match self {
             Self::User => 0,
             Self::Demo => 1,
-            Self::Start => 2,
-            Self::Schedule => 3,
+            Self::Running if exposed => 2,
+            Self::Running => 3,
+            Self::Push => 4,
+            Self::Import | Self::Ci | Self::Advisory => 5,
+            Self::Start => 6,
+            Self::RecentPull => 7,
+            Self::Schedule => 8,
         }
     }
 }
 
+/// Up to here, somebody waits.
+const AWAITED: i64 = 1;
+/// The last of all.
+const LAST: i64 = 8;
+
 /// A scan to queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewScan {
     pub environment: String,
     pub target: String,
@@ -85,6 +140,27 @@ pub struct NewScan {
     pub platform: Option<String>,
     pub origin: ScanOrigin,
     pub created: Timestamp,
+    /// Why, in words, for the image's timeline; empty: the origin says it.
+    pub reason: String,
+    /// Where it was copied from.
+    pub source: Option<String>,
+    /// The image's digest, where it is known before it is read.
+    pub digest: Option<String>,
+    /// The registry it is in, by id.
+    pub registry: Option<String>,
+    /// What runs it can be reached from outside.
+    pub exposed: bool,
+    /// When what is known of it will do.
+    pub unless: Unless,
+}
+
+/// When a scan is not needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unless {
+    /// The image of this digest was read since then, by these extractors.
+    pub read: Option<(Timestamp, String)>,
+    /// The same target was tried since then, however that ended.
+    pub tried: Option<Timestamp>,
 }
 
 /// One scan.
@@ -104,6 +180,15 @@ pub struct Scan {
     pub finished: Option<Timestamp>,
     pub image: Option<ImageKey>,
     pub outcome: Option<ScanOutcome>,
+    pub digest: Option<String>,
+    /// The registry it is in: id and name.
+    pub registry: Option<(String, String)>,
+    /// Tries that failed so far.
+    pub attempts: u32,
+    /// Not taken before, where a try failed.
+    pub next_try: Option<Timestamp>,
+    /// Given up, and neither tried again nor overtaken since.
+    pub dead: bool,
     number: i64,
 }
 
@@ -123,6 +208,8 @@ pub enum ScanEnd {
     Done {
         image: String,
         outcome: ScanOutcome,
+        /// Those it was read by.
+        extractors: String,
     },
     Failed {
         error: String,
@@ -136,6 +223,11 @@ pub enum ScanEnd {
 pub struct ScanFilter {
     pub states: Vec<ScanState>,
     pub image: Option<String>,
+    pub origins: Vec<ScanOrigin>,
+    /// Those that were given up.
+    pub dead: bool,
+    /// The registry's id.
+    pub registry: Option<String>,
 }
 
 const NEWEST: Order = Order {
@@ -146,110 +238,18 @@ const NEWEST: Order = Order {
 };
 
 const SELECT: &str = "SELECT scan.*, environment.name AS environment, image.uid AS image_uid,
-    image.kind AS image_kind, image.name AS image_name
+    image.kind AS image_kind, image.name AS image_name, registry.uid AS registry_uid,
+    registry.name AS registry_name
     FROM scan JOIN environment ON environment.id = scan.environment_id
-    LEFT JOIN image ON image.id = scan.image_id WHERE ";
+    LEFT JOIN image ON image.id = scan.image_id
+    LEFT JOIN registry ON registry.id = scan.registry_id WHERE ";
 
 /// A new public id, ordered by time.
 pub(crate) fn mint() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-/// Takes the next scan off the queue.
-pub(crate) fn next(now: Timestamp, last: ScanOrigin) -> Sql {
-    sql("UPDATE scan SET state = 'running', started = ?
-         WHERE id = (SELECT id FROM scan
-                     WHERE state IN ('queued', 'running') AND state = 'queued' AND priority <= ?
-                     ORDER BY priority, id LIMIT 1)
-         RETURNING uid")
-    .bind(now)
-    .bind(last.priority())
-}
-
 impl Store {
-    /// Queues a scan, or answers the one already waiting for the same
-    /// target. `true`: it is new.
-    pub async fn queue_scan(&self, scan: NewScan) -> Result<(Scan, bool), StoreError> {
-        let (uid, new) = self
-            .writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let environment = environment::id(connection, &scan.environment).await?;
-                    let waiting: Option<String> =
-                        sql("SELECT uid FROM scan WHERE state IN ('queued', 'running')
-                           AND environment_id = ? AND target = ?
-                           AND COALESCE(platform, '') = ?")
-                        .bind(environment)
-                        .bind(&scan.target)
-                        .bind(scan.platform.as_deref().unwrap_or_default())
-                        .scalar()
-                        .fetch_optional(&mut *connection)
-                        .await?;
-                    if let Some(uid) = waiting {
-                        sql("UPDATE scan SET priority = ? WHERE uid = ? AND priority > ?")
-                            .bind(scan.origin.priority())
-                            .bind(&uid)
-                            .bind(scan.origin.priority())
-                            .execute(&mut *connection)
-                            .await?;
-                        return Ok((uid, false));
-                    }
-                    let uid = mint();
-                    sql(
-                        "INSERT INTO scan (uid, environment_id, image_id, target, name,
-                             platform, origin, state, priority, created)
-                         VALUES (?, ?,
-                             (SELECT MAX(id) FROM image WHERE environment_id = ? AND target = ?),
-                             ?, ?, ?, ?, 'queued', ?, ?)",
-                    )
-                    .bind(&uid)
-                    .bind(environment)
-                    .bind(environment)
-                    .bind(&scan.target)
-                    .bind(&scan.target)
-                    .bind(&scan.name)
-                    .bind(&scan.platform)
-                    .bind(scan.origin.as_str())
-                    .bind(scan.origin.priority())
-                    .bind(scan.created.as_microsecond())
-                    .execute(&mut *connection)
-                    .await?;
-                    Ok((uid, true))
-                })
-            })
-            .await?;
-        let scope = self.scope(None).await?;
-        let scan = self.scan(&scope, &uid).await?;
-        Ok((scan.ok_or(StoreError::Closed)?, new))
-    }
-
-    /// Takes the next scan off the queue and marks it running; with
-    /// `awaited`, only one that somebody waits for.
-    pub async fn take_scan(
-        &self,
-        now: Timestamp,
-        awaited: bool,
-    ) -> Result<Option<Scan>, StoreError> {
-        let last = if awaited {
-            ScanOrigin::Demo
-        } else {
-            ScanOrigin::Schedule
-        };
-        let uid: Option<String> = self
-            .writer
-            .write(move |connection| {
-                Box::pin(async move { next(now, last).scalar().fetch_optional(connection).await })
-            })
-            .await?;
-        match uid {
-            Some(uid) => {
-                let scope = self.scope(None).await?;
-                self.scan(&scope, &uid).await
-            }
-            None => Ok(None),
-        }
-    }
-
     /// When `target` was last read whole in an environment.
     pub async fn last_scanned(
         &self,
@@ -265,79 +265,6 @@ impl Store {
         .fetch_one(&self.readers)
         .await?;
         Ok(micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
-    }
-
-    /// Puts back what a stopped server left running.
-    pub async fn requeue_scans(&self) -> Result<u64, StoreError> {
-        self.writer
-            .write(|connection| {
-                Box::pin(async move {
-                    sql("UPDATE scan SET state = 'queued', started = NULL WHERE state = 'running'")
-                        .execute(connection)
-                        .await
-                })
-            })
-            .await
-    }
-
-    /// Writes down how a scan ended. `false`: it had ended before.
-    pub async fn end_scan(
-        &self,
-        id: &str,
-        end: ScanEnd,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let id = id.to_owned();
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let (state, image, error, advice, outcome) = match &end {
-                        ScanEnd::Done { image, outcome } => {
-                            ("done", Some(image), None, None, Some(json(outcome)))
-                        }
-                        ScanEnd::Failed { error, advice } => {
-                            ("failed", None, Some(error), advice.as_ref(), None)
-                        }
-                        ScanEnd::Cancelled => ("cancelled", None, None, None, None),
-                    };
-                    let row = sql(
-                        "UPDATE scan SET state = ?, finished = ?, error = ?, advice = ?,
-                             outcome = ?,
-                             image_id = COALESCE((SELECT id FROM image WHERE uid = ?), image_id)
-                         WHERE uid = ? AND state IN ('queued', 'running')
-                         RETURNING environment_id, image_id, name",
-                    )
-                    .bind(state)
-                    .bind(now.as_microsecond())
-                    .bind(error)
-                    .bind(advice)
-                    .bind(outcome)
-                    .bind(image)
-                    .bind(&id)
-                    .fetch_optional(&mut *connection)
-                    .await?;
-                    let Some(row) = row else { return Ok(false) };
-                    if let Some(error) = error {
-                        let image = row.maybe_int("image_id")?;
-                        sql("UPDATE image SET last_error = ? WHERE id = ?")
-                            .bind(error)
-                            .bind(image)
-                            .execute(&mut *connection)
-                            .await?;
-                        let entry = NewChange {
-                            time: now,
-                            kind: ChangeKind::ScanFailed,
-                            summary: format!("{}: {error}", row.text("name")?),
-                            new: Counts::default(),
-                            resolved: 0,
-                        };
-                        let environment = Some(row.int("environment_id")?);
-                        change::append(connection, entry, environment, image).await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .await
     }
 
     pub async fn scan(&self, scope: &Scope, id: &str) -> Result<Option<Scan>, StoreError> {
@@ -372,6 +299,20 @@ impl Store {
                     .push_bind(image.clone())
                     .push(")");
             }
+            if !filter.origins.is_empty() {
+                query
+                    .push(" AND scan.origin IN ")
+                    .push_list(filter.origins.iter().map(|origin| origin.as_str()));
+            }
+            if filter.dead {
+                query.push(" AND scan.dead = 1");
+            }
+            if let Some(registry) = &filter.registry {
+                query
+                    .push(" AND scan.registry_id = (SELECT id FROM registry WHERE uid = ")
+                    .push_bind(registry.clone())
+                    .push(")");
+            }
         };
         let mut query = sql(SELECT);
         narrow(&mut query);
@@ -392,15 +333,7 @@ impl Store {
 }
 
 pub(crate) fn origin_of(word: &str) -> ScanOrigin {
-    [
-        ScanOrigin::User,
-        ScanOrigin::Start,
-        ScanOrigin::Schedule,
-        ScanOrigin::Demo,
-    ]
-    .into_iter()
-    .find(|known| known.as_str() == word)
-    .unwrap_or(ScanOrigin::User)
+    ScanOrigin::parse(word).unwrap_or_default()
 }
 
 fn read(row: &Row) -> Result<Scan, StoreError> {
@@ -420,6 +353,15 @@ fn read(row: &Row) -> Result<Scan, StoreError> {
         finished: row.maybe_time("finished")?,
         image: maybe_key_of(row, "image_uid")?,
         outcome: row.maybe_json("outcome")?,
+        digest: row.maybe_text("digest")?,
+        registry: row
+            .maybe_text("registry_uid")?
+            .zip(row.maybe_text("registry_name")?),
+        attempts: row.count("attempts")?.try_into().unwrap_or(u32::MAX),
+        next_try: row
+            .maybe_time("next_try")?
+            .filter(|time| *time > Timestamp::UNIX_EPOCH),
+        dead: row.flag("dead")?,
         number: row.int("id")?,
     })
 }

@@ -85,7 +85,14 @@ impl Store {
                          AND id < (SELECT COALESCE(MIN(id), 0) FROM change) + ?",
                     retention.changes,
                 )
-                .await?,
+                .await?
+                + self
+                    .prune_one(
+                        "DELETE FROM image_event WHERE time < ?
+                             AND id < (SELECT COALESCE(MIN(id), 0) FROM image_event) + ?",
+                        retention.changes,
+                    )
+                    .await?,
             scans: self
                 .prune_one(
                     "DELETE FROM scan WHERE id IN (

@@ -135,6 +135,11 @@ const STEPS: &[Step] = &[
         "connector",
         include_str!("../../migrations/0140_connector.sql"),
     ),
+    both(
+        150,
+        "registry",
+        include_str!("../../migrations/0150_registry.sql"),
+    ),
 ];
 
 /// The schema this program writes.
