@@ -211,6 +211,7 @@ CREATE TABLE change (
     new TEXT NOT NULL,
     resolved BIGINT NOT NULL
 );
+CREATE INDEX change_by_image ON change (image_id, id);
 CREATE TABLE cluster_object (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -460,9 +461,10 @@ CREATE TABLE image (
     first_scanned BIGINT NOT NULL,
     last_scanned BIGINT NOT NULL,
     assessed BIGINT NOT NULL,
-    last_error TEXT,
+    last_error TEXT, extractors TEXT NOT NULL DEFAULT '',
     UNIQUE (environment_id, kind, identity)
 );
+CREATE INDEX image_by_digest ON image (digest);
 CREATE INDEX image_by_folded_name ON image (LOWER(name));
 CREATE TABLE image_document (
     image_id BIGINT PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE,
@@ -470,6 +472,20 @@ CREATE TABLE image_document (
     warnings TEXT NOT NULL,
     sbom BLOB NOT NULL
 );
+CREATE TABLE image_event (
+    id INTEGER PRIMARY KEY,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    image_id BIGINT,
+    scan_id BIGINT,
+    digest TEXT,
+    name TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    source TEXT
+);
+CREATE INDEX image_event_by_image ON image_event (image_id, id);
+CREATE INDEX image_event_by_scan ON image_event (scan_id);
 CREATE TABLE image_package (
     image_id BIGINT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
     ordinal BIGINT NOT NULL,
@@ -616,6 +632,65 @@ CREATE TABLE policy_setting (
     changed_by TEXT NOT NULL,
     PRIMARY KEY (environment_id, cluster, policy)
 );
+CREATE TABLE registry (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    address TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    secrets TEXT NOT NULL,
+    sealed TEXT,
+    paused BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    -- When its contents were last asked for, when that last went well,
+    -- and when it last told something by itself.
+    polled BIGINT,
+    reached BIGINT,
+    told BIGINT,
+    error TEXT,
+    -- Nothing is asked of it before.
+    hold_until BIGINT NOT NULL,
+    -- Images taken from it within the minute that began then.
+    minute_began BIGINT NOT NULL,
+    minute_taken BIGINT NOT NULL,
+    lease_holder TEXT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    UNIQUE (environment_id, name)
+);
+CREATE TABLE registry_event (
+    id INTEGER PRIMARY KEY,
+    registry_id BIGINT NOT NULL REFERENCES registry (id) ON DELETE CASCADE,
+    event TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    tag TEXT,
+    digest TEXT,
+    source TEXT,
+    time BIGINT NOT NULL,
+    heard BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    next_try BIGINT NOT NULL,
+    done BIGINT,
+    error TEXT,
+    UNIQUE (registry_id, event)
+);
+CREATE INDEX registry_event_old ON registry_event (heard);
+CREATE INDEX registry_event_waiting ON registry_event (registry_id, id) WHERE done IS NULL;
+CREATE TABLE repository (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    registry_id BIGINT NOT NULL REFERENCES registry (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    gone BIGINT,
+    -- After which tag its list is read on.
+    list_after TEXT,
+    UNIQUE (registry_id, name)
+);
 CREATE TABLE route (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -715,9 +790,11 @@ CREATE TABLE scan (
     created BIGINT NOT NULL,
     started BIGINT,
     finished BIGINT
-);
+, digest TEXT, registry_id BIGINT, exposed BIGINT NOT NULL DEFAULT 0, attempts BIGINT NOT NULL DEFAULT 0, interrupted BIGINT NOT NULL DEFAULT 0, next_try BIGINT NOT NULL DEFAULT 0, dead BIGINT NOT NULL DEFAULT 0, lease_holder TEXT NOT NULL DEFAULT '', lease_until BIGINT NOT NULL DEFAULT 0);
 CREATE INDEX scan_active ON scan (priority, id) WHERE state IN ('queued', 'running');
+CREATE INDEX scan_by_digest ON scan (digest);
 CREATE INDEX scan_by_image ON scan (image_id, id);
+CREATE INDEX scan_dead ON scan (id) WHERE dead = 1;
 CREATE TABLE score (
     id INTEGER PRIMARY KEY,
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
@@ -836,6 +913,29 @@ CREATE TABLE standing (
     checked BIGINT NOT NULL,
     PRIMARY KEY (environment_id, rule)
 );
+CREATE TABLE tag (
+    id INTEGER PRIMARY KEY,
+    repository_id BIGINT NOT NULL REFERENCES repository (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    digest TEXT,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    checked BIGINT NOT NULL,
+    changed BIGINT,
+    pushed BIGINT,
+    pulled BIGINT,
+    gone BIGINT,
+    UNIQUE (repository_id, name)
+);
+CREATE INDEX tag_by_check ON tag (repository_id, checked, id);
+CREATE INDEX tag_by_digest ON tag (digest);
+CREATE TABLE tag_image (
+    tag_id BIGINT NOT NULL REFERENCES tag (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    platform TEXT,
+    PRIMARY KEY (tag_id, digest)
+);
+CREATE INDEX tag_image_by_digest ON tag_image (digest);
 CREATE TABLE trend (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
     day BIGINT NOT NULL,

@@ -28,6 +28,18 @@ pub enum ScanTrigger {
     Schedule,
     /// It belongs to the demonstration.
     Demo,
+    /// It was pushed to a registry.
+    Push,
+    /// It was copied into a registry from elsewhere.
+    Import,
+    /// It was pulled, or run, not long ago.
+    RecentPull,
+    /// Containers run it.
+    Running,
+    /// Advisories changed; nothing is read for that.
+    Advisory,
+    /// A pipeline read it, and told.
+    Ci,
 }
 
 /// One scan and how far it is.
@@ -60,6 +72,28 @@ pub struct Scan {
     /// What it found, once done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<ScanOutcome>,
+    /// The image's digest, where it was known before it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The watched registry it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<RegistryRef>,
+    /// Tries that failed so far.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it is tried again, after a try that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try: Option<Timestamp>,
+    /// It failed, and is not tried again unless somebody says so.
+    #[serde(default)]
+    pub given_up: bool,
+}
+
+/// Enough of a registry to name it and link to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RegistryRef {
+    pub id: String,
+    pub name: String,
 }
 
 /// How far a running scan is.
@@ -132,6 +166,12 @@ pub struct ScanQuery {
     /// `queued`, `running`, `done`, `failed`, `cancelled`; several
     /// separated by commas.
     pub state: Option<String>,
+    /// `push`, `import`, `running`, …; several separated by commas.
+    pub trigger: Option<String>,
+    /// Only those that were given up.
+    pub given_up: Option<bool>,
+    /// The registry's id.
+    pub registry: Option<String>,
     pub cursor: Option<String>,
     /// Rows in a page, 1 to 1000; 100 when absent.
     pub limit: Option<u32>,

@@ -49,6 +49,18 @@ pub use source::{DetectError, Source};
 use cache::Cache;
 use image::Reader;
 
+/// By which extractors targets are read: another text when a target that
+/// was read would be read differently.
+pub fn extractors() -> String {
+    let mut names: Vec<String> = extract::all()
+        .iter()
+        .map(|extractor| format!("{}={}", extractor.name(), extractor.version()))
+        .collect();
+    names.sort();
+    let digest = model::Digest::of(names.join(" ").as_bytes());
+    digest.hex().chars().take(16).collect()
+}
+
 /// Scans one target. What could not be read is among the result's
 /// warnings; an error means there is no result at all.
 pub fn scan(

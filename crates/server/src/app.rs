@@ -46,6 +46,8 @@ pub(crate) struct App {
     pub(crate) catalogue: Catalogue,
     pub(crate) switches: Switches,
     pub(crate) queue: Queue,
+    /// Who this server is among those that share a record.
+    pub(crate) holder: String,
     pub(crate) database: Keeper,
     pub(crate) posture: Bell,
     /// Container hosts that are to be looked at.

@@ -171,7 +171,7 @@ impl Server {
         let store = Store::at(&config.store()?).await?;
         let host = host_name();
         store.ensure_environment(LOCAL, &host, false).await?;
-        let requeued = store.requeue_scans().await?;
+        let requeued = store.requeue_scans(clock.now(), true).await?;
         if requeued > 0 {
             tracing::info!(scans = requeued, "taking up scans a stop interrupted");
         }
@@ -222,6 +222,7 @@ impl Server {
                 catalogue,
                 switches: switches::Switches::default(),
                 queue: queue::Queue::default(),
+                holder: uuid::Uuid::now_v7().to_string(),
                 database: Keeper::new(advisories, problem),
                 posture: work::posture::Bell::default(),
                 hosts: work::host::Hosts::default(),
@@ -385,6 +386,9 @@ impl Server {
         app.tasks.close();
         if tokio::time::timeout(DRAIN, app.tasks.wait()).await.is_err() {
             tracing::warn!("some jobs did not end in time");
+        }
+        if let Err(error) = app.store.release_scans(&app.holder).await {
+            tracing::warn!(error = %model::error::chain(&error), "cannot put scans back");
         }
         app.store.close().await;
         tracing::info!("stopped");

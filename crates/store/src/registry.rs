@@ -52,8 +52,8 @@ pub struct Registry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegistrySettings {
-    /// Repositories that are looked at: names, `*` within a name, `**`
-    /// across. Empty: all of its catalogue.
+    /// Repositories that are looked at: whole names, or beginnings that
+    /// end with `*`. None: all of its catalogue.
     pub repositories: Vec<String>,
     /// Newest tags of a repository that are looked at.
     pub tags: u32,
@@ -67,10 +67,16 @@ pub struct RegistrySettings {
     pub per_minute: u32,
     /// Images read at once.
     pub concurrency: u32,
-    /// It may be spoken to without TLS.
-    pub insecure: bool,
-    /// What its kind wants to know besides: a region, a tenant.
-    pub account: std::collections::BTreeMap<String, String>,
+    /// Certificates of authorities it is trusted by, PEM.
+    pub authorities: Option<String>,
+    /// It is spoken to without TLS.
+    pub plain_http: bool,
+    /// It is on a private network.
+    pub allow_private: bool,
+    /// Where its events are queued, for those that have a queue.
+    pub queue: Option<String>,
+    /// Another address than the cloud's own for its interface.
+    pub endpoint: Option<String>,
 }
 
 impl Default for RegistrySettings {
@@ -83,8 +89,11 @@ impl Default for RegistrySettings {
             again_days: 7,
             per_minute: 60,
             concurrency: 2,
-            insecure: false,
-            account: std::collections::BTreeMap::new(),
+            authorities: None,
+            plain_http: false,
+            allow_private: false,
+            queue: None,
+            endpoint: None,
         }
     }
 }

@@ -5390,19 +5390,34 @@ export interface components {
          */
         Page_Scan: {
             items: {
+                /**
+                 * Format: int32
+                 * @description Tries that failed so far.
+                 */
+                attempts?: number;
                 /** Format: date-time */
                 created: string;
+                /** @description The image's digest, where it was known before it was read. */
+                digest?: string | null;
                 environment: string;
                 error?: components["schemas"]["ScanError"] | null;
                 /** Format: date-time */
                 finished?: string | null;
+                /** @description It failed, and is not tried again unless somebody says so. */
+                given_up?: boolean;
                 id: string;
                 image?: components["schemas"]["ImageRef"] | null;
                 /** @description What it is called on the screen. */
                 name: string;
+                /**
+                 * Format: date-time
+                 * @description When it is tried again, after a try that failed.
+                 */
+                next_try?: string | null;
                 outcome?: components["schemas"]["ScanOutcome"] | null;
                 platform?: string | null;
                 progress?: components["schemas"]["ScanProgress"] | null;
+                registry?: components["schemas"]["RegistryRef"] | null;
                 /** Format: date-time */
                 started?: string | null;
                 state: components["schemas"]["ScanState"];
@@ -5930,6 +5945,11 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        /** @description Enough of a registry to name it and link to it. */
+        RegistryRef: {
+            id: string;
+            name: string;
+        };
         /** @description How many deliveries were put back in line. */
         Replayed: {
             /** Format: int64 */
@@ -6105,19 +6125,34 @@ export interface components {
         };
         /** @description One scan and how far it is. */
         Scan: {
+            /**
+             * Format: int32
+             * @description Tries that failed so far.
+             */
+            attempts?: number;
             /** Format: date-time */
             created: string;
+            /** @description The image's digest, where it was known before it was read. */
+            digest?: string | null;
             environment: string;
             error?: components["schemas"]["ScanError"] | null;
             /** Format: date-time */
             finished?: string | null;
+            /** @description It failed, and is not tried again unless somebody says so. */
+            given_up?: boolean;
             id: string;
             image?: components["schemas"]["ImageRef"] | null;
             /** @description What it is called on the screen. */
             name: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again, after a try that failed.
+             */
+            next_try?: string | null;
             outcome?: components["schemas"]["ScanOutcome"] | null;
             platform?: string | null;
             progress?: components["schemas"]["ScanProgress"] | null;
+            registry?: components["schemas"]["RegistryRef"] | null;
             /** Format: date-time */
             started?: string | null;
             state: components["schemas"]["ScanState"];
@@ -6181,7 +6216,7 @@ export interface components {
          * @description Why it was started.
          * @enum {string}
          */
-        ScanTrigger: "user" | "start" | "schedule" | "demo";
+        ScanTrigger: "user" | "start" | "schedule" | "demo" | "push" | "import" | "recent_pull" | "running" | "advisory" | "ci";
         /** @description The secure score: points earned of points possible. */
         Score: {
             /** @description Of what was judged in each cluster, and nothing else. */
@@ -10189,6 +10224,12 @@ export interface operations {
                  *     separated by commas.
                  */
                 state?: string;
+                /** @description `push`, `import`, `running`, …; several separated by commas. */
+                trigger?: string;
+                /** @description Only those that were given up. */
+                given_up?: boolean;
+                /** @description The registry's id. */
+                registry?: string;
                 cursor?: string;
                 /** @description Rows in a page, 1 to 1000; 100 when absent. */
                 limit?: number;
@@ -11268,6 +11309,12 @@ export interface operations {
                  *     separated by commas.
                  */
                 state?: string;
+                /** @description `push`, `import`, `running`, …; several separated by commas. */
+                trigger?: string;
+                /** @description Only those that were given up. */
+                given_up?: boolean;
+                /** @description The registry's id. */
+                registry?: string;
                 cursor?: string;
                 /** @description Rows in a page, 1 to 1000; 100 when absent. */
                 limit?: number;

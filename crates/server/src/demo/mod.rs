@@ -74,9 +74,9 @@ pub(crate) async fn add(app: &Arc<App>) -> Result<u64, DemoError> {
             environment: DEMO.to_owned(),
             target: format!("archive:{}", path.display()),
             name,
-            platform: None,
             origin: ScanOrigin::Demo,
             created: app.clock.now(),
+            ..NewScan::default()
         };
         queue::ask(app, scan).await?;
     }
@@ -144,7 +144,7 @@ pub(crate) async fn remove(app: &Arc<App>) -> Result<(), DemoError> {
     let scope = app.store.scope(Some(DEMO)).await?;
     let active = ScanFilter {
         states: vec![ScanState::Queued, ScanState::Running],
-        image: None,
+        ..ScanFilter::default()
     };
     let page = PageRequest::first(api::page::MAX_LIMIT);
     for scan in app.store.scans(&scope, &active, &page).await?.items {

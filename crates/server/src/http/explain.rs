@@ -28,6 +28,12 @@ pub(crate) fn finding(known: &FindingDetail) -> Explained {
             ScanOrigin::Start => "the server had started",
             ScanOrigin::Schedule => "its time had come",
             ScanOrigin::Demo => "the demonstration was set up",
+            ScanOrigin::Push => "it was pushed",
+            ScanOrigin::Import => "it was copied into a registry",
+            ScanOrigin::RecentPull => "it is in use",
+            ScanOrigin::Running => "containers run it",
+            ScanOrigin::Advisory => "advisories changed",
+            ScanOrigin::Ci => "a pipeline read it",
         };
         because.push(format!(
             "{name} was last read at {}, because {trigger}.",

@@ -351,6 +351,7 @@ pub(crate) async fn scans(
     let filter = ScanFilter {
         states: scan::states(query.state.as_deref())?,
         image: Some(id),
+        ..ScanFilter::default()
     };
     let page = app.store.scans(&scope, &filter, &request).await?;
     Ok(Json(query::wire(page, |item| scan::wire(&app, item))))

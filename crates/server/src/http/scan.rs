@@ -4,7 +4,7 @@ use std::str::FromStr as _;
 
 use api::{
     Page, Scan, ScanState,
-    scan::{NewScan, ScanError, ScanOutcome, ScanQuery, ScanTrigger},
+    scan::{NewScan, RegistryRef, ScanError, ScanOutcome, ScanQuery, ScanTrigger},
 };
 use axum::{
     Json,
@@ -31,6 +31,21 @@ const MAX_TARGET: usize = 1024;
 /// Active scans shown at once.
 const ACTIVE: u32 = 20;
 
+pub(crate) fn trigger(origin: ScanOrigin) -> ScanTrigger {
+    match origin {
+        ScanOrigin::User => ScanTrigger::User,
+        ScanOrigin::Start => ScanTrigger::Start,
+        ScanOrigin::Schedule => ScanTrigger::Schedule,
+        ScanOrigin::Demo => ScanTrigger::Demo,
+        ScanOrigin::Push => ScanTrigger::Push,
+        ScanOrigin::Import => ScanTrigger::Import,
+        ScanOrigin::RecentPull => ScanTrigger::RecentPull,
+        ScanOrigin::Running => ScanTrigger::Running,
+        ScanOrigin::Advisory => ScanTrigger::Advisory,
+        ScanOrigin::Ci => ScanTrigger::Ci,
+    }
+}
+
 pub(crate) fn wire(app: &App, scan: store::Scan) -> Scan {
     Scan {
         progress: app.queue.progress(&scan.id),
@@ -39,12 +54,7 @@ pub(crate) fn wire(app: &App, scan: store::Scan) -> Scan {
         target: scan.target,
         name: scan.name,
         platform: scan.platform,
-        trigger: match scan.origin {
-            ScanOrigin::User => ScanTrigger::User,
-            ScanOrigin::Start => ScanTrigger::Start,
-            ScanOrigin::Schedule => ScanTrigger::Schedule,
-            ScanOrigin::Demo => ScanTrigger::Demo,
-        },
+        trigger: trigger(scan.origin),
         state: match scan.state {
             store::ScanState::Queued => ScanState::Queued,
             store::ScanState::Running => ScanState::Running,
@@ -60,6 +70,11 @@ pub(crate) fn wire(app: &App, scan: store::Scan) -> Scan {
         started: scan.started,
         finished: scan.finished,
         image: scan.image.as_ref().map(image::reference),
+        digest: scan.digest,
+        registry: scan.registry.map(|(id, name)| RegistryRef { id, name }),
+        attempts: scan.attempts,
+        next_try: scan.next_try,
+        given_up: scan.dead,
         outcome: scan.outcome.map(|outcome| ScanOutcome {
             packages: outcome.packages,
             counts: severity::counts(outcome.counts),
@@ -82,7 +97,7 @@ pub(crate) fn states(text: Option<&str>) -> Result<Vec<store::ScanState>, ApiErr
 pub(crate) async fn active(app: &App, scope: &Scope) -> Result<store::Page<store::Scan>, ApiError> {
     let filter = ScanFilter {
         states: vec![store::ScanState::Queued, store::ScanState::Running],
-        image: None,
+        ..ScanFilter::default()
     };
     let mut page = app
         .store
@@ -105,6 +120,14 @@ pub(crate) async fn list(
     let filter = ScanFilter {
         states: states(query.state.as_deref())?,
         image: None,
+        origins: query::list("trigger", query.trigger.as_deref(), |word| {
+            ScanOrigin::parse(word).ok_or_else(|| {
+                let known = ScanOrigin::ALL.map(ScanOrigin::as_str).join(", ");
+                format!("unknown trigger '{word}' (expected {known})")
+            })
+        })?,
+        dead: query.given_up.unwrap_or_default(),
+        registry: query.registry,
     };
     let scope = access.scope(&app, query.environment.as_deref()).await?;
     let page = app.store.scans(&scope, &filter, &request).await?;
@@ -148,6 +171,8 @@ pub(crate) async fn create(
         platform: body.platform,
         origin: ScanOrigin::User,
         created: app.clock.now(),
+        reason: format!("{} asked for it", access.actor.name),
+        ..store::NewScan::default()
     };
     let scan = queue::ask(&app, scan).await?;
     Ok((StatusCode::ACCEPTED, Json(wire(&app, scan))))

@@ -119,9 +119,9 @@ async fn look_around(app: &Arc<App>, origin: ScanOrigin) -> Result<(), StoreErro
                 environment: LOCAL.to_owned(),
                 target: scan.target,
                 name: scan.name,
-                platform: None,
                 origin,
                 created: app.clock.now(),
+                ..NewScan::default()
             },
         )
         .await?;

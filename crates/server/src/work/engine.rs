@@ -19,6 +19,12 @@ pub(crate) const COMPARE: fn(VersionScheme, &str, &str) -> Option<Ordering> =
 /// How this server signs its reports.
 pub(crate) const TOOL: &str = concat!("seawall ", env!("CARGO_PKG_VERSION"));
 
+/// By which extractors images are read.
+pub(crate) fn extractors() -> String {
+    static ONCE: std::sync::LazyLock<String> = std::sync::LazyLock::new(scan::extractors);
+    ONCE.clone()
+}
+
 /// Runs blocking work off the async threads.
 pub(crate) async fn blocking<T, F>(work: F) -> T
 where

@@ -318,9 +318,10 @@ async fn note_contents(app: &App, host: &ContainerHost, access: &Access) -> Resu
             environment: host.environment.clone(),
             target: format!("{}{}/{name}", engine::HOST, host.id),
             name,
-            platform: None,
             origin: ScanOrigin::Schedule,
             created: now,
+            reason: format!("the host {} has it", host.name),
+            ..NewScan::default()
         };
         queue::ask(app, scan).await?;
     }

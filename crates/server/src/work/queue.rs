@@ -8,8 +8,9 @@ use std::{
 };
 
 use api::{Event, scan::ScanPhase};
+use jiff::SignedDuration;
 use model::Cancel;
-use store::{Assessment, NewScan, Outcome, Scan, ScanEnd, ScanOutcome};
+use store::{Assessment, Lease, NewScan, Outcome, Queued, Scan, ScanEnd, ScanOutcome};
 use tokio::sync::Notify;
 
 use super::{
@@ -27,6 +28,13 @@ use crate::{
 
 /// How often a running scan's progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// How often workers look for what nobody rang for.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long a scan is one server's without a word of it, and how often
+/// it says so.
+const LEASE: SignedDuration = SignedDuration::from_mins(2);
+const RENEW: Duration = Duration::from_secs(30);
 
 /// What is running, and the bell that wakes workers.
 #[derive(Debug, Default)]
@@ -93,10 +101,53 @@ pub(crate) fn tell(app: &App, scan: &Scan) {
     });
 }
 
+/// Queues a scan unless what is known will do.
+pub(crate) async fn wish(app: &App, scan: NewScan) -> Result<Queued, store::StoreError> {
+    let queued = app.store.queue_image(scan).await?;
+    if let Queued::New(scan) = &queued {
+        app.queue.bell.notify_waiters();
+        tell(app, scan);
+    }
+    Ok(queued)
+}
+
+/// Says that there may be something to read.
+pub(crate) fn ring(app: &App) {
+    app.queue.bell.notify_waiters();
+}
+
+/// Keeps what this server reads its own, and takes over from servers
+/// that are gone.
+async fn keep_leases(app: Arc<App>) {
+    loop {
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = tokio::time::sleep(RENEW) => {}
+        }
+        let now = app.clock.now();
+        let lease = Lease {
+            holder: &app.holder,
+            until: now + LEASE,
+        };
+        let kept = async {
+            app.store.renew_scans(lease).await?;
+            app.store.requeue_scans(now, false).await
+        };
+        match kept.await {
+            Ok(0) => {}
+            Ok(_) => ring(&app),
+            Err(error) => {
+                tracing::error!(error = %model::error::chain(&error), "cannot keep scans");
+            }
+        }
+    }
+}
+
 /// Starts the workers: so many for everything, and one more for what
 /// somebody waits for, so that a long scan of this machine never keeps a
 /// person waiting.
 pub(crate) fn start(app: &Arc<App>) {
+    app.tasks.spawn(keep_leases(Arc::clone(app)));
     let lanes = std::iter::repeat_n(false, app.config.scan.concurrency).chain([true]);
     for awaited in lanes {
         let app = Arc::clone(app);
@@ -110,7 +161,11 @@ async fn work(app: &Arc<App>, awaited: bool) {
     loop {
         // Listening before looking: a bell rung in between is heard.
         let rung = app.queue.bell.notified();
-        let taken = match app.store.take_scan(app.clock.now(), awaited).await {
+        let lease = Lease {
+            holder: &app.holder,
+            until: app.clock.now() + LEASE,
+        };
+        let taken = match app.store.take_scan(app.clock.now(), awaited, lease).await {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::error!(error = %model::error::chain(&error), "cannot take a scan");
@@ -121,8 +176,9 @@ async fn work(app: &Arc<App>, awaited: bool) {
             tokio::select! {
                 () = app.shutdown.cancelled() => return,
                 () = rung => {}
-                // For rows another way than this process's put there.
-                () = tokio::time::sleep(Duration::from_mins(1)) => {}
+                // For what another server put there, and what waited for
+                // its registry or for another try.
+                () = tokio::time::sleep(LOOK) => {}
             }
             continue;
         };
@@ -205,6 +261,7 @@ fn done(app: &App, outcome: &Outcome) -> ScanEnd {
             resolved: outcome.resolved,
             warnings: outcome.warnings,
         },
+        extractors: engine::extractors(),
     }
 }
 

@@ -72,7 +72,7 @@ async fn enqueue(connection: &mut Connection, scan: &NewScan) -> Result<Found, S
         ..Subject::default()
     };
     let mut query = sql(
-        "SELECT id, uid FROM scan WHERE state IN ('queued', 'running')
+        "SELECT id, uid, name FROM scan WHERE state IN ('queued', 'running')
            AND environment_id = ",
     );
     query
@@ -88,6 +88,14 @@ async fn enqueue(connection: &mut Connection, scan: &NewScan) -> Result<Found, S
     query.push(") ORDER BY id LIMIT 1");
     if let Some(row) = query.fetch_optional(&mut *connection).await? {
         let uid = row.text("uid")?;
+        if row.text("name")?.contains("@sha256:") && !scan.name.contains("@sha256:") {
+            // A name people know is better than none.
+            sql("UPDATE scan SET name = ? WHERE uid = ? AND state = 'queued'")
+                .bind(&scan.name)
+                .bind(&uid)
+                .execute(&mut *connection)
+                .await?;
+        }
         sql("UPDATE scan SET priority = ?, exposed = ? WHERE uid = ? AND priority > ?")
             .bind(priority)
             .bind(scan.exposed)

@@ -1,9 +1,10 @@
 //! Lists: whole when walked, narrow when filtered.
 
+use jiff::Timestamp;
 use model::Severity;
 use store::{
-    FindingFilter, FindingSort, ImageFilter, ImageSort, NewScan, PageRequest, ScanEnd, ScanFilter,
-    ScanOrigin, ScanOutcome, ScanState, VulnerabilityFilter, VulnerabilitySort,
+    FindingFilter, FindingSort, ImageFilter, ImageSort, Lease, NewScan, PageRequest, ScanEnd,
+    ScanFilter, ScanOrigin, ScanOutcome, ScanState, VulnerabilityFilter, VulnerabilitySort,
 };
 
 use crate::sample::{TestStore, image, on_each_database, time};
@@ -196,11 +197,16 @@ fn scan(target: &str, origin: ScanOrigin) -> NewScan {
         environment: "local".to_owned(),
         target: target.to_owned(),
         name: target.to_owned(),
-        platform: None,
         origin,
         created: time(0),
+        ..NewScan::default()
     }
 }
+
+const LEASE: Lease<'static> = Lease {
+    holder: "one",
+    until: Timestamp::UNIX_EPOCH,
+};
 
 async fn who_waits_goes_first_and_nothing_is_queued_twice(test: &TestStore) {
     let store = &test.store;
@@ -219,14 +225,22 @@ async fn who_waits_goes_first_and_nothing_is_queued_twice(test: &TestStore) {
         .unwrap();
     assert_eq!((again.id.as_str(), new), (asked.id.as_str(), false));
 
-    let taken = store.take_scan(time(1), true).await.unwrap().unwrap();
+    let taken = store
+        .take_scan(time(1), true, LEASE)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(taken.target, "docker:web");
     assert_eq!(taken.state, ScanState::Running);
     // Nobody waits for the other one.
-    assert_eq!(store.take_scan(time(1), true).await.unwrap(), None);
+    assert_eq!(store.take_scan(time(1), true, LEASE).await.unwrap(), None);
     // The server stops here and starts again.
-    assert_eq!(store.requeue_scans().await.unwrap(), 1);
-    let taken = store.take_scan(time(2), false).await.unwrap().unwrap();
+    assert_eq!(store.requeue_scans(time(2), true).await.unwrap(), 1);
+    let taken = store
+        .take_scan(time(2), false, LEASE)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(taken.target, "docker:web");
     let failed = ScanEnd::Failed {
         error: "no such image".to_owned(),
@@ -257,6 +271,7 @@ async fn a_finished_scan_belongs_to_its_image(test: &TestStore) {
     let end = ScanEnd::Done {
         image: outcome.image.id.clone(),
         outcome: ScanOutcome::default(),
+        extractors: "1".to_owned(),
     };
     store.end_scan(&queued.id, end, time(1)).await.unwrap();
     let scope = store.scope(None).await.unwrap();

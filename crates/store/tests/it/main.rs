@@ -24,6 +24,7 @@ mod lists;
 mod people;
 mod policy;
 mod posture;
+mod registry;
 mod rule;
 mod sample;
 mod schema;
