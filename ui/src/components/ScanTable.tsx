@@ -18,6 +18,12 @@ export const TRIGGER: Record<Scan['trigger'], string> = {
   start: 'Found at start',
   schedule: 'Due',
   demo: 'Demonstration',
+  push: 'Pushed',
+  import: 'Copied in',
+  recent_pull: 'Used lately',
+  running: 'Runs',
+  advisory: 'Advisories changed',
+  ci: 'Read by a pipeline',
 };
 
 export function ScanName({ scan }: { scan: Scan }) {
