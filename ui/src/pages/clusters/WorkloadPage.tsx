@@ -6,14 +6,13 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { clusters, type WorkloadDetail } from '../../api/clusters';
-import { Problem } from '../../api/problem';
 import { Go } from '../../components/Go';
 import { Waiting } from '../../components/List';
 import { AssetLink, ImageLink, ImageText, keepEnvironment } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
 import { ProblemBlank } from '../../components/ProblemNotice';
 import { SeverityMark, SeverityStrip } from '../../components/Severity';
+import { StandIn } from '../../components/StandIn';
 import { useEnvironment } from '../../components/url';
 import { count, plural } from '../../lib/format';
 import { Code } from '../../ui/Code';
@@ -28,20 +27,7 @@ export function WorkloadPage() {
   const { cluster, id } = useParams({ strict: false }) as { cluster: string; id: string };
   const environment = useEnvironment();
   const { data, error, refetch } = useQuery(clusters.workload(cluster, id, environment));
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="workload" />;
-    return (
-      <Page title="Workload">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data)
-    return (
-      <Page title="Workload">
-        <Waiting label="the workload" />
-      </Page>
-    );
+  if (!data) return <StandIn what="workload" error={error} onRetry={() => refetch()} />;
   const outside = data.exposure.filter((each) => each.reach === 'outside');
   return (
     <Page title={data.workload.key.name} heading={<Heading detail={data} />}>

@@ -1,10 +1,10 @@
 import type { ClusterPosture } from '../../api/clusters';
-import classes from './clusters.module.css';
+import { type Health, HealthMark } from '../../components/HealthMark';
 
 /** Whether a cluster is told of, in a word and a shape. */
 export function StateMark({ row }: { row: ClusterPosture }) {
   const problems = row.status.problems ?? [];
-  const [state, word, doc] = row.silent
+  const [health, word, doc]: [Health, string, string] = row.silent
     ? ['silent', 'Silent', 'Its connector has not been heard of: what is shown may be old']
     : !row.status.synced
       ? ['degraded', 'Looking', 'It has not seen everything yet']
@@ -12,9 +12,9 @@ export function StateMark({ row }: { row: ClusterPosture }) {
         ? ['degraded', 'In part', problems.map((each) => each.message).join('. ')]
         : ['healthy', 'Watched', 'Everything is watched, and nothing waits'];
   return (
-    <span className={classes.state} data-state={state} title={doc}>
+    <HealthMark health={health} why={doc}>
       {word}
-    </span>
+    </HealthMark>
   );
 }
 

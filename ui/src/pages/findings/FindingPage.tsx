@@ -2,17 +2,14 @@ import { Title } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { Problem } from '../../api/problem';
 import { queries } from '../../api/queries';
 import type { Finding, FindingDetail, Page as Rows } from '../../api/types';
 import { Decide, type Decision } from '../../components/Decide';
 import { FindingActions } from '../../components/FindingActions';
 import { FindingMarks, type Part, partsOf, What } from '../../components/FindingView';
-import { Waiting } from '../../components/List';
 import { keepEnvironment } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank } from '../../components/ProblemNotice';
+import { StandIn } from '../../components/StandIn';
 import { KIND_PLURAL } from '../../components/words';
 import { useKeys } from '../../ui/keys';
 import { Panel } from '../../ui/Panel';
@@ -44,20 +41,8 @@ export function FindingPage() {
     s: () => setDecision('exempt'),
     Escape: () => history.back(),
   });
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="finding" />;
-    return (
-      <Page title="Finding">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
   if (!data || data.finding.id !== id)
-    return (
-      <Page title="Finding">
-        <Waiting label="the finding" />
-      </Page>
-    );
+    return <StandIn what="finding" error={data ? null : error} onRetry={() => refetch()} />;
   const { finding } = data;
   return (
     <Page title={finding.title || finding.rule} heading={<Heading detail={data} />}>

@@ -14,15 +14,13 @@ import {
   useCheckHost,
   useRemoveHost,
 } from '../../api/hosts';
-import { Problem } from '../../api/problem';
 import { Go } from '../../components/Go';
-import { Waiting } from '../../components/List';
 import { ImageText, keepEnvironment } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
+import { ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
 import { SeverityStrip } from '../../components/Severity';
+import { StandIn } from '../../components/StandIn';
 import { count, plural } from '../../lib/format';
 import { term } from '../../lib/query';
 import { Dialog } from '../../ui/Dialog';
@@ -36,20 +34,7 @@ import { StateMark, Tls, Unreached } from './parts';
 export function HostPage() {
   const { id } = useParams({ strict: false }) as { id: string };
   const { data, error, refetch } = useQuery(hosts.one(id, EVERY_MS));
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="host" />;
-    return (
-      <Page title="Host">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data)
-    return (
-      <Page title="Host">
-        <Waiting label="the host" />
-      </Page>
-    );
+  if (!data) return <StandIn what="host" error={error} onRetry={() => refetch()} />;
   const { host } = data;
   return (
     <Page title={host.name} heading={<Heading detail={data} />} actions={<Actions detail={data} />}>

@@ -1,9 +1,10 @@
 import type { Host, HostError, HostTls } from '../../api/hosts';
+import { type Health, HealthMark } from '../../components/HealthMark';
 import { Notice } from '../../ui/Notice';
 import { Time } from '../../ui/Time';
 import classes from './hosts.module.css';
 
-export const STATE: Record<Host['state'], { word: string; doc: string; mark: string }> = {
+export const STATE: Record<Host['state'], { word: string; doc: string; mark: Health }> = {
   new: { word: 'Not looked at', doc: 'It was added, and no look has ended yet', mark: 'degraded' },
   reached: { word: 'Reached', doc: 'The last look got through', mark: 'healthy' },
   unreached: {
@@ -17,9 +18,9 @@ export const STATE: Record<Host['state'], { word: string; doc: string; mark: str
 export function StateMark({ host }: { host: Pick<Host, 'state' | 'error'> }) {
   const { word, doc, mark } = STATE[host.state];
   return (
-    <span className={classes.state} data-state={mark} title={host.error?.message ?? doc}>
+    <HealthMark health={mark} why={host.error?.message ?? doc}>
       {word}
-    </span>
+    </HealthMark>
   );
 }
 

@@ -2,20 +2,17 @@ import { Title } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { Problem } from '../../api/problem';
 import { queries } from '../../api/queries';
 import type { ImageDetail } from '../../api/types';
 import { Decide, type Decision } from '../../components/Decide';
 import { FindingPane } from '../../components/FindingPane';
 import { FixList } from '../../components/FixList';
 import { findingFilters } from '../../components/findings';
-import { Waiting } from '../../components/List';
 import { StarterMark, TARGET_KIND } from '../../components/marks';
 import { DigestText, ImageText, keepEnvironment } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank } from '../../components/ProblemNotice';
 import { SeverityBar } from '../../components/Severity';
+import { StandIn } from '../../components/StandIn';
 import { useUrl } from '../../components/url';
 import { bytes, count, plural } from '../../lib/format';
 import { totalOf } from '../../lib/severity';
@@ -44,21 +41,7 @@ export function ImagePage() {
   });
   const { data: layers } = useQuery({ ...queries.imageLayers(id), enabled: data !== undefined });
 
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="image" />;
-    return (
-      <Page title="Image">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data) {
-    return (
-      <Page title="Image">
-        <Waiting label="the image" />
-      </Page>
-    );
-  }
+  if (!data) return <StandIn what="image" error={error} onRetry={() => refetch()} />;
   const { image } = data;
   const chosen =
     tab === 'findings'

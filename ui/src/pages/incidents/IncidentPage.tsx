@@ -5,16 +5,13 @@ import { Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { detection, type IncidentDetail } from '../../api/detection';
-import { Problem } from '../../api/problem';
 import { PrincipalLink } from '../../components/AlertContext';
 import { FindingName, whereText } from '../../components/FindingTable';
 import { Go } from '../../components/Go';
-import { Waiting } from '../../components/List';
 import { keepEnvironment, keepWith } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank } from '../../components/ProblemNotice';
 import { SeverityMark } from '../../components/Severity';
+import { StandIn } from '../../components/StandIn';
 import { reasonName, TACTICS, tacticName } from '../../components/words';
 import { plural } from '../../lib/format';
 import { term } from '../../lib/query';
@@ -30,20 +27,7 @@ import { IncidentStateMark } from './parts';
 export function IncidentPage() {
   const { id } = useParams({ strict: false }) as { id: string };
   const { data, error, refetch } = useQuery(detection.incident(id));
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="incident" />;
-    return (
-      <Page title="Incident">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data)
-    return (
-      <Page title="Incident">
-        <Waiting label="the incident" />
-      </Page>
-    );
+  if (!data) return <StandIn what="incident" error={error} onRetry={() => refetch()} />;
   const { incident } = data;
   return (
     <Page title={incident.title} heading={<Heading detail={data} />}>

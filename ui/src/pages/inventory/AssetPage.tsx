@@ -2,7 +2,6 @@ import { Title } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { Problem } from '../../api/problem';
 import { queries } from '../../api/queries';
 import type { AssetDetail, AssetKind } from '../../api/types';
 import { Decide, type Decision } from '../../components/Decide';
@@ -10,12 +9,11 @@ import { FilteredOut, NothingFound } from '../../components/Empty';
 import { FindingPane } from '../../components/FindingPane';
 import { FindingTable } from '../../components/FindingTable';
 import { Chain } from '../../components/FindingView';
-import { List, Waiting } from '../../components/List';
+import { List } from '../../components/List';
 import { AssetLink, ImageLink, keepEnvironment, keepWith } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank } from '../../components/ProblemNotice';
 import { SeverityBar } from '../../components/Severity';
+import { StandIn } from '../../components/StandIn';
 import { useUrl } from '../../components/url';
 import { ASSET_NAME, ASSET_PLURAL } from '../../components/words';
 import { count, plural } from '../../lib/format';
@@ -39,20 +37,7 @@ export function AssetPage() {
     enabled: tab === 'findings',
   });
   const [decision, setDecision] = useState<Decision>();
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="asset" />;
-    return (
-      <Page title="Asset">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data)
-    return (
-      <Page title="Asset">
-        <Waiting label="the asset" />
-      </Page>
-    );
+  if (!data) return <StandIn what="asset" error={error} onRetry={() => refetch()} />;
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
   const chosen = tab === 'findings' ? rows.find((row) => row.id === search.sel) : undefined;
   const { asset } = data;

@@ -17,6 +17,7 @@ import { useScope, useUrl } from '../../components/url';
 import { count, plural } from '../../lib/format';
 import { term } from '../../lib/query';
 import { SEVERITIES } from '../../lib/severity';
+import { columnOf, sorted, type Value } from '../../lib/sort';
 import { list, toggle } from '../../lib/url-state';
 import type { Column } from '../../ui/DataTable';
 import { Chip, Chips, FilterMenu } from '../../ui/Filters';
@@ -113,7 +114,7 @@ function where(row: Policy): string {
 }
 
 const ORDER = ACTIONS.map((each) => each.value);
-const VALUE: Record<string, (row: Policy) => number | string> = {
+const VALUE: Record<string, (row: Policy) => Value> = {
   severity: (row) => SEVERITIES.indexOf(row.severity),
   title: (row) => row.title,
   group: (row) => row.group,
@@ -122,14 +123,9 @@ const VALUE: Record<string, (row: Policy) => number | string> = {
   decisions: (row) => total(row.decisions),
 };
 
-export function sorted(rows: readonly Policy[], sort: string): Policy[] {
-  const value = VALUE[sort.replace(/^-/, '')] ?? ((row: Policy) => row.violations);
-  const sign = sort.startsWith('-') ? -1 : 1;
-  return [...rows].sort((a, b) => {
-    const [x, y] = [value(a), value(b)];
-    const order = typeof x === 'string' ? x.localeCompare(String(y)) : Number(x) - Number(y);
-    return order * sign || a.title.localeCompare(b.title);
-  });
+function inOrder(rows: readonly Policy[], sort: string): Policy[] {
+  const value = VALUE[columnOf(sort)] ?? ((row: Policy) => row.violations);
+  return sorted(rows, sort, value, (row) => row.title);
 }
 
 const USUAL = '-violations';
@@ -240,7 +236,7 @@ export function PoliciesPage() {
         noun="policy"
         nouns="policies"
         query={query}
-        rows={(answer: Policy[]) => sorted(answer.filter(isShown), sort)}
+        rows={(answer: Policy[]) => inOrder(answer.filter(isShown), sort)}
         columns={COLUMNS}
         rowKey={(row) => row.id}
         card={(row) => (

@@ -6,16 +6,14 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { type PolicyDetail, policies, useDropPolicy } from '../../api/policies';
-import { Problem } from '../../api/problem';
 import { References, Steps } from '../../components/FindingView';
 import { Go } from '../../components/Go';
-import { Waiting } from '../../components/List';
 import { keepEnvironment } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
+import { ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
 import { SeverityMark } from '../../components/Severity';
+import { StandIn } from '../../components/StandIn';
 import { useEnvironment, useScope, useUrl } from '../../components/url';
 import { count } from '../../lib/format';
 import { term } from '../../lib/query';
@@ -36,20 +34,7 @@ export function PolicyPage() {
   const { environment, cluster } = useScope();
   const [search] = useUrl();
   const { data, error, refetch } = useQuery(policies.one(id, environment, cluster));
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="policy" />;
-    return (
-      <Page title="Policy">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data)
-    return (
-      <Page title="Policy">
-        <Waiting label="the policy" />
-      </Page>
-    );
+  if (!data) return <StandIn what="policy" error={error} onRetry={() => refetch()} />;
   const { policy } = data;
   const tab = search.tab ?? 'about';
   return (

@@ -2,7 +2,6 @@ import { Button, Title } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { Problem } from '../../api/problem';
 import { queries } from '../../api/queries';
 import type { RecommendationDetail } from '../../api/types';
 import { Decide, type Decision } from '../../components/Decide';
@@ -10,13 +9,11 @@ import { NothingFound } from '../../components/Empty';
 import { FindingPane } from '../../components/FindingPane';
 import { FindingTable } from '../../components/FindingTable';
 import { References, Steps } from '../../components/FindingView';
-import { Waiting } from '../../components/List';
 import { EffortMark } from '../../components/marks';
 import { keepEnvironment, keepWith } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank } from '../../components/ProblemNotice';
 import { SeverityMark } from '../../components/Severity';
+import { StandIn } from '../../components/StandIn';
 import { useScope, useUrl } from '../../components/url';
 import { plural } from '../../lib/format';
 import { both, term } from '../../lib/query';
@@ -35,20 +32,7 @@ export function RecommendationPage() {
     queries.findings({ environment: scope.environment, q: both(scope.q, term('rule', id)) }),
   );
   const [decision, setDecision] = useState<Decision>();
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="recommendation" />;
-    return (
-      <Page title="Recommendation">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data)
-    return (
-      <Page title="Recommendation">
-        <Waiting label="the recommendation" />
-      </Page>
-    );
+  if (!data) return <StandIn what="recommendation" error={error} onRetry={() => refetch()} />;
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
   const chosen = rows.find((row) => row.id === search.sel);
   const { recommendation: row } = data;

@@ -6,16 +6,14 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { detection, type RuleCase, type RuleDetail, useSwitchRule } from '../../api/detection';
-import { Problem } from '../../api/problem';
 import { References, Steps } from '../../components/FindingView';
 import { Go } from '../../components/Go';
-import { Waiting } from '../../components/List';
 import { keepEnvironment } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
+import { ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
 import { SeverityMark } from '../../components/Severity';
+import { StandIn } from '../../components/StandIn';
 import { useEnvironment } from '../../components/url';
 import { tacticName } from '../../components/words';
 import { count, plural } from '../../lib/format';
@@ -34,20 +32,7 @@ export function RulePage() {
   const { id } = useParams({ strict: false }) as { id: string };
   const environment = useEnvironment();
   const { data, error, refetch } = useQuery(detection.rule(id, environment));
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="rule" />;
-    return (
-      <Page title="Rule">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data)
-    return (
-      <Page title="Rule">
-        <Waiting label="the rule" />
-      </Page>
-    );
+  if (!data) return <StandIn what="rule" error={error} onRetry={() => refetch()} />;
   const { rule } = data;
   return (
     <Page title={rule.title} heading={<Heading detail={data} />}>

@@ -5,15 +5,14 @@ import { Button, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { type ReactNode, useState } from 'react';
-import { Problem } from '../../api/problem';
 import { EVERY_MS, type SensorDetail, sensors, useForgetSensor } from '../../api/sensors';
 import { Go } from '../../components/Go';
-import { Waiting } from '../../components/List';
+import { HealthMark, type Health as State } from '../../components/HealthMark';
 import { keepEnvironment } from '../../components/Names';
-import { Missing } from '../../components/NotFoundPage';
 import { Page } from '../../components/Page';
-import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
+import { ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
+import { StandIn } from '../../components/StandIn';
 import { useEnvironment } from '../../components/url';
 import { bytes, count, plural } from '../../lib/format';
 import { Dialog } from '../../ui/Dialog';
@@ -32,20 +31,7 @@ export function SensorPage() {
   const { data, dataUpdatedAt, error, refetch } = useQuery(
     sensors.one(node, environment, EVERY_MS),
   );
-  if (error && !data) {
-    if (error instanceof Problem && error.status === 404) return <Missing what="sensor" />;
-    return (
-      <Page title="Sensor">
-        <ProblemBlank problem={error} onRetry={() => refetch()} />
-      </Page>
-    );
-  }
-  if (!data)
-    return (
-      <Page title="Sensor">
-        <Waiting label="the sensor" />
-      </Page>
-    );
+  if (!data) return <StandIn what="sensor" error={error} onRetry={() => refetch()} />;
   return (
     <Page title={node} heading={<Heading sensor={data} />} actions={<Forget sensor={data} />}>
       <Notices sensor={data} />
@@ -339,6 +325,11 @@ const FEATURE_STATE: Record<string, string> = {
   absent: 'Not possible',
   off: 'Switched off',
 };
+const FEATURE_HEALTH: Record<string, State> = {
+  fallback: 'degraded',
+  absent: 'silent',
+  off: 'off',
+};
 
 function Features({ sensor }: { sensor: SensorDetail }) {
   const { features } = sensor.status;
@@ -374,9 +365,9 @@ function Features({ sensor }: { sensor: SensorDetail }) {
                     <b>{each.name}</b>
                   </td>
                   <td>
-                    <span className={classes.state} data-state={each.state}>
+                    <HealthMark health={FEATURE_HEALTH[each.state] ?? 'healthy'}>
                       {FEATURE_STATE[each.state] ?? each.state}
-                    </span>
+                    </HealthMark>
                   </td>
                   <td>{each.detail}</td>
                   <td className={each.lost ? classes.lost : classes.quiet}>

@@ -11,6 +11,7 @@ import { Page, Toolbar } from '../../components/Page';
 import { Rows } from '../../components/Rows';
 import { useScope, useUrl } from '../../components/url';
 import { bytes, compact, count, plural } from '../../lib/format';
+import { columnOf, sorted, type Value } from '../../lib/sort';
 import { list, toggle } from '../../lib/url-state';
 import { Blank } from '../../ui/Blank';
 import type { Column } from '../../ui/DataTable';
@@ -120,7 +121,7 @@ const COLUMNS: Column<Sensor>[] = [
   },
 ];
 
-const VALUE: Record<string, (row: Sensor) => number | string> = {
+const VALUE: Record<string, (row: Sensor) => Value> = {
   node: (row) => row.node,
   cluster: (row) => row.cluster ?? '',
   state: (row) => STATES.indexOf(row.state),
@@ -132,16 +133,9 @@ const VALUE: Record<string, (row: Sensor) => number | string> = {
   seen: (row) => Date.parse(row.last_seen),
 };
 
-/** By one of its values, then by name; a leading minus turns it round. */
-export function sorted(rows: readonly Sensor[], sort: string): Sensor[] {
-  const key = sort.replace(/^-/, '');
-  const value = VALUE[key] ?? ((row: Sensor) => row.node);
-  const sign = sort.startsWith('-') ? -1 : 1;
-  return [...rows].sort((a, b) => {
-    const [x, y] = [value(a), value(b)];
-    const order = typeof x === 'string' ? x.localeCompare(String(y)) : Number(x) - Number(y);
-    return order * sign || a.node.localeCompare(b.node);
-  });
+function inOrder(rows: readonly Sensor[], sort: string): Sensor[] {
+  const value = VALUE[columnOf(sort)] ?? ((row: Sensor) => row.node);
+  return sorted(rows, sort, value, (row) => row.node);
 }
 
 export function SensorsPage() {
@@ -194,7 +188,7 @@ export function SensorsPage() {
         label="Sensors"
         noun="sensor"
         query={query}
-        rows={(answer: Sensor[]) => sorted(answer.filter(isShown), sort)}
+        rows={(answer: Sensor[]) => inOrder(answer.filter(isShown), sort)}
         columns={COLUMNS}
         rowKey={(row) => row.node}
         card={(row) => <Card sensor={row} />}

@@ -1,6 +1,6 @@
 import type { Sensor, SensorState } from '../../api/sensors';
+import { HealthMark } from '../../components/HealthMark';
 import { Command } from '../../ui/Copy';
-import { Tooltip } from '../../ui/Tooltip';
 import classes from './sensors.module.css';
 
 export const STATES: SensorState[] = ['silent', 'degraded', 'healthy'];
@@ -15,11 +15,12 @@ export const STATE: Record<SensorState, { word: string; doc: string }> = {
 export function StateMark({ sensor }: { sensor: Pick<Sensor, 'state' | 'reasons'> }) {
   const { word, doc } = STATE[sensor.state];
   return (
-    <Tooltip label={[doc, ...sensor.reasons].join('. ').replaceAll('..', '.')}>
-      <span className={classes.state} data-state={sensor.state}>
-        {word}
-      </span>
-    </Tooltip>
+    <HealthMark
+      health={sensor.state}
+      why={[doc, ...sensor.reasons].join('. ').replaceAll('..', '.')}
+    >
+      {word}
+    </HealthMark>
   );
 }
 
