@@ -47,7 +47,7 @@ const KEPT_TO: &[(&str, &[&str])] = &[
     ("tower-http", &["server"]),
     ("ureq", &["fetch"]),
     ("lettre", &["export"]),
-    ("object_store", &["export", "cluster"]),
+    ("object_store", &["export", "cluster", "registry"]),
     ("rskafka", &["export", "cluster"]),
     ("kube", &["cluster"]),
     ("k8s-openapi", &["cluster"]),

@@ -7,8 +7,9 @@
 //! address that was judged is the one connected to, so a name cannot
 //! change its meaning in between.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
+use fetch::{Reach, reach};
 use tokio::net::TcpStream;
 
 /// What one sink may connect to.
@@ -52,21 +53,16 @@ pub enum ConnectError {
     },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    Public,
-    Private,
-    Special,
-}
-
 impl Guard {
     /// Judges one address that `host` means.
     pub fn judge(self, host: &str, address: IpAddr) -> Result<(), Refused> {
         let host = host.to_owned();
         match reach(address) {
             Reach::Special => Err(Refused::Special { host, address }),
-            Reach::Private if !self.allow_private => Err(Refused::Private { host, address }),
-            Reach::Private | Reach::Public => Ok(()),
+            Reach::Private | Reach::Loopback if !self.allow_private => {
+                Err(Refused::Private { host, address })
+            }
+            Reach::Private | Reach::Loopback | Reach::Public => Ok(()),
         }
     }
 
@@ -129,81 +125,6 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     match bare.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
         Err(_name) => bare.eq_ignore_ascii_case("localhost"),
-    }
-}
-
-fn reach(address: IpAddr) -> Reach {
-    match address {
-        IpAddr::V4(address) => reach_v4(address),
-        IpAddr::V6(address) => embedded(address).map_or_else(|| reach_v6(address), reach_v4),
-    }
-}
-
-fn reach_v4(address: Ipv4Addr) -> Reach {
-    let [a, b, c, d] = address.octets();
-    let is_metadata = matches!(
-        [a, b, c, d],
-        // Where Azure, Alibaba and Oracle put what AWS and others put
-        // at a link-local address.
-        [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192]
-    );
-    if is_metadata
-        || a == 0
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_broadcast()
-    {
-        Reach::Special
-    } else if address.is_loopback()
-        || address.is_private()
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (b == 18 || b == 19))
-        || a >= 240
-    {
-        Reach::Private
-    } else {
-        Reach::Public
-    }
-}
-
-fn reach_v6(address: Ipv6Addr) -> Reach {
-    let segments = address.segments();
-    let is_metadata = segments == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
-        || segments == [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254];
-    if is_metadata
-        || address.is_unspecified()
-        || address.is_multicast()
-        || segments[0] & 0xffc0 == 0xfe80
-    {
-        Reach::Special
-    } else if address.is_loopback()
-        || segments[0] & 0xfe00 == 0xfc00
-        || segments[0] & 0xffc0 == 0xfec0
-    {
-        Reach::Private
-    } else {
-        Reach::Public
-    }
-}
-
-/// The IPv4 address inside a mapped, compatible, translated (NAT64) or
-/// tunnelled (6to4) one: that is where the packets go.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let segments = address.segments();
-    let join = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-    if address.is_unspecified() || address.is_loopback() {
-        return None;
-    }
-    let mapped = segments[..5] == [0; 5] && (segments[5] == 0xffff || segments[5] == 0);
-    let translated =
-        segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] || segments[..3] == [0x64, 0xff9b, 1];
-    if mapped || translated {
-        Some(join(segments[6], segments[7]))
-    } else if segments[0] == 0x2002 {
-        Some(join(segments[1], segments[2]))
-    } else {
-        None
     }
 }
 

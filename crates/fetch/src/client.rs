@@ -6,12 +6,14 @@ use model::{Cancel, Clock as _, SystemClock};
 use ureq::{
     Agent, http,
     tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig},
-    unversioned::transport::DefaultConnector,
+    unversioned::{resolver::DefaultResolver, transport::DefaultConnector},
 };
 use url::{Host, Url};
 
 use crate::{
-    FetchError, Response, Settings, Trust, retry,
+    FetchError, Response, Settings, Trust,
+    reach::GuardedResolver,
+    retry,
     unix::{SocketConnector, SocketResolver},
 };
 
@@ -36,21 +38,39 @@ pub struct Client {
 
 impl Client {
     pub fn new(settings: &Settings) -> Result<Self, FetchError> {
-        let roots = match &settings.ca_file {
-            Some(path) => RootCerts::new_with_certs(&certificates(path)?),
-            None => RootCerts::PlatformVerifier,
+        let mut further = Vec::new();
+        if let Some(path) = &settings.ca_file {
+            further.extend(certificates(path)?);
+        }
+        if let Some(text) = &settings.authorities {
+            further.extend(authorities(
+                "the further authorities".as_ref(),
+                text.as_bytes(),
+            )?);
+        }
+        let roots = if further.is_empty() {
+            RootCerts::PlatformVerifier
+        } else {
+            let bundle = SYSTEM_BUNDLES
+                .iter()
+                .find_map(|path| std::fs::read(path).ok());
+            if let Some(Ok(system)) = bundle.as_deref().map(of_pem) {
+                further.extend(system);
+            }
+            RootCerts::new_with_certs(&further)
         };
         let tls = TlsConfig::builder().root_certs(roots).build();
-        let agent = |proxy| {
+        let agent = |proxy: Option<ureq::Proxy>| {
+            let resolver = GuardedResolver {
+                inner: DefaultResolver::default(),
+                guard: settings.guard,
+                proxy: proxy.as_ref().map(|proxy| proxy.host().to_owned()),
+            };
             let config = config(settings)
                 .tls_config(tls.clone())
                 .proxy(proxy)
                 .build();
-            Agent::with_parts(
-                config,
-                DefaultConnector::default(),
-                ureq::unversioned::resolver::DefaultResolver::default(),
-            )
+            Agent::with_parts(config, DefaultConnector::default(), resolver)
         };
         let proxy = settings
             .proxy_from_environment
@@ -92,7 +112,11 @@ impl Client {
         let agent = Agent::with_parts(
             config(settings).tls_config(tls).proxy(None).build(),
             DefaultConnector::default(),
-            ureq::unversioned::resolver::DefaultResolver::default(),
+            GuardedResolver {
+                inner: DefaultResolver::default(),
+                guard: settings.guard,
+                proxy: None,
+            },
         );
         Ok(Self {
             direct: agent.clone(),
@@ -130,6 +154,10 @@ impl Client {
         self.request(http::Method::POST, url)
     }
 
+    pub fn put(&self, url: &Url) -> Request<'_> {
+        self.request(http::Method::PUT, url)
+    }
+
     pub fn patch(&self, url: &Url) -> Request<'_> {
         self.request(http::Method::PATCH, url)
     }
@@ -164,25 +192,23 @@ fn config(settings: &Settings) -> ureq::config::ConfigBuilder<ureq::typestate::A
         .timeout_per_write(Some(settings.idle_timeout))
 }
 
-/// The machine's bundle and the given file's certificates.
+/// The certificates of a file.
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, FetchError> {
     let pem = std::fs::read(path).map_err(|source| FetchError::ReadCertificates {
         path: path.to_owned(),
         source,
     })?;
+    authorities(path, &pem)
+}
+
+fn authorities(origin: &Path, pem: &[u8]) -> Result<Vec<Certificate<'static>>, FetchError> {
     let refuse = |reason: String| FetchError::ParseCertificates {
-        path: path.to_owned(),
+        path: origin.to_owned(),
         reason,
     };
-    let mut roots = of_pem(&pem).map_err(|error| refuse(error.to_string()))?;
+    let roots = of_pem(pem).map_err(|error| refuse(error.to_string()))?;
     if roots.is_empty() {
         return Err(refuse("no certificate in it".to_owned()));
-    }
-    let bundle = SYSTEM_BUNDLES
-        .iter()
-        .find_map(|path| std::fs::read(path).ok());
-    if let Some(Ok(system)) = bundle.as_deref().map(of_pem) {
-        roots.extend(system);
     }
     Ok(roots)
 }
@@ -359,6 +385,14 @@ impl Request<'_> {
     }
 
     fn send_to(&self, url: &Url) -> Result<Response, FetchError> {
+        if let Some(guard) = self.client.settings.guard {
+            guard
+                .judge_literal(url)
+                .map_err(|refused| FetchError::Refused {
+                    url: public_form(url),
+                    refused,
+                })?;
+        }
         let same_origin = url.origin() == self.url.origin();
         let fault = |error| {
             let idle = self.client.settings.idle_timeout.as_secs();
@@ -377,7 +411,10 @@ impl Request<'_> {
         } else {
             &self.client.outward
         };
-        let has_body = matches!(self.method, http::Method::POST | http::Method::PATCH);
+        let has_body = matches!(
+            self.method,
+            http::Method::POST | http::Method::PUT | http::Method::PATCH
+        );
         let inner = if has_body {
             let request = builder
                 .body(self.body.as_slice())

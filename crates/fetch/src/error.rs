@@ -16,6 +16,12 @@ pub enum FetchError {
     ParseCertificates { path: PathBuf, reason: String },
     #[error("reach {url}: {reason}")]
     Connect { url: String, reason: String },
+    /// The guard does not let it be reached.
+    #[error("reach {url}: {refused}")]
+    Refused {
+        url: String,
+        refused: crate::Refused,
+    },
     #[error("get an answer from {url} within {seconds} s")]
     Timeout { url: String, seconds: u64 },
     #[error("establish trust in {url}: {reason}")]
@@ -88,6 +94,18 @@ impl FetchError {
                 Self::Tls {
                     url,
                     reason: error.to_string(),
+                }
+            }
+            ureq::Error::Other(error) if error.is::<crate::Refused>() => {
+                match error.downcast::<crate::Refused>() {
+                    Ok(refused) => Self::Refused {
+                        url,
+                        refused: *refused,
+                    },
+                    Err(error) => Self::Protocol {
+                        url,
+                        reason: error.to_string(),
+                    },
                 }
             }
             error => Self::Protocol {

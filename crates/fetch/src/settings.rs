@@ -18,6 +18,11 @@ pub struct Settings {
     pub longest_wait: Duration,
     /// Further trusted certificates, PEM, beside the machine's own.
     pub ca_file: Option<PathBuf>,
+    /// Further trusted certificates, as PEM text.
+    pub authorities: Option<String>,
+    /// Which addresses are connected to, redirects included; without one
+    /// all are.
+    pub guard: Option<crate::Guard>,
     /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`
     /// are heeded. A loopback address is never asked for by proxy.
     pub proxy_from_environment: bool,
@@ -52,6 +57,8 @@ impl Default for Settings {
             retries: 4,
             longest_wait: Duration::from_secs(30),
             ca_file: None,
+            authorities: None,
+            guard: None,
             proxy_from_environment: true,
             total_timeout: None,
         }

@@ -24,7 +24,7 @@ pub struct Account {
     #[serde(default)]
     pub trust: Trust,
     /// Amazon only: the address of the SQS queue that ECR's events reach
-    /// by EventBridge.
+    /// by `EventBridge`.
     #[serde(default)]
     pub queue: Option<String>,
     /// Other addresses than the cloud's own, for its token service and
@@ -52,7 +52,7 @@ pub enum Credential {
     /// Azure: a refresh token of the registry's own, kept by whoever
     /// gives it.
     RefreshToken { token: Secret },
-    /// Azure: the identity of the machine Seawall runs on.
+    /// Azure and Google: the identity of the machine Seawall runs on.
     ManagedIdentity {
         #[serde(default)]
         client_id: Option<String>,
@@ -110,10 +110,11 @@ impl Credential {
     /// The one kind that knows what to do with it, if there is but one.
     fn only_for(&self) -> Option<Kind> {
         match self {
-            Self::Anonymous | Self::Basic { .. } | Self::Token { .. } => None,
-            Self::ServicePrincipal { .. }
-            | Self::RefreshToken { .. }
-            | Self::ManagedIdentity { .. } => Some(Kind::Azure),
+            Self::Anonymous
+            | Self::Basic { .. }
+            | Self::Token { .. }
+            | Self::ManagedIdentity { .. } => None,
+            Self::ServicePrincipal { .. } | Self::RefreshToken { .. } => Some(Kind::Azure),
             Self::Aws { .. } => Some(Kind::Amazon),
             Self::ServiceAccount { .. } => Some(Kind::Google),
         }
@@ -159,11 +160,16 @@ impl Account {
         if self.address.contains("://") {
             return refuse("address", "leave out http:// or https://".to_owned());
         }
-        let named = format!("{}/a:b", self.address).parse::<scan::Reference>();
-        if self.address.contains('/') || named.is_err() || self.address.is_empty() {
+        let named = format!("{}/a/b:c", self.address).parse::<scan::Reference>();
+        // A bare word would be read as a repository of Docker Hub.
+        let is_host = named.is_ok_and(|name| name.repository == "a/b");
+        if self.address.contains('/') || !is_host {
             return refuse(
                 "address",
-                format!("'{}' is no host, or host and port", self.address),
+                format!(
+                    "'{}' is no host with its domain or port, as in registry.example:5000",
+                    self.address
+                ),
             );
         }
         if let Some(kind) = self.credential.only_for()
@@ -175,10 +181,32 @@ impl Account {
                 format!("'{name}' is understood by {} only", kind.title()),
             );
         }
+        let is_cloud = matches!(self.kind, Kind::Azure | Kind::Google);
+        if matches!(self.credential, Credential::ManagedIdentity { .. }) && !is_cloud {
+            return refuse(
+                "credential",
+                "'managed_identity' is understood by Azure and Google only".to_owned(),
+            );
+        }
+        if self.kind == Kind::Amazon
+            && matches!(self.credential, Credential::Aws { .. })
+            && crate::cloud::amazon::Place::of(&self.address).is_none()
+        {
+            return refuse(
+                "address",
+                format!(
+                    "'{}' names no account and region, as in \
+                     123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+                    self.address
+                ),
+            );
+        }
         if self.repositories.len() > MOST_PATTERNS {
             return refuse("repositories", format!("more than {MOST_PATTERNS}"));
         }
-        if self.repositories.is_empty() && !self.kind.has_catalogue() {
+        let is_open = |pattern: &String| pattern.ends_with('*');
+        let needs_catalogue = self.repositories.is_empty() || self.repositories.iter().any(is_open);
+        if needs_catalogue && !self.kind.has_catalogue() {
             let title = self.kind.title();
             return refuse(
                 "repositories",

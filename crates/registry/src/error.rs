@@ -28,8 +28,13 @@ pub enum AskError {
     /// A cloud's token service or interface says no.
     #[error("log in to {registry}: {reason}")]
     LogIn { registry: String, reason: String },
-    #[error("{registry} does not offer {what}")]
-    Unsupported { registry: String, what: String },
+    #[error("{what} at {registry}: it answered with status {status}{detail}")]
+    Status {
+        registry: String,
+        what: String,
+        status: u16,
+        detail: String,
+    },
     #[error(transparent)]
     Registry(RegistryError),
     #[error(transparent)]
@@ -54,11 +59,12 @@ impl AskError {
     /// Whether asking again, unchanged, may help.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Later { .. } => true,
             Self::Fetch { source, .. } | Self::Registry(RegistryError::Fetch { source, .. }) => {
                 source.may_pass()
             }
-            Self::Registry(
+            Self::Later { .. }
+            | Self::Status { status: 500.., .. }
+            | Self::Registry(
                 RegistryError::RateLimited { .. } | RegistryError::Status { status: 500.., .. },
             ) => true,
             _ => false,

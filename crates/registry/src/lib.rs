@@ -10,12 +10,15 @@
 //! unless the account says that the registry lives in one.
 
 mod account;
+mod cloud;
+mod document;
 mod error;
 mod kind;
 mod listing;
 mod queue;
 mod referrer;
 mod resolve;
+mod session;
 mod webhook;
 
 pub use account::{Account, AwsKey, Credential, Trust};
@@ -25,12 +28,19 @@ pub use listing::Listing;
 pub use queue::{Delivered, EventQueue, Receipt};
 pub use referrer::{Artifact, ArtifactBlob, How, NewReferrer, Pushed, Referrer};
 pub use resolve::{Content, PlatformImage, Resolved};
-pub use webhook::{Delivery, Refusal, Told, What, told};
+pub use webhook::{Delivery, OLDEST as OLDEST_EVENT, Refusal, Told, What, told};
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
-use model::{Cancel, Clock, Digest};
-use scan::{Reference, RegistryOptions};
+use fetch::{Client, FetchError};
+use jiff::Timestamp;
+use model::{Cancel, Clock};
+use scan::{Reference, RegistryError};
+
+use session::State;
 
 /// An account at a registry, ready to be asked. Blocking: every call is
 /// made from a thread that may wait. Cheap to open, safe to share.
@@ -38,6 +48,8 @@ pub struct Registry {
     account: Account,
     clock: Arc<dyn Clock>,
     cancel: Cancel,
+    client: Client,
+    state: Mutex<State>,
 }
 
 impl fmt::Debug for Registry {
@@ -56,20 +68,22 @@ impl Registry {
         cancel: &Cancel,
     ) -> Result<Self, AskError> {
         account.check()?;
+        let settings = session::settings(&account);
+        let client = Client::new(&settings).map_err(|source| AskError::Fetch {
+            registry: account.address.clone(),
+            source,
+        })?;
         Ok(Self {
             account,
             clock,
             cancel: cancel.clone(),
+            client,
+            state: Mutex::default(),
         })
     }
 
     pub fn account(&self) -> &Account {
         &self.account
-    }
-
-    /// Whether the registry is there and accepts the account.
-    pub fn check(&self) -> Result<(), AskError> {
-        Err(self.unsupported("checking the account"))
     }
 
     /// The name of an image here, for [`scan::Source::Registry`].
@@ -83,72 +97,34 @@ impl Registry {
         Ok(text.parse()?)
     }
 
-    /// What [`scan::scan`] needs to read an image here, credentials
-    /// included. Those of clouds end after some hours: ask before each scan.
-    pub fn scan_options(&self) -> Result<RegistryOptions, AskError> {
-        Err(self.unsupported("scanning"))
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
-    /// Every repository: those the account names, else the registry's
-    /// catalogue, page by page.
-    pub fn repositories(&self) -> Result<Listing<'_>, AskError> {
-        Err(self.unsupported("a catalogue"))
-    }
-
-    /// Every tag of a repository, page by page, in the registry's order.
-    pub fn tags(&self, _repository: &str) -> Result<Listing<'_>, AskError> {
-        Err(self.unsupported("listing tags"))
-    }
-
-    /// The digest the registry says a tag has. It is not verified, and
-    /// good for one question: is it still what it was? Asks for headers
-    /// only, which no registry counts as a pull.
-    pub fn digest(&self, _image: &Reference) -> Result<Digest, AskError> {
-        Err(self.unsupported("asking for a digest"))
-    }
-
-    /// What a tag or digest truly is, verified.
-    pub fn resolve(&self, _image: &Reference) -> Result<Resolved, AskError> {
-        Err(self.unsupported("resolving"))
-    }
-
-    /// What refers to an image: SBOMs, signatures, attestations. By the
-    /// referrers API, or by the tags that stand in for it; cosign's older
-    /// `sha256-….sig` tags are among them.
-    pub fn referrers(
-        &self,
-        _repository: &str,
-        _subject: &Digest,
-    ) -> Result<Vec<Referrer>, AskError> {
-        Err(self.unsupported("referrers"))
-    }
-
-    /// An artifact with its blobs, verified and bounded.
-    pub fn artifact(&self, _repository: &str, _digest: &Digest) -> Result<Artifact, AskError> {
-        Err(self.unsupported("artifacts"))
-    }
-
-    /// Attaches a document to an image. Pushing the same again changes
-    /// nothing.
-    pub fn push_referrer(
-        &self,
-        _repository: &str,
-        _subject: &Digest,
-        _referrer: &NewReferrer,
-    ) -> Result<Pushed, AskError> {
-        Err(self.unsupported("pushing a referrer"))
-    }
-
-    /// The queue of events the account names, if it names one.
-    pub fn events(&self) -> Result<Option<EventQueue>, AskError> {
-        Err(self.unsupported("a queue of events"))
-    }
-
-    fn unsupported(&self, what: &str) -> AskError {
-        let _ = (&self.clock, &self.cancel);
-        AskError::Unsupported {
+    fn not_fetched(&self, source: FetchError) -> AskError {
+        AskError::Fetch {
             registry: self.account.address.clone(),
-            what: what.to_owned(),
+            source,
+        }
+    }
+
+    /// A refusal as ours: one that says "later" says until when.
+    fn failed(&self, error: RegistryError) -> AskError {
+        match error {
+            RegistryError::RateLimited { retry_after, .. } => {
+                let wait = retry_after.unwrap_or(session::UNTOLD_WAIT);
+                self.later(wait)
+            }
+            error => AskError::Registry(error),
+        }
+    }
+
+    fn later(&self, wait: std::time::Duration) -> AskError {
+        let wait = wait.min(session::LONGEST_WAIT);
+        let at = self.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+        AskError::Later {
+            registry: self.account.address.clone(),
+            at,
         }
     }
 }

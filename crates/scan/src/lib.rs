@@ -40,10 +40,10 @@ pub use engine::{
 pub use error::ScanError;
 pub use limits::Limits;
 pub use manifest::ManifestError;
-pub use options::{Credentials, Options, RegistryOptions};
+pub use options::{Credentials, Options, RegistryOptions, Token};
 pub use progress::{Progress, ProgressEvent, Silent};
 pub use reference::{ParseReferenceError, Reference};
-pub use registry::RegistryError;
+pub use registry::{Draft, RegistryError, Session};
 pub use source::{DetectError, Source};
 
 use cache::Cache;

@@ -45,7 +45,7 @@ impl Default for Options {
 }
 
 /// How registries are reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct RegistryOptions {
     /// Hosts (`host` or `host:port`) that may be spoken to over plain
     /// HTTP. Loopback always may.
@@ -54,7 +54,34 @@ pub struct RegistryOptions {
     pub docker_config: Option<PathBuf>,
     /// Used for the target's registry instead of Docker's configuration.
     pub credentials: Option<Credentials>,
+    /// Used instead of both, where there are no credentials.
+    pub token: Option<Token>,
     pub fetch: fetch::Settings,
+}
+
+impl std::fmt::Debug for RegistryOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegistryOptions")
+            .field("insecure", &self.insecure)
+            .field("docker_config", &self.docker_config)
+            .field("fetch", &self.fetch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A secret without a name. Not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Token {
+    /// Sent as it is, as a bearer token.
+    Bearer(String),
+    /// A refresh token, exchanged for access tokens.
+    Identity(String),
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").finish_non_exhaustive()
+    }
 }
 
 /// A name and a secret. Not printed.

@@ -31,11 +31,7 @@ const DOCKER_HUB: &str = "docker.io";
 impl Reference {
     /// Where the registry's API is: Docker Hub's differs from its name.
     pub fn api_host(&self) -> &str {
-        if self.registry == DOCKER_HUB {
-            "registry-1.docker.io"
-        } else {
-            &self.registry
-        }
+        api_host(&self.registry)
     }
 
     /// What is asked of the registry: the digest if there is one, for it
@@ -56,6 +52,14 @@ impl Reference {
             name.push_str(tag);
         }
         name
+    }
+}
+
+pub(crate) fn api_host(registry: &str) -> &str {
+    if registry == DOCKER_HUB {
+        "registry-1.docker.io"
+    } else {
+        registry
     }
 }
 

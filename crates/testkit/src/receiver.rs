@@ -250,6 +250,11 @@ impl Receiver {
 
     /// moto, which answers as AWS does; CloudWatch Logs among it.
     pub fn cloudwatch() -> Option<Self> {
+        Self::aws()
+    }
+
+    /// moto, which answers as AWS does.
+    pub fn aws() -> Option<Self> {
         let moto = tool("python/bin/moto_server")?;
         let port = spare_port();
         Self::new("moto", moto, port)

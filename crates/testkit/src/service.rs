@@ -147,6 +147,20 @@ pub struct Registry {
 
 impl Registry {
     pub fn start() -> anyhow::Result<Option<Self>> {
+        Self::launch("")
+    }
+
+    /// One that tells `address` what happens in it, with `authorization`
+    /// in the header of that name.
+    pub fn telling(address: &str, authorization: &str) -> anyhow::Result<Option<Self>> {
+        Self::launch(&format!(
+            "notifications:\n  endpoints:\n    - name: seawall\n      url: {address}\n      \
+             headers: {{Authorization: ['{authorization}']}}\n      timeout: 5s\n      \
+             threshold: 5\n      backoff: 1s\n"
+        ))
+    }
+
+    fn launch(further: &str) -> anyhow::Result<Option<Self>> {
         let Some(binary) = program("docker-registry") else {
             return Ok(None);
         };
@@ -160,7 +174,8 @@ impl Registry {
                 "version: 0.1\n\
                  log: {{level: info}}\n\
                  storage: {{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: true}}}}\n\
-                 http: {{addr: '127.0.0.1:{port}'}}\n",
+                 http: {{addr: '127.0.0.1:{port}'}}\n\
+                 {further}",
                 storage.display()
             ),
         )?;

@@ -31,6 +31,8 @@ pub(super) enum Login {
     #[default]
     Anonymous,
     Password(Credentials),
+    /// A bearer token, sent as it is.
+    Token(String),
     /// To be exchanged for access tokens.
     Identity(String),
 }
@@ -250,7 +252,7 @@ mod tests {
         match config.find(registry, repository).0 {
             Login::Anonymous => "nobody".to_owned(),
             Login::Password(Credentials { username, password }) => format!("{username}/{password}"),
-            Login::Identity(token) => format!("token {token}"),
+            Login::Identity(token) | Login::Token(token) => format!("token {token}"),
         }
     }
 

@@ -15,7 +15,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 const MOST_CUTS: u32 = 50;
 
 pub(super) struct Download<'a> {
-    session: &'a Session<'a>,
+    session: &'a Session,
     path: String,
     /// Bytes in all, as the manifest says.
     size: Option<u64>,
@@ -27,7 +27,7 @@ pub(super) struct Download<'a> {
 
 impl<'a> Download<'a> {
     pub(super) fn start(
-        session: &'a Session<'a>,
+        session: &'a Session,
         digest: &str,
         size: Option<u64>,
     ) -> Result<Self, RegistryError> {

@@ -17,7 +17,7 @@ use crate::{
     manifest::{self, Document, ManifestError},
 };
 use download::Download;
-use session::Session;
+pub use session::{Draft, Session};
 
 /// What we can read, in the order of the `Accept` header.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
@@ -92,6 +92,8 @@ pub enum RegistryError {
         #[source]
         source: FetchError,
     },
+    #[error("read {image}: the registry leads to {host}, which is another one's address")]
+    Elsewhere { image: String, host: String },
     #[error("name the registry {0} in an address")]
     Address(String),
 }
@@ -113,7 +115,7 @@ fn when(retry_after: Option<Duration>) -> String {
 
 /// An image's documents and blobs in its registry.
 struct Remote<'a> {
-    session: Session<'a>,
+    session: Session,
     reference: &'a Reference,
     cache: Option<&'a Cache>,
     limit: u64,

@@ -1,13 +1,13 @@
-//! Talking to one repository, as whoever we are.
+//! Talking to one registry, as whoever we are. Whoever asks a registry
+//! for something else than an image (`registry`) begins here as well.
 
 use std::{
     borrow::Cow,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
 use fetch::{Client, FetchError, Request, Response, Url};
-use model::Cancel;
+use model::{Cancel, Clock as _, SystemClock};
 use serde::Deserialize;
 
 use super::{
@@ -15,28 +15,51 @@ use super::{
     challenge::Challenge,
     credentials::{self, Login},
 };
-use crate::{Reference, RegistryOptions};
+use crate::{Reference, RegistryOptions, options, reference};
 
 const LARGEST_TOKEN: u64 = 1 << 20;
 const LARGEST_DETAIL: u64 = 64 << 10;
 
-/// Requests to one repository, with the authorization it asked for.
-pub(super) struct Session<'a> {
+/// Requests to one registry, with the authorization it asked for.
+pub struct Session {
     client: Client,
-    reference: &'a Reference,
+    /// What is asked for, in messages.
+    about: String,
+    registry: String,
     base: Url,
-    cancel: &'a Cancel,
+    /// What a token is asked for, where the registry does not say.
+    scope: String,
+    cancel: Cancel,
     login: Login,
     /// Why no credentials were found, if something went wrong.
     trouble: Option<String>,
     authorization: Mutex<Option<String>>,
 }
 
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("about", &self.about)
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A request not yet sent, so that it can be sent again.
-pub(super) struct Draft {
+#[derive(Debug)]
+pub struct Draft {
     url: Url,
-    is_head: bool,
+    method: Method,
     headers: Vec<(&'static str, Cow<'static, str>)>,
+    body: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
 }
 
 #[derive(Deserialize)]
@@ -60,70 +83,132 @@ struct ErrorEntry {
 }
 
 impl Draft {
-    pub(super) fn header(
-        mut self,
-        name: &'static str,
-        value: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
+
+    #[must_use]
+    pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.body = bytes.into();
+        self
+    }
+
+    fn method(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
 }
 
-impl<'a> Session<'a> {
+impl Session {
+    /// For one repository.
     pub(super) fn new(
-        reference: &'a Reference,
+        reference: &Reference,
         options: &RegistryOptions,
-        cancel: &'a Cancel,
+        cancel: &Cancel,
     ) -> Result<Self, RegistryError> {
-        let address = || RegistryError::Address(reference.registry.clone());
-        let host = reference.api_host();
+        let (registry, repository) = (&reference.registry, &reference.repository);
+        let client = Client::new(&options.fetch).map_err(|source| RegistryError::Fetch {
+            image: reference.to_string(),
+            source,
+        })?;
+        Self::open(client, registry, repository, "pull", options, cancel).map(|session| Self {
+            about: reference.to_string(),
+            ..session
+        })
+    }
+
+    /// For one repository of a registry, to do there what `actions` says
+    /// (`pull`, `pull,push`); for the registry itself where the name of
+    /// the repository is empty.
+    pub fn open(
+        client: Client,
+        registry: &str,
+        repository: &str,
+        actions: &str,
+        options: &RegistryOptions,
+        cancel: &Cancel,
+    ) -> Result<Self, RegistryError> {
+        let host = reference::api_host(registry);
+        let (path, scope, about) = if repository.is_empty() {
+            let scope = "registry:catalog:*".to_owned();
+            (String::new(), scope, registry.to_owned())
+        } else {
+            (
+                format!("{repository}/"),
+                format!("repository:{repository}:{actions}"),
+                format!("{registry}/{repository}"),
+            )
+        };
         let parse = |scheme: &str| -> Result<Url, RegistryError> {
-            Url::parse(&format!("{scheme}://{host}/v2/{}/", reference.repository))
-                .map_err(|_invalid| address())
+            Url::parse(&format!("{scheme}://{host}/v2/{path}"))
+                .map_err(|_invalid| RegistryError::Address(registry.to_owned()))
         };
         let secure = parse("https")?;
         let is_insecure =
             fetch::is_loopback(&secure) || options.insecure.iter().any(|name| name == host);
         let base = if is_insecure { parse("http")? } else { secure };
-        let client = Client::new(&options.fetch).map_err(|source| RegistryError::Fetch {
-            image: reference.to_string(),
-            source,
-        })?;
-        let (login, trouble) = match (&options.credentials, &options.docker_config) {
+        let (login, trouble) = match (&options.credentials, &options.token) {
             (Some(credentials), _) => (Login::Password(credentials.clone()), None),
-            (None, Some(config)) => {
-                credentials::find(config, &reference.registry, &reference.repository)
-            }
-            (None, None) => Default::default(),
+            (None, Some(options::Token::Bearer(token))) => (Login::Token(token.clone()), None),
+            (None, Some(options::Token::Identity(token))) => (Login::Identity(token.clone()), None),
+            (None, None) => match &options.docker_config {
+                Some(config) => credentials::find(config, registry, repository),
+                None => Default::default(),
+            },
         };
         Ok(Self {
             client,
-            reference,
+            about,
+            registry: registry.to_owned(),
             base,
-            cancel,
+            scope,
+            cancel: cancel.clone(),
             login,
             trouble,
             authorization: Mutex::new(None),
         })
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<Draft, RegistryError> {
+    /// A request to a path, or to an address the registry gave: that must
+    /// be its own, for it is told who we are.
+    pub fn get(&self, path: &str) -> Result<Draft, RegistryError> {
         let url = self.base.join(path);
-        let url =
-            url.map_err(|_invalid| RegistryError::Address(self.reference.registry.clone()))?;
+        let mut url = url.map_err(|_invalid| RegistryError::Address(self.registry.clone()))?;
+        let is_own_host =
+            url.host() == self.base.host() && matches!(url.scheme(), "http" | "https");
+        if is_own_host && url.scheme() != self.base.scheme() {
+            // A registry behind somebody else's TLS does not know it is.
+            let port = self.base.port();
+            let is_moved = url.set_scheme(self.base.scheme()).is_ok() && url.set_port(port).is_ok();
+            if !is_moved {
+                return Err(RegistryError::Address(self.registry.clone()));
+            }
+        }
+        if url.origin() != self.base.origin() {
+            return Err(RegistryError::Elsewhere {
+                image: self.about.clone(),
+                host: url.host_str().unwrap_or_default().to_owned(),
+            });
+        }
         Ok(Draft {
             url,
-            is_head: false,
+            method: Method::Get,
             headers: Vec::new(),
+            body: Vec::new(),
         })
     }
 
-    pub(super) fn head(&self, path: &str) -> Result<Draft, RegistryError> {
-        Ok(Draft {
-            is_head: true,
-            ..self.get(path)?
-        })
+    pub fn head(&self, path: &str) -> Result<Draft, RegistryError> {
+        Ok(self.get(path)?.method(Method::Head))
+    }
+
+    pub fn post(&self, path: &str) -> Result<Draft, RegistryError> {
+        Ok(self.get(path)?.method(Method::Post))
+    }
+
+    pub fn put(&self, path: &str) -> Result<Draft, RegistryError> {
+        Ok(self.get(path)?.method(Method::Put))
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -132,7 +217,7 @@ impl<'a> Session<'a> {
 
     /// Sends a request, answering one demand for credentials. An answer
     /// that is no success is an error.
-    pub(super) fn send(&self, draft: &Draft) -> Result<Response, RegistryError> {
+    pub fn send(&self, draft: &Draft) -> Result<Response, RegistryError> {
         let known = self.authorization();
         let response = self.send_as(draft, known.as_deref())?;
         if response.status != 401 {
@@ -173,10 +258,12 @@ impl<'a> Session<'a> {
         draft: &Draft,
         authorization: Option<&str>,
     ) -> Result<Response, RegistryError> {
-        let mut request = if draft.is_head {
-            self.client.head(&draft.url)
-        } else {
-            self.client.get(&draft.url)
+        let url = &draft.url;
+        let mut request = match draft.method {
+            Method::Get => self.client.get(url),
+            Method::Head => self.client.head(url),
+            Method::Post => self.client.post(url).body(draft.body.as_slice()),
+            Method::Put => self.client.put(url).body(draft.body.as_slice()),
         };
         for (name, value) in &draft.headers {
             request = request.header(name, value.as_ref());
@@ -191,13 +278,13 @@ impl<'a> Session<'a> {
         // A compressed blob must arrive as it is: its digest is known.
         let request = request
             .header("Accept-Encoding", "identity")
-            .cancel(self.cancel);
+            .cancel(&self.cancel);
         request.send().map_err(|source| self.fetch_error(source))
     }
 
     pub(super) fn fetch_error(&self, source: FetchError) -> RegistryError {
         RegistryError::Fetch {
-            image: self.reference.to_string(),
+            image: self.about.clone(),
             source,
         }
     }
@@ -205,11 +292,14 @@ impl<'a> Session<'a> {
     /// The value of the `Authorization` header that answers a challenge;
     /// `None` if we are nobody and the registry wants somebody.
     fn authorize(&self, challenge: &Challenge) -> Result<Option<String>, RegistryError> {
+        if let Login::Token(token) = &self.login {
+            return Ok(Some(format!("Bearer {token}")));
+        }
         let (realm, service, scope) = match challenge {
             Challenge::Basic => {
                 return Ok(match &self.login {
                     Login::Password(credentials) => Some(credentials::basic(credentials)),
-                    Login::Anonymous | Login::Identity(_) => None,
+                    Login::Anonymous | Login::Identity(_) | Login::Token(_) => None,
                 });
             }
             Challenge::Bearer {
@@ -219,7 +309,7 @@ impl<'a> Session<'a> {
             } => (realm, service, scope),
         };
         let refuse = |reason: String| RegistryError::LogIn {
-            registry: self.reference.registry.clone(),
+            registry: self.registry.clone(),
             reason,
         };
         let mut url = Url::parse(realm)
@@ -230,9 +320,7 @@ impl<'a> Session<'a> {
                 "its token service is not reached over https".to_owned(),
             ));
         }
-        let scope = scope
-            .clone()
-            .unwrap_or_else(|| format!("repository:{}:pull", self.reference.repository));
+        let scope = scope.clone().unwrap_or_else(|| self.scope.clone());
         let request = if let Login::Identity(token) = &self.login {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
             form.append_pair("grant_type", "refresh_token")
@@ -256,7 +344,7 @@ impl<'a> Session<'a> {
                 Login::Password(credentials) => {
                     request.header("Authorization", credentials::basic(credentials))
                 }
-                Login::Anonymous | Login::Identity(_) => request,
+                Login::Anonymous | Login::Identity(_) | Login::Token(_) => request,
             }
         };
         let response = self.run(request)?;
@@ -291,20 +379,18 @@ impl<'a> Session<'a> {
 
     fn refused(&self, detail: String) -> RegistryError {
         RegistryError::CredentialsRefused {
-            image: self.reference.to_string(),
-            registry: self.reference.registry.clone(),
+            image: self.about.clone(),
+            registry: self.registry.clone(),
             detail,
         }
     }
 
     fn failed(&self, response: Response) -> RegistryError {
-        let image = self.reference.to_string();
-        let registry = self.reference.registry.clone();
+        let (image, registry) = (self.about.clone(), self.registry.clone());
         let status = response.status;
-        let retry_after = response.header("retry-after").and_then(|text| {
-            let seconds = text.trim().parse().ok()?;
-            Some(Duration::from_secs(seconds))
-        });
+        let retry_after = response
+            .header("retry-after")
+            .and_then(|text| fetch::parse_retry_after(text, SystemClock.now()));
         let detail = detail(response);
         match status {
             401 if self.login == Login::Anonymous => RegistryError::CredentialsWanted {
