@@ -77,11 +77,10 @@ in_pod(judged) := [found |
 ]
 
 # What holds for a container: its own setting, or else its pod's.
-setting(found, key) := found.of.securityContext[key]
-
-setting(found, key) := pod.spec.securityContext[key] if {
-	object.get(object.get(found.of, "securityContext", {}), key, null) == null
-}
+setting(found, key) := own if {
+	own := found.of.securityContext[key]
+	own != null
+} else := pod.spec.securityContext[key]
 
 # Windows knows nothing of many settings of Linux, and refuses them.
 windows if pod.spec.os.name == "windows"

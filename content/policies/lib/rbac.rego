@@ -62,18 +62,12 @@ subresources(resources) := {pattern |
 
 # Takes words out of a list of a rule; the whole rule where none is left.
 # Where a wildcard stands, only a person can say what is meant.
-without(entry, key, words) := [{"op": "remove", "path": entry.path}] if {
-	not "*" in entry.of[key]
-	count([word | some word in entry.of[key]; not word in words]) == 0
-}
-
-without(entry, key, words) := [{"op": "replace", "path": sprintf("%s/%s", [entry.path, key]), "value": left}] if {
-	not "*" in entry.of[key]
+without(entry, key, words) := [] if {
+	"*" in entry.of[key]
+} else := [{"op": "replace", "path": sprintf("%s/%s", [entry.path, key]), "value": left}] if {
 	left := [word | some word in entry.of[key]; not word in words]
 	count(left) > 0
-}
-
-without(entry, key, _) := [] if "*" in entry.of[key]
+} else := [{"op": "remove", "path": entry.path}] if entry.of[key]
 
 # Where the role counts, in words.
 reach := "in the whole cluster" if review.kind == "ClusterRole"
@@ -95,6 +89,4 @@ said(subject) := sprintf("%s %s", [subject.kind, subject.name]) if subject.kind 
 details(entry, key, words) := {"patch": patch} if {
 	patch := without(entry, key, words)
 	count(patch) > 0
-}
-
-details(entry, key, words) := {} if count(without(entry, key, words)) == 0
+} else := {}

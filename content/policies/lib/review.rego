@@ -11,11 +11,9 @@ subject := input.review.object if not gone
 kind := input.review.object.kind
 
 # A name is not there yet where the API server is to make one.
-called := input.review.object.metadata.name
-
-called := sprintf("%s…", [input.review.object.metadata.generateName]) if {
-	not input.review.object.metadata.name
-}
+called := input.review.object.metadata.name if {
+	input.review.object.metadata.name
+} else := sprintf("%s…", [input.review.object.metadata.generateName])
 
 name := sprintf("%s %s", [kind, called])
 

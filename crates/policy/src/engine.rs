@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use serde_json::Value;
 
 use crate::gatekeeper::{Constraint, shape};
-use crate::rego::{Part, Reads};
+use crate::rego::{Part, Reads, RegoTemplate};
 use crate::review::Review;
 use crate::world::World;
 
@@ -22,6 +22,11 @@ pub(crate) trait TemplateEngine: Debug + Send + Sync {
     /// What it looks at, where that is known. Verdicts are remembered for
     /// templates that look at the object alone.
     fn reads(&self) -> Option<&Reads>;
+
+    /// The template, where it is in Rego.
+    fn rego(&self) -> Option<&RegoTemplate> {
+        None
+    }
 }
 
 /// One constraint, asked about one object it matches.

@@ -8,7 +8,7 @@
 //! it takes a reference, and a change copies only the maps on its way.
 
 use regorus::Value as Rego;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::rego::{from_rego, to_rego};
 use crate::review::Kind;
@@ -30,10 +30,13 @@ impl Default for Inventory {
 }
 
 impl Inventory {
-    /// Adds `object`, or replaces what had its name. What has no kind or
-    /// name is not an object, and is left out.
-    pub fn put(&mut self, object: &Value) {
-        let Some(kind) = Kind::of(object) else { return };
+    /// Adds `object`, or replaces what had its name; whether that changed
+    /// anything. What has no kind or name is not an object, and is left
+    /// out.
+    pub fn put(&mut self, object: &Value) -> bool {
+        let Some(kind) = Kind::of(object) else {
+            return false;
+        };
         let text = |field: &str| {
             object
                 .get("metadata")
@@ -43,19 +46,24 @@ impl Inventory {
         };
         let name = text("name");
         if name.is_empty() {
-            return;
+            return false;
         }
         let path = path(&kind, text("namespace"), name);
-        if insert(&mut self.root, &path, to_rego(object)) {
+        let object = to_rego(object);
+        if find(&self.root, &path) == Some(&object) {
+            return false;
+        }
+        if insert(&mut self.root, &path, object) {
             self.len += 1;
         }
+        true
     }
 
-    /// Forgets an object.
-    pub fn remove(&mut self, kind: &Kind, namespace: &str, name: &str) {
-        if remove(&mut self.root, &path(kind, namespace, name)) {
-            self.len = self.len.saturating_sub(1);
-        }
+    /// Forgets an object; whether it was there.
+    pub fn remove(&mut self, kind: &Kind, namespace: &str, name: &str) -> bool {
+        let was_there = remove(&mut self.root, &path(kind, namespace, name));
+        self.len = self.len.saturating_sub(usize::from(was_there));
+        was_there
     }
 
     /// Every object of one `apiVersion` and kind.
@@ -90,6 +98,18 @@ impl Inventory {
     }
 }
 
+/// So much of an object as says that there is one of that name.
+pub fn names_only(object: &Value) -> Value {
+    let mut metadata = serde_json::Map::new();
+    for field in ["name", "namespace"] {
+        if let Some(value) = object.get("metadata").and_then(|known| known.get(field)) {
+            metadata.insert(field.to_owned(), value.clone());
+        }
+    }
+    let field = |name: &str| object.get(name).cloned().unwrap_or_default();
+    json!({"apiVersion": field("apiVersion"), "kind": field("kind"), "metadata": metadata})
+}
+
 fn path(kind: &Kind, namespace: &str, name: &str) -> Vec<Rego> {
     let version = match kind.group.as_str() {
         "" => kind.version.clone(),
@@ -105,6 +125,11 @@ fn path(kind: &Kind, namespace: &str, name: &str) -> Vec<Rego> {
         Rego::from(name),
     ]);
     path
+}
+
+fn find<'a>(map: &'a Rego, path: &[Rego]) -> Option<&'a Rego> {
+    path.iter()
+        .try_fold(map, |map, key| map.as_object().ok()?.get(key))
 }
 
 /// Whether it was not there before.
@@ -154,8 +179,6 @@ fn remove(map: &mut Rego, path: &[Rego]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -167,9 +190,10 @@ mod tests {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": "shop"}});
         let mut inventory = Inventory::default();
-        for object in [&service, &ingress, &namespace, &service] {
-            inventory.put(object);
+        for object in [&service, &ingress, &namespace] {
+            assert!(inventory.put(object));
         }
+        assert!(!inventory.put(&service), "nothing changed");
         assert_eq!(inventory.len(), 3);
         assert_eq!(
             inventory.of_kind("v1", "Service"),

@@ -43,7 +43,7 @@ pub use document::{MAX_TEXT, documents};
 pub use facts::{
     AdvisoryFacts, ContainerFacts, Facts, HostFacts, ImageFacts, MachineFacts, NodeFacts,
 };
-pub use inventory::Inventory;
+pub use inventory::{Inventory, names_only};
 pub use mend::{MendError, fix, mended, pod_path};
 pub use mutation::{MutateError, difference};
 pub use policies::{Policy, bundle, policies, policy, policy_of_kind};

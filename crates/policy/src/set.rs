@@ -4,14 +4,15 @@
 //! `Arc`. What cannot be read or compiled becomes a [`Problem`], and the
 //! rest still loads.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::cel::Native;
-use crate::engine::{Ask, Said, Shared};
+use crate::engine::{Ask, Shared};
 use crate::expansion::Expansions;
 use crate::external::Provider;
-use crate::gatekeeper::{Constraint, Memo, Template, is_constraint, is_template, shape, synced};
+use crate::gatekeeper::{
+    Constraint, Groups, Memo, Template, Verdict, is_constraint, is_template, shape, synced,
+};
 use crate::mutation::{MutateError, Mutators};
 use crate::review::{Action, Kind, Moment, Operation, Origin, Review, Violation};
 use crate::suite::RegoEngine;
@@ -54,6 +55,28 @@ pub struct ConstraintInfo {
     pub source: String,
 }
 
+/// Fewer templates than this are asked one by one, though they are
+/// compiled together: the others would be asked for nothing.
+const FEW: usize = 3;
+
+/// What of an object others may look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Named,
+    Whole,
+}
+
+/// One constraint that is asked about one object.
+struct Asked<'a> {
+    index: usize,
+    action: Action,
+    template: &'a Template,
+    ask: Ask<'a>,
+    /// Where its verdict is remembered.
+    key: Option<u128>,
+    verdict: Option<Result<Verdict, String>>,
+}
+
 /// A compiled set of policies.
 #[derive(Debug, Default)]
 pub struct Policies {
@@ -61,7 +84,8 @@ pub struct Policies {
     templates: BTreeMap<String, Template>,
     /// In the order of kind and name.
     constraints: Vec<Constraint>,
-    looked_up: Vec<Kind>,
+    looked_up: BTreeMap<Kind, Shown>,
+    groups: Groups,
     memo: Memo,
     native: Native,
     mutators: Mutators,
@@ -84,20 +108,25 @@ impl Policies {
         let mut problems = Vec::new();
         let templates = templates(documents, engine, &mut problems);
         let constraints = constraints(documents, &templates, &mut problems);
-        let mut looked_up: BTreeSet<Kind> = documents
+        let synced = documents
             .iter()
-            .filter_map(|document| synced(&document.value))
-            .flatten()
-            .collect();
-        looked_up.extend(
-            templates
-                .values()
-                .flat_map(|template| template.looks_up.iter().cloned()),
-        );
+            .filter_map(|document| synced(&document.value));
+        let mut looked_up: BTreeMap<Kind, Shown> =
+            synced.flatten().map(|kind| (kind, Shown::Whole)).collect();
+        for template in templates.values() {
+            for kind in &template.looks_up {
+                let shown = looked_up.entry(kind.clone()).or_insert(Shown::Named);
+                if !template.names_only {
+                    *shown = Shown::Whole;
+                }
+            }
+        }
+        let groups = Groups::of(&constraints, &templates);
         let policies = Self {
             templates,
             constraints,
-            looked_up: looked_up.into_iter().collect(),
+            looked_up,
+            groups,
             memo: Memo::default(),
             native: Native::load(documents, &mut problems),
             mutators: Mutators::load(documents, &mut problems),
@@ -170,7 +199,7 @@ impl Policies {
             .filter_map(Kind::of)
             .collect();
         let operation = shape::operation(review);
-        let mut violations = Vec::new();
+        let mut asked = Vec::new();
         for (index, constraint) in self.constraints.iter().enumerate() {
             if !kinds.iter().any(|kind| constraint.matches.wants(kind)) {
                 continue;
@@ -184,34 +213,45 @@ impl Policies {
             if review.moment == Moment::Admission && !template.judges(operation) {
                 continue;
             }
+            let mut one = Asked {
+                index,
+                action,
+                template,
+                ask: Ask {
+                    review,
+                    constraint,
+                    world,
+                    shared: &shared,
+                },
+                key: None,
+                verdict: None,
+            };
+            match constraint.matches.matches(review, world) {
+                Ok(true) => self.remember(&mut one),
+                Ok(false) => continue,
+                Err(fault) => {
+                    one.verdict = Some(Err(format!(
+                        "unable to match constraints: error matching the requested object: {} \
+                         :{fault}",
+                        review.name
+                    )));
+                }
+            }
+            asked.push(one);
+        }
+        self.judge_groups(&mut asked);
+        let mut violations = Vec::new();
+        for one in asked {
+            let constraint = one.ask.constraint;
             let violation = |message: String, details: Value, failed: bool| Violation {
                 kind: constraint.kind.clone(),
                 constraint: constraint.name.clone(),
-                action,
+                action: one.action,
                 message,
                 details,
                 failed,
             };
-            match constraint.matches.matches(review, world) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(fault) => {
-                    let message = format!(
-                        "unable to match constraints: error matching the requested object: {} \
-                         :{fault}",
-                        review.name
-                    );
-                    violations.push(violation(message, Value::Null, true));
-                    continue;
-                }
-            }
-            let ask = Ask {
-                review,
-                constraint,
-                world,
-                shared: &shared,
-            };
-            match self.judge(index, template, &ask) {
+            match self.verdict(&one) {
                 Ok(said) => violations.extend(
                     said.iter()
                         .map(|said| violation(said.message.clone(), said.details.clone(), false)),
@@ -222,22 +262,67 @@ impl Policies {
         violations
     }
 
-    fn judge<'a>(
-        &self,
-        index: usize,
-        template: &Template,
-        ask: &Ask<'a>,
-    ) -> Result<Cow<'a, [Said]>, String> {
-        let Some(reads) = template.engine.reads().filter(|reads| reads.is_pure()) else {
-            return template.engine.judge(ask).map(Cow::Owned);
-        };
-        let key = self.memo.key(index, reads, ask);
-        if let Some(said) = self.memo.get(key) {
-            return Ok(Cow::Owned(said.to_vec()));
+    /// Looks for a verdict that is known.
+    fn remember(&self, one: &mut Asked<'_>) {
+        let reads = one.template.engine.reads();
+        if let Some(reads) = reads.filter(|reads| reads.is_pure()) {
+            let key = self.memo.key(one.index, reads, &one.ask);
+            one.key = Some(key);
+            one.verdict = self.memo.get(key).map(Ok);
         }
-        let said = template.engine.judge(ask)?;
-        self.memo.put(key, &said);
-        Ok(Cow::Owned(said))
+    }
+
+    /// Asks templates that are compiled together, where several of them
+    /// have to be asked.
+    fn judge_groups(&self, asked: &mut [Asked<'_>]) {
+        let mut waiting: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (at, one) in asked.iter().enumerate() {
+            if let (None, Some((group, _))) = (&one.verdict, self.groups.place(one.index)) {
+                waiting.entry(group).or_default().push(at);
+            }
+        }
+        for (group, members) in waiting {
+            if members.len() < FEW {
+                continue;
+            }
+            let Some(ask) = members
+                .first()
+                .and_then(|at| asked.get(*at))
+                .map(|one| one.ask)
+            else {
+                continue;
+            };
+            let Some(mut said) = self.groups.judge(group, &ask) else {
+                continue;
+            };
+            for at in members {
+                let Some(one) = asked.get_mut(at) else {
+                    continue;
+                };
+                if let Some((_, place)) = self.groups.place(one.index)
+                    && let Some(said) = said.get_mut(place)
+                {
+                    let said: Verdict = std::mem::take(said).into();
+                    self.keep(one.key, &said);
+                    one.verdict = Some(Ok(said));
+                }
+            }
+        }
+    }
+
+    fn verdict(&self, one: &Asked<'_>) -> Result<Verdict, String> {
+        if let Some(verdict) = &one.verdict {
+            return verdict.clone();
+        }
+        let said: Verdict = one.template.engine.judge(&one.ask)?.into();
+        self.keep(one.key, &said);
+        Ok(said)
+    }
+
+    fn keep(&self, key: Option<u128>, said: &Verdict) {
+        if let Some(key) = key {
+            self.memo.put(key, said);
+        }
     }
 
     /// The object as mutators want it, where that is not as it is.
@@ -263,9 +348,16 @@ impl Policies {
     /// Kinds that policies look up in [`World::inventory`]. An empty
     /// version stands for any.
     pub fn inventory_kinds(&self) -> Vec<Kind> {
-        let mut kinds = self.looked_up.clone();
+        let mut kinds: Vec<Kind> = self.looked_up.keys().cloned().collect();
         kinds.extend(self.native.param_kinds());
         kinds
+    }
+
+    /// Whether policies that look up objects of `kind` ask for nothing but
+    /// their names: then [`names_only`](crate::names_only) of them does.
+    pub fn looks_up_names_only(&self, kind: &Kind) -> bool {
+        self.looked_up.get(kind) == Some(&Shown::Named)
+            && !self.native.param_kinds().any(|whole| whole == *kind)
     }
 
     /// Providers of external data, by name: whoever answers

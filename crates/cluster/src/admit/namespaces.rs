@@ -62,15 +62,20 @@ pub(super) async fn namespaces(client: Client, door: Arc<Door>) {
     .await;
 }
 
-/// Follows one kind of the inventory until told to stop.
-pub(super) async fn inventory(client: Client, served: Served, door: Arc<Door>) {
+/// Follows one kind of the inventory until told to stop: whole objects, or
+/// their names.
+pub(super) async fn inventory(client: Client, served: Served, by_name: bool, door: Arc<Door>) {
     let mut known: BTreeSet<(String, String)> = BTreeSet::new();
     let kind = served.kind.clone();
     follow(client, &resource(&served.kind, &served.plural), |change| {
         door.around(|world| match change {
             Change::Put(object) => {
                 known.insert(named(object));
-                world.inventory.put(object);
+                if by_name {
+                    world.inventory.put(&policy::names_only(object));
+                } else {
+                    world.inventory.put(object);
+                }
             }
             Change::Gone { namespace, name } => {
                 known.remove(&(namespace.to_owned(), name.to_owned()));

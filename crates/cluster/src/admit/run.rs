@@ -2,7 +2,7 @@
 //! ends.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -12,7 +12,10 @@ use std::{
 
 use kube::Client;
 use model::Clock;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    task::{AbortHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -273,7 +276,7 @@ impl Care {
         let mut served: Vec<Served> = Vec::new();
         let mut round: u32 = 0;
         let mut told: Option<(String, String)> = None;
-        let mut watched: BTreeSet<Served> = BTreeSet::new();
+        let mut watched: BTreeMap<Served, (bool, AbortHandle)> = BTreeMap::new();
         let mut watching = JoinSet::new();
         loop {
             let renewed = self.renew_keys().await;
@@ -315,11 +318,21 @@ impl Care {
                             && one.kind.kind == kind.kind
                             && (kind.version.is_empty() || one.kind.version == kind.version)
                     });
-                    if let Some(wanted) = wanted
-                        && watched.insert(wanted.clone())
-                    {
-                        let door = Arc::clone(&self.door);
-                        watching.spawn(namespaces::inventory(client.clone(), wanted.clone(), door));
+                    let Some(wanted) = wanted else { continue };
+                    let by_name = rules.policies.looks_up_names_only(&wanted.kind);
+                    let known = watched.get(wanted);
+                    if known.is_some_and(|(known, _)| !known || by_name) {
+                        continue;
+                    }
+                    let following = namespaces::inventory(
+                        client.clone(),
+                        wanted.clone(),
+                        by_name,
+                        Arc::clone(&self.door),
+                    );
+                    let following = watching.spawn(following);
+                    if let Some((_, less)) = watched.insert(wanted.clone(), (by_name, following)) {
+                        less.abort();
                     }
                 }
                 let wanted = (rules.mark.clone(), self.keys.trusted());

@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::{
     kinds,
     mirror::{Arrived, Mirror},
+    packed,
 };
 
 /// Objects one thread judges before it looks at the time.
@@ -48,13 +49,13 @@ impl Judged {
             policies,
             count: u32::try_from(violations.len()).unwrap_or(u32::MAX),
             hash: xxhash_rust::xxh3::xxh3_64_with_seed(&text, u64::from(policies)),
-            said: zstd::bulk::compress(&text, 1).unwrap_or_default().into(),
+            said: packed::pack(&text),
             size: text.len(),
         }
     }
 
     pub fn violations(&self) -> Vec<ObjectViolation> {
-        let text = zstd::bulk::decompress(&self.said, self.size).unwrap_or_default();
+        let text = packed::unpack(&self.said, self.size);
         serde_json::from_slice(&text).unwrap_or_default()
     }
 }
@@ -212,22 +213,28 @@ impl Core {
         if self
             .inventory
             .contains(&(key.group.clone(), key.kind.clone()))
+            && self.look_up(key, is_gone)
         {
-            self.look_up(key, is_gone);
             // Not later with every further change.
             self.looked_up.get_or_insert(now + SETTLE);
         }
     }
 
-    fn look_up(&mut self, key: &ObjectKey, is_gone: bool) {
+    /// Whether that changed what others can look up.
+    fn look_up(&mut self, key: &ObjectKey, is_gone: bool) -> bool {
         if is_gone {
             let kind = self.kind(key);
-            self.world
-                .inventory
-                .remove(&kind, &key.namespace, &key.name);
-        } else if let Some(object) = self.mirror.get(key) {
-            self.world.inventory.put(&object.value());
+            let inventory = &mut self.world.inventory;
+            return inventory.remove(&kind, &key.namespace, &key.name);
         }
+        let Some(object) = self.mirror.get(key) else {
+            return false;
+        };
+        let mut object = object.value();
+        if self.policies.looks_up_names_only(&self.kind(key)) {
+            object = policy::names_only(&object);
+        }
+        self.world.inventory.put(&object)
     }
 
     pub(crate) fn kind(&self, key: &ObjectKey) -> Kind {

@@ -9,7 +9,7 @@ use api::posture::ObjectKey;
 use policy::review::Kind;
 use serde_json::Value;
 
-use super::trim::trim;
+use super::{packed, trim::trim};
 
 /// The largest object that is looked at, in bytes of JSON once trimmed.
 pub(crate) const MAX_OBJECT: usize = 3 << 20;
@@ -61,14 +61,14 @@ impl Object {
             owner,
             owner_uid,
             uid: value.get("metadata").map_or(0, uid),
-            body: zstd::bulk::compress(&text, 1).unwrap_or_default().into(),
+            body: packed::pack(&text),
             size: text.len(),
         })
     }
 
     /// Its text, as JSON.
     pub(crate) fn text(&self) -> Vec<u8> {
-        zstd::bulk::decompress(&self.body, self.size).unwrap_or_default()
+        packed::unpack(&self.body, self.size)
     }
 
     pub(crate) fn value(&self) -> Value {

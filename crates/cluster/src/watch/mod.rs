@@ -11,6 +11,7 @@
 mod core;
 mod kinds;
 mod mirror;
+mod packed;
 mod parcel;
 mod run;
 mod ship;

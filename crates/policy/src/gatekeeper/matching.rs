@@ -102,6 +102,11 @@ impl Match {
         })
     }
 
+    /// Whether both are about the same kinds.
+    pub(crate) fn has_kinds_of(&self, other: &Self) -> bool {
+        self.kinds == other.kinds
+    }
+
     /// Whether objects of `kind` may match at all.
     pub(crate) fn wants(&self, kind: &Kind) -> bool {
         self.kinds.is_empty()

@@ -24,7 +24,7 @@ use super::shape;
 const SHARDS: usize = 16;
 
 /// Verdicts kept in one generation of a shard; there are two.
-const KEPT: usize = 8_192;
+const KEPT: usize = 2_048;
 
 /// Text of one verdict that is worth keeping.
 const MAX_BYTES: usize = 8 * 1024;
@@ -45,6 +45,7 @@ pub(crate) struct Memo {
     first: RandomState,
     second: RandomState,
     shards: Vec<Mutex<Shard>>,
+    nothing: Verdict,
 }
 
 /// Two generations: when the young one is full, the old one goes.
@@ -62,6 +63,7 @@ impl Default for Memo {
             first: RandomState::new(),
             second: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            nothing: Arc::new([]),
         }
     }
 }
@@ -95,11 +97,13 @@ impl Memo {
     }
 
     /// Remembers a verdict that is not too large to keep.
-    pub(crate) fn put(&self, key: u128, said: &[Said]) {
+    pub(crate) fn put(&self, key: u128, said: &Verdict) {
         let bytes: usize = said.iter().map(|each| each.message.len()).sum();
         let is_small = bytes <= MAX_BYTES && said.iter().all(|each| weight(&each.details) <= 200);
         if is_small {
-            self.shard(key).put(key, said.into());
+            // One nothing for all that say nothing.
+            let said = if said.is_empty() { &self.nothing } else { said };
+            self.shard(key).put(key, Arc::clone(said));
         }
     }
 

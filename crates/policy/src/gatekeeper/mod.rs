@@ -2,6 +2,7 @@
 //! they see.
 
 mod constraint;
+mod groups;
 pub(crate) mod matching;
 mod memo;
 pub(crate) mod schema;
@@ -10,6 +11,7 @@ mod sync;
 mod template;
 
 pub(crate) use constraint::{Constraint, is_constraint};
-pub(crate) use memo::Memo;
+pub(crate) use groups::Groups;
+pub(crate) use memo::{Memo, Verdict};
 pub(crate) use sync::synced;
 pub(crate) use template::{Template, is_template};

@@ -12,6 +12,10 @@ const GROUP: &str = "templates.gatekeeper.sh";
 /// The one target there is.
 const TARGET: &str = "admission.k8s.gatekeeper.sh";
 
+/// An annotation of a template: of what it looks up it asks for nothing
+/// but names.
+const NAMES_ONLY: &str = "policies.seawall.dev/sync-names-only";
+
 /// A compiled template.
 #[derive(Debug)]
 pub(crate) struct Template {
@@ -23,6 +27,8 @@ pub(crate) struct Template {
     pub(crate) operations: Vec<String>,
     /// Kinds it looks up, by its `requires-sync-data`.
     pub(crate) looks_up: Vec<crate::review::Kind>,
+    /// Of those, nothing but what they are called.
+    pub(crate) names_only: bool,
     pub(crate) engine: Box<dyn TemplateEngine>,
 }
 
@@ -102,6 +108,7 @@ impl Template {
             schema,
             operations: words(&target["operations"]),
             looks_up: looks_up(value),
+            names_only: value["metadata"]["annotations"][NAMES_ONLY] == "true",
             engine: engine(target, by)?,
         })
     }

@@ -5,13 +5,14 @@
 //!
 //! What is looked for is proof of the opposite, of the simple sort that
 //! policies are written in: one value for all; arguments that differ;
-//! what one definition asks for and the other negates.
+//! what one definition asks for and the other negates, or finds equal to
+//! something else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regorus::unstable::{Expr, Literal, Module, Query, Ref, Rule, RuleBody, RuleHead};
+use regorus::unstable::{BoolOp, Expr, Literal, Module, Query, Ref, Rule, RuleBody, RuleHead};
 
-use super::tree::{children, queries, rule_name};
+use super::tree::{children, globals, queries, rule_name};
 
 /// One definition of a rule that has a value.
 struct Definition<'a> {
@@ -23,6 +24,7 @@ struct Definition<'a> {
 /// Whether a rule might have two values at once.
 pub(super) fn may_conflict<'a>(modules: impl Iterator<Item = &'a Module>) -> bool {
     modules.into_iter().any(|module| {
+        let globals = globals(module);
         let mut rules: BTreeMap<String, Vec<Vec<Definition<'_>>>> = BTreeMap::new();
         for rule in &module.policy {
             let Rule::Spec { head, bodies, .. } = rule.as_ref() else {
@@ -87,16 +89,16 @@ pub(super) fn may_conflict<'a>(modules: impl Iterator<Item = &'a Module>) -> boo
                 .or_default();
             definitions.push(links);
         }
-        rules.values().any(|chains| differ(chains))
+        rules.values().any(|chains| differ(chains, &globals))
     })
 }
 
-fn differ(chains: &[Vec<Definition<'_>>]) -> bool {
+fn differ(chains: &[Vec<Definition<'_>>], globals: &BTreeSet<String>) -> bool {
     chains.iter().enumerate().any(|(index, chain)| {
         chains[..index].iter().flatten().any(|other| {
             chain
                 .iter()
-                .any(|one| !same_value(one, other) && !exclude(one, other))
+                .any(|one| !same_value(one, other) && !exclude(one, other, globals))
         })
     })
 }
@@ -112,10 +114,12 @@ fn same_value(one: &Definition<'_>, other: &Definition<'_>) -> bool {
 }
 
 /// Whether at most one of the two holds.
-fn exclude(one: &Definition<'_>, other: &Definition<'_>) -> bool {
-    let by_arguments = one.args.iter().zip(other.args).any(|(one, other)| {
-        is_constant(one) && is_constant(other) && one.span().text() != other.span().text()
-    });
+fn exclude(one: &Definition<'_>, other: &Definition<'_>, globals: &BTreeSet<String>) -> bool {
+    let by_arguments = one
+        .args
+        .iter()
+        .zip(other.args)
+        .any(|(one, other)| unequal(one, other));
     if by_arguments {
         return true;
     }
@@ -132,26 +136,161 @@ fn exclude(one: &Definition<'_>, other: &Definition<'_>) -> bool {
     if !is_named_alike {
         return false;
     }
-    let (holds, fails) = conditions(&first.query);
-    let (other_holds, other_fails) = conditions(&second.query);
-    !holds.is_disjoint(&other_fails) || !fails.is_disjoint(&other_holds)
+    // What stands in both means the same only where it hangs on nothing
+    // that a body binds for itself.
+    let mut known: BTreeSet<String> = globals.clone();
+    known.extend(["input".to_owned(), "data".to_owned()]);
+    known.extend(one.args.iter().flat_map(|arg| names(arg)));
+    known.remove("_");
+    for body in [first, second] {
+        for name in bound_in(&body.query) {
+            known.remove(&name);
+        }
+    }
+    let first = Conditions::of(&first.query, &known);
+    let second = Conditions::of(&second.query, &known);
+    first.denies(&second) || second.denies(&first)
 }
 
-/// What a body asks for and what it negates, as it is written.
-fn conditions(query: &Query) -> (BTreeSet<String>, BTreeSet<String>) {
-    let (mut holds, mut fails) = (BTreeSet::new(), BTreeSet::new());
-    for stmt in query.stmts.iter().filter(|stmt| stmt.with_mods.is_empty()) {
+/// Names that a query gives a value of its own.
+fn bound_in(query: &Query) -> Vec<String> {
+    let mut bound = Vec::new();
+    for stmt in &query.stmts {
         match &stmt.literal {
-            Literal::Expr { expr, .. } => {
-                holds.insert(expr.span().text().to_owned());
+            Literal::SomeVars { vars, .. } => {
+                bound.extend(vars.iter().map(|name| name.text().to_owned()));
             }
-            Literal::NotExpr { expr, .. } => {
-                fails.insert(expr.span().text().to_owned());
+            Literal::SomeIn { key, value, .. } => {
+                bound.extend(key.iter().flat_map(|key| names(key)));
+                bound.extend(names(value));
+            }
+            Literal::Expr { expr, .. } => {
+                if let Expr::AssignExpr { lhs, .. } = expr.as_ref() {
+                    bound.extend(names(lhs));
+                }
             }
             _ => {}
         }
     }
-    (holds, fails)
+    bound
+}
+
+/// What a body asks for, as far as it is the same in every body that has
+/// the same words.
+#[derive(Default)]
+struct Conditions<'a> {
+    holds: BTreeSet<&'a str>,
+    fails: BTreeSet<&'a str>,
+    /// What is equal to a constant, and what is not.
+    equal: Vec<(&'a str, &'a Expr)>,
+    unequal: Vec<(&'a str, &'a Expr)>,
+}
+
+impl<'a> Conditions<'a> {
+    fn of(query: &'a Query, known: &BTreeSet<String>) -> Self {
+        let mut found = Self::default();
+        for stmt in query.stmts.iter().filter(|stmt| stmt.with_mods.is_empty()) {
+            match &stmt.literal {
+                Literal::Expr { expr, .. } if is_made_of(expr, known) => {
+                    found.holds.insert(expr.span().text());
+                    found.compared(expr, BoolOp::Eq, BoolOp::Ne);
+                }
+                Literal::NotExpr { expr, .. } if is_made_of(expr, known) => {
+                    found.fails.insert(expr.span().text());
+                    if let Expr::Membership {
+                        key: None,
+                        value,
+                        collection,
+                        ..
+                    } = expr.as_ref()
+                        && let Expr::Array { items, .. } | Expr::Set { items, .. } =
+                            collection.as_ref()
+                    {
+                        let each = items.iter().filter(|item| is_constant(item));
+                        let each = each.map(|item| (value.span().text(), item.as_ref()));
+                        found.unequal.extend(each);
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn compared(&mut self, expr: &'a Expr, equal: BoolOp, unequal: BoolOp) {
+        let Expr::BoolExpr { op, lhs, rhs, .. } = expr else {
+            return;
+        };
+        let (what, constant) = match (is_constant(lhs), is_constant(rhs)) {
+            (false, true) => (lhs, rhs),
+            (true, false) => (rhs, lhs),
+            _ => return,
+        };
+        if *op == equal {
+            self.equal.push((what.span().text(), constant));
+        } else if *op == unequal {
+            self.unequal.push((what.span().text(), constant));
+        }
+    }
+
+    /// Whether the other cannot hold where this does.
+    fn denies(&self, other: &Self) -> bool {
+        !self.holds.is_disjoint(&other.fails)
+            || self.equal.iter().any(|(what, is)| {
+                let elsewhere = other.equal.iter().filter(|(other, _)| other == what);
+                let never = other.unequal.iter().filter(|(other, _)| other == what);
+                elsewhere.into_iter().any(|(_, other)| unequal(is, other))
+                    || never.into_iter().any(|(_, other)| same(is, other))
+            })
+    }
+}
+
+/// Whether an expression has one value at a time, and hangs on nothing
+/// but what is `known`.
+fn is_made_of(expr: &Expr, known: &BTreeSet<String>) -> bool {
+    if !queries(expr).is_empty() {
+        return false;
+    }
+    match expr {
+        Expr::Var { span, .. } => known.contains(span.text()),
+        Expr::Call { fcn, params, .. } => {
+            fcn.span().text() != "walk" && params.iter().all(|param| is_made_of(param, known))
+        }
+        _ => children(expr)
+            .into_iter()
+            .all(|child| is_made_of(child, known)),
+    }
+}
+
+/// Texts whose words are their value, and truth values.
+fn plain(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::String { span, .. } | Expr::RawString { span, .. } => {
+            Some(span.text()).filter(|text| !text.contains('\\'))
+        }
+        _ => None,
+    }
+}
+
+fn truth(expr: &Expr) -> Option<&str> {
+    matches!(expr, Expr::Bool { .. }).then(|| expr.span().text())
+}
+
+/// Whether two constants are surely not equal.
+fn unequal(one: &Expr, other: &Expr) -> bool {
+    match (plain(one), plain(other), truth(one), truth(other)) {
+        (Some(one), Some(other), ..) | (.., Some(one), Some(other)) => one != other,
+        (Some(_), _, _, Some(_)) | (_, Some(_), Some(_), _) => true,
+        _ => false,
+    }
+}
+
+/// Whether two constants are surely equal.
+fn same(one: &Expr, other: &Expr) -> bool {
+    match (plain(one), plain(other), truth(one), truth(other)) {
+        (Some(one), Some(other), ..) | (.., Some(one), Some(other)) => one == other,
+        _ => false,
+    }
 }
 
 fn is_constant(expr: &Expr) -> bool {

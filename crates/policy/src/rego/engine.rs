@@ -76,6 +76,25 @@ impl Program {
         dialect: Dialect,
         rule: &str,
     ) -> Result<Self, String> {
+        Self::compile_as(modules, dialect, rule, true)
+    }
+
+    /// The same for modules made of templates that have compiled, which
+    /// the first looks into.
+    pub(super) fn compile_joined(
+        modules: &[Module],
+        dialect: Dialect,
+        rule: &str,
+    ) -> Result<Self, String> {
+        Self::compile_as(modules, dialect, rule, false)
+    }
+
+    fn compile_as(
+        modules: &[Module],
+        dialect: Dialect,
+        rule: &str,
+        strict: bool,
+    ) -> Result<Self, String> {
         let bytes: usize = modules.iter().map(|module| module.text.len()).sum();
         if bytes > MAX_BYTES {
             return Err(format!(
@@ -90,7 +109,7 @@ impl Program {
             parsed.push((module.name.clone(), parse(&module.name, &text, dialect)?));
             texts.push((module.name.clone(), text));
         }
-        bounds::check(&parsed, true)?;
+        bounds::check(&parsed, strict)?;
         let (name, own) = parsed.first().ok_or("there is no Rego")?;
         let names = super::tree::globals(own);
         if !names.contains(rule) {

@@ -4,12 +4,14 @@
 //! does is removed from the text before it sees it: [`scan`] works on
 //! tokens, [`rewrite`] on the syntax tree, until nothing is left to
 //! change. [`bounds`] refuses what would not end or not fit, [`reads`]
-//! says what a template looks at, so that its verdicts can be remembered.
+//! says what a template looks at, so that its verdicts can be remembered;
+//! [`joined`] asks many templates of one object at once.
 
 mod bounds;
 mod conflict;
 mod engine;
 mod format;
+mod joined;
 mod reads;
 mod rewrite;
 mod scan;
@@ -22,6 +24,7 @@ mod value;
 mod tests;
 
 pub(crate) use engine::Dialect;
+pub(crate) use joined::Joined;
 pub(crate) use reads::{Part, Reads};
 pub(crate) use template::RegoTemplate;
 pub(crate) use trial::Trial;

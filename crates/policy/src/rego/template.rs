@@ -19,8 +19,17 @@ pub(crate) enum By {
 /// A compiled template.
 #[derive(Debug)]
 pub(crate) struct RegoTemplate {
-    program: Program,
-    by: By,
+    pub(super) program: Program,
+    pub(super) by: By,
+    /// What it was compiled from, for [`super::Joined`].
+    pub(super) source: Source,
+}
+
+/// The text of a template and its libraries.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(super) modules: Vec<Module>,
+    pub(super) dialect: Dialect,
 }
 
 impl RegoTemplate {
@@ -47,7 +56,16 @@ impl RegoTemplate {
         } else {
             By::Interpreter
         };
-        Ok(Self { program, by })
+        Ok(Self {
+            program,
+            by,
+            source: Source { modules, dialect },
+        })
+    }
+
+    /// Whether it asks somebody outside while it evaluates.
+    pub(crate) fn reads_outside(&self) -> bool {
+        self.program.reads().external
     }
 
     /// What `by` says of `input`.
@@ -57,16 +75,25 @@ impl RegoTemplate {
         input: Rego,
         ask: Option<&Ask<'_>>,
     ) -> Result<Vec<Said>, String> {
+        said(&self.value(by, input, ask)?)
+    }
+
+    #[cfg(test)]
+    pub(super) fn evaluate_alone(&self, input: Rego) -> Result<Vec<Said>, String> {
+        self.evaluate(self.by, input, None)
+    }
+
+    /// The value of its rule for `input`.
+    pub(super) fn value(&self, by: By, input: Rego, ask: Option<&Ask<'_>>) -> Result<Rego, String> {
         let external = ask.and_then(|ask| ask.world.external.clone());
         let keep = ask.is_none_or(|ask| !ask.shared.is_large(ask.review));
-        let value = match by {
-            By::Interpreter => self.program.interpret(input, external, keep)?,
+        match by {
+            By::Interpreter => self.program.interpret(input, external, keep),
             By::Machine => match self.program.run(input.clone(), keep) {
-                Some(value) => value?,
-                None => self.program.interpret(input, external, keep)?,
+                Some(value) => value,
+                None => self.program.interpret(input, external, keep),
             },
-        };
-        said(&value)
+        }
     }
 
     /// The input of an evaluation, as Gatekeeper makes it.
@@ -127,7 +154,7 @@ fn images(ask: &Ask<'_>) -> Rego {
 /// The violations in a rule's value: `violation[{"msg": …}]`. What has no
 /// `msg` says nothing, as in Gatekeeper; a `msg` that is no text is an
 /// error, as there.
-fn said(value: &Rego) -> Result<Vec<Said>, String> {
+pub(super) fn said(value: &Rego) -> Result<Vec<Said>, String> {
     let items: Vec<&Rego> = match value {
         Rego::Undefined => return Ok(Vec::new()),
         Rego::Set(items) => items.iter().collect(),
@@ -158,5 +185,9 @@ impl TemplateEngine for RegoTemplate {
 
     fn reads(&self) -> Option<&Reads> {
         Some(self.program.reads())
+    }
+
+    fn rego(&self) -> Option<&RegoTemplate> {
+        Some(self)
     }
 }

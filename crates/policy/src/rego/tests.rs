@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::engine::{Module, Program};
 use super::rewrite::{Choice, rewrite};
-use super::{Dialect, from_rego, scan, to_rego};
+use super::{Dialect, Joined, RegoTemplate, from_rego, scan, to_rego};
+use crate::suite::RegoEngine;
 
 fn program(text: &str, dialect: Dialect) -> Result<Program, String> {
     let module = Module {
@@ -324,4 +325,75 @@ fn external_data_is_off_unless_somebody_answers() {
     assert!(!program.has_bytecode());
     let value = program.interpret(to_rego(&json!({})), None, true).unwrap();
     assert_eq!(from_rego(&value), json!(["external data is off"]));
+}
+
+fn template(text: &str, lib: &str, by: RegoEngine) -> RegoTemplate {
+    RegoTemplate::compile(text, &[lib.to_owned()], Dialect::V1, by).unwrap()
+}
+
+#[test]
+fn templates_are_asked_at_once_where_they_fit_together() {
+    let lib = "package lib.a\nname := input.review.object.name\nxs := input.review.object.xs";
+    let text = |package: &str| {
+        format!(
+            "package {package}\nimport data.lib.a\nviolation contains {{\"msg\": msg}} if {{\n\
+             some x in a.xs\n msg := sprintf(\"%s %s {package}\", [a.name, x])\n}}"
+        )
+    };
+    // A package of the name that what comes with the input goes by.
+    for (one, two) in [("seawall.one", "seawall.two"), ("one", "other.one")] {
+        for by in [RegoEngine::Interpreter, RegoEngine::Bytecode] {
+            let (first, second) = (template(&text(one), lib, by), template(&text(two), lib, by));
+            let joined = Joined::compile(&[&first, &second]).unwrap();
+            let input = to_rego(&json!({"review": {"object": {"name": "n", "xs": ["p", "q"]}}}));
+            let apart = [&first, &second].map(|each| each.evaluate_alone(input.clone()).unwrap());
+            assert_eq!(apart.concat().len(), 4);
+            assert_eq!(joined.said(input).unwrap(), apart);
+        }
+    }
+    let by = RegoEngine::Chosen;
+    let one = template(&text("seawall.one"), lib, by);
+    for (what, other) in [
+        ("the same package", template(&text("seawall.one"), lib, by)),
+        (
+            "one within another",
+            template(&text("seawall.one.two"), lib, by),
+        ),
+        ("a library of another text", {
+            let lib = format!("{lib}\nmore := 1");
+            template(&text("seawall.two"), &lib, by)
+        }),
+    ] {
+        assert!(Joined::compile(&[&one, &other]).is_none(), "{what}");
+    }
+}
+
+#[test]
+fn definitions_that_exclude_each_other_run_on_the_virtual_machine() {
+    let runs = |rules: &str| {
+        let text =
+            format!("package t\nimport rego.v1\nviolation contains r if r := f(input.x)\n{rules}");
+        program(&text, Dialect::V1).unwrap().has_bytecode()
+    };
+    for rules in [
+        "f(x) := x.a if x.kind == \"a\"\nf(x) := x.b if x.kind == \"b\"",
+        "f(x) := x.a if x.kind == \"a\"\nf(x) := x.b if x.kind != \"a\"",
+        "f(x) := x.a if x.kind == \"a\"\nf(x) := x.b if not x.kind in {\"a\", \"c\"}",
+        "f(x) := x.a if x.is == true\nf(x) := x.b if x.is == false",
+        "f(x) := x.a if g(x)\nf(x) := x.b if not g(x)\ng(x) if x.is",
+    ] {
+        assert!(runs(rules), "{rules}");
+    }
+    for rules in [
+        "f(x) := x.a if x.kind == \"a\"\nf(x) := x.b if x.sort == \"b\"",
+        "f(x) := x.a if x.kind == \"a\"\nf(x) := x.b if not x.kind in {\"b\"}",
+        "f(x) := x.a if x.kinds[_] == \"a\"\nf(x) := x.b if x.kinds[_] == \"b\"",
+        "f(x) := x.a if x.size == 1\nf(x) := x.b if x.size == 1.0",
+        "f(x) := x.a if x.kind == \"a\"\nf(x) := x.b if x.kind == \"\\u0061\"",
+        // The words are the same, what they stand for is not.
+        "f(x) := x.a if { y := x.one; y == \"a\" }\nf(x) := x.b if { y := x.two; y == \"b\" }",
+        "f(x) := x.a if { y := x.one; g(y) }\nf(x) := x.b if { y := x.two; not g(y) }\ng(y) if y",
+    ] {
+        assert!(!runs(rules), "{rules}");
+    }
 }

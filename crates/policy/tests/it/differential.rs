@@ -320,3 +320,47 @@ fn the_library_judges_alike() {
         .collect();
     compare(&loaded, 200);
 }
+
+/// The default bundle, compiled together, says what each of its policies
+/// says by itself: of the seeded cluster, and of random pods.
+#[test]
+fn policies_say_together_what_they_say_apart() {
+    let documents = policy::bundle();
+    let together = load(&documents, RegoEngine::Chosen);
+    let is_template = |document: &&Document| document.value["kind"] == "ConstraintTemplate";
+    let templates: Vec<&Document> = documents.iter().filter(is_template).collect();
+    let mut apart: Vec<Policies> = Vec::new();
+    for constraint in documents.iter().filter(|one| !is_template(one)) {
+        let kind = &constraint.value["kind"];
+        let of = |one: &&&Document| one.value["spec"]["crd"]["spec"]["names"]["kind"] == *kind;
+        let template = templates.iter().find(of).copied();
+        let alone: Vec<Document> = template.into_iter().chain([constraint]).cloned().collect();
+        apart.push(load(&alone, RegoEngine::Chosen));
+    }
+    let each = |object: &Value, world: &World| {
+        let said = apart.iter().flat_map(|one| judge(one, object, world));
+        words(&said.collect::<Vec<_>>())
+    };
+    let mut count = 0;
+    for cluster in [
+        crate::hardening::cluster::bad().unwrap(),
+        crate::hardening::cluster::twin().unwrap(),
+    ] {
+        let world = crate::hardening::world(&cluster);
+        for one in &cluster {
+            let said = words(&judge(&together, &one.object, &world));
+            assert_eq!(said, each(&one.object, &world), "{}", one.object);
+            count += said.len();
+        }
+    }
+    eprintln!("{count} violations of the seeded cluster, said alike");
+    assert!(count > 100);
+    let world = World::default();
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(60)
+    };
+    proptest!(config, |(pod in pod())| {
+        prop_assert_eq!(words(&judge(&together, &pod, &world)), each(&pod, &world));
+    });
+}

@@ -14,9 +14,9 @@ use self::cluster::{Planted, bad, images, key, twin};
 // among it, nothing is needed here.
 #[path = "../../../testkit/src/hardening.rs"]
 #[expect(unreachable_pub, reason = "it is a part of another crate")]
-mod cluster;
+pub(crate) mod cluster;
 
-fn world(cluster: &[Planted]) -> World {
+pub(crate) fn world(cluster: &[Planted]) -> World {
     let mut world = World {
         inventory: Inventory::default(),
         ..World::default()
