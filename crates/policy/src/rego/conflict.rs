@@ -193,7 +193,7 @@ impl<'a> Conditions<'a> {
             match &stmt.literal {
                 Literal::Expr { expr, .. } if is_made_of(expr, known) => {
                     found.holds.insert(expr.span().text());
-                    found.compared(expr, BoolOp::Eq, BoolOp::Ne);
+                    found.compared(expr);
                 }
                 Literal::NotExpr { expr, .. } if is_made_of(expr, known) => {
                     found.fails.insert(expr.span().text());
@@ -217,7 +217,7 @@ impl<'a> Conditions<'a> {
         found
     }
 
-    fn compared(&mut self, expr: &'a Expr, equal: BoolOp, unequal: BoolOp) {
+    fn compared(&mut self, expr: &'a Expr) {
         let Expr::BoolExpr { op, lhs, rhs, .. } = expr else {
             return;
         };
@@ -226,10 +226,10 @@ impl<'a> Conditions<'a> {
             (true, false) => (rhs, lhs),
             _ => return,
         };
-        if *op == equal {
-            self.equal.push((what.span().text(), constant));
-        } else if *op == unequal {
-            self.unequal.push((what.span().text(), constant));
+        match op {
+            BoolOp::Eq => self.equal.push((what.span().text(), constant)),
+            BoolOp::Ne => self.unequal.push((what.span().text(), constant)),
+            _ => {}
         }
     }
 

@@ -100,7 +100,7 @@ impl Joined {
 
     fn read(&self, value: &Rego) -> Option<Vec<Vec<Said>>> {
         let mut all = vec![Vec::new(); self.members];
-        for pair in value.as_set().ok()?.iter() {
+        for pair in value.as_set().ok()? {
             let pair = pair.as_array().ok()?;
             let [place, value] = pair.as_slice() else {
                 return None;
