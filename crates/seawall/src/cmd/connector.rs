@@ -1,20 +1,14 @@
 //! `seawall connector`: a cluster watched for a server, or assessed once.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt::Write as _, path::PathBuf, sync::Arc};
 
 use cluster::watch::{
     Assessment, ConnectError, OnceError, RunError, Settings, ShipSettings, Target, once,
 };
 use model::Severity;
 use policy::Document;
-use serde::Deserialize as _;
 
-use super::{Context, write_stdout};
+use super::{Context, files, write_stdout};
 use crate::{
     args::connector::{Connector, ConnectorFormat},
     cancel,
@@ -23,8 +17,6 @@ use crate::{
 
 /// Rows of each list of a table.
 const ROWS: usize = 25;
-/// The largest file of policies.
-const MAX_FILE: u64 = 4 << 20;
 
 pub(super) fn run(context: &Context, arguments: &Connector) -> Result<Exit, Failure> {
     let bundle = Arc::new(bundle(&arguments.policies)?);
@@ -100,50 +92,7 @@ fn bundle(paths: &[PathBuf]) -> Result<Vec<Document>, Failure> {
     if paths.is_empty() {
         return Ok(policy::bundle());
     }
-    let mut documents = Vec::new();
-    for path in paths {
-        read(path, &mut documents)?;
-    }
-    Ok(documents)
-}
-
-fn read(path: &Path, documents: &mut Vec<Document>) -> Result<(), Failure> {
-    let named = |what: &str| format!("{what} {}", path.display());
-    if path.is_dir() {
-        let mut inside: Vec<PathBuf> = fs::read_dir(path)
-            .and_then(|all| all.map(|one| Ok(one?.path())).collect())
-            .map_err(|error| Failure::bad_file(error).context(named("list")))?;
-        inside.sort();
-        for path in inside {
-            let is_yaml = path
-                .extension()
-                .is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
-            if path.is_dir() || is_yaml {
-                read(&path, documents)?;
-            }
-        }
-        return Ok(());
-    }
-    let size = fs::metadata(path)
-        .map_err(|error| Failure::bad_file(error).context(named("read")))?
-        .len();
-    if size > MAX_FILE {
-        let told = anyhow::anyhow!("it is larger than {MAX_FILE} bytes");
-        return Err(Failure::bad_file(told).context(named("read")));
-    }
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::bad_file(error).context(named("read")))?;
-    for document in serde_norway::Deserializer::from_str(&text) {
-        let value = serde_json::Value::deserialize(document)
-            .map_err(|error| Failure::bad_file(error).context(named("read")))?;
-        if !value.is_null() {
-            documents.push(Document {
-                source: path.display().to_string(),
-                value,
-            });
-        }
-    }
-    Ok(())
+    files::policies(paths)
 }
 
 /// How bad what a policy says is, and what it asks for.

@@ -10,6 +10,7 @@ mod connector;
 mod db;
 mod exempt;
 mod export;
+mod files;
 mod finding;
 mod host;
 mod image;

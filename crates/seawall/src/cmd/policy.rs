@@ -1,12 +1,5 @@
 //! `seawall policy`
 
-use std::{
-    fs, io,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
-
-use anyhow::Context as _;
 use model::Severity;
 use policy::review::{Action, Violation};
 use policy::{Document, Policies, Problem, Recommendation};
@@ -15,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Context,
+    Context, files,
     remote::output::{Listing, Sheet, json},
     write_stderr, write_stdout,
 };
@@ -30,12 +23,6 @@ use crate::{
 mod check;
 mod output;
 mod trial;
-
-/// How deep folders are searched.
-const MAX_DEPTH: usize = 16;
-
-/// Largest file that is read at all.
-const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 pub(super) fn run(context: &Context, policy: &Policy) -> Result<Exit, Failure> {
     match policy {
@@ -55,76 +42,6 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
-/// Files whose names end in one of `endings`, those of folders by name;
-/// what is named itself is taken whatever its name.
-fn find(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        let before = files.len();
-        search(path, endings, 0, &mut files)?;
-        if files.len() == before {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "nothing to read in '{}' (names end in {})",
-                path.display(),
-                endings.join(" or ")
-            )));
-        }
-    }
-    Ok(files)
-}
-
-fn search(
-    path: &Path,
-    endings: &[&str],
-    depth: usize,
-    files: &mut Vec<PathBuf>,
-) -> Result<(), Failure> {
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    if depth > MAX_DEPTH {
-        return Ok(());
-    }
-    let mut entries = fs::read_dir(path)
-        .and_then(|entries| {
-            entries
-                .map(|entry| Ok(entry?.path()))
-                .collect::<io::Result<Vec<_>>>()
-        })
-        .with_context(|| format!("read '{}'", path.display()))
-        .map_err(Failure::bad_file)?;
-    entries.sort();
-    for entry in entries {
-        let name = entry.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') {
-            continue;
-        }
-        let is_folder = entry.is_dir();
-        if is_folder || endings.iter().any(|ending| name.ends_with(ending)) {
-            search(&entry, endings, depth + 1, files)?;
-        }
-    }
-    Ok(())
-}
-
-fn text(path: &Path) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)
-    } else {
-        fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-    };
-    read.map(|_| ())
-        .with_context(|| format!("read '{}'", path.display()))
-        .map_err(Failure::bad_file)?;
-    String::from_utf8(bytes)
-        .with_context(|| format!("'{}' is not UTF-8 text", path.display()))
-        .map_err(Failure::usage)
-}
-
-const YAML: &[&str] = &[".yaml", ".yml", ".json"];
-
 /// The documents meant: ours, and behind them those of files.
 fn documents(choice: &PolicyFiles) -> Result<Vec<Document>, Failure> {
     if choice.only && choice.files.is_empty() {
@@ -136,15 +53,7 @@ fn documents(choice: &PolicyFiles) -> Result<Vec<Document>, Failure> {
     } else {
         policy::bundle()
     };
-    for path in find(&choice.files, YAML)? {
-        let source = path.display().to_string();
-        let values = policy::suite::documents(&text(&path)?)
-            .map_err(|error| Failure::usage(anyhow::anyhow!("'{source}' is not YAML: {error}")))?;
-        documents.extend(values.into_iter().map(|value| Document {
-            source: source.clone(),
-            value,
-        }));
-    }
+    documents.extend(files::policies(&choice.files)?);
     Ok(documents)
 }
 

@@ -1,12 +1,7 @@
 //! `seawall rules`
 
-use std::{
-    fs, io,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use report::Heading;
 use rules::{
     Diagnostic, Loader, content, diagnostic, docs, events,
@@ -17,7 +12,7 @@ use rules::{
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, files,
     remote::output::{Listing, Sheet, json},
     write_stderr, write_stdout,
 };
@@ -31,12 +26,6 @@ use crate::{
 };
 
 mod trial;
-
-/// How deep folders of rule files are searched.
-const MAX_DEPTH: usize = 8;
-
-/// Largest rule file that is read at all.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 pub(super) fn run(context: &Context, rules: &Rules) -> Result<Exit, Failure> {
     match rules {
@@ -102,65 +91,10 @@ fn counted(count: usize, noun: &str) -> String {
 
 /// Reads what the command line names, behind what `loader` has.
 fn read(mut loader: Loader, paths: &[PathBuf]) -> Result<Loader, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        let before = files.len();
-        find(path, 0, &mut files)?;
-        if files.len() == before {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "no rule file in '{}' (their names end in .yaml or .yml)",
-                path.display()
-            )));
-        }
-    }
-    for file in files {
-        loader = loader.file(&file.display().to_string(), &text(&file)?);
+    for file in files::find(paths, &[".yaml", ".yml"])? {
+        loader = loader.file(&file.display().to_string(), &files::text(&file)?);
     }
     Ok(loader)
-}
-
-fn find(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let attempt = || format!("read '{}'", path.display());
-    if !path.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    if depth > MAX_DEPTH {
-        return Ok(());
-    }
-    let mut entries = fs::read_dir(path)
-        .and_then(|entries| {
-            entries
-                .map(|entry| Ok(entry?.path()))
-                .collect::<io::Result<Vec<_>>>()
-        })
-        .with_context(attempt)
-        .map_err(Failure::bad_file)?;
-    entries.sort();
-    for entry in entries {
-        let is_rules = entry
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_rules || entry.is_dir() {
-            find(&entry, depth + 1, files)?;
-        }
-    }
-    Ok(())
-}
-
-fn text(path: &Path) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)
-    } else {
-        fs::File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-    };
-    read.map(|_| ())
-        .with_context(|| format!("read '{}'", path.display()))
-        .map_err(Failure::bad_file)?;
-    String::from_utf8(bytes)
-        .with_context(|| format!("'{}' is not UTF-8 text", path.display()))
-        .map_err(Failure::usage)
 }
 
 /// The rules meant; what is wrong with files named is said, and the rest

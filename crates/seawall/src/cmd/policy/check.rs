@@ -4,10 +4,10 @@ use model::Severity;
 use policy::manifest::{self, Judged, Manifest, Unread};
 use policy::review::Violation;
 
-use super::{find, load, output, severity, text};
+use super::{load, output, severity};
 use crate::{
     args::policy::{Check, CheckFormat, Limit},
-    cmd::{Context, write_stdout},
+    cmd::{Context, files, write_stdout},
     exit::{Exit, Failure},
 };
 
@@ -15,8 +15,8 @@ pub(super) fn run(context: &Context, arguments: &Check) -> Result<Exit, Failure>
     let (policies, problems) = load(&arguments.policies)?;
     let mut manifests: Vec<Manifest> = Vec::new();
     let mut unread: Vec<Unread> = Vec::new();
-    for path in find(&arguments.manifests, super::YAML)? {
-        let (found, failed) = manifest::read(&path.display().to_string(), &text(&path)?);
+    for path in files::find(&arguments.manifests, files::YAML)? {
+        let (found, failed) = manifest::read(&path.display().to_string(), &files::text(&path)?);
         manifests.extend(found);
         unread.extend(failed);
     }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use policy::suite::{Outcome, RegoEngine, RegoFile, Report, Tally, run_rego, run_suite};
 use serde::Serialize;
 
-use super::{counted, find, text};
+use super::counted;
 use crate::{
     args::{db::TextOrJson, policy::Test},
-    cmd::{Context, remote::output::json, write_stdout},
+    cmd::{Context, files, remote::output::json, write_stdout},
     exit::{Exit, Failure},
 };
 
@@ -131,17 +131,17 @@ fn sort_out(report: &Report, all: bool, failures: &mut Vec<Line>, passes: &mut V
 }
 
 fn reports(paths: &[PathBuf]) -> Result<Vec<Report>, Failure> {
-    let read = |path: &str| text(Path::new(path)).map_err(|failure| failure.line());
+    let read = |path: &str| files::text(Path::new(path)).map_err(|failure| failure.line());
     let mut reports = Vec::new();
     let mut folders: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-    for path in find(paths, &[".yaml", ".yml", "_test.rego"])? {
+    for path in files::find(paths, &[".yaml", ".yml", "_test.rego"])? {
         let is_rego = path.extension().is_some_and(|name| name == "rego");
         if is_rego {
             let folder = path.parent().unwrap_or(Path::new("")).to_owned();
             folders.entry(folder).or_default().push(path);
             continue;
         }
-        let content = text(&path)?;
+        let content = files::text(&path)?;
         // Manifests and templates lie beside suites: a look is cheaper
         // than reading them.
         if content.contains("test.gatekeeper.sh") {
@@ -163,11 +163,11 @@ fn in_rego(folder: &Path) -> Result<Report, Failure> {
         folder
     };
     let mut files = Vec::new();
-    for path in find(&[place.to_owned()], &[".rego"])? {
+    for path in files::find(&[place.to_owned()], &[".rego"])? {
         if path.parent() == Some(place) {
             files.push(RegoFile {
                 path: path.display().to_string(),
-                text: text(&path)?,
+                text: files::text(&path)?,
             });
         }
     }
