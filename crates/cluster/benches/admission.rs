@@ -204,7 +204,7 @@ async fn main() {
         serving.await.expect("it answers");
     });
 
-    let taken = processor();
+    let before = processor();
     let total = seconds * rate;
     let (out, mut taken) = mpsc::channel(4_096);
     let step = Duration::from_secs(1) / u32::try_from(rate).expect("a rate");
@@ -243,6 +243,6 @@ async fn main() {
         at(990),
         at(999),
         at(1_000),
-        (processor() - taken) * 1e3 / f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX))
+        (processor() - before) * 1e3 / f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX))
     );
 }

@@ -26,12 +26,12 @@ pub(super) fn pack(text: &[u8]) -> Box<[u8]> {
             };
             room.resize(zstd::zstd_safe::compress_bound(text.len()), 0);
             let length = packer.compress_to_buffer(text, room.as_mut_slice());
-            let packed = length.ok().and_then(|length| room.get(..length));
-            let packed = packed.map(Box::from).unwrap_or_default();
+            let written = length.ok().and_then(|length| room.get(..length));
+            let kept = written.map(Box::from).unwrap_or_default();
             if room.capacity() > MAX_ROOM {
                 *room = Vec::new();
             }
-            packed
+            kept
         })
     })
 }
