@@ -51,7 +51,7 @@ const KEPT_TO: &[(&str, &[&str])] = &[
     ("rskafka", &["export", "cluster"]),
     ("kube", &["cluster"]),
     ("k8s-openapi", &["cluster"]),
-    ("x509-parser", &["host"]),
+    ("x509-parser", &["host", "registry"]),
     ("regorus", &["policy"]),
     ("cel", &["policy"]),
     ("aya", &["sensor"]),

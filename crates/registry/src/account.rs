@@ -204,14 +204,24 @@ impl Account {
         if self.repositories.len() > MOST_PATTERNS {
             return refuse("repositories", format!("more than {MOST_PATTERNS}"));
         }
-        let is_open = |pattern: &String| pattern.ends_with('*');
-        let needs_catalogue = self.repositories.is_empty() || self.repositories.iter().any(is_open);
-        if needs_catalogue && !self.kind.has_catalogue() {
+        if !self.kind.has_catalogue() {
             let title = self.kind.title();
-            return refuse(
-                "repositories",
-                format!("{title} does not list what it holds: name the repositories"),
-            );
+            if self.repositories.is_empty() {
+                return refuse(
+                    "repositories",
+                    format!(
+                        "{title} does not list what it holds: name repositories, or owners as in \
+                         'team/*'"
+                    ),
+                );
+            }
+            let is_ownerless = |pattern: &&String| pattern.ends_with('*') && !pattern.contains('/');
+            if let Some(pattern) = self.repositories.iter().find(is_ownerless) {
+                return refuse(
+                    "repositories",
+                    format!("'{pattern}' names no owner, as 'team/*' does"),
+                );
+            }
         }
         if self.queue.is_some() && self.kind != Kind::Amazon {
             return refuse("queue", "only Amazon's registries have one".to_owned());

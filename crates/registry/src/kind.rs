@@ -95,7 +95,7 @@ impl Kind {
     }
 
     /// Whether it can list its repositories. Where it cannot, the
-    /// account names them.
+    /// account names them, or their owners (`team/*`).
     pub fn has_catalogue(self) -> bool {
         !matches!(self, Self::Ghcr | Self::DockerHub)
     }

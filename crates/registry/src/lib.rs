@@ -19,6 +19,7 @@ mod queue;
 mod referrer;
 mod resolve;
 mod session;
+pub mod signature;
 mod webhook;
 
 pub use account::{Account, AwsKey, Credential, Trust};

@@ -253,6 +253,7 @@ impl Registry {
             }
             Kind::Google => self.repositories_of_google(what)?,
             Kind::Harbor => self.repositories_of_harbor(what),
+            Kind::DockerHub | Kind::Ghcr => self.repositories_of_owners(what),
             _ => self.catalogue(what)?,
         };
         Ok(all.only(patterns.clone()))

@@ -1,8 +1,10 @@
-//! How clouds give credentials for their registries, and list them.
+//! How clouds and hubs give credentials for their registries, and list
+//! what those hold.
 
 pub(crate) mod amazon;
 pub(crate) mod azure;
 pub(crate) mod google;
+pub(crate) mod hubs;
 
 use fetch::{Client, Settings, Url};
 use jiff::Timestamp;

@@ -249,6 +249,13 @@ fn accounts_that_make_no_sense_say_which_field() {
         (|account| account.kind = Kind::Ghcr, "repositories"),
         (
             |account| {
+                account.kind = Kind::DockerHub;
+                account.repositories = vec!["*".to_owned()];
+            },
+            "names no owner",
+        ),
+        (
+            |account| {
                 account.kind = Kind::Amazon;
                 account.credential = Credential::Aws { key: None };
             },

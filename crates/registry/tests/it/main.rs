@@ -9,7 +9,9 @@ mod amazon;
 mod azure;
 mod google;
 mod hostile;
+mod hubs;
 mod real;
+mod signature;
 
 use std::sync::Arc;
 

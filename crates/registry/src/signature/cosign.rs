@@ -1,0 +1,178 @@
+//! cosign's older form: a small document that names the image is signed,
+//! and certificate and log entry are annotations beside it.
+//!
+//! References: cosign's `specs/SIGNATURE_SPEC.md`; Red Hat's "simple
+//! signing".
+
+use model::Digest;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Believed, Claim, NotVerified, Verified, by_key,
+    certificate::{self, Certificate},
+    decode,
+    log::Entry,
+};
+use crate::ArtifactBlob;
+
+pub(super) const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const LOG: &str = "dev.sigstore.cosign/bundle";
+const KIND: &str = "cosign container image signature";
+
+#[derive(Deserialize)]
+struct Payload {
+    critical: Critical,
+    #[serde(default)]
+    optional: Option<serde_json::Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct Critical {
+    image: Image,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Image {
+    docker_manifest_digest: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Logged {
+    signed_entry_timestamp: String,
+    payload: LoggedPayload,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoggedPayload {
+    body: String,
+    integrated_time: i64,
+    log_index: u64,
+    #[serde(rename = "logID")]
+    log_id: String,
+}
+
+pub(super) fn verify(
+    image: &Digest,
+    blob: &ArtifactBlob,
+    believed: &Believed,
+) -> Result<Verified, NotVerified> {
+    let malformed = |reason: String| NotVerified::Malformed(reason);
+    let payload: Payload =
+        serde_json::from_slice(&blob.bytes).map_err(|error| malformed(error.to_string()))?;
+    if payload.critical.kind != KIND {
+        return Err(malformed(format!("it is a '{}'", payload.critical.kind)));
+    }
+    let text = |key: &str| blob.annotations.get(key).map(String::as_str);
+    let encoded = text(SIGNATURE).ok_or_else(|| malformed("it has no signature".to_owned()))?;
+    let signature = decode("the signature", encoded)?;
+    let entry = text(LOG).map(entry).transpose()?;
+    let (signer, logged) = match text(CERTIFICATE) {
+        None => {
+            let signer = by_key(believed, &blob.bytes, &signature)?;
+            let logged = match (&entry, &believed.root) {
+                (Some(entry), Some(root)) => {
+                    names(entry, &blob.bytes, encoded, None)?;
+                    Some(entry.proved(root)?)
+                }
+                _ => None,
+            };
+            (signer, logged)
+        }
+        Some(pem) => {
+            let root = believed.root.as_ref().ok_or_else(|| {
+                NotVerified::NotVouchedFor("no trusted root of sigstore is set up".to_owned())
+            })?;
+            let ders = certificate::of_pem(pem);
+            let der = ders
+                .first()
+                .ok_or_else(|| malformed("its certificate is no PEM".to_owned()))?;
+            let certificate = Certificate::from_der(der)?;
+            let entry = entry.ok_or_else(|| NotVerified::NotLogged("no entry".to_owned()))?;
+            names(&entry, &blob.bytes, encoded, Some(pem))?;
+            let logged = entry.proved(root)?;
+            let further = text(CHAIN).map(certificate::of_pem).unwrap_or_default();
+            super::bundle::vouched(&certificate, &further, root, logged)?;
+            if !certificate.key.has_signed(&blob.bytes, &signature) {
+                return Err(NotVerified::Wrong);
+            }
+            (certificate.identity()?, Some(logged))
+        }
+    };
+    // Last, so that what is said of the image is what was signed.
+    if payload.critical.image.docker_manifest_digest != image.to_string() {
+        return Err(NotVerified::OtherImage);
+    }
+    let optional = payload.optional.unwrap_or_default();
+    Ok(Verified {
+        signer,
+        claim: Claim::Signature,
+        logged,
+        annotations: optional
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())))
+            .take(64)
+            .collect(),
+    })
+}
+
+fn entry(text: &str) -> Result<Entry, NotVerified> {
+    let logged: Logged = serde_json::from_str(text)
+        .map_err(|error| NotVerified::Malformed(format!("its log entry: {error}")))?;
+    let id = format!("sha256:{}", logged.payload.log_id);
+    let id: Digest = id
+        .parse()
+        .map_err(|_text| NotVerified::Malformed("its log has no id".to_owned()))?;
+    Ok(Entry {
+        log: id.as_bytes().to_vec(),
+        index: logged.payload.log_index,
+        time: logged.payload.integrated_time,
+        body: decode("its log entry", &logged.payload.body)?,
+        promise: Some(decode("the log's promise", &logged.signed_entry_timestamp)?),
+        proof: None,
+    })
+}
+
+/// Whether the entry is of this signature over this document, by this
+/// certificate.
+fn names(
+    entry: &Entry,
+    document: &[u8],
+    signature: &str,
+    certificate: Option<&str>,
+) -> Result<(), NotVerified> {
+    let no = |what: &str| {
+        Err(NotVerified::NotLogged(format!(
+            "its entry has another {what}"
+        )))
+    };
+    let content = entry.content()?;
+    let text = |path: &str| content.pointer(path).and_then(Value::as_str);
+    if text("/kind") != Some("hashedrekord") {
+        return no("kind");
+    }
+    let hash = Digest::of(document).hex();
+    if text("/spec/data/hash/value") != Some(hash.as_str()) {
+        return no("document");
+    }
+    if text("/spec/signature/content").map(str::trim) != Some(signature.trim()) {
+        return no("signature");
+    }
+    if let Some(pem) = certificate {
+        let own = certificate::of_pem(pem);
+        let key = text("/spec/signature/publicKey/content").unwrap_or_default();
+        let logged = String::from_utf8(decode("the entry's key", key)?).unwrap_or_default();
+        if certificate::of_pem(&logged).first() != own.first() {
+            return no("certificate");
+        }
+    }
+    Ok(())
+}
