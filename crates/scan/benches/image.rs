@@ -2,7 +2,9 @@
 //! the time of a second scan.
 //!
 //! Run by hand, because it needs an image of realistic size:
-//! `SEAWALL_BENCH_TARGET=oci:path/to/layout cargo bench -p scan`.
+//! `SEAWALL_BENCH_TARGET=oci:path/to/layout cargo bench -p scan`. With
+//! `SEAWALL_BENCH_ISOLATION=1`, in processes of their own, whose CPU time
+//! and memory are not counted.
 
 #![expect(
     clippy::print_stdout,
@@ -25,6 +27,11 @@ const TARGET: &str = "SEAWALL_BENCH_TARGET";
 const WARM_RUNS: u32 = 20;
 
 fn main() {
+    let mut arguments = std::env::args_os().skip(1);
+    if scan::Isolation::is_asked(arguments.next().as_ref()) {
+        scan::serve(arguments);
+        return;
+    }
     let Ok(target) = std::env::var(TARGET) else {
         println!("skipped: set {TARGET} to an image, as for `seawall scan`");
         return;
@@ -43,6 +50,19 @@ fn main() {
     };
     if let Some(workers) = number("SEAWALL_BENCH_WORKERS") {
         options.workers = workers;
+    }
+
+    if number("SEAWALL_BENCH_ISOLATION") == Some(1) {
+        options.isolation = scan::Isolation::own().ok();
+        let (started, rounds) = (Instant::now(), 50);
+        for _ in 0..rounds {
+            let sealed = options.isolation.as_ref().map(scan::Isolation::check);
+            assert!(matches!(sealed, Some(Ok(_))), "{sealed:?}");
+        }
+        println!(
+            "a worker's start and end: {:.2?}",
+            started.elapsed() / rounds
+        );
     }
 
     let peak = Peak::watch();

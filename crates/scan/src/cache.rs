@@ -4,9 +4,11 @@
 //! A plain folder shared by any number of processes: every file is
 //! written aside and renamed, carries its own checksum, and one that
 //! does not hold is a miss, never an error. Layers are keyed by the
-//! digest of their uncompressed tar, and hold each extractor's results
-//! under its name and version, so that a changed extractor reads the
-//! layer again alone.
+//! digest of their blob as it came, which we hash ourselves: what a blob
+//! unpacks to is only known by having parsed it, and a parser that fell
+//! to its input must be able to lie about that input alone. They hold
+//! each extractor's results under its name and version, so that a
+//! changed extractor reads the layer again alone.
 
 use std::{
     collections::BTreeMap,
@@ -53,16 +55,16 @@ impl Cache {
         }
     }
 
-    /// What is known of the layer with this uncompressed digest.
-    pub(crate) fn layer(&self, diff_id: &Digest) -> Option<LayerFacts> {
-        decode(&read(&self.path("layers", diff_id))?)
+    /// What is known of the layer that came as the blob of this digest.
+    pub(crate) fn layer(&self, blob: &Digest) -> Option<LayerFacts> {
+        decode(&read(&self.path("layers", blob))?)
     }
 
-    pub(crate) fn put_layer(&self, diff_id: &Digest, facts: &LayerFacts) {
-        write(&self.path("layers", diff_id), &encode(facts));
+    pub(crate) fn put_layer(&self, blob: &Digest, facts: &LayerFacts) {
+        write(&self.path("layers", blob), &encode(facts));
     }
 
-    /// The uncompressed digest a blob was once verified to have.
+    /// The uncompressed digest that whoever read the blob said it has.
     pub(crate) fn diff_id(&self, blob: &Digest) -> Option<Digest> {
         let bytes = read(&self.path("blobs", blob))?;
         Some(Digest::from_bytes(bytes.try_into().ok()?))
@@ -155,7 +157,7 @@ fn try_write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn encode(facts: &LayerFacts) -> Vec<u8> {
+pub(crate) fn encode(facts: &LayerFacts) -> Vec<u8> {
     let mut extractors = facts.extractors.clone();
     let mut lists = vec![
         facts.files.clone(),
@@ -186,7 +188,7 @@ fn encode(facts: &LayerFacts) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<LayerFacts> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<LayerFacts> {
     let body = bytes.strip_prefix(MAGIC)?;
     let (checksum, body) = body.split_first_chunk()?;
     if xxh3_64(body) != u64::from_le_bytes(*checksum) {

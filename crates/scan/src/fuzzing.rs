@@ -8,7 +8,7 @@ use model::Cancel;
 
 use crate::{
     extract::{self, Extraction, FileMeta, Input},
-    layer::{Job, read_layer},
+    layer::{Job, Nobody, read_layer},
     limits::Limits,
     manifest,
 };
@@ -73,6 +73,8 @@ pub fn layer(bytes: &[u8]) {
             limits: &limits,
             cancel: &cancel,
             aliases: &HashMap::new(),
+            watch: &Nobody,
+            is_hashed: false,
         },
     );
     assert!(

@@ -31,6 +31,7 @@ mod sbom_document;
 mod skip;
 mod source;
 mod squash;
+mod worker;
 
 use model::{Cancel, Sbom};
 
@@ -45,6 +46,7 @@ pub use progress::{Progress, ProgressEvent, Silent};
 pub use reference::{ParseReferenceError, Reference};
 pub use registry::{Draft, RegistryError, Session};
 pub use source::{DetectError, Source};
+pub use worker::{Isolation, Landlock, Parser, Sealed, User, serve, serve_with};
 
 use cache::Cache;
 use image::Reader;

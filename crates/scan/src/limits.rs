@@ -7,10 +7,11 @@ use std::{
 };
 
 use model::Cancel;
+use serde::{Deserialize, Serialize};
 
 /// Bounds on one target. Exceeding one ends the reading of that layer
 /// with a warning that names the bound; the rest is still reported.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub layers: usize,
     /// Entries of one layer's tar, or files of a folder.

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     extract::{Extraction, Extractor, FileMeta, Input, Want},
-    layer::{FileFacts, LayerFacts, Remark},
+    layer::{FileFacts, LayerFacts, Remark, Watch},
     limits::{Limits, Stop},
 };
 
@@ -23,6 +23,7 @@ const SPOOL_BUFFER: usize = 128 * 1024;
 pub(crate) struct Offer<'a> {
     extractors: &'a [&'a dyn Extractor],
     limits: &'a Limits,
+    watch: &'a dyn Watch,
     buffer: Vec<u8>,
     wanted: Vec<(usize, Want)>,
     /// Bytes read for extractors so far.
@@ -30,10 +31,15 @@ pub(crate) struct Offer<'a> {
 }
 
 impl<'a> Offer<'a> {
-    pub(crate) fn new(extractors: &'a [&'a dyn Extractor], limits: &'a Limits) -> Self {
+    pub(crate) fn new(
+        extractors: &'a [&'a dyn Extractor],
+        limits: &'a Limits,
+        watch: &'a dyn Watch,
+    ) -> Self {
         Self {
             extractors,
             limits,
+            watch,
             buffer: Vec::new(),
             wanted: Vec::new(),
             read: 0,
@@ -88,15 +94,17 @@ impl<'a> Offer<'a> {
             content.read_to_end(&mut self.buffer)?;
             for (index, _) in &self.wanted {
                 let input = Input::memory(meta.path, &self.buffer);
-                run(self.extractors[*index], input, facts);
+                run(self.extractors[*index], input, facts, self.watch);
             }
             let keep = usize::try_from(self.limits.memory_bytes).unwrap_or(usize::MAX);
             if self.buffer.capacity() > keep {
                 self.buffer = Vec::new();
             }
         } else {
-            let (mut spool, size) = match spool(&mut content)? {
-                Ok(spooled) => spooled,
+            let spooled = spool(&mut content, self.watch.spool())?;
+            let (spool, size) = match &spooled {
+                Ok((Spool::Own(file), size)) => (file, *size),
+                Ok((Spool::Lent(file), size)) => (*file, *size),
                 Err(error) => {
                     for (index, _) in &self.wanted {
                         let message = format!("could not be kept in a temporary file: {error}");
@@ -106,9 +114,10 @@ impl<'a> Offer<'a> {
                 }
             };
             for (index, _) in &self.wanted {
+                let mut spool = spool;
                 spool.seek(SeekFrom::Start(0))?;
                 let input = Input::spooled(meta.path, size, &mut spool);
-                run(self.extractors[*index], input, facts);
+                run(self.extractors[*index], input, facts, self.watch);
             }
         }
         Ok(())
@@ -135,7 +144,7 @@ impl<'a> Offer<'a> {
         for (index, _) in &self.wanted {
             file.seek(SeekFrom::Start(0))?;
             let input = Input::spooled(meta.path, meta.size, file);
-            run(self.extractors[*index], input, facts);
+            run(self.extractors[*index], input, facts, self.watch);
         }
         Ok(())
     }
@@ -180,26 +189,52 @@ impl<'a> Offer<'a> {
     }
 }
 
-/// Keeps the content in an unlinked temporary file. Failing to read it
-/// is the outer error, failing to keep it the inner one: a full disk
-/// must not lose the rest of the layer.
-fn spool(content: &mut dyn Read) -> io::Result<Result<(File, u64), io::Error>> {
-    let mut file = match tempfile::tempfile() {
-        Ok(file) => file,
+/// Where a large file is kept while it is read.
+enum Spool<'a> {
+    Own(File),
+    Lent(&'a File),
+}
+
+/// Keeps the content in an unlinked temporary file, or in the one there
+/// is. Failing to read it is the outer error, failing to keep it the
+/// inner one: a full disk must not lose the rest of the layer.
+fn spool<'a>(
+    content: &mut dyn Read,
+    lent: Option<(&'a File, u64)>,
+) -> io::Result<io::Result<(Spool<'a>, u64)>> {
+    let (spool, most) = match lent {
+        Some((file, most)) => (emptied(file).map(|()| Spool::Lent(file)), most),
+        None => (tempfile::tempfile().map(Spool::Own), u64::MAX),
+    };
+    let spool = match spool {
+        Ok(spool) => spool,
         Err(error) => return Ok(Err(error)),
+    };
+    let mut file = match &spool {
+        Spool::Own(file) => file,
+        Spool::Lent(file) => file,
     };
     let mut buffer = vec![0; SPOOL_BUFFER];
     let mut size = 0;
     loop {
         let read = read_up_to(content, &mut buffer)?;
         if read == 0 {
-            return Ok(Ok((file, size)));
+            return Ok(Ok((spool, size)));
+        }
+        if size + read as u64 > most {
+            let error = format!("there is room for {most} bytes");
+            return Ok(Err(io::Error::other(error)));
         }
         if let Err(error) = file.write_all(&buffer[..read]) {
             return Ok(Err(error));
         }
         size += read as u64;
     }
+}
+
+fn emptied(mut file: &File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0)).map(drop)
 }
 
 fn read_up_to(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
@@ -226,13 +261,15 @@ fn push_remark(facts: &mut LayerFacts, extractor: &str, path: &str, message: Str
 
 /// Extractors promise not to panic. Should one break the promise over
 /// some file, the rest of the image is still reported.
-fn run(extractor: &dyn Extractor, mut input: Input<'_>, facts: &mut LayerFacts) {
+fn run(extractor: &dyn Extractor, mut input: Input<'_>, facts: &mut LayerFacts, watch: &dyn Watch) {
     let path = input.path;
+    watch.begins(extractor.name(), path);
     let result = catch_unwind(AssertUnwindSafe(|| {
         let mut extraction = Extraction::default();
         extractor.extract(&mut input, &mut extraction);
         extraction
     }));
+    watch.ended();
     let Ok(extraction) = result else {
         let message = format!("could not be read: {} gave up on it", extractor.name());
         push_remark(facts, extractor.name(), path, message);

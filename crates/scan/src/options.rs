@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::Platform;
 
-use crate::{Engines, Limits, skip::Skip};
+use crate::{Engines, Isolation, Limits, skip::Skip};
 
 /// How a target is scanned. The defaults are right for most.
 #[derive(Clone, Debug)]
@@ -16,6 +16,9 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     pub cache_bytes: u64,
     pub limits: Limits,
+    /// Who reads layers: processes of their own that may do nothing
+    /// else. Without it, they are read in this process.
+    pub isolation: Option<Isolation>,
     /// Layers read at once.
     pub workers: usize,
     pub registry: RegistryOptions,
@@ -35,6 +38,7 @@ impl Default for Options {
             cache: None,
             cache_bytes: 1 << 30,
             limits: Limits::default(),
+            isolation: None,
             workers: cores.min(4),
             registry: RegistryOptions::default(),
             engines: Engines::default(),

@@ -20,7 +20,7 @@ use crate::{
     ProgressEvent, ScanError,
     extract::FileMeta,
     image::Reader,
-    layer::LayerFacts,
+    layer::{LayerFacts, Nobody},
     offer::Offer,
     skip::Skip,
     squash::{Floor, squash},
@@ -89,7 +89,7 @@ pub(crate) fn scan(root: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> 
         .st_dev;
     let mut walk = Walk {
         reader,
-        offer: Offer::new(reader.extractors, &reader.options.limits),
+        offer: Offer::new(reader.extractors, &reader.options.limits, &Nobody),
         facts: LayerFacts::for_extractors(reader.extractors),
         skip: reader.options.skip(),
         is_live: root == Path::new("/"),

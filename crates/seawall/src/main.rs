@@ -25,6 +25,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // Not a command for people, and started often: it is told apart
+    // before a command line is understood.
+    if scan::Isolation::is_asked(std::env::args_os().nth(1).as_ref()) {
+        return scan::serve(std::env::args_os().skip(2));
+    }
     let exit = match args::Cli::try_parse_from(args::readable(std::env::args_os())) {
         Ok(cli) => cmd::run(cli, env::Env::of_process()),
         Err(refusal) => {

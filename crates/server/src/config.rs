@@ -150,6 +150,12 @@ pub struct ScanConfig {
     pub insecure_registries: Vec<String>,
     /// Paths not to report from: `*` within a name, `**` across names.
     pub skip: Vec<String>,
+    /// Parse images in processes of their own, which may do nothing else.
+    pub isolation: bool,
+    /// The program that is such a process: `seawall`. Told by the
+    /// command, not by people; without it the server parses by itself.
+    #[serde(skip)]
+    pub worker: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -201,6 +207,8 @@ impl Default for ScanConfig {
             timeout: Interval::hours(1),
             insecure_registries: Vec::new(),
             skip: Vec::new(),
+            isolation: true,
+            worker: None,
         }
     }
 }

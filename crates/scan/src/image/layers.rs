@@ -17,9 +17,10 @@ use crate::{
     Options, Progress, ProgressEvent, ScanError,
     cache::Cache,
     extract::Extractor,
-    layer::{Job, LayerFacts, Outcome, read_layer},
+    layer::{Job, LayerFacts, Nobody, Outcome, read_layer},
     limits::Stop,
     squash::{Floor, squash},
+    worker,
 };
 
 /// Where layers' blobs come from.
@@ -202,13 +203,13 @@ impl Reader<'_> {
     /// configuration's word is taken, as whoever runs the image does.
     pub(crate) fn known(&self, layer: &LayerPlan) -> Option<LayerFacts> {
         let cache = self.cache.as_ref()?;
-        if let Some(digest) = &layer.digest
-            && *digest != layer.diff_id
-            && cache.diff_id(digest)? != layer.diff_id
-        {
+        let Some(digest) = &layer.digest else {
+            return cache.layer(&layer.diff_id);
+        };
+        if *digest != layer.diff_id && cache.diff_id(digest)? != layer.diff_id {
             return None;
         }
-        cache.layer(&layer.diff_id)
+        cache.layer(digest)
     }
 
     pub(crate) fn walk(
@@ -222,8 +223,13 @@ impl Reader<'_> {
             limits: &self.options.limits,
             cancel: self.cancel,
             aliases,
+            watch: &Nobody,
+            is_hashed: false,
         };
-        read_layer(blob, job)
+        match &self.options.isolation {
+            Some(isolation) => worker::read_layer(isolation, blob, job),
+            None => read_layer(blob, job),
+        }
     }
 
     /// Reads a layer once more for hard links that are wanted under a
@@ -313,11 +319,12 @@ impl Reader<'_> {
         }
         let mut facts = known.unwrap_or_default();
         facts.merge(outcome.facts);
-        if is_true && let Some(cache) = &self.cache {
-            cache.put_layer(&layer.diff_id, &facts);
-            if let Some(digest) = &layer.digest {
-                cache.put_diff_id(digest, &layer.diff_id);
-            }
+        if is_true
+            && let Some(cache) = &self.cache
+            && let Some(verified) = &outcome.verified
+        {
+            cache.put_layer(&verified.digest, &facts);
+            cache.put_diff_id(&verified.digest, &layer.diff_id);
         }
         Reading {
             facts,

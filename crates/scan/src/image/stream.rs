@@ -3,8 +3,8 @@
 //! which of them the image has is often told last.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    io::{BufRead, BufReader, Read},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io::{BufRead, BufReader, Cursor, Read},
     path::Path,
 };
 
@@ -21,6 +21,7 @@ use crate::{
     ProgressEvent, ScanError,
     layer::{Kind, Tar, TarError, Unpack, normalise},
     limits::Stop,
+    worker,
 };
 
 /// Whether bytes begin a gzip or zstd stream.
@@ -33,8 +34,8 @@ pub(crate) fn is_compressed(magic: &[u8]) -> bool {
 struct Passed {
     documents: BTreeMap<String, Vec<u8>>,
     layers: Streamed,
-    /// Layers the cache knows, by the digest in their name.
-    known: BTreeMap<String, Digest>,
+    /// Layers the cache knows by the digest in their name.
+    known: BTreeSet<String>,
     links: HashMap<String, String>,
     sizes: HashMap<String, u64>,
 }
@@ -65,7 +66,7 @@ impl Passed {
 /// Scans an image passing by in `stream`, compressed or not. `path` is
 /// for messages; `adjust` may correct what the archive says of itself.
 pub(crate) fn scan(
-    stream: impl Read,
+    mut stream: impl Read + Send,
     path: &Path,
     reader: &Reader<'_>,
     adjust: &dyn Fn(&mut Plan),
@@ -74,12 +75,31 @@ pub(crate) fn scan(
         path: path.to_owned(),
         reason,
     };
-    let limits = &reader.options.limits;
-    let unpack = Unpack::new(stream, limits, reader.cancel);
-    let unpack = unpack.map_err(|error| no_image(error.to_string()))?;
+    let (limits, cancel) = (&reader.options.limits, reader.cancel);
     let mut passed = Passed::default();
     let mut notes = Vec::new();
-    if let Err(error) = pass(Tar::new(unpack), reader, &mut passed) {
+    let mut magic = Vec::new();
+    stream
+        .by_ref()
+        .take(4)
+        .read_to_end(&mut magic)
+        .map_err(|error| no_image(error.to_string()))?;
+    let isolation = reader.options.isolation.as_ref();
+    let isolation = isolation.filter(|_| is_compressed(&magic));
+    let stream = Cursor::new(magic).chain(stream);
+    let read = match isolation {
+        Some(isolation) => worker::unpack(isolation, stream, limits, cancel, |plain| {
+            let tar = Tar::new(Unpack::plain(plain, limits, cancel));
+            pass(tar, reader, &mut passed)
+        })
+        .map_err(|reason| no_image(format!("the process that unpacks it {reason}")))?,
+        None => {
+            let unpack = Unpack::unhashed(stream, limits, cancel);
+            let unpack = unpack.map_err(|error| no_image(error.to_string()))?;
+            pass(Tar::new(unpack), reader, &mut passed)
+        }
+    };
+    if let Err(error) = read {
         if reader.cancel.is_cancelled() {
             return Err(ScanError::Cancelled);
         }
@@ -139,12 +159,11 @@ fn pass<R: BufRead>(
             .and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok());
         if let (Some(digest), Some(cache)) = (&digest, &reader.cache) {
             // A blob known to be a layer need not be looked at.
-            let diff_id = cache.diff_id(digest).unwrap_or(*digest);
             if cache
-                .layer(&diff_id)
+                .layer(digest)
                 .is_some_and(|facts| facts.missing(reader.extractors).is_empty())
             {
-                passed.known.insert(path, diff_id);
+                passed.known.insert(path);
                 continue;
             }
         }
@@ -180,7 +199,7 @@ fn finish(plan: &Plan, mut passed: Passed, reader: &Reader<'_>) -> Result<Sbom, 
     let mut places: HashMap<String, usize> = HashMap::new();
     for (index, layer) in plan.layers.iter().enumerate() {
         let name = passed.member(&layer.name).to_owned();
-        let cached = passed.known.contains_key(&name);
+        let cached = passed.known.contains(&name);
         let reading = if let Some(mut outcome) = passed.layers.remove(&name) {
             note_links(&mut outcome);
             reader.judge(outcome, layer, None, true)

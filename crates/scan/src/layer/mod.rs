@@ -14,5 +14,5 @@ pub(crate) use facts::{ExtractorFacts, FileFacts, LayerFacts, Remark};
 pub(crate) use path::hash;
 pub(crate) use path::normalise;
 pub(crate) use tar::{Kind, Tar, TarError};
-pub(crate) use unpack::Unpack;
-pub(crate) use walk::{Job, Outcome, read_layer};
+pub(crate) use unpack::{Ended, Hashing, Unpack};
+pub(crate) use walk::{Job, Nobody, Outcome, Watch, in_words, read_layer};

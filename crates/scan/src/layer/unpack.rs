@@ -11,31 +11,45 @@ const COMPRESSED_BUFFER: usize = 128 * 1024;
 const TAR_BUFFER: usize = 256 * 1024;
 const LONGEST_MAGIC: usize = 6;
 
-/// Hashes and counts what passes through.
+/// Counts what passes through, and hashes it where that is wanted.
 pub(crate) struct Hashing<R> {
     inner: R,
-    hasher: Sha256,
+    hasher: Option<Sha256>,
     count: u64,
 }
 
 impl<R> Hashing<R> {
     pub(crate) fn new(inner: R) -> Self {
         Self {
+            hasher: Some(Sha256::new()),
+            ..Self::counting(inner)
+        }
+    }
+
+    pub(crate) fn counting(inner: R) -> Self {
+        Self {
             inner,
-            hasher: Sha256::new(),
+            hasher: None,
             count: 0,
         }
     }
 
-    fn digest(&self) -> Digest {
-        Digest::from_bytes(self.hasher.clone().finalize().into())
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        let hasher = self.hasher.clone()?;
+        Some(Digest::from_bytes(hasher.finalize().into()))
     }
 }
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..read]);
+        }
         self.count += read as u64;
         Ok(read)
     }
@@ -74,7 +88,7 @@ impl<R: Read> Inflate<R> {
         }
     }
 
-    fn diff_id(&self) -> Digest {
+    fn diff_id(&self) -> Option<Digest> {
         match self {
             Self::Plain(_) => self.blob().digest(),
             Self::Gzip(decoder) => decoder.digest(),
@@ -115,9 +129,53 @@ pub(crate) struct Verified {
     pub size: u64,
 }
 
+/// What is known of a blob read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Digest of the blob as it came, if it was hashed here.
+    pub digest: Option<Digest>,
+    /// Digest of the tar in it; absent where the blob is the tar and was
+    /// not hashed.
+    pub diff_id: Option<Digest>,
+    pub size: u64,
+}
+
+impl Ended {
+    pub(crate) fn verified(&self) -> Option<Verified> {
+        let digest = self.digest?;
+        Some(Verified {
+            digest,
+            diff_id: self.diff_id.unwrap_or(digest),
+            size: self.size,
+        })
+    }
+}
+
 impl<'a, R: Read> Unpack<'a, R> {
     pub(crate) fn new(blob: R, limits: &'a Limits, cancel: &'a Cancel) -> io::Result<Self> {
-        let mut blob = BufReader::with_capacity(COMPRESSED_BUFFER, Hashing::new(blob));
+        Self::of(Hashing::new(blob), limits, cancel)
+    }
+
+    /// Leaves the blob itself unhashed, which somebody else does or
+    /// nobody needs.
+    pub(crate) fn unhashed(blob: R, limits: &'a Limits, cancel: &'a Cancel) -> io::Result<Self> {
+        Self::of(Hashing::counting(blob), limits, cancel)
+    }
+
+    /// Takes the bytes as they are, packed or not.
+    pub(crate) fn plain(tar: R, limits: &'a Limits, cancel: &'a Cancel) -> Self {
+        let blob = BufReader::with_capacity(COMPRESSED_BUFFER, Hashing::counting(tar));
+        let blob = Cursor::new(Vec::new()).chain(blob);
+        Self {
+            tar: BufReader::with_capacity(
+                TAR_BUFFER,
+                Bounded::new(Inflate::Plain(blob), limits, cancel),
+            ),
+        }
+    }
+
+    fn of(blob: Hashing<R>, limits: &'a Limits, cancel: &'a Cancel) -> io::Result<Self> {
+        let mut blob = BufReader::with_capacity(COMPRESSED_BUFFER, blob);
         let mut magic = Vec::with_capacity(LONGEST_MAGIC);
         (&mut blob)
             .take(LONGEST_MAGIC as u64)
@@ -141,12 +199,12 @@ impl<'a, R: Read> Unpack<'a, R> {
     }
 
     /// Reads whatever is left, so that both digests cover everything.
-    pub(crate) fn finish(mut self) -> io::Result<Verified> {
+    pub(crate) fn finish(mut self) -> io::Result<Ended> {
         drain(&mut self.tar)?;
         let mut bounded = self.tar.into_inner();
         drain(bounded.inner_mut().blob_mut())?;
         let inflate = bounded.get_ref();
-        Ok(Verified {
+        Ok(Ended {
             digest: inflate.blob().digest(),
             diff_id: inflate.diff_id(),
             size: inflate.consumed(),
@@ -219,7 +277,8 @@ mod tests {
         let mut unpack = Unpack::new(blob, &limits, &cancel)?;
         let mut content = Vec::new();
         (&mut unpack).take(100).read_to_end(&mut content)?;
-        Ok((content, unpack.finish()?))
+        let ended = unpack.finish()?;
+        Ok((content, ended.verified().unwrap()))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs::File,
     io::{self, Read},
 };
 
@@ -11,7 +12,7 @@ use super::{
     facts::{FileFacts, LayerFacts},
     path::{hash, normalise},
     tar::{Kind, Tar, TarError},
-    unpack::{Unpack, Verified},
+    unpack::{Ended, Unpack, Verified},
 };
 use crate::{
     extract::{Extractor, FileMeta},
@@ -33,7 +34,45 @@ pub(crate) struct Job<'a> {
     /// Files, by [`hash`] of their path, to be read under other names
     /// too: hard links whose target nobody wanted under its own.
     pub aliases: &'a HashMap<u64, Vec<String>>,
+    pub watch: &'a dyn Watch,
+    /// Somebody else hashes the blob: only its tar is hashed here, and
+    /// nothing is [`Outcome::verified`].
+    pub is_hashed: bool,
 }
+
+/// Told how far a reading has come, for the case that it never ends.
+pub(crate) trait Watch {
+    /// An extractor is about to read a file.
+    fn begins(&self, extractor: &str, path: &str);
+    /// It has come back.
+    fn ended(&self);
+    /// What is known so far; before something large it is told at once.
+    fn knows(&self, facts: &LayerFacts, at_once: bool) -> io::Result<()>;
+    /// Something that was told holds no longer.
+    fn forgets(&self) -> io::Result<()>;
+    /// The file to spool to, where none can be made, and how large it
+    /// may grow.
+    fn spool(&self) -> Option<(&File, u64)> {
+        None
+    }
+}
+
+/// Nobody needs to be told: the reading is in this process.
+pub(crate) struct Nobody;
+
+impl Watch for Nobody {
+    fn begins(&self, _: &str, _: &str) {}
+    fn ended(&self) {}
+    fn knows(&self, _: &LayerFacts, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+    fn forgets(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Files from this size on are worth a word before they are read.
+const LARGE: u64 = 256 << 10;
 
 /// How it went.
 #[derive(Debug)]
@@ -42,6 +81,7 @@ pub(crate) struct Outcome {
     /// Set if the blob was read to its end: only then are the digests
     /// known, and the facts complete.
     pub verified: Option<Verified>,
+    pub ended: Option<Ended>,
     /// Hard links that need a second reading, see [`Job::aliases`].
     pub unresolved: HashMap<u64, Vec<String>>,
     /// Why it ended early, where that was not the layer's own fault.
@@ -60,27 +100,34 @@ pub(crate) fn read_layer(blob: impl Read, job: Job<'_>) -> Outcome {
         bad_paths: Tally::default(),
     };
     let mut interrupted = None;
-    let verified = match Unpack::new(blob, job.limits, job.cancel) {
-        Ok(unpack) => walk.blob(unpack),
-        Err(error) => Err(error),
-    }
-    .map_err(|error| {
-        walk.facts.remark(None, in_words(&error));
-        interrupted = Some(error);
-    })
-    .ok();
+    let unpack = if job.is_hashed {
+        Unpack::unhashed(blob, job.limits, job.cancel)
+    } else {
+        Unpack::new(blob, job.limits, job.cancel)
+    };
+    let ended = unpack
+        .and_then(|unpack| walk.blob(unpack))
+        .map_err(|error| {
+            walk.facts.remark(None, in_words(&error));
+            interrupted = Some(error);
+        })
+        .ok();
     walk.bad_paths.report(&mut walk.facts);
+    if let Err(error) = job.watch.knows(&walk.facts, true) {
+        interrupted.get_or_insert(error);
+    }
     walk.facts.seal();
     Outcome {
         facts: walk.facts,
-        verified,
+        verified: ended.and_then(|ended| ended.verified()),
+        ended,
         unresolved: walk.unresolved,
         interrupted,
     }
 }
 
 /// What ended the reading of a layer, as a user can understand it.
-fn in_words(error: &io::Error) -> String {
+pub(crate) fn in_words(error: &io::Error) -> String {
     match Stop::inside(error) {
         Some(Stop::Limit(limit)) => format!("only partly read: {limit}"),
         Some(Stop::Cancelled) => "only partly read: cancelled".to_owned(),
@@ -111,9 +158,9 @@ struct Seen {
 const LINK_SIZE: u64 = 1 << 16;
 
 impl Walk<'_> {
-    fn blob<R: Read>(&mut self, unpack: Unpack<'_, R>) -> io::Result<Verified> {
+    fn blob<R: Read>(&mut self, unpack: Unpack<'_, R>) -> io::Result<Ended> {
         let mut tar = Tar::new(unpack);
-        let mut offer = Offer::new(self.job.extractors, self.job.limits);
+        let mut offer = Offer::new(self.job.extractors, self.job.limits, self.job.watch);
         match self.entries(&mut tar, &mut offer) {
             Ok(()) => {}
             Err(TarError::Read(error)) => return Err(error),
@@ -143,6 +190,7 @@ impl Walk<'_> {
             let mut path = std::mem::take(&mut self.path);
             let clean = normalise(entry.path, limits.path_length, limits.path_depth, &mut path);
             let (kind, size, mode) = (entry.kind, entry.size, entry.mode);
+            self.job.watch.knows(&self.facts, size >= LARGE)?;
             if entry.curtailed {
                 self.bad_paths
                     .count("an entry's name is too long to be read");
@@ -155,7 +203,7 @@ impl Walk<'_> {
                 Ok(()) if self.is_whiteout(&path) => {}
                 Ok(()) => {
                     let key = hash(&path);
-                    self.replace(key, &path, kind);
+                    self.replace(key, &path, kind)?;
                     match kind {
                         Kind::File => {
                             let meta = FileMeta {
@@ -207,7 +255,7 @@ impl Walk<'_> {
 
     /// Notes that an entry stands at `path`; a later entry of the same
     /// path replaces what an earlier one held.
-    fn replace(&mut self, key: u64, path: &str, kind: Kind) {
+    fn replace(&mut self, key: u64, path: &str, kind: Kind) -> io::Result<()> {
         if kind == Kind::Directory {
             self.facts.folders.push(key);
         } else {
@@ -219,7 +267,9 @@ impl Walk<'_> {
                 own.remarks
                     .retain(|remark| remark.path.as_deref() != Some(path));
             }
+            self.job.watch.forgets()?;
         }
+        Ok(())
     }
 
     fn file<R: io::BufRead>(

@@ -128,6 +128,13 @@ pub(crate) struct Scan {
     #[arg(long, help_heading = "Reading the target")]
     pub no_cache: bool,
 
+    /// Parse layers in this process, without a sandbox
+    ///
+    /// For systems whose kernel cannot filter calls (seccomp): a flaw in a parser is then
+    /// not contained.
+    #[arg(long, help_heading = "Reading the target")]
+    pub no_isolation: bool,
+
     /// User name for the registry; default: what `docker login` stored
     #[arg(
         long,

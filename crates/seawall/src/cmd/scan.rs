@@ -62,6 +62,7 @@ pub(super) fn run(context: &Context, scan: &Scan) -> Result<Exit, Failure> {
             }
         }
     }
+    options::remark(context, &options);
     if !reports.is_empty() {
         output::write(context, scan, &outputs, &reports)?;
     }

@@ -122,5 +122,38 @@ fn configured(context: &Context, arguments: &Server) -> Result<Config, Failure> 
         };
     }
     config.advisories.update &= !arguments.offline;
+    config.scan.worker = worker(&config);
     Ok(config)
+}
+
+/// The program that reads images for the server in processes of their
+/// own: this one, if it can be shut in here.
+fn worker(config: &Config) -> Option<std::path::PathBuf> {
+    if !config.scan.isolation {
+        tracing::warn!(
+            "scan.isolation is off: images are parsed in the server itself, and a flaw in a \
+             parser is not contained"
+        );
+        return None;
+    }
+    let isolation = match scan::Isolation::own() {
+        Ok(isolation) => isolation,
+        Err(error) => {
+            tracing::error!(%error, "images are parsed in the server itself: it cannot find itself");
+            return None;
+        }
+    };
+    match isolation.check() {
+        Ok(sealed) if sealed.landlock == scan::Landlock::Absent => {
+            tracing::warn!(%sealed, "images are parsed in processes of their own");
+        }
+        Ok(sealed) => tracing::info!(%sealed, "images are parsed in processes of their own"),
+        // Nothing is parsed rather than without a sandbox.
+        Err(reason) => tracing::error!(
+            reason,
+            "no image can be read: the process that would {reason}; scan.isolation: false reads \
+             them in the server itself"
+        ),
+    }
+    Some(isolation.program)
 }

@@ -177,6 +177,7 @@ pub(crate) fn options(config: &Config, target: &Target, platform: Option<&str>) 
     let mut options = scan::Options {
         platform: platform.and_then(|text| model::Platform::from_str(text).ok()),
         cache: Some(config.cache_dir.clone()),
+        isolation: isolation(config),
         ..scan::Options::default()
     };
     options
@@ -201,6 +202,15 @@ pub(crate) fn options(config: &Config, target: &Target, platform: Option<&str>) 
         );
     }
     options
+}
+
+/// Who parses images, where that is not this process.
+fn isolation(config: &Config) -> Option<scan::Isolation> {
+    let program = config.scan.worker.as_ref()?;
+    config
+        .scan
+        .isolation
+        .then(|| scan::Isolation::of(program.clone()))
 }
 
 /// Options for a first, quick look at a machine nobody has looked at

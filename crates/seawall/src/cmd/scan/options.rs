@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use scan::{Credentials, ScanError};
+use scan::{Credentials, Isolation, Landlock, ScanError};
 
 use super::super::Context;
 use crate::{args::scan::Scan, exit::Failure};
@@ -20,6 +20,7 @@ pub(super) fn of(context: &Context, scan: &Scan) -> Result<scan::Options, Failur
         }),
         skip: scan.skip.clone(),
         select: scan.select.clone(),
+        isolation: isolation(context, scan)?,
         ..scan::Options::default()
     };
     for limit in &scan.limit {
@@ -53,6 +54,34 @@ pub(super) fn of(context: &Context, scan: &Scan) -> Result<scan::Options, Failur
         });
     }
     Ok(options)
+}
+
+/// Who reads layers: this program again, in processes that may do
+/// nothing else.
+fn isolation(context: &Context, scan: &Scan) -> Result<Option<Isolation>, Failure> {
+    if scan.no_isolation {
+        context.warn(
+            &"--no-isolation: layers are parsed in this process, and a flaw in a parser is not contained",
+        );
+        return Ok(None);
+    }
+    let isolation = Isolation::own().map_err(|error| {
+        Failure::failed(error)
+            .context("find this program, to read layers in a process of its own")
+            .help("--no-isolation reads them in this one")
+    })?;
+    Ok(Some(isolation))
+}
+
+/// What keeps the processes in, once some have run: said in the log,
+/// and to whoever sits there if it is not all there could be.
+pub(super) fn remark(context: &Context, options: &scan::Options) {
+    let sealed = options.isolation.as_ref().and_then(Isolation::sealed);
+    let Some(sealed) = sealed else { return };
+    tracing::info!(%sealed, "layers were read in processes of their own");
+    if sealed.landlock == Landlock::Absent && context.terminal.is_watched {
+        context.note(&format!("layers were read in a sandbox: {sealed}"));
+    }
 }
 
 fn password() -> Result<String, Failure> {

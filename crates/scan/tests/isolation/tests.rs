@@ -1,0 +1,373 @@
+//! What is tried, and what must come of it.
+
+use model::Cancel;
+use scan::{Landlock, Limits, Options, Silent, Source, User};
+use testkit::{Compression, Image, Layer, image};
+
+use crate::subject::{
+    After, attack_image, compromised, honest, outcome, quick, scan_by, scan_with, status, workers,
+};
+
+type Test = (&'static str, fn());
+
+pub(crate) const ALL: &[Test] = &[
+    (
+        "a_worker_has_given_up_everything",
+        a_worker_has_given_up_everything,
+    ),
+    (
+        "no_file_can_be_opened_made_or_looked_at",
+        no_file_can_be_opened_made_or_looked_at,
+    ),
+    (
+        "what_was_left_open_is_of_no_use",
+        what_was_left_open_is_of_no_use,
+    ),
+    (
+        "no_socket_of_any_family_can_be_had",
+        no_socket_of_any_family_can_be_had,
+    ),
+    (
+        "what_no_reading_needs_ends_the_worker",
+        what_no_reading_needs_ends_the_worker,
+    ),
+    (
+        "memory_time_and_patience_are_bounded",
+        memory_time_and_patience_are_bounded,
+    ),
+    ("every_way_to_die_is_named", every_way_to_die_is_named),
+    (
+        "the_asker_lives_on_and_the_next_image_is_whole",
+        the_asker_lives_on_and_the_next_image_is_whole,
+    ),
+    (
+        "a_worker_killed_in_a_layer_leaves_what_it_found",
+        a_worker_killed_in_a_layer_leaves_what_it_found,
+    ),
+    (
+        "workers_find_what_this_process_finds",
+        workers_find_what_this_process_finds,
+    ),
+    (
+        "a_liar_cannot_poison_what_is_remembered",
+        a_liar_cannot_poison_what_is_remembered,
+    ),
+    (
+        "without_a_worker_nothing_is_read",
+        without_a_worker_nothing_is_read,
+    ),
+    (
+        "a_cancelled_scan_ends_its_workers",
+        a_cancelled_scan_ends_its_workers,
+    ),
+];
+
+const ATTACK: &str = "may be made to attack whoever scans it";
+
+/// Each of these ends the worker, with a reason; nothing was done.
+fn is_ended(attack: &str, limits: &Limits, reason: &str) {
+    let said = outcome(attack, limits);
+    assert!(
+        said.len() == 1
+            && said[0].contains("only partly read: the process that read it")
+            && said[0].contains(reason),
+        "{attack}: {said:?}"
+    );
+}
+
+fn a_worker_has_given_up_everything() {
+    let sealed = honest().check().unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let user = if is_root { User::Own } else { User::Asker };
+    assert_eq!(sealed.user, user);
+    if sealed.landlock == Landlock::Absent {
+        testkit::skipped("this kernel has no Landlock: the filter of calls stands alone");
+    }
+
+    let cancel = Cancel::default();
+    let folder = tempfile::tempdir().unwrap();
+    attack_image("wait").write_layout(folder.path());
+    let source = Source::Layout(folder.path().to_owned());
+    let options = Options {
+        isolation: Some(compromised()),
+        ..Options::default()
+    };
+    let outcome = std::thread::scope(|scope| {
+        let scanning = scope.spawn(|| scan::scan(&source, &options, &Silent, &cancel));
+        let pid = loop {
+            if let Some(pid) = workers().first()
+                && status(*pid, "Seccomp") == "2"
+            {
+                break *pid;
+            }
+            assert!(!scanning.is_finished());
+            std::thread::yield_now();
+        };
+        let uid = if is_root { 60_907 } else { 65_534 };
+        assert_eq!(status(pid, "Uid"), format!("{uid} {uid} {uid} {uid}"));
+        assert_eq!(status(pid, "Gid"), format!("{uid} {uid} {uid} {uid}"));
+        assert_eq!(status(pid, "Groups"), "");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(status(pid, set), "0000000000000000", "{set}");
+        }
+        assert_eq!(status(pid, "NoNewPrivs"), "1");
+        assert_eq!(status(pid, "Seccomp"), "2");
+        assert_eq!(status(pid, "Threads"), "1");
+        let text = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        for limit in ["Max processes", "Max open files", "Max core file size"] {
+            let line = text.lines().find(|line| line.starts_with(limit)).unwrap();
+            let numbers: Vec<&str> = line
+                .split_whitespace()
+                .filter(|word| *word == "0")
+                .collect();
+            assert_eq!(numbers.len(), 2, "{line}");
+        }
+        cancel.cancel();
+        scanning.join().unwrap()
+    });
+    assert!(matches!(outcome, Err(scan::ScanError::Cancelled)));
+}
+
+fn no_file_can_be_opened_made_or_looked_at() {
+    let said = outcome("files", &quick());
+    assert_eq!(said.len(), 25, "{said:#?}");
+    for line in &said {
+        assert!(line.ends_with(": PermissionDenied"), "{line}");
+    }
+    assert!(!std::path::Path::new("/tmp/seawall-loot").exists());
+}
+
+fn what_was_left_open_is_of_no_use() {
+    let said = outcome("left open", &quick());
+    assert_eq!(said.len(), 5, "{said:#?}");
+    for line in &said {
+        assert!(line.ends_with(": PermissionDenied"), "{line}");
+    }
+}
+
+fn no_socket_of_any_family_can_be_had() {
+    // AF_UNSPEC to the last family there is, and some beyond.
+    for family in 0..48 {
+        is_ended(&format!("socket {family}"), &quick(), ATTACK);
+    }
+}
+
+fn what_no_reading_needs_ends_the_worker() {
+    for attack in [
+        "accept",
+        "bind",
+        "connect",
+        "exec",
+        "pair",
+        "parent memory",
+        "pidfd",
+        "ptrace",
+        "root",
+        "shared memory",
+        "signal",
+        "signal itself",
+        "spawn",
+        "thread",
+        "traceme",
+        "unshare",
+    ] {
+        is_ended(attack, &quick(), ATTACK);
+    }
+}
+
+fn memory_time_and_patience_are_bounded() {
+    is_ended(
+        "memory",
+        &Limits::default(),
+        "wanted more than 128 MiB of memory",
+    );
+    let said = outcome("spin", &quick());
+    // On a busy machine the clock is first.
+    let reasons = ["used more than 2 s of processor time", "did not end within"];
+    assert!(
+        reasons.iter().any(|reason| said[0].contains(reason)),
+        "{said:?}"
+    );
+    is_ended("wait", &quick(), "did not end within");
+}
+
+fn every_way_to_die_is_named() {
+    is_ended("panic", &quick(), "gave up");
+    is_ended("abort", &quick(), "crashed with signal 6");
+    is_ended("stack", &quick(), "ran out of stack");
+    is_ended("noise", &quick(), "said what it should not");
+    is_ended("errors", &Limits::default(), "crashed with signal 25");
+    assert!(outcome("leave", &quick()).is_empty());
+}
+
+fn sound() -> Image {
+    Image::new().layer("ADD rootfs", image::debian())
+}
+
+fn the_asker_lives_on_and_the_next_image_is_whole() {
+    for attack in ["signal", "memory", "panic", "noise"] {
+        assert!(!outcome(attack, &quick()).is_empty());
+        let sbom = scan_by(honest(), &sound());
+        assert!(sbom.warnings.is_empty(), "{:?}", sbom.warnings);
+        assert!(
+            sbom.packages
+                .iter()
+                .any(|package| package.name == "openssl")
+        );
+    }
+    assert!(workers().is_empty());
+}
+
+/// Bytes that do not shrink when packed.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+fn a_worker_killed_in_a_layer_leaves_what_it_found() {
+    let upper = Layer::new()
+        .file(
+            "app/node_modules/left-pad/package.json",
+            br#"{"name":"left-pad","version":"1.3.0"}"#,
+        )
+        .file("app/large", noise(16 << 20))
+        .file(
+            "app/node_modules/late/package.json",
+            br#"{"name":"late","version":"1.0.0"}"#,
+        );
+    let both = sound().layer("COPY app", upper);
+    let options = Options {
+        isolation: Some(honest()),
+        workers: 1,
+        ..Options::default()
+    };
+    let kill = After::new(8 << 20, || {
+        let [worker] = *workers().as_slice() else {
+            panic!("there should be one worker");
+        };
+        let worker = rustix::process::Pid::from_raw(worker).unwrap();
+        rustix::process::kill_process(worker, rustix::process::Signal::KILL).unwrap();
+    });
+    let sbom = scan_with(&both, &options, &kill).unwrap();
+    let has = |name: &str| sbom.packages.iter().any(|package| package.name == name);
+    assert!(has("openssl") && has("left-pad") && !has("late"));
+    let [warning] = sbom.warnings.as_slice() else {
+        panic!("{:?}", sbom.warnings);
+    };
+    assert!(
+        warning.message.contains("was killed from outside"),
+        "{warning}"
+    );
+    assert_eq!(warning.layer, Some(sbom.layers[1].diff_id));
+
+    let again = scan_with(&both, &options, &Silent).unwrap();
+    assert!(again.warnings.is_empty());
+    assert!(again.packages.iter().any(|package| package.name == "late"));
+}
+
+fn workers_find_what_this_process_finds() {
+    for packing in [Compression::Plain, Compression::Gzip, Compression::Zstd] {
+        let image = Image::new()
+            .compression(packing)
+            .layer("ADD rootfs", image::debian())
+            .layer(
+                "COPY app",
+                Layer::new()
+                    .file(
+                        "app/node_modules/a/package.json",
+                        br#"{"name":"a","version":"1.0.0"}"#,
+                    )
+                    .file("app/broken.jar", b"PK\x03\x04 and no more")
+                    .file(
+                        "app/large.jar",
+                        [b"PK\x03\x04".as_slice(), &noise(6 << 20)].concat(),
+                    )
+                    .file(
+                        "app/node_modules/a/package.json",
+                        br#"{"name":"a","version":"2.0.0"}"#,
+                    )
+                    .hard_link("app/b/package.json", "app/node_modules/a/package.json"),
+            )
+            .layer("RUN rm", Layer::new().whiteout("app/broken.jar"));
+        let here = scan_with(&image, &Options::default(), &Silent).unwrap();
+        assert_eq!(scan_by(honest(), &image), here, "{packing:?}");
+
+        // The whole archive is packed once more, and unpacked by a worker.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image.tar");
+        image.write_docker_archive(&path);
+        let packed = Compression::Gzip.pack(&std::fs::read(&path).unwrap());
+        let path = folder.path().join("image.tar.gz");
+        std::fs::write(&path, packed).unwrap();
+        let scan = |isolation| {
+            let options = Options {
+                isolation,
+                ..Options::default()
+            };
+            let source = Source::Archive(path.clone());
+            scan::scan(&source, &options, &Silent, &Cancel::default()).unwrap()
+        };
+        assert_eq!(scan(Some(honest())), scan(None), "{packing:?}");
+    }
+}
+
+fn a_liar_cannot_poison_what_is_remembered() {
+    // The liar says of every layer that there is nothing in it.
+    let cache = tempfile::tempdir().unwrap();
+    let options = |isolation| Options {
+        isolation: Some(isolation),
+        cache: Some(cache.path().to_owned()),
+        ..Options::default()
+    };
+    let hostile = attack_image("leave");
+    let sbom = scan_with(&hostile, &options(compromised()), &Silent).unwrap();
+    assert!(sbom.packages.is_empty());
+    // The lie is about the layer it was told of, and no other one.
+    let mixed = sound()
+        .compression(Compression::Plain)
+        .layer("ADD attack", Layer::new().file("attack", b"ATTACK leave\n"));
+    let sbom = scan_with(&mixed, &options(honest()), &Silent).unwrap();
+    assert!(
+        sbom.packages
+            .iter()
+            .any(|package| package.name == "openssl")
+    );
+}
+
+fn without_a_worker_nothing_is_read() {
+    for program in ["/nonexistent/seawall", "/bin/true", "/bin/echo"] {
+        let mut isolation = honest();
+        isolation.program = program.into();
+        let sbom = scan_by(isolation, &sound());
+        assert!(sbom.packages.is_empty());
+        assert!(
+            sbom.warnings[0]
+                .message
+                .contains("the process that read it"),
+            "{:?}",
+            sbom.warnings
+        );
+    }
+}
+
+fn a_cancelled_scan_ends_its_workers() {
+    let cancel = Cancel::default();
+    let folder = tempfile::tempdir().unwrap();
+    attack_image("wait").write_layout(folder.path());
+    let options = Options {
+        isolation: Some(compromised()),
+        ..Options::default()
+    };
+    let source = Source::Layout(folder.path().to_owned());
+    let hint = cancel.clone();
+    let progress = After::new(1, move || hint.cancel());
+    let outcome = scan::scan(&source, &options, &progress, &cancel);
+    assert!(matches!(outcome, Err(scan::ScanError::Cancelled)));
+    assert!(workers().is_empty());
+}
