@@ -24,6 +24,7 @@ use crate::{
     offer::Offer,
     skip::Skip,
     squash::{Floor, squash},
+    worker::{Files, Handed},
 };
 
 /// Storage of container engines: images and containers in it are
@@ -65,6 +66,8 @@ struct Walk<'a> {
     reader: &'a Reader<'a>,
     offer: Offer<'a>,
     facts: LayerFacts,
+    /// Reads files elsewhere, where they are not read here.
+    files_elsewhere: Option<Files<'a>>,
     skip: Skip,
     is_live: bool,
     files: u64,
@@ -91,6 +94,14 @@ pub(crate) fn scan(root: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> 
         reader,
         offer: Offer::new(reader.extractors, &reader.options.limits, &Nobody),
         facts: LayerFacts::for_extractors(reader.extractors),
+        files_elsewhere: reader.options.isolation.as_ref().map(|isolation| {
+            Files::new(
+                isolation,
+                reader.extractors,
+                &reader.options.limits,
+                reader.cancel,
+            )
+        }),
         skip: reader.options.skip(),
         is_live: root == Path::new("/"),
         files: 0,
@@ -102,6 +113,11 @@ pub(crate) fn scan(root: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> 
         return Err(ScanError::Cancelled);
     }
     walk.summarise();
+    if let Some(files) = walk.files_elsewhere.take() {
+        let remarks = std::mem::take(&mut walk.facts.remarks);
+        walk.facts = files.finish();
+        walk.facts.remarks.extend(remarks);
+    }
     walk.facts.seal();
     let floors = [Floor {
         layer: None,
@@ -223,7 +239,7 @@ impl Walk<'_> {
             return;
         }
         let result = open_file(folder, name).and_then(|file| match file {
-            Some(mut file) => self.offer.take_file(&meta, &mut file, &mut self.facts),
+            Some(mut file) => self.read(&meta, &mut file),
             None => Ok(()),
         });
         if let Err(error) = result {
@@ -234,6 +250,27 @@ impl Walk<'_> {
                 self.unreadable(path, &error);
             }
         }
+    }
+
+    fn read(&mut self, meta: &FileMeta<'_>, file: &mut File) -> io::Result<()> {
+        let Some(elsewhere) = &mut self.files_elsewhere else {
+            return self.offer.take_file(meta, file, &mut self.facts);
+        };
+        match elsewhere.take(meta, file)? {
+            Handed::Read => {}
+            Handed::Lost(reason) => self.facts.remark(
+                Some(meta.path),
+                format!("could not be read: the process that read it {reason}"),
+            ),
+            Handed::Nobody(reason) => {
+                self.facts.remark(
+                    None,
+                    format!("only partly read: the process that reads files {reason}"),
+                );
+                self.is_over = true;
+            }
+        }
+        Ok(())
     }
 
     fn unreadable(&mut self, path: &str, error: &io::Error) {

@@ -4,7 +4,8 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, Read, Write as _},
-    process::{Child, ChildStdin, ChildStdout},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +21,7 @@ use super::{
     },
 };
 use crate::{
+    extract::Extractor,
     layer::{self, Ended, Hashing, LayerFacts, Outcome, in_words},
     limits::{Limits, Stop},
 };
@@ -69,17 +71,47 @@ impl<'a> Worker<'a> {
         limits: &Limits,
         cancel: &'a Cancel,
     ) -> Result<Self, String> {
+        let mut worker = Self::spawn(isolation, limits, cancel, None)?;
+        worker.input = worker.child.stdin.take();
+        Ok(worker)
+    }
+
+    /// Starts one that hears over a socket, through which files can be
+    /// handed over.
+    pub(super) fn start_for_files(
+        isolation: &'a Isolation,
+        limits: &Limits,
+        cancel: &'a Cancel,
+    ) -> Result<(Self, UnixStream), String> {
+        let (ours, theirs) =
+            UnixStream::pair().map_err(|error| format!("could not be started: {error}"))?;
+        let worker = Self::spawn(isolation, limits, cancel, Some(theirs))?;
+        Ok((worker, ours))
+    }
+
+    fn spawn(
+        isolation: &'a Isolation,
+        limits: &Limits,
+        cancel: &'a Cancel,
+        socket: Option<UnixStream>,
+    ) -> Result<Self, String> {
         let seconds = limits.layer_time.as_secs().saturating_add(1);
         let failed = |error: io::Error| format!("could not be started: {error}");
         let last_words = end::last_words().map_err(failed)?;
         let theirs = last_words.try_clone().map_err(failed)?;
-        let mut child = isolation.command(seconds, theirs).spawn().map_err(failed)?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        let is_handed_files = socket.is_some();
+        let input = socket.map_or_else(Stdio::piped, |socket| OwnedFd::from(socket).into());
+        let mut child = isolation
+            .command(seconds, theirs, input)
+            .arg(u8::from(is_handed_files).to_string())
+            .spawn()
+            .map_err(failed)?;
+        let Some(output) = child.stdout.take() else {
             return Err("could not be spoken to".to_owned());
         };
         let mut worker = Self {
             child,
-            input: Some(input),
+            input: None,
             output,
             last_words,
             isolation,
@@ -92,8 +124,13 @@ impl<'a> Worker<'a> {
             tracing::debug!(%sealed, "a scan worker is shut in");
             sealed
         });
-        worker.deadline = Instant::now() + limits.layer_time + GRACE;
+        worker.renew(limits);
         Ok(worker)
+    }
+
+    /// Gives it as long again as a layer may take.
+    pub(super) fn renew(&mut self, limits: &Limits) {
+        self.deadline = Instant::now() + limits.layer_time + GRACE;
     }
 
     fn hello(&mut self) -> Result<Sealed, String> {
@@ -266,11 +303,7 @@ pub(crate) fn read_layer(isolation: &Isolation, blob: impl Read, job: layer::Job
         Err(reason) => return partly(LayerFacts::for_extractors(job.extractors), &reason),
     };
     let order = wire::Job::Layer {
-        extractors: job
-            .extractors
-            .iter()
-            .map(|extractor| extractor.name().to_owned())
-            .collect(),
+        extractors: names(job.extractors),
         limits: job.limits.clone(),
         aliases: job
             .aliases
@@ -332,6 +365,11 @@ pub(crate) fn read_layer(isolation: &Isolation, blob: impl Read, job: layer::Job
         unresolved,
         interrupted: error.or(why),
     }
+}
+
+pub(super) fn names(extractors: &[&dyn Extractor]) -> Vec<String> {
+    let name = |extractor: &&dyn Extractor| extractor.name().to_owned();
+    extractors.iter().map(name).collect()
 }
 
 enum Heard {

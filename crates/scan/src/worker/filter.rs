@@ -22,6 +22,8 @@ pub(super) struct Descriptors {
     pub output: i32,
     pub last_words: i32,
     pub spool: i32,
+    /// The number that files get which are handed over, if any will be.
+    pub passed: Option<i32>,
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -30,7 +32,7 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 /// be the only one.
 pub(super) fn apply(own: Descriptors, process: u32) -> io::Result<()> {
     // Of two verdicts the kernel takes the harsher one.
-    for program in [fatal()?, allowed(own, process)?] {
+    for program in [fatal(own)?, allowed(own, process)?] {
         seccompiler::apply_filter(&program).map_err(io::Error::other)?;
     }
     Ok(())
@@ -56,11 +58,15 @@ fn allowed(own: Descriptors, process: u32) -> io::Result<BpfProgram> {
             .map(|descriptor| rule(&[(0, Is::Eq, u64::from(descriptor.unsigned_abs()))]))
             .collect()
     };
-    rules.insert(SYS_read, on(&[own.input, own.spool])?);
+    let files: Vec<i32> = [own.spool].into_iter().chain(own.passed).collect();
+    rules.insert(SYS_read, on(&[&[own.input], &*files].concat())?);
     rules.insert(SYS_write, on(&[own.output, own.last_words, own.spool])?);
     rules.insert(SYS_writev, on(&[own.last_words])?);
     rules.insert(SYS_pwrite64, on(&[own.last_words])?);
-    rules.insert(SYS_lseek, on(&[own.spool])?);
+    rules.insert(SYS_lseek, on(&files)?);
+    if own.passed.is_some() {
+        rules.insert(SYS_recvmsg, on(&[own.input])?);
+    }
     rules.insert(SYS_ftruncate, on(&[own.spool])?);
 
     // Memory of its own, counted against its limit, never to be run.
@@ -78,10 +84,11 @@ fn allowed(own: Descriptors, process: u32) -> io::Result<BpfProgram> {
     compile(rules, SeccompAction::Allow, refused)
 }
 
-fn fatal() -> io::Result<BpfProgram> {
-    let listed = FATAL.iter().map(|call| (*call, Vec::new()));
+fn fatal(own: Descriptors) -> io::Result<BpfProgram> {
+    let is_handed_files = |call: c_long| call == SYS_recvmsg && own.passed.is_some();
+    let listed = FATAL.iter().filter(|call| !is_handed_files(**call));
     compile(
-        listed.collect(),
+        listed.map(|call| (*call, Vec::new())).collect(),
         SeccompAction::KillProcess,
         SeccompAction::Allow,
     )
@@ -222,8 +229,9 @@ mod tests {
             output: 1,
             last_words: 2,
             spool: 3,
+            passed: Some(4),
         };
         assert!(!allowed(own, 7).unwrap().is_empty());
-        assert!(!fatal().unwrap().is_empty());
+        assert!(!fatal(own).unwrap().is_empty());
     }
 }

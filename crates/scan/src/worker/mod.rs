@@ -6,7 +6,8 @@
 //! ([`seal`]). It is fed the blob through a pipe and says what it finds
 //! while it finds it, so that of a reader that dies the rest is kept.
 //!
-//! One process reads one layer, because it may have fallen to what it
+//! One process reads one layer (or the files of one folder, which it is
+//! handed opened), because it may have fallen to what it
 //! reads: what it says is then a lie about that layer, and about no
 //! other one. For the same reason the asker hashes the blob itself,
 //! checks and bounds everything it is told ([`told`]), and remembers it
@@ -14,6 +15,7 @@
 
 mod ask;
 mod end;
+mod files;
 mod filter;
 mod seal;
 mod serve;
@@ -31,6 +33,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use ask::read_layer;
+pub(crate) use files::{Files, Handed};
 pub use serve::{Parser, serve, serve_with};
 pub(crate) use unpack::unpack;
 
@@ -122,7 +125,7 @@ impl Isolation {
         self.sealed.get().copied()
     }
 
-    fn command(&self, seconds: u64, last_words: std::fs::File) -> Command {
+    fn command(&self, seconds: u64, last_words: std::fs::File, input: Stdio) -> Command {
         use std::os::unix::process::CommandExt as _;
         let mut command = Command::new(&self.program);
         command
@@ -130,7 +133,7 @@ impl Isolation {
             .args([self.memory.to_string(), seconds.to_string()])
             .env_clear()
             .process_group(0)
-            .stdin(Stdio::piped())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::from(last_words));
         // Where spooled files go is the one thing it need be told.

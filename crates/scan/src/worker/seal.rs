@@ -46,6 +46,9 @@ pub(super) fn seal(bounds: Bounds, own: Descriptors) -> io::Result<Sealed> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     set_no_new_privs(true)?;
     let landlock = leave_files()?;
+    let files = own
+        .passed
+        .map_or(0, |file| u64::from(file.unsigned_abs()) + 1);
     for (resource, most) in [
         // Not addresses, of which a program's own image takes many.
         (Resource::Data, bounds.memory),
@@ -55,8 +58,8 @@ pub(super) fn seal(bounds: Bounds, own: Descriptors) -> io::Result<Sealed> {
         (Resource::Memlock, 0),
         (Resource::Msgqueue, 0),
         (Resource::Nproc, 0),
-        // No more than there are.
-        (Resource::Nofile, 0),
+        // No more than there are, and the one that is handed over.
+        (Resource::Nofile, files),
     ] {
         // Of time, the first limit says why it ends, the second kills.
         let grace = u64::from(resource == Resource::Cpu);

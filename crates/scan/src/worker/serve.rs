@@ -5,25 +5,31 @@ use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
     fs::File,
-    io::{self, Read},
+    io::{self, IoSliceMut, Read},
+    mem::MaybeUninit,
     os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use model::Cancel;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use super::{
     Sealed, end,
     filter::Descriptors,
     seal::{self, Bounds},
-    wire::{self, BYTES, CHUNK, DONE, Done, FACTS, FORGET, HELLO, Hello, Incoming, Job, Why},
+    wire::{
+        self, BYTES, CHUNK, DONE, Done, FACTS, FILE, FORGET, HELLO, Hello, Incoming, Job, Meta,
+        READ, Why,
+    },
 };
 use crate::{
     cache,
-    extract::{self, Extractor},
+    extract::{self, Extractor, FileMeta},
     layer::{self, ExtractorFacts, LayerFacts, Unpack, Watch},
     limits::{Limits, Stop},
+    offer::Offer,
 };
 
 /// What stands in for the reading of a layer, to try what one that fell
@@ -56,13 +62,18 @@ fn be_a_worker(arguments: impl Iterator<Item = OsString>, parser: Option<Parser<
     let numbers: Vec<u64> = arguments
         .filter_map(|argument| argument.to_str()?.parse().ok())
         .collect();
-    let [memory, seconds] = *numbers.as_slice() else {
+    let [memory, seconds, is_handed_files] = *numbers.as_slice() else {
         say("this command is started by `seawall scan`, and is of no use by itself\n");
         return ExitCode::from(2);
     };
     let (spool, most_spooled) = match prepare_spool() {
         Ok(prepared) => prepared,
         Err(error) => return refuse(&format!("no file to spool to can be made: {error}")),
+    };
+    // Numbers are given out from the lowest: the next file gets this one.
+    let next = match spool.try_clone() {
+        Ok(copy) => copy.as_raw_fd(),
+        Err(error) => return refuse(&format!("no file can be opened: {error}")),
     };
     let bounds = Bounds {
         memory,
@@ -74,6 +85,7 @@ fn be_a_worker(arguments: impl Iterator<Item = OsString>, parser: Option<Parser<
         output: io::stdout().as_raw_fd(),
         last_words: io::stderr().as_raw_fd(),
         spool: spool.as_raw_fd(),
+        passed: (is_handed_files > 0).then_some(next),
     };
     let sealed = match seal::seal(bounds, own) {
         Ok(sealed) => sealed,
@@ -114,16 +126,8 @@ fn work(
             },
             None,
         ) => {
-            let asked: Vec<&dyn Extractor> = extract::all()
-                .iter()
-                .filter(|known| extractors.iter().any(|name| name == known.name()))
-                .copied()
-                .collect();
-            let teller = Teller {
-                spool,
-                most_spooled,
-                told: RefCell::new(Told::new()),
-            };
+            let asked = asked(&extractors);
+            let teller = Teller::new(spool, most_spooled);
             let outcome = layer::read_layer(
                 blob,
                 layer::Job {
@@ -142,6 +146,22 @@ fn work(
                 interrupted: outcome.interrupted.as_ref().map(why),
             }
         }
+        (Job::Files { extractors, limits }, None) => {
+            let teller = Teller::new(spool, most_spooled);
+            read_files(&asked(&extractors), &limits, &teller)?;
+            Done::default()
+        }
+        (Job::Files { .. }, Some(parser)) => {
+            let mut facts = LayerFacts::default();
+            while let Some((_, mut file)) = next_file()? {
+                for message in parser(&mut file) {
+                    facts.remark(None, message);
+                }
+                tell(&wire::frame(FACTS, &cache::encode(&facts)))?;
+                tell(&wire::json_frame(READ, &None::<Why>))?;
+            }
+            Done::default()
+        }
         (Job::Unpack { limits }, _) => match unpack(blob, &limits) {
             Ok(()) => Done {
                 size: Some(0),
@@ -154,6 +174,67 @@ fn work(
         },
     };
     tell(&wire::json_frame(DONE, &done))
+}
+
+fn asked(names: &[String]) -> Vec<&'static dyn Extractor> {
+    extract::all()
+        .iter()
+        .filter(|known| names.iter().any(|name| name == known.name()))
+        .copied()
+        .collect()
+}
+
+/// Reads files as they are handed over, and says so after each.
+fn read_files(
+    extractors: &[&dyn Extractor],
+    limits: &Limits,
+    teller: &Teller<'_>,
+) -> io::Result<()> {
+    let mut facts = LayerFacts::for_extractors(extractors);
+    let mut offer = Offer::new(extractors, limits, teller);
+    while let Some((meta, mut file)) = next_file()? {
+        let meta = FileMeta {
+            path: &meta.path,
+            size: meta.size,
+            mode: meta.mode,
+        };
+        let read = if offer.is_wanted(&meta) {
+            offer.take_file(&meta, &mut file, &mut facts)
+        } else {
+            Ok(())
+        };
+        // Room for the next one.
+        drop(file);
+        teller.knows(&facts, true)?;
+        tell(&wire::json_frame(READ, &read.as_ref().err().map(why)))?;
+    }
+    Ok(())
+}
+
+/// The next file, if there is one.
+fn next_file() -> io::Result<Option<(Meta, File)>> {
+    let mut header = [0; wire::HEADER];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = rustix::net::recvmsg(
+        io::stdin().as_fd(),
+        &mut [IoSliceMut::new(&mut header)],
+        &mut control,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
+    if received.bytes == 0 {
+        return Ok(None);
+    }
+    Input.read_exact(header.get_mut(received.bytes..).unwrap_or_default())?;
+    let (kind, text) = wire::read_frame(&mut Input, header)?;
+    let file = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+        _ => None,
+    });
+    match (kind, file) {
+        (FILE, Some(file)) => Ok(Some((serde_json::from_slice(&text)?, file.into()))),
+        _ => Ok(None),
+    }
 }
 
 fn why(error: &io::Error) -> Why {
@@ -228,6 +309,16 @@ struct Teller<'a> {
     spool: &'a File,
     most_spooled: u64,
     told: RefCell<Told>,
+}
+
+impl<'a> Teller<'a> {
+    fn new(spool: &'a File, most_spooled: u64) -> Self {
+        Self {
+            spool,
+            most_spooled,
+            told: RefCell::new(Told::new()),
+        }
+    }
 }
 
 /// How much of the facts has been told.

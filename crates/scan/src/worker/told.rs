@@ -134,7 +134,7 @@ fn checked(remark: Remark, limits: &Limits, space: &mut String) -> Result<Remark
 }
 
 /// Whether a path is one that walking a layer can bring forth.
-fn check_path(path: &str, limits: &Limits, space: &mut String) -> Result<(), Lie> {
+pub(super) fn check_path(path: &str, limits: &Limits, space: &mut String) -> Result<(), Lie> {
     // Names that are not UTF-8 grow when they are made so.
     let longest = limits.path_length.saturating_mul(3);
     match normalise(path.as_bytes(), longest, limits.path_depth, space) {

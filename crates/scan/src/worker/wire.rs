@@ -19,6 +19,8 @@ pub(super) const DATA: u8 = 2;
 pub(super) const END: u8 = 3;
 /// The blob cannot be read on; why, in words.
 pub(super) const BROKEN: u8 = 4;
+/// A file, opened: its descriptor comes beside.
+pub(super) const FILE: u8 = 5;
 
 /// From the worker.
 pub(super) const HELLO: u8 = 11;
@@ -29,6 +31,8 @@ pub(super) const FORGET: u8 = 13;
 pub(super) const DONE: u8 = 14;
 /// Unpacked bytes.
 pub(super) const BYTES: u8 = 15;
+/// The file has been read, or why not.
+pub(super) const READ: u8 = 16;
 
 /// How much of the blob goes in one frame.
 pub(super) const CHUNK: usize = 128 << 10;
@@ -44,6 +48,19 @@ pub(super) enum Job {
     },
     /// Give back what is packed in it.
     Unpack { limits: Limits },
+    /// Read each of the files that follow, opened, until there is no more.
+    Files {
+        extractors: Vec<String>,
+        limits: Limits,
+    },
+}
+
+/// What is known of a file that was handed over.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Meta {
+    pub path: String,
+    pub size: u64,
+    pub mode: u32,
 }
 
 /// A worker's first words.
@@ -102,17 +119,23 @@ pub(super) struct Incoming<R> {
     is_over: bool,
 }
 
+/// One whole message. Its length is believed: the asker is.
+pub(super) fn read_frame(from: &mut impl Read, header: [u8; HEADER]) -> io::Result<(u8, Vec<u8>)> {
+    let (kind, length) = parse_header(header);
+    let mut payload = Vec::new();
+    from.take(length as u64).read_to_end(&mut payload)?;
+    Ok((kind, payload))
+}
+
 impl<R: Read> Incoming<R> {
     /// Reads the job, which comes first.
     pub(super) fn open(mut from: R) -> io::Result<(Job, Self)> {
         let mut header = [0; HEADER];
         from.read_exact(&mut header)?;
-        let (kind, length) = parse_header(header);
+        let (kind, text) = read_frame(&mut from, header)?;
         if kind != JOB {
             return Err(io::Error::other("no job came"));
         }
-        let mut text = Vec::new();
-        from.by_ref().take(length as u64).read_to_end(&mut text)?;
         let job = serde_json::from_slice(&text)?;
         let incoming = Self {
             from,

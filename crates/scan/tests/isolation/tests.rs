@@ -49,6 +49,14 @@ pub(crate) const ALL: &[Test] = &[
         workers_find_what_this_process_finds,
     ),
     (
+        "folders_are_read_file_by_file_and_only_what_is_handed_over",
+        folders_are_read_file_by_file_and_only_what_is_handed_over,
+    ),
+    (
+        "a_file_that_kills_its_reader_costs_itself_alone",
+        a_file_that_kills_its_reader_costs_itself_alone,
+    ),
+    (
         "a_liar_cannot_poison_what_is_remembered",
         a_liar_cannot_poison_what_is_remembered,
     ),
@@ -370,4 +378,89 @@ fn a_cancelled_scan_ends_its_workers() {
     let outcome = scan::scan(&source, &options, &progress, &cancel);
     assert!(matches!(outcome, Err(scan::ScanError::Cancelled)));
     assert!(workers().is_empty());
+}
+
+fn folders_are_read_file_by_file_and_only_what_is_handed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    Image::new()
+        .layer("ADD rootfs", image::debian())
+        .layer(
+            "COPY app",
+            Layer::new()
+                .file(
+                    "app/node_modules/a/package.json",
+                    br#"{"name":"a","version":"1.0.0"}"#,
+                )
+                .file("app/broken.jar", b"PK\x03\x04 and no more")
+                .file(
+                    "app/large.jar",
+                    [b"PK\x03\x04".as_slice(), &noise(6 << 20)].concat(),
+                ),
+        )
+        .write_rootfs(folder.path());
+    let scan = |isolation| {
+        let options = Options {
+            isolation,
+            ..Options::default()
+        };
+        let source = Source::Rootfs(folder.path().to_owned());
+        scan::scan(&source, &options, &Silent, &Cancel::default()).unwrap()
+    };
+    let here = scan(None);
+    assert!(!here.packages.is_empty() && !here.warnings.is_empty());
+    assert_eq!(scan(Some(honest())), here);
+
+    // One that is handed files can do no more than one that is not.
+    for attack in ["files", "left open"] {
+        let said = in_folder(&[attack]);
+        assert!(!said.is_empty());
+        for line in &said {
+            assert!(line.ends_with(": PermissionDenied"), "{line}");
+        }
+    }
+    for attack in [
+        "socket 1", "socket 2", "spawn", "accept", "signal", "ptrace",
+    ] {
+        let said = in_folder(&[attack]);
+        assert!(said.len() == 1 && said[0].contains(ATTACK), "{said:?}");
+    }
+}
+
+/// What came of a folder whose files say what is to be tried.
+fn in_folder(attacks: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, attack) in attacks.iter().enumerate() {
+        let place = folder.path().join(format!("{number}/node_modules/a"));
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("package.json"), format!("ATTACK {attack}\n")).unwrap();
+    }
+    let options = Options {
+        isolation: Some(compromised()),
+        limits: quick(),
+        ..Options::default()
+    };
+    let source = Source::Rootfs(folder.path().to_owned());
+    let sbom = scan::scan(&source, &options, &Silent, &Cancel::default()).unwrap();
+    let line = |warning: model::Warning| {
+        let place = warning.path.unwrap_or_default();
+        format!("{}{}", place, warning.message)
+    };
+    sbom.warnings.into_iter().map(line).collect()
+}
+
+fn a_file_that_kills_its_reader_costs_itself_alone() {
+    let said = in_folder(&["leave", "panic", "leave", "signal", "leave", "noise"]);
+    assert_eq!(said.len(), 3, "{said:?}");
+    for (number, reason) in [(1, "gave up"), (3, ATTACK), (5, "said what it should not")] {
+        let place = format!("{number}/node_modules/a/package.json");
+        let found = said.iter().find(|line| line.starts_with(&place)).unwrap();
+        assert!(found.contains(reason), "{found}");
+    }
+    // Somebody who kills all of them is given no more.
+    let said = in_folder(&["panic"; 30]);
+    assert!(said.len() < 25, "{}", said.len());
+    assert!(
+        said.iter().any(|line| line.contains("only partly read")),
+        "{said:?}"
+    );
 }
