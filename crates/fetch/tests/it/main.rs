@@ -199,3 +199,52 @@ fn a_certificate_file_must_hold_certificates() {
         "{error:?}"
     );
 }
+
+#[test]
+fn a_guard_holds_for_names_numbers_and_redirects() {
+    let server = Server::start(|request| match request.target.as_str() {
+        "/inward" => Reply::new(302, "").header("location", "http://169.254.169.254/latest/"),
+        _ => Reply::new(200, request.method.clone()),
+    });
+    let guarded = |allow_loopback| {
+        let guard = fetch::Guard {
+            allow_private: true,
+            allow_loopback,
+        };
+        let settings = Settings {
+            guard: Some(guard),
+            proxy_from_environment: false,
+            ..Settings::default()
+        };
+        Client::new(&settings).unwrap()
+    };
+    let open = guarded(true);
+    assert_eq!(open.get(&url(&server, "/")).send().unwrap().status, 200);
+    let error = open.get(&url(&server, "/inward")).send().unwrap_err();
+    assert!(matches!(error, FetchError::Refused { .. }), "{error}");
+    // By its number, and by a name that means the same.
+    let closed = guarded(false);
+    let port = server.host().rsplit(':').next().unwrap().to_owned();
+    for host in ["127.0.0.1", "localhost"] {
+        let url: Url = format!("http://{host}:{port}/").parse().unwrap();
+        let error = closed.get(&url).send().unwrap_err();
+        assert!(
+            matches!(error, FetchError::Refused { .. }),
+            "{host}: {error}"
+        );
+        assert!(!error.may_pass());
+    }
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[test]
+fn a_body_can_be_put() {
+    let server = Server::start(|request| Reply::new(201, request.body.clone()));
+    let response = client()
+        .put(&url(&server, "/"))
+        .body("all of it")
+        .send()
+        .unwrap();
+    assert_eq!(response.text(100).unwrap(), "all of it");
+    assert_eq!(server.take_lines(), ["PUT /"]);
+}

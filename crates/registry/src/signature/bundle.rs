@@ -16,6 +16,7 @@ use super::{
     certificate::{self, Certificate},
     decode,
     log::{Entry, Proof},
+    timestamp,
 };
 
 /// How its media types begin.
@@ -45,9 +46,24 @@ struct Material {
     x509_certificate_chain: Option<Chain>,
     #[serde(default)]
     tlog_entries: Vec<LogEntry>,
+    #[serde(default)]
+    timestamp_verification_data: Option<Timestamps>,
     /// The first version had the log's promise alone.
     #[serde(skip)]
     must_be_proved: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Timestamps {
+    #[serde(default)]
+    rfc3161_timestamps: Vec<Stamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stamp {
+    signed_timestamp: String,
 }
 
 #[derive(Deserialize)]
@@ -193,7 +209,8 @@ pub(super) fn verify(
             let signer = by_key(believed, &message, &signature)?;
             let logged = match &believed.root {
                 Some(root) if !material.tlog_entries.is_empty() => {
-                    Some(logged(material, &payload, &signature, None, root)?)
+                    let wanted = Signed::new(&payload, &message, &signature, None);
+                    logged(material, &wanted, root)?
                 }
                 _ => None,
             };
@@ -204,8 +221,19 @@ pub(super) fn verify(
                 NotVerified::NotVouchedFor("no trusted root of sigstore is set up".to_owned())
             })?;
             let certificate = Certificate::from_der(leaf)?;
-            let logged = logged(material, &payload, &signature, Some(leaf), root)?;
-            vouched(&certificate, further, root, logged)?;
+            let wanted = Signed::new(&payload, &message, &signature, Some(leaf));
+            let logged = logged(material, &wanted, root)?;
+            // Every time that is proved must be one the certificate was
+            // good at; one at least has to be.
+            let times = times(material, &signature, root).chain(logged);
+            let times: Vec<_> = times.collect();
+            let first = times.iter().min().copied().ok_or_else(|| {
+                NotVerified::NotLogged("nobody who is believed says when".to_owned())
+            })?;
+            for time in times {
+                vouched(&certificate, further, root, time)?;
+            }
+            let logged = logged.unwrap_or(first);
             if !certificate.key.has_signed(&message, &signature) {
                 return Err(NotVerified::Wrong);
             }
@@ -270,18 +298,55 @@ pub(super) fn vouched(
     Err(last)
 }
 
-/// When the log took this signature in.
+/// What the log's entry must be of.
+struct Signed<'a> {
+    payload: &'a [u8],
+    message: &'a [u8],
+    signature: &'a [u8],
+    certificate: Option<&'a [u8]>,
+}
+
+impl<'a> Signed<'a> {
+    fn new(
+        payload: &'a [u8],
+        message: &'a [u8],
+        signature: &'a [u8],
+        certificate: Option<&'a Vec<u8>>,
+    ) -> Self {
+        Self {
+            payload,
+            message,
+            signature,
+            certificate: certificate.map(Vec::as_slice),
+        }
+    }
+}
+
+/// The times authorities give the signature.
+fn times<'a>(
+    material: &'a Material,
+    signature: &'a [u8],
+    root: &'a TrustRoot,
+) -> impl Iterator<Item = Timestamp> + 'a {
+    let stamps = material.timestamp_verification_data.iter();
+    stamps
+        .flat_map(|stamps| stamps.rfc3161_timestamps.iter().take(MOST_ENTRIES))
+        .filter_map(move |stamp| {
+            let stamp = decode("a timestamp", &stamp.signed_timestamp).ok()?;
+            timestamp::time_of(&stamp, signature, root)
+        })
+}
+
+/// Whether the log has this signature, and since when where it says so.
 fn logged(
     material: &Material,
-    payload: &[u8],
-    signature: &[u8],
-    certificate: Option<&[u8]>,
+    signed: &Signed<'_>,
     root: &TrustRoot,
-) -> Result<Timestamp, NotVerified> {
+) -> Result<Option<Timestamp>, NotVerified> {
     let mut last = NotVerified::NotLogged("no entry".to_owned());
     for entry in material.tlog_entries.iter().take(MOST_ENTRIES) {
         let attempt = entry.read().and_then(|entry| {
-            names(&entry, payload, signature, certificate)?;
+            names(&entry, signed)?;
             if material.must_be_proved && entry.proof.is_none() {
                 return Err(NotVerified::NotLogged("its place is not proved".to_owned()));
             }
@@ -331,64 +396,80 @@ impl LogEntry {
 }
 
 /// Whether the entry is of this signature over this statement, by this
-/// certificate. Two kinds of entries hold statements.
-fn names(
-    entry: &Entry,
-    payload: &[u8],
-    signature: &[u8],
-    certificate: Option<&[u8]>,
-) -> Result<(), NotVerified> {
-    let no = |what: &str| {
-        Err(NotVerified::NotLogged(format!(
-            "its entry has another {what}"
-        )))
-    };
+/// certificate. Two kinds of entries hold statements; the log's second
+/// version holds what is signed, whatever it is.
+fn names(entry: &Entry, signed: &Signed<'_>) -> Result<(), NotVerified> {
     let content = entry.content()?;
-    let text = |value: &Value, path: &str| {
-        let found = value.pointer(path).and_then(Value::as_str);
-        found.map(str::to_owned)
-    };
-    let (hash, listed, signed, key) = match text(&content, "/kind").as_deref() {
-        Some("dsse") => (
+    let kind = text(&content, "/kind").unwrap_or_default();
+    if let Some(record) = content.pointer("/spec/hashedRekordV002") {
+        return record_names(record, signed.message, "/data/digest", signed);
+    }
+    let (hash, listed, sig, key) = match kind.as_str() {
+        "dsse" => (
             text(&content, "/spec/payloadHash/value"),
             content.pointer("/spec/signatures"),
             "/signature",
             "/verifier",
         ),
-        Some("intoto") => (
+        "intoto" => (
             text(&content, "/spec/content/payloadHash/value"),
             content.pointer("/spec/content/envelope/signatures"),
             "/sig",
             "/publicKey",
         ),
-        _ => return no("kind"),
+        _ => return Err(another("kind")),
     };
-    if hash != Some(Digest::of(payload).hex()) {
-        return no("statement");
+    if hash != Some(Digest::of(signed.payload).hex()) {
+        return Err(another("statement"));
     }
-    let own = listed
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .find(|one| {
-            let Some(text) = text(one, signed) else {
-                return false;
-            };
-            // One of the two kinds encodes what is encoded already.
-            let once = decode("", &text).unwrap_or_default();
-            let twice = String::from_utf8(once.clone()).ok();
-            let twice = twice.and_then(|text| decode("", &text).ok());
-            once == signature || twice.as_deref() == Some(signature)
-        });
-    let Some(own) = own else {
-        return no("signature");
-    };
-    if let Some(der) = certificate {
+    let mut listed = listed.and_then(Value::as_array).into_iter().flatten();
+    let own = listed.find(|one| {
+        let once = text(one, sig).and_then(|text| decode("", &text).ok());
+        // One of the two kinds encodes what is encoded already.
+        let twice = once.clone().and_then(|once| String::from_utf8(once).ok());
+        let twice = twice.and_then(|text| decode("", &text).ok());
+        [once, twice]
+            .iter()
+            .flatten()
+            .any(|it| it == signed.signature)
+    });
+    let own = own.ok_or_else(|| another("signature"))?;
+    if let Some(der) = signed.certificate {
         let pem = decode("the entry's key", &text(own, key).unwrap_or_default())?;
         let pem = String::from_utf8(pem).unwrap_or_default();
         if certificate::of_pem(&pem).first().map(Vec::as_slice) != Some(der) {
-            return no("certificate");
+            return Err(another("certificate"));
         }
     }
     Ok(())
+}
+
+/// The same for an entry of the log's second version.
+fn record_names(
+    record: &Value,
+    hashed: &[u8],
+    digest: &str,
+    signed: &Signed<'_>,
+) -> Result<(), NotVerified> {
+    let bytes = |path: &str| text(record, path).and_then(|text| decode("", &text).ok());
+    if bytes(digest).as_deref() != Some(Digest::of(hashed).as_bytes().as_slice()) {
+        return Err(another("statement"));
+    }
+    if bytes("/signature/content").as_deref() != Some(signed.signature) {
+        return Err(another("signature"));
+    }
+    let own = bytes("/signature/verifier/x509Certificate/rawBytes");
+    if signed.certificate.is_some() && own.as_deref() != signed.certificate {
+        return Err(another("certificate"));
+    }
+    Ok(())
+}
+
+fn text(value: &Value, path: &str) -> Option<String> {
+    let found = value.pointer(path).and_then(Value::as_str);
+    found.map(str::to_owned)
+}
+
+fn another(what: &str) -> NotVerified {
+    NotVerified::NotLogged(format!("its entry has another {what}"))
 }

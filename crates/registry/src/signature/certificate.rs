@@ -12,6 +12,8 @@ use super::{NotVerified, PublicKey, Signer};
 
 /// 1.3.6.1.5.5.7.3.3, "code signing".
 const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
+/// 1.3.6.1.5.5.7.3.8, "time stamping".
+const TIME_STAMPING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 8];
 /// Fulcio's extensions: the issuer as a text of its own, and as it was
 /// written before.
 const ISSUER: &str = "1.3.6.1.4.1.57264.1.8";
@@ -98,6 +100,32 @@ impl Certificate {
         at: Timestamp,
         must_say_so: bool,
     ) -> Result<(), NotVerified> {
+        let usage = if must_say_so {
+            KeyUsage::required(CODE_SIGNING)
+        } else {
+            KeyUsage::required_if_present(CODE_SIGNING)
+        };
+        self.is_vouched_for_to(usage, intermediates, roots, at)
+    }
+
+    /// The same, to sign timestamps.
+    pub(super) fn may_stamp(
+        &self,
+        intermediates: &[Vec<u8>],
+        root: &Vec<u8>,
+        at: Timestamp,
+    ) -> Result<(), NotVerified> {
+        let usage = KeyUsage::required(TIME_STAMPING);
+        self.is_vouched_for_to(usage, intermediates, std::slice::from_ref(root), at)
+    }
+
+    fn is_vouched_for_to(
+        &self,
+        usage: KeyUsage,
+        intermediates: &[Vec<u8>],
+        roots: &[Vec<u8>],
+        at: Timestamp,
+    ) -> Result<(), NotVerified> {
         let no = |reason: &str| NotVerified::NotVouchedFor(reason.to_owned());
         // A certificate that is trusted itself needs nobody to vouch.
         if roots.contains(&self.der) {
@@ -122,11 +150,6 @@ impl Certificate {
             .map_err(|error| NotVerified::Malformed(format!("a certificate: {error}")))?;
         let seconds = u64::try_from(at.as_second()).unwrap_or_default();
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-        let usage = if must_say_so {
-            KeyUsage::required(CODE_SIGNING)
-        } else {
-            KeyUsage::required_if_present(CODE_SIGNING)
-        };
         leaf.verify_for_usage(
             webpki::ALL_VERIFICATION_ALGS,
             &anchors,

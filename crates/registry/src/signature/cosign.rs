@@ -81,7 +81,7 @@ pub(super) fn verify(
             let logged = match (&entry, &believed.root) {
                 (Some(entry), Some(root)) => {
                     names(entry, &blob.bytes, encoded, None)?;
-                    Some(entry.proved(root)?)
+                    entry.proved(root)?
                 }
                 _ => None,
             };
@@ -98,7 +98,9 @@ pub(super) fn verify(
             let certificate = Certificate::from_der(der)?;
             let entry = entry.ok_or_else(|| NotVerified::NotLogged("no entry".to_owned()))?;
             names(&entry, &blob.bytes, encoded, Some(pem))?;
-            let logged = entry.proved(root)?;
+            let logged = entry
+                .proved(root)?
+                .ok_or_else(|| NotVerified::NotLogged("the log says no time".to_owned()))?;
             let further = text(CHAIN).map(certificate::of_pem).unwrap_or_default();
             super::bundle::vouched(&certificate, &further, root, logged)?;
             if !certificate.key.has_signed(&blob.bytes, &signature) {

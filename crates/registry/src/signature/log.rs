@@ -43,9 +43,10 @@ fn no(reason: &str) -> NotVerified {
 }
 
 impl Entry {
-    /// When the log took it in. The promise alone says so with the log's
-    /// signature; the proof, where there is one, must hold as well.
-    pub(super) fn proved(&self, root: &TrustRoot) -> Result<Timestamp, NotVerified> {
+    /// Whether the log has it, and since when: the promise says so, with
+    /// the log's signature. A log without promises proves the entry's
+    /// place, and no time.
+    pub(super) fn proved(&self, root: &TrustRoot) -> Result<Option<Timestamp>, NotVerified> {
         let mut logs = root.logs.iter();
         let log = logs
             .find(|log| log.id == self.log)
@@ -54,15 +55,17 @@ impl Entry {
             proof.holds(&self.body, log)?;
         }
         let Some(promise) = &self.promise else {
-            return Err(NotVerified::Unsupported(
-                "a log that gives no time of its own (its entries need a timestamp authority)"
-                    .to_owned(),
-            ));
+            return match self.proof {
+                Some(_) => Ok(None),
+                None => Err(no("neither promise nor proof is there")),
+            };
         };
         if !log.key.has_signed(self.promised().as_bytes(), promise) {
             return Err(no("its promise is not signed by the log"));
         }
-        Timestamp::from_second(self.time).map_err(|error| no(&error.to_string()))
+        Timestamp::from_second(self.time)
+            .map(Some)
+            .map_err(|error| no(&error.to_string()))
     }
 
     /// What a promise is over: canonical JSON, its keys in order.
@@ -113,7 +116,11 @@ impl Proof {
                 .and_then(|line| line.split_once(' '));
             let bytes = encoded.and_then(|(_, text)| BASE64_STANDARD.decode(text).ok());
             // Four bytes say which key it is.
-            let signature = bytes.as_deref().and_then(|bytes| bytes.get(4..));
+            let (hint, signature) = match bytes.as_deref().and_then(|it| it.split_at_checked(4)) {
+                Some((hint, signature)) => (hint, Some(signature)),
+                None => return false,
+            };
+            let signature = signature.filter(|_| log.id.starts_with(hint));
             signature.is_some_and(|signature| log.key.has_signed(signed.as_bytes(), signature))
         });
         if is_signed {

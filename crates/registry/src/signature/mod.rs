@@ -13,6 +13,7 @@ mod cosign;
 mod key;
 mod log;
 mod notation;
+mod timestamp;
 mod trust_root;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -85,7 +86,8 @@ pub struct Verified {
     /// What it says about the image. Only [`Claim::Signature`] is what
     /// `cosign verify` and `notation verify` look for.
     pub claim: Claim,
-    /// When the transparency log took it in, where that was checked.
+    /// When the transparency log took it in, or where that says no time,
+    /// when a timestamp authority saw it.
     pub logged: Option<Timestamp>,
     /// What the signer wrote beside it.
     pub annotations: BTreeMap<String, String>,

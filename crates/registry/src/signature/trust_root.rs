@@ -15,6 +15,8 @@ use super::{PublicKey, decode};
 pub struct TrustRoot {
     pub(super) authorities: Vec<Authority>,
     pub(super) logs: Vec<Log>,
+    /// Of timestamps; the first of their chains is who signs them.
+    timestamps: Vec<Authority>,
 }
 
 /// The text is no trusted root.
@@ -57,6 +59,8 @@ struct File {
     tlogs: Vec<LogFile>,
     #[serde(default)]
     certificate_authorities: Vec<AuthorityFile>,
+    #[serde(default)]
+    timestamp_authorities: Vec<AuthorityFile>,
 }
 
 #[derive(Deserialize)]
@@ -114,27 +118,42 @@ impl TrustRoot {
                 logs.push(Log { id, key });
             }
         }
-        let mut authorities = Vec::new();
-        for authority in &file.certificate_authorities {
-            let mut chain = authority
-                .cert_chain
-                .certificates
-                .iter()
-                .map(|certificate| bytes("an authority's certificate", certificate))
-                .collect::<Result<Vec<_>, _>>()?;
-            let root = chain
-                .pop()
-                .ok_or_else(|| bad("an authority has no certificate".to_owned()))?;
-            authorities.push(Authority {
-                root,
-                intermediates: chain,
-                valid: authority.valid_for.clone(),
-            });
-        }
+        let chains = |files: &[AuthorityFile]| -> Result<Vec<Authority>, TrustRootError> {
+            let mut authorities = Vec::new();
+            for authority in files {
+                let mut chain = authority
+                    .cert_chain
+                    .certificates
+                    .iter()
+                    .map(|certificate| bytes("an authority's certificate", certificate))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let root = chain
+                    .pop()
+                    .ok_or_else(|| bad("an authority has no certificate".to_owned()))?;
+                authorities.push(Authority {
+                    root,
+                    intermediates: chain,
+                    valid: authority.valid_for.clone(),
+                });
+            }
+            Ok(authorities)
+        };
+        let authorities = chains(&file.certificate_authorities)?;
+        let timestamps = chains(&file.timestamp_authorities)?;
         if authorities.is_empty() || logs.is_empty() {
             return Err(bad("it names no authority, or no log".to_owned()));
         }
-        Ok(Self { authorities, logs })
+        Ok(Self {
+            authorities,
+            logs,
+            timestamps,
+        })
+    }
+
+    /// The authorities of timestamps at a time.
+    pub(super) fn timestamps_at(&self, time: Timestamp) -> impl Iterator<Item = &Authority> {
+        let all = self.timestamps.iter();
+        all.filter(move |authority| authority.valid.holds(time))
     }
 
     /// The authorities that were ones at a time.

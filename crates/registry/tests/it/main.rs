@@ -6,6 +6,7 @@
 )]
 
 mod amazon;
+mod api;
 mod azure;
 mod google;
 mod hostile;
