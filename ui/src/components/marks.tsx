@@ -41,7 +41,7 @@ export function PartialMark({ warnings }: { warnings: number }) {
     <Tooltip label={`${plural(warnings, 'part')} could not be read; the rest is complete`}>
       <span className={classes.partial}>
         <IconAlertTriangle size={12} aria-hidden />
-        Partial
+        Partly scanned
       </span>
     </Tooltip>
   );

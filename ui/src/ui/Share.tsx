@@ -7,6 +7,7 @@ export function Share({
   rest = 0,
   of,
   label,
+  tone,
   children,
 }: {
   part: number;
@@ -14,13 +15,15 @@ export function Share({
   rest?: number;
   of: number;
   label: string;
+  /** `good`: the more, the better. */
+  tone?: 'good';
   children?: ReactNode;
 }) {
   const share = (value: number) => (of > 0 ? `${Math.min(100, (value / of) * 100)}%` : '0%');
   return (
     <span className={classes.share}>
       <span className={classes.track} role="img" aria-label={label} title={label}>
-        <span className={classes.part} style={{ width: share(part) }} />
+        <span className={classes.part} data-tone={tone} style={{ width: share(part) }} />
         <span className={classes.rest} style={{ width: share(rest) }} />
       </span>
       {children && <span className="tabular nowrap">{children}</span>}

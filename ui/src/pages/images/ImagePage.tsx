@@ -147,6 +147,9 @@ function Heading({ detail }: { detail: ImageDetail }) {
   );
 }
 
+/** Reasons for what is missing, above the list; all are under About. */
+const SHOWN_REASONS = 3;
+
 /** What a reader must know before trusting the list below. */
 function Notices({ detail }: { detail: ImageDetail }) {
   const { image } = detail;
@@ -161,7 +164,7 @@ function Notices({ detail }: { detail: ImageDetail }) {
       {image.partial && (
         <Notice
           tone="warn"
-          title={`${plural(Math.max(1, image.warnings), 'part')} could not be read`}
+          title={`Partly scanned: ${plural(Math.max(1, image.warnings), 'part')} could not be read`}
           action={
             <Link
               to="."
@@ -171,6 +174,13 @@ function Notices({ detail }: { detail: ImageDetail }) {
             </Link>
           }
         >
+          {detail.warnings.slice(0, SHOWN_REASONS).map((each) => (
+            <div key={`${each.layer} ${each.path} ${each.message}`}>
+              {each.path && <code>/{each.path}</code>} {each.message}
+            </div>
+          ))}
+          {detail.warnings.length > SHOWN_REASONS &&
+            `And ${plural(detail.warnings.length - SHOWN_REASONS, 'more', 'more')}. `}
           The rest is complete; packages named only there are missing here.
         </Notice>
       )}

@@ -92,7 +92,7 @@ export function ImagesPage() {
         <SeverityChips facets={undefined} />
         <Chips label="More filters">
           <FlagChip name="fixable" label="Fixable" />
-          <FlagChip name="partial" label="Partial" />
+          <FlagChip name="partial" label="Partly scanned" />
           {(['package', 'vulnerability'] as const).map(
             (key) =>
               search[key] && (

@@ -16,13 +16,13 @@ import { useDone } from '../../components/done';
 import { NothingFound } from '../../components/Empty';
 import { Waiting } from '../../components/List';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
+import { Secret } from '../../components/Secret';
 import { plural } from '../../lib/format';
 import { Dialog } from '../../ui/Dialog';
 import { Menu } from '../../ui/Menu';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
 import { RoleFields, RoleTags } from './roles';
-import { Secret } from './Secret';
 import classes from './settings.module.css';
 
 type Doing =

@@ -23,11 +23,11 @@ import { NothingFound } from '../../components/Empty';
 import { Waiting } from '../../components/List';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
+import { Secret } from '../../components/Secret';
 import { useNow } from '../../ui/clock';
 import { Dialog } from '../../ui/Dialog';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
-import { Secret } from './Secret';
 import classes from './settings.module.css';
 import { PERMISSIONS, permissionLabel } from './words';
 

@@ -1,7 +1,8 @@
 import { Button } from '@mantine/core';
-import { Command } from '../../ui/Copy';
-import { Notice } from '../../ui/Notice';
-import classes from './settings.module.css';
+import type { ReactNode } from 'react';
+import { Command } from '../ui/Copy';
+import { Notice } from '../ui/Notice';
+import classes from './Secret.module.css';
 
 /** Something shown this once. */
 export function Secret({
@@ -9,12 +10,15 @@ export function Secret({
   value,
   what,
   children,
+  more,
   onDone,
 }: {
   title: string;
   value: string;
   what: string;
   children: string;
+  /** What to do with it. */
+  more?: ReactNode;
   onDone: () => void;
 }) {
   return (
@@ -23,6 +27,7 @@ export function Secret({
         {children}
       </Notice>
       <Command label={what}>{value}</Command>
+      {more}
       <div className={classes.buttons}>
         <Button size="xs" onClick={onDone}>
           I have kept it
