@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ImageConfig, ImageIdentity, Layer, OperatingSystem, Package, Warning};
+use crate::{
+    ImageConfig, ImageIdentity, Layer, OperatingSystem, Package, TargetKind, Warning, scan::Target,
+};
 
 /// What one target holds. Produced by scanning or by reading an SBOM
 /// file; consumed by matching. Knows nothing of vulnerabilities.
@@ -22,4 +24,29 @@ pub struct Sbom {
     /// What could not be read; the rest stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+}
+
+impl Sbom {
+    /// What it is of, for fingerprints: an image's repository and digest,
+    /// a machine's or document's name.
+    pub fn subject(&self, target: &Target) -> String {
+        let image = self.image.as_ref();
+        let digest = image.and_then(|image| image.config.or(image.manifest));
+        match (digest, image) {
+            (Some(digest), Some(image)) if target.kind != TargetKind::Rootfs => {
+                let name = image.tags.first().map_or("", String::as_str);
+                format!("{}@{digest}", repository(name))
+            }
+            _ => target.name.clone(),
+        }
+    }
+}
+
+/// `localhost:5000/app:1` is in the repository `localhost:5000/app`.
+fn repository(reference: &str) -> &str {
+    let name = reference.split('@').next().unwrap_or(reference);
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    let tag = name.get(last..).and_then(|last_part| last_part.find(':'));
+    let end = tag.map_or(name.len(), |colon| last + colon);
+    name.get(..end).unwrap_or(name)
 }

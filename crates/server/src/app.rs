@@ -26,7 +26,10 @@ use crate::{
     switches::Switches,
     throttle::{RequestThrottle, SignInThrottle},
     vault::Vault,
-    work::{database::Keeper, delivery::Deliverer, host::Hosts, posture::Bell, queue::Queue},
+    work::{
+        database::Keeper, delivery::Deliverer, holdings::Holdings, host::Hosts, posture::Bell,
+        queue::Queue,
+    },
 };
 
 /// The environment of what this server looks at itself.
@@ -49,6 +52,8 @@ pub(crate) struct App {
     /// Who this server is among those that share a record.
     pub(crate) holder: String,
     pub(crate) database: Keeper,
+    /// Which images hold which packages.
+    pub(crate) holdings: Holdings,
     pub(crate) posture: Bell,
     /// Container hosts that are to be looked at.
     pub(crate) hosts: Hosts,

@@ -224,6 +224,7 @@ impl Server {
                 queue: queue::Queue::default(),
                 holder: uuid::Uuid::now_v7().to_string(),
                 database: Keeper::new(advisories, problem),
+                holdings: work::holdings::Holdings::default(),
                 posture: work::posture::Bell::default(),
                 hosts: work::host::Hosts::default(),
                 metrics,

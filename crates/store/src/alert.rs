@@ -123,6 +123,7 @@ pub(crate) async fn keep(
         environment: environment_id,
         now,
         whole: None,
+        because: None,
     };
     let accepted = sightings.len();
     let changes = sighting::put(connection, &look, sightings).await?;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     Counts, ImageKey, Outcome, Page, PageRequest, Scope, Store, StoreError,
-    db::{Connection, sql},
+    db::{Connection, insert, sql},
     environment,
     image::maybe_key_of,
     page::{Key, Order, Total},
@@ -198,9 +198,43 @@ pub(crate) async fn append(
     .scalar()
     .fetch_one(&mut *connection)
     .await?;
+    forget_before(connection, id - KEPT).await
+}
+
+async fn forget_before(connection: &mut Connection, id: i64) -> Result<(), StoreError> {
     sql("DELETE FROM change WHERE id <= ?")
-        .bind(id - KEPT)
+        .bind(id)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Entries of many images of one environment at once.
+pub(crate) async fn append_all(
+    connection: &mut Connection,
+    environment: i64,
+    entries: Vec<(NewChange, i64)>,
+) -> Result<(), StoreError> {
+    let made = insert(
+        "INSERT INTO change (time, environment_id, image_id, kind, summary, new, resolved) ",
+    )
+    .ending(" RETURNING id")
+    .returning(connection, entries, |row, (change, image)| {
+        row.push_bind(change.time.as_microsecond())
+            .push_bind(environment)
+            .push_bind(image)
+            .push_bind(change.kind.as_str())
+            .push_bind(change.summary)
+            .push_bind(json(&change.new))
+            .push_bind(i64::try_from(change.resolved).unwrap_or(i64::MAX));
+    })
+    .await?;
+    let mut last = None;
+    for row in &made {
+        last = last.max(Some(row.int("id")?));
+    }
+    match last {
+        Some(last) => forget_before(connection, last - KEPT).await,
+        None => Ok(()),
+    }
 }

@@ -81,6 +81,20 @@ pub(crate) struct NewEvent<'a> {
     pub text: String,
 }
 
+/// Notes why findings open that nobody looked for.
+pub(crate) async fn put_cause(
+    connection: &mut Connection,
+    now: Timestamp,
+    text: &str,
+) -> Result<i64, StoreError> {
+    sql("INSERT INTO cause (time, text) VALUES (?, ?) RETURNING id")
+        .bind(now)
+        .bind(text)
+        .scalar()
+        .fetch_one(connection)
+        .await
+}
+
 pub(crate) async fn append(
     connection: &mut Connection,
     events: &[NewEvent<'_>],
@@ -109,7 +123,10 @@ impl Store {
         let Ok(number) = id.parse::<i64>() else {
             return Ok(None);
         };
-        let mut query = sql("SELECT first_seen FROM finding WHERE id = ");
+        let mut query = sql(
+            "SELECT first_seen, (SELECT text FROM cause WHERE cause.id = finding.cause_id) AS cause
+             FROM finding WHERE id = ",
+        );
         query.push_bind(number).push(" AND ");
         scope.constrain(&mut query, "+environment_id");
         let Some(row) = query.fetch_optional(&self.readers).await? else {
@@ -120,7 +137,10 @@ impl Store {
             time: row.time("first_seen")?,
             actor: None,
             what: FindingEventKind::Opened,
-            text: "first seen".to_owned(),
+            text: match row.maybe_text("cause")? {
+                Some(cause) => format!("first seen, because {cause}"),
+                None => "first seen".to_owned(),
+            },
         };
         let rows = sql("SELECT id, time, actor, what, text FROM finding_event
              WHERE finding_id = ? ORDER BY id DESC LIMIT ?")

@@ -19,6 +19,7 @@ mod change;
 mod cluster;
 mod connector;
 mod container;
+mod content;
 mod counts;
 mod db;
 mod decision;
@@ -53,6 +54,7 @@ mod policy;
 mod posture;
 mod query;
 mod registry;
+mod rematch;
 mod rollup;
 mod route;
 mod row;
@@ -104,6 +106,7 @@ pub use connector::{
     WorkloadRow,
 };
 pub use container::{ContainerChanges, container_identity};
+pub use content::{ImageContent, KnownPackage};
 pub use counts::Counts;
 pub use db::Dialect;
 pub use delivery::{
@@ -147,6 +150,7 @@ pub use registry::{
     due::{DueImage, RunningImage, UnknownImage},
     told::{NewRegistryEvent, RegistryEvent},
 };
+pub use rematch::{HeldPackage, Judge, Rematch, Rematched, TouchedImage, Verdict};
 pub use rollup::Drift;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use rule::{RuleSwitch, RuleUse};

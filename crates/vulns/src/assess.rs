@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 use model::{
     AffectedState, Finding, FindingKind, Fingerprint, Fix, Package, Report, Sbom, Severity,
-    Suppression, TargetKind, VulnerabilityId,
+    Suppression, VulnerabilityId,
     finding::{AffectedPackage, SuppressedBy},
     scan::Target,
 };
@@ -34,8 +34,13 @@ pub fn assess(
     now: Timestamp,
 ) -> Report {
     let (hits, warnings) = matcher::find(&db.generation, &sbom.packages);
-    sbom.warnings.extend(warnings);
-    let subject = subject(&target, &sbom);
+    for warning in warnings {
+        // A stored bill of materials has them from the last time.
+        if !sbom.warnings.contains(&warning) {
+            sbom.warnings.push(warning);
+        }
+    }
+    let subject = sbom.subject(&target);
     let mut vulnerabilities = BTreeSet::new();
     let mut found: Vec<(Finding, usize)> = Vec::with_capacity(hits.len());
     // A package's hits come one after the other.
@@ -49,7 +54,8 @@ pub fn assess(
                 continue;
             };
             vulnerabilities.insert(hit.vulnerability);
-            found.push((finding(hit, id, package, &purl, &subject), hit.package));
+            let said = PackageHit::of(hit, id, package);
+            found.push((said.finding(package, &purl, &subject), hit.package));
         }
     }
     let mut found = one_per_fingerprint(found);
@@ -100,7 +106,7 @@ pub fn rematch(db: &Database, packages: &[Package]) -> Vec<(usize, Vulnerability
         .collect()
 }
 
-fn canonical(db: &Database, name: &str) -> VulnerabilityId {
+pub(crate) fn canonical(db: &Database, name: &str) -> VulnerabilityId {
     db.canonical_id(name)
         .unwrap_or_else(|| VulnerabilityId::new(matcher::normalise_id(name)))
 }
@@ -113,59 +119,63 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
         .then_with(|| a.package.cmp(&b.package))
 }
 
-/// What the scanned thing is, for fingerprints: an image's repository
-/// and digest, a machine's or document's name.
-fn subject(target: &Target, sbom: &Sbom) -> String {
-    let image = sbom.image.as_ref();
-    let digest = image.and_then(|image| image.config.or(image.manifest));
-    match (digest, image) {
-        (Some(digest), Some(image)) if target.kind != TargetKind::Rootfs => {
-            let name = image.tags.first().map_or("", String::as_str);
-            format!("{}@{digest}", repository(name))
-        }
-        _ => target.name.clone(),
+/// What one vulnerability means for one package, wherever that is
+/// installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageHit {
+    pub vulnerability: VulnerabilityId,
+    pub severity: Severity,
+    pub fix: Fix,
+    pub advisories: Vec<String>,
+    /// Our own doubt.
+    pub suppression: Option<Suppression>,
+}
+
+impl PackageHit {
+    pub(crate) fn of(hit: &Hit<'_>, vulnerability: VulnerabilityId, package: &Package) -> Self {
+        Self::named(
+            hit,
+            vulnerability,
+            names::is_kernel_build_files(package.kind, &package.name),
+        )
     }
-}
 
-/// `localhost:5000/app:1` is in the repository `localhost:5000/app`.
-fn repository(reference: &str) -> &str {
-    let name = reference.split('@').next().unwrap_or(reference);
-    let last = name.rfind('/').map_or(0, |slash| slash + 1);
-    let tag = name.get(last..).and_then(|last_part| last_part.find(':'));
-    let end = tag.map_or(name.len(), |colon| last + colon);
-    name.get(..end).unwrap_or(name)
-}
+    pub(crate) fn named(hit: &Hit<'_>, vulnerability: VulnerabilityId, is_noise: bool) -> Self {
+        Self {
+            vulnerability,
+            severity: hit.severity,
+            fix: Fix {
+                state: hit.state,
+                versions: hit.fixes.iter().map(|&fix| fix.to_owned()).collect(),
+            },
+            advisories: hit.advisories.iter().map(|&id| id.to_owned()).collect(),
+            suppression: is_noise.then(kernel_build_files),
+        }
+    }
 
-/// `purl` is the package's, without its version.
-fn finding(
-    hit: &Hit<'_>,
-    id: VulnerabilityId,
-    package: &Package,
-    purl: &str,
-    subject: &str,
-) -> Finding {
-    let kind = FindingKind::Vulnerability;
-    let fingerprint = Fingerprint::of(&[kind.as_str(), id.as_str(), subject, purl, &package.path]);
-    let is_noise = names::is_kernel_build_files(package);
-    Finding {
-        fingerprint,
-        kind,
-        vulnerability: id,
-        severity: hit.severity,
-        package: AffectedPackage {
-            kind: package.kind,
-            name: package.name.clone(),
-            version: package.version.clone(),
-            purl: package.purl.clone(),
-            path: package.path.clone(),
-            layer: package.layer,
-        },
-        fix: Fix {
-            state: hit.state,
-            versions: hit.fixes.iter().map(|&fix| fix.to_owned()).collect(),
-        },
-        advisories: hit.advisories.iter().map(|&id| id.to_owned()).collect(),
-        suppression: is_noise.then(kernel_build_files),
+    /// The finding it is in one place; `purl` is the package's, without
+    /// its version.
+    pub(crate) fn finding(self, package: &Package, purl: &str, subject: &str) -> Finding {
+        let kind = FindingKind::Vulnerability;
+        let id = self.vulnerability.as_str();
+        let fingerprint = Fingerprint::of(&[kind.as_str(), id, subject, purl, &package.path]);
+        Finding {
+            fingerprint,
+            kind,
+            vulnerability: self.vulnerability,
+            severity: self.severity,
+            package: AffectedPackage {
+                kind: package.kind,
+                name: package.name.clone(),
+                version: package.version.clone(),
+                purl: package.purl.clone(),
+                path: package.path.clone(),
+                layer: package.layer,
+            },
+            fix: self.fix,
+            advisories: self.advisories,
+            suppression: self.suppression,
+        }
     }
 }
 
@@ -186,7 +196,7 @@ fn kernel_build_files() -> Suppression {
 
 /// Two versions of a package in one file share a fingerprint; the one
 /// furthest behind speaks for both, and names every version that helps.
-fn one_per_fingerprint(found: Vec<(Finding, usize)>) -> Vec<(Finding, usize)> {
+pub(crate) fn one_per_fingerprint(found: Vec<(Finding, usize)>) -> Vec<(Finding, usize)> {
     let mut kept: Vec<(Finding, usize)> = Vec::with_capacity(found.len());
     let mut seen: HashMap<Fingerprint, usize> = HashMap::with_capacity(found.len());
     for (finding, package) in found {

@@ -90,6 +90,18 @@ impl Database {
         Ok(Self::of(generation))
     }
 
+    /// Opens an earlier generation of `dir` by name, where it is still
+    /// there.
+    pub fn open_generation(dir: &Path, name: &str) -> Result<Self, OpenError> {
+        if name.is_empty() || !name.bytes().all(|c| c.is_ascii_alphanumeric()) {
+            return Err(OpenError::NoDatabase(dir.to_owned()));
+        }
+        let path = dir.join(GENERATIONS).join(name);
+        let generation =
+            Generation::open(&path).map_err(|source| OpenError::Generation { path, source })?;
+        Ok(Self::of(generation))
+    }
+
     /// Opens the database of `dir`, or the embedded starter set where
     /// there is none; its status says which.
     pub fn open_or_starter(dir: &Path) -> Result<Self, OpenError> {
@@ -133,6 +145,16 @@ impl Database {
     pub fn vulnerability(&self, id: &VulnerabilityId) -> Option<Vulnerability> {
         let index = self.index_of(id.as_str())?;
         self.details([index]).into_values().next()
+    }
+
+    /// Everything known of several vulnerabilities; of those it does not
+    /// know, nothing.
+    pub fn vulnerabilities<'i>(
+        &self,
+        ids: impl IntoIterator<Item = &'i VulnerabilityId>,
+    ) -> BTreeMap<VulnerabilityId, Vulnerability> {
+        let ids = ids.into_iter();
+        self.details(ids.filter_map(|id| self.generation.by_name(id.as_str())))
     }
 
     /// The id a name stands for: `GHSA-jfh8-c2jp-5v3q` is

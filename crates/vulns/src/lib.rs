@@ -11,19 +11,25 @@ mod alias;
 pub mod assess;
 pub mod cvss;
 mod database;
+mod delta;
 pub mod feed;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod generation;
 pub mod ignore;
+mod index;
 mod mapped;
 mod matcher;
 mod names;
 mod osv;
+mod postings;
+pub mod rematch;
 mod starter;
 pub mod version;
 pub mod vex;
 
 pub use assess::{Judgements, assess};
 pub use database::{Database, Entry, OpenError};
+pub use delta::{Cause, Delta, How, KeyChange, Untold};
 pub use generation::{read::GenerationError, write::RecordError};
+pub use index::{Component, Held, Index, Wanted};

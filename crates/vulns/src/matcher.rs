@@ -14,7 +14,7 @@ use crate::{
         Generation,
         layout::{Bound, Rule},
     },
-    names::{self, Query},
+    names::{self, Named},
     version::{self, Version},
 };
 
@@ -39,8 +39,7 @@ pub(crate) fn find<'g>(
 ) -> (Vec<Hit<'g>>, Vec<Warning>) {
     let mut hits = Vec::new();
     let mut warnings = Vec::new();
-    let mut key = String::new();
-    let distribution_speaks = distribution_speaks(generation, packages);
+    let distribution_speaks = speaks_for(generation, distribution(packages));
     let mut home = None;
     for (index, package) in packages.iter().enumerate() {
         if package.owned_by.is_some() && distribution_speaks {
@@ -48,44 +47,78 @@ pub(crate) fn find<'g>(
         }
         // Packages of one ecosystem come one after the other.
         if home.as_ref().is_none_or(|home: &Home| !home.is_of(package)) {
-            home = Home::of(package);
+            home = Home::of(package.into());
         }
-        let Some(Home {
-            canonical, scheme, ..
-        }) = &home
-        else {
+        let Some(home) = &home else {
             continue;
         };
-        let Some(scheme) = *scheme else {
-            continue;
-        };
-        let start = hits.len();
-        // Vulnerabilities on which an overriding query has spoken.
-        let mut settled: Vec<u32> = Vec::new();
-        for query in names::queries(package, canonical) {
-            names::key(&query.ecosystem, &query.name, &mut key);
-            let rules = generation.rules(&key);
-            if rules.is_empty() {
-                continue;
-            }
-            let Some(version) = Version::parse(scheme, query.version) else {
-                warnings.push(not_a_version(package, &query));
-                break;
-            };
-            let asked = Asked {
-                text: query.version,
-                version,
-            };
-            let question = Question::new(generation, scheme, &asked, &rules);
-            question.ask(index, &settled, &mut hits);
-            if query.overrides {
-                settled.extend(question.vulnerabilities());
-                settled.sort_unstable();
-            }
+        if let Some(version) = ask(generation, index, package.into(), home, &mut hits) {
+            warnings.push(not_a_version(package, &version));
         }
-        merge(&mut hits, start);
     }
     (hits, warnings)
+}
+
+/// Asks about one package on its own; the version that could not be
+/// compared comes back beside the hits.
+pub(crate) fn find_one<'g>(
+    generation: &'g Generation,
+    package: Named<'_>,
+) -> (Vec<Hit<'g>>, Option<String>) {
+    let mut hits = Vec::new();
+    let unread = Home::of(package).and_then(|home| ask(generation, 0, package, &home, &mut hits));
+    (hits, unread)
+}
+
+/// Puts all questions there are for one package.
+fn ask<'g>(
+    generation: &'g Generation,
+    index: usize,
+    package: Named<'_>,
+    home: &Home,
+    hits: &mut Vec<Hit<'g>>,
+) -> Option<String> {
+    let scheme = home.scheme?;
+    let mut key = String::new();
+    let mut unread = None;
+    let start = hits.len();
+    // Vulnerabilities on which an overriding query has spoken.
+    let mut settled: Vec<u32> = Vec::new();
+    for query in names::queries(package, &home.canonical) {
+        names::key(&query.ecosystem, &query.name, &mut key);
+        let rules = generation.rules(&key);
+        if rules.is_empty() {
+            continue;
+        }
+        let Some(version) = Version::parse(scheme, query.version) else {
+            unread = Some(query.version.to_owned());
+            break;
+        };
+        let asked = Asked {
+            text: query.version,
+            version,
+        };
+        let question = Question::new(generation, scheme, &asked, &rules);
+        question.ask(index, &settled, hits);
+        if query.overrides {
+            settled.extend(question.vulnerabilities());
+            settled.sort_unstable();
+        }
+    }
+    merge(hits, start);
+    unread
+}
+
+/// Writes every key under which advisories for a package are kept.
+pub(crate) fn keys(package: Named<'_>, mut tell: impl FnMut(&str)) {
+    let Some(home) = Home::of(package).filter(|home| home.scheme.is_some()) else {
+        return;
+    };
+    let mut key = String::new();
+    for query in names::queries(package, &home.canonical) {
+        names::key(&query.ecosystem, &query.name, &mut key);
+        tell(&key);
+    }
 }
 
 /// Where a package comes from, as advisories spell it.
@@ -97,12 +130,12 @@ struct Home {
 }
 
 impl Home {
-    fn of(package: &Package) -> Option<Self> {
-        let own = package.ecosystem.as_ref();
+    fn of(package: Named<'_>) -> Option<Self> {
+        let own = package.ecosystem;
         let ecosystem = own.cloned().or_else(|| package.kind.registry())?;
         Some(Self {
             kind: package.kind,
-            ecosystem: package.ecosystem.clone(),
+            ecosystem: own.cloned(),
             canonical: names::ecosystem(&ecosystem.to_string()).into_owned(),
             scheme: ecosystem.version_scheme(),
         })
@@ -113,14 +146,18 @@ impl Home {
     }
 }
 
+/// The distribution a bill of materials is of.
+fn distribution(packages: &[Package]) -> Option<&Ecosystem> {
+    packages
+        .iter()
+        .filter(|package| package.kind.is_distribution())
+        .find_map(|package| package.ecosystem.as_ref())
+}
+
 /// Whether these advisories cover the distribution at all. Only then may
 /// it answer for the language packages it owns; where nobody speaks for
 /// the distribution, the language's own advisories are all there is.
-fn distribution_speaks(generation: &Generation, packages: &[Package]) -> bool {
-    let distribution = packages
-        .iter()
-        .filter(|package| package.kind.is_distribution())
-        .find_map(|package| package.ecosystem.as_ref());
+pub(crate) fn speaks_for(generation: &Generation, distribution: Option<&Ecosystem>) -> bool {
     distribution.is_some_and(|ecosystem| {
         let text = ecosystem.to_string();
         let canonical = names::ecosystem(&text);
@@ -131,10 +168,10 @@ fn distribution_speaks(generation: &Generation, packages: &[Package]) -> bool {
     })
 }
 
-fn not_a_version(package: &Package, query: &Query<'_>) -> Warning {
+fn not_a_version(package: &Package, version: &str) -> Warning {
     Warning::new(format!(
-        "{} {}: '{}' is not a version its ecosystem knows; it was not matched",
-        package.kind, package.name, query.version
+        "{} {}: '{version}' is not a version its ecosystem knows; it was not matched",
+        package.kind, package.name
     ))
     .at(package.path.clone())
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use model::{Package, PackageKind};
+use model::{Ecosystem, Package, PackageKind};
 
 /// The canonical spelling of an ecosystem: the granularity at which its
 /// advisories apply.
@@ -177,9 +177,35 @@ pub(crate) struct Query<'a> {
     pub(crate) overrides: bool,
 }
 
+/// What of a package decides which questions are put.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named<'a> {
+    pub(crate) kind: PackageKind,
+    pub(crate) ecosystem: Option<&'a Ecosystem>,
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    /// Name and version of the source package.
+    pub(crate) source: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> From<&'a Package> for Named<'a> {
+    fn from(package: &'a Package) -> Self {
+        Self {
+            kind: package.kind,
+            ecosystem: package.ecosystem.as_ref(),
+            name: &package.name,
+            version: &package.version,
+            source: package
+                .source
+                .as_ref()
+                .map(|source| (source.name.as_str(), source.version.as_str())),
+        }
+    }
+}
+
 /// The questions to put for one package; `ecosystem` is the canonical
 /// spelling of its own.
-pub(crate) fn queries<'a>(package: &'a Package, ecosystem: &'a str) -> Vec<Query<'a>> {
+pub(crate) fn queries<'a>(package: Named<'a>, ecosystem: &'a str) -> Vec<Query<'a>> {
     let base = ecosystem.split(':').next().unwrap_or(ecosystem);
     let mut queries = Vec::with_capacity(2);
     let mut ask = |name: &'a str, version: &'a str| {
@@ -190,32 +216,32 @@ pub(crate) fn queries<'a>(package: &'a Package, ecosystem: &'a str) -> Vec<Query
             overrides: false,
         });
     };
-    let source = package.source.as_ref();
+    let source = package.source;
     match package.kind {
         // Debian, Ubuntu and Alpine publish against source names, the
         // rolling distributions against either.
         PackageKind::Deb | PackageKind::Apk => {
             let is_rolling = matches!(base, "Wolfi" | "Chainguard" | "MinimOS");
-            if let Some(source) = source {
-                ask(&source.name, &source.version);
+            if let Some((name, version)) = source {
+                ask(name, version);
             }
-            if source.is_none_or(|source| is_rolling && source.name != package.name) {
-                ask(&package.name, &package.version);
+            if source.is_none_or(|(name, _)| is_rolling && name != package.name) {
+                ask(package.name, package.version);
             }
         }
         PackageKind::Rpm => {
-            ask(&package.name, &package.version);
+            ask(package.name, package.version);
             // These two list every binary package by name; of the
             // others some feeds name sources.
             let lists_binaries = matches!(base, "AlmaLinux" | "Red Hat");
-            if let Some(source) = source
+            if let Some((name, version)) = source
                 && !lists_binaries
-                && source.name != package.name
+                && name != package.name
             {
-                ask(&source.name, &source.version);
+                ask(name, version);
             }
         }
-        _ => ask(&package.name, &package.version),
+        _ => ask(package.name, package.version),
     }
     if base == "Ubuntu" {
         add_extended_maintenance(ecosystem, &mut queries);
@@ -243,10 +269,10 @@ fn add_extended_maintenance<'a>(ecosystem: &str, queries: &mut Vec<Query<'a>>) {
 /// Whether a distribution package holds the kernel's headers or build
 /// files only: it is built from the kernel's sources and named in every
 /// kernel advisory, but none of the kernel's code runs from it.
-pub(crate) fn is_kernel_build_files(package: &Package) -> bool {
-    let is_named_so = package.name == "linux-libc-dev"
-        || package.name == "linux-glibc-devel"
-        || package.name == "linux-headers"
+pub(crate) fn is_kernel_build_files(kind: PackageKind, name: &str) -> bool {
+    let is_named_so = name == "linux-libc-dev"
+        || name == "linux-glibc-devel"
+        || name == "linux-headers"
         || [
             "linux-headers-",
             "linux-libc-dev-",
@@ -260,8 +286,8 @@ pub(crate) fn is_kernel_build_files(package: &Package) -> bool {
             "kernel-default-devel",
         ]
         .iter()
-        .any(|prefix| package.name.starts_with(prefix));
-    package.kind.is_distribution() && is_named_so
+        .any(|prefix| name.starts_with(prefix));
+    kind.is_distribution() && is_named_so
 }
 
 #[cfg(test)]

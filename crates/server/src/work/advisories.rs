@@ -114,6 +114,15 @@ impl Advisories {
         self.database.status()
     }
 
+    /// An earlier generation, where its file is still there.
+    pub(crate) fn earlier(dir: &Path, name: &str) -> Result<Self, OpenError> {
+        Database::open_generation(dir, name).map(Self::of)
+    }
+
+    pub(crate) fn database(&self) -> Arc<Database> {
+        Arc::clone(&self.database)
+    }
+
     /// What is known under this id, or under an alias.
     pub(crate) fn vulnerability(&self, id: &VulnerabilityId) -> Option<Vulnerability> {
         let id = self.database.canonical_id(id.as_str())?;

@@ -2,6 +2,7 @@
 //! known again when it changes.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, RwLock},
     time::Duration,
@@ -20,7 +21,7 @@ use store::{ChangeKind, Counts, NewChange};
 
 use super::{
     advisories::{Advisories, FeedProblem},
-    engine, queue,
+    engine, queue, rematch,
 };
 use crate::{app::App, http, metrics};
 
@@ -370,9 +371,94 @@ async fn tell_progress(app: &App) -> std::convert::Infallible {
     }
 }
 
+/// Carries what changed since the generations images were matched with
+/// to those it touches. What cannot be told this way is left: a file that
+/// is no longer there or was written by an older program, an ecosystem
+/// more or less, an image stored before what it holds was noted.
+async fn carry(app: &Arc<App>) {
+    let advisories = app.database.advisories();
+    let to = advisories.status().generation.clone();
+    let generations = match app.store.generations(&to).await {
+        Ok(generations) => generations,
+        Err(error) => {
+            tracing::error!(error = %model::error::chain(&error), "cannot list generations");
+            return;
+        }
+    };
+    for (from, images) in generations {
+        if app.shutdown.is_cancelled() {
+            return;
+        }
+        let old = {
+            let (dir, from) = (app.config.advisories_dir(), from.clone());
+            engine::blocking(move || Advisories::earlier(&dir, &from)).await
+        };
+        let old = match old {
+            Ok(old) => old,
+            Err(error) => {
+                tracing::debug!(
+                    database.generation = %from,
+                    error = %model::error::chain(&error),
+                    "an earlier generation is not there to compare with"
+                );
+                continue;
+            }
+        };
+        let change = rematch::Change {
+            old: old.database(),
+            new: advisories.database(),
+            from: from.clone(),
+            to: to.clone(),
+            spoken: HashSet::new(),
+        };
+        let now = app.clock.now();
+        let started = app
+            .database
+            .begin(DatabaseActivityKind::Reassess, ProgressUnit::Images, now);
+        if started.is_ok() {
+            app.database
+                .progress("matching", 0, Some(images), ProgressUnit::Images);
+            tell(app);
+        }
+        let outcome = rematch::apply(&app.store, &app.holdings, change, engine::COMPARE, now).await;
+        if started.is_ok() {
+            app.database.state().activity = None;
+            tell(app);
+        }
+        match outcome {
+            Ok(done) => {
+                let elapsed = app.clock.now().duration_since(now);
+                tracing::info!(
+                    database.generation = %to,
+                    names = done.names,
+                    vulnerabilities = done.vulnerabilities,
+                    images = done.touched,
+                    findings = done.findings,
+                    left = done.left,
+                    elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(0),
+                    "what advisories changed was carried to images"
+                );
+                for image in &done.changed {
+                    app.bus.publish(&Event::Image {
+                        image: http::image::reference(image),
+                    });
+                }
+            }
+            Err(error) => {
+                tracing::info!(
+                    database.generation = %from,
+                    error = %model::error::chain(&error),
+                    "images are matched whole"
+                );
+            }
+        }
+    }
+}
+
 /// Matches every known bill of materials that was matched against
 /// another generation. Nothing is read or pulled again.
 async fn reassess(app: &Arc<App>) {
+    carry(app).await;
     let generation = app.database.advisories().status().generation.clone();
     let images = match app.store.outdated(&generation).await {
         Ok(images) => images,

@@ -1,11 +1,11 @@
-//! Which upgrades close a report's findings.
+//! Which upgrades close findings.
 
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, HashMap},
 };
 
-use model::{PackageKind, Report, VersionScheme};
+use model::{Finding, Package, PackageKind, VersionScheme};
 use store::{Counts, PackageFix};
 
 /// Orders two versions by an ecosystem's rules.
@@ -14,16 +14,17 @@ pub(crate) type Compare = fn(VersionScheme, &str, &str) -> Option<Ordering>;
 /// One upgrade for each package that has any: to the lowest version that
 /// closes all its fixable findings. Distribution packages are named by
 /// their source, which is what gets upgraded together.
-pub(crate) fn fixes(report: &Report, compare: Compare) -> Vec<PackageFix> {
-    let installed: HashMap<_, _> = report
-        .sbom
-        .packages
-        .iter()
+pub(crate) fn fixes<'r>(
+    packages: impl Iterator<Item = &'r Package>,
+    findings: impl Iterator<Item = &'r Finding>,
+    compare: Compare,
+) -> Vec<PackageFix> {
+    let installed: HashMap<_, _> = packages
         .map(|package| ((&package.purl, package.path.as_str()), package))
         .collect();
     let mut fixes: BTreeMap<(PackageKind, String), (PackageFix, Option<VersionScheme>)> =
         BTreeMap::new();
-    for finding in &report.findings {
+    for finding in findings {
         let Some(version) = finding.fix.version() else {
             continue;
         };
@@ -32,17 +33,14 @@ pub(crate) fn fixes(report: &Report, compare: Compare) -> Vec<PackageFix> {
         }
         let at = &finding.package;
         let package = installed.get(&(&at.purl, at.path.as_str()));
-        let name = package
-            .and_then(|package| package.source.as_ref())
-            .filter(|_| at.kind.is_distribution())
-            .map_or(&at.name, |source| &source.name);
+        let name = package.map_or(at.name.as_str(), |package| upgraded_as(package));
         let scheme = package
             .and_then(|package| package.ecosystem.as_ref())
             .and_then(model::Ecosystem::version_scheme);
-        let (fix, scheme) = fixes.entry((at.kind, name.clone())).or_insert_with(|| {
+        let (fix, scheme) = fixes.entry((at.kind, name.to_owned())).or_insert_with(|| {
             let fix = PackageFix {
                 kind: at.kind,
-                package: name.clone(),
+                package: name.to_owned(),
                 installed: Vec::new(),
                 version: version.to_owned(),
                 layer: at.layer,
@@ -66,4 +64,12 @@ pub(crate) fn fixes(report: &Report, compare: Compare) -> Vec<PackageFix> {
         *fix.closes.of(finding.severity) += 1;
     }
     fixes.into_values().map(|(fix, _)| fix).collect()
+}
+
+/// What an upgrade of a package goes by.
+pub(crate) fn upgraded_as(package: &Package) -> &str {
+    match &package.source {
+        Some(source) if package.kind.is_distribution() => &source.name,
+        _ => &package.name,
+    }
 }

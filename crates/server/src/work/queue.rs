@@ -412,7 +412,11 @@ pub(crate) async fn assess(
     engine::blocking(move || {
         let report = advisories.assess(sbom, target, now);
         Assessment {
-            fixes: fix::fixes(&report, engine::COMPARE),
+            fixes: fix::fixes(
+                report.sbom.packages.iter(),
+                report.findings.iter(),
+                engine::COMPARE,
+            ),
             report: Arc::new(report),
             target: ask_again,
             fresh,

@@ -533,9 +533,10 @@ impl Taking<'_> {
             whole: Some(Whole {
                 assets: std::mem::take(&mut self.look),
                 kind: kind_number(FindingKind::Misconfiguration),
-                rules: None,
+                within: sighting::Within::Kind,
                 may_be_hidden: &is_elsewhere,
             }),
+            because: None,
         };
         let sightings = std::mem::take(&mut self.sightings);
         let changes = sighting::put(connection, &look, sightings).await?;

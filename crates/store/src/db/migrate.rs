@@ -140,6 +140,11 @@ const STEPS: &[Step] = &[
         "registry",
         include_str!("../../migrations/0150_registry.sql"),
     ),
+    both(
+        160,
+        "content",
+        include_str!("../../migrations/0160_content.sql"),
+    ),
 ];
 
 /// The schema this program writes.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::{Fingerprint, Package, PackageKind, Report, VulnerabilityId};
+use model::{Fingerprint, Package, PackageKind, Report, Vulnerability, VulnerabilityId};
 
 use super::CHUNK;
 use crate::{
@@ -148,7 +148,16 @@ pub(super) async fn vulnerabilities(
     connection: &mut Connection,
     report: &Report,
 ) -> Result<HashMap<VulnerabilityId, i64>, StoreError> {
-    let all: Vec<_> = report.vulnerabilities.values().collect();
+    put_vulnerabilities(connection, &mut report.vulnerabilities.values()).await
+}
+
+/// The ids of vulnerabilities; what is known of each is brought up to
+/// date.
+pub(crate) async fn put_vulnerabilities(
+    connection: &mut Connection,
+    vulnerabilities: &mut (dyn Iterator<Item = &Vulnerability> + Send),
+) -> Result<HashMap<VulnerabilityId, i64>, StoreError> {
+    let all: Vec<_> = vulnerabilities.collect();
     let mut known: HashMap<String, (i64, String)> = HashMap::new();
     for chunk in all.chunks(CHUNK) {
         let mut select = sql("SELECT id, name, details FROM rule WHERE kind = 0 AND name IN ");

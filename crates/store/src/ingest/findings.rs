@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use model::{Finding, Report, VulnerabilityId, Warning};
 
-use super::{dictionary, is_fixable, ranked, target::Known as Image};
+use super::{dictionary, is_fixable, target::Known as Image};
 use crate::{
     StoreError,
     counts::severity_number,
     db::Connection,
     finding::kind_number,
+    rematch::rank_of,
     row::json,
-    sighting::{self, Changes, Known, Look, Said, Sighting, Whole},
+    sighting::{self, Changes, Known, Look, Said, Sighting, Whole, Within},
 };
 
 pub(super) async fn put(
@@ -34,7 +35,16 @@ pub(super) async fn put(
             None => dictionary::stray_package(connection, &finding.package).await?,
         };
         sightings.push(Sighting {
-            said: said(report, finding, image, rule, package),
+            said: said(
+                finding,
+                rank_of(
+                    finding.severity,
+                    report.vulnerabilities.get(&finding.vulnerability),
+                ),
+                (image.asset_id, image.id),
+                rule,
+                package,
+            ),
             seen: None,
             evidence: None,
             package: Some((
@@ -43,12 +53,18 @@ pub(super) async fn put(
             )),
         });
     }
+    let layers: Vec<String> = report
+        .sbom
+        .layers
+        .iter()
+        .map(|layer| layer.diff_id.to_string())
+        .collect();
     let hides = |known: &Known| {
         report
             .sbom
             .warnings
             .iter()
-            .any(|warning| hides(warning, known, report))
+            .any(|warning| hides(warning, known, &layers))
     };
     let look = Look {
         environment,
@@ -56,16 +72,17 @@ pub(super) async fn put(
         whole: Some(Whole {
             assets: HashMap::from([(image.asset_id, image.assessed)]),
             kind: kind_number(model::FindingKind::Vulnerability),
-            rules: None,
+            within: Within::Kind,
             may_be_hidden: &hides,
         }),
+        because: None,
     };
     sighting::put(connection, &look, sightings).await
 }
 
 /// Whether a finding may be missing only because its file or layer
 /// could not be read this time.
-fn hides(warning: &Warning, known: &Known, report: &Report) -> bool {
+pub(crate) fn hides(warning: &Warning, known: &Known, layers: &[String]) -> bool {
     match (&warning.path, warning.layer) {
         (Some(path), _) => {
             let at = known.said.path.as_deref().unwrap_or_default();
@@ -76,22 +93,28 @@ fn hides(warning: &Warning, known: &Known, report: &Report) -> bool {
         (None, Some(layer)) => known
             .said
             .layer
-            .and_then(|index| report.sbom.layers.get(usize::try_from(index).ok()?))
-            .is_some_and(|known| known.diff_id == layer),
+            .and_then(|index| layers.get(usize::try_from(index).ok()?))
+            .is_some_and(|known| *known == layer.to_string()),
         (None, None) => false,
     }
 }
 
-fn said(report: &Report, finding: &Finding, image: &Image, rule: i64, package: i64) -> Said {
-    let (severity, rank) = ranked(report, finding);
+/// What is said of one finding; `of` is its asset and its image.
+pub(crate) fn said(
+    finding: &Finding,
+    rank: i64,
+    (asset, image): (i64, i64),
+    rule: i64,
+    package: i64,
+) -> Said {
     Said {
         fingerprint: finding.fingerprint.to_string(),
-        asset: image.asset_id,
-        image: Some(image.id),
+        asset,
+        image: Some(image),
         kind: kind_number(finding.kind),
         rule,
         package: Some(package),
-        severity: severity_number(severity),
+        severity: severity_number(finding.severity),
         rank,
         suppression: finding.suppression.as_ref().map(json),
         fix_state: Some(finding.fix.state.as_str().to_owned()),

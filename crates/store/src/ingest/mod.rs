@@ -1,15 +1,15 @@
 //! Taking a report in: one transaction that leaves the record saying
 //! what the report says, and the history saying what changed.
 
-mod dictionary;
-mod findings;
+pub(crate) mod dictionary;
+pub(crate) mod findings;
 pub(crate) mod sbom;
 mod target;
 
-use model::{Report, Severity};
+use model::Report;
 
 use crate::{
-    Assessment, Counts, ImageKey, Outcome, PackageFix, StoreError,
+    Assessment, Counts, ImageKey, Outcome, PackageFix, StoreError, content,
     db::{Connection, insert, sql},
     environment,
     row::{json, number},
@@ -30,13 +30,14 @@ pub(crate) async fn put_report(
 
     let packages = dictionary::packages(connection, &report.sbom.packages).await?;
     let vulnerabilities = dictionary::vulnerabilities(connection, report).await?;
-    let unchanged: Option<i64> =
-        sql("SELECT image_id FROM image_document WHERE image_id = ? AND sbom = ?")
-            .bind(known.id)
-            .bind(&document)
-            .scalar()
-            .fetch_optional(&mut *connection)
-            .await?;
+    let unchanged: Option<i64> = sql("SELECT image_document.image_id FROM image_document
+             JOIN image_content ON image_content.image_id = image_document.image_id
+             WHERE image_document.image_id = ? AND image_document.sbom = ?")
+    .bind(known.id)
+    .bind(&document)
+    .scalar()
+    .fetch_optional(&mut *connection)
+    .await?;
     if unchanged.is_none() {
         put_content(connection, known.id, report, &packages, document).await?;
     }
@@ -149,7 +150,9 @@ async fn put_content(
     .bind(document)
     .execute(&mut *connection)
     .await?;
-    Ok(())
+    let held = report.sbom.packages.iter();
+    let held = held.map(|package| packages.id_of(package)).collect();
+    content::put(connection, image, report, held).await
 }
 
 async fn put_fixes(
@@ -162,13 +165,22 @@ async fn put_fixes(
         .bind(image)
         .execute(&mut *connection)
         .await?;
+    let fixes: Vec<(i64, &PackageFix)> = fixes.iter().map(|fix| (image, fix)).collect();
+    insert_fixes(connection, environment_id, &fixes).await
+}
+
+pub(crate) async fn insert_fixes(
+    connection: &mut Connection,
+    environment_id: i64,
+    fixes: &[(i64, &PackageFix)],
+) -> Result<(), StoreError> {
     insert(
         "INSERT INTO fix (image_id, environment_id, kind, package, version, installed, layer,
              critical, high, medium, low, info, unknown) ",
     )
     .ending(" ON CONFLICT (image_id, kind, package) DO NOTHING")
-    .rows(&mut *connection, fixes, |row, fix| {
-        row.push_bind(image)
+    .rows(&mut *connection, fixes, |row, (image, fix)| {
+        row.push_bind(*image)
             .push_bind(environment_id)
             .push_bind(fix.kind.as_str())
             .push_bind(&fix.package)
@@ -249,15 +261,4 @@ async fn put_totals(
 /// Whether an upgrade would close it.
 pub(crate) fn is_fixable(finding: &model::Finding) -> bool {
     finding.fix.state == model::AffectedState::Fixed && !finding.fix.versions.is_empty()
-}
-
-/// The severity and rank columns of a finding.
-fn ranked(report: &Report, finding: &model::Finding) -> (Severity, i64) {
-    let vulnerability = report.vulnerabilities.get(&finding.vulnerability);
-    let rank = crate::counts::finding_rank(
-        finding.severity,
-        vulnerability.is_some_and(|vulnerability| vulnerability.kev.is_some()),
-        vulnerability.and_then(|vulnerability| vulnerability.epss.map(|epss| epss.score)),
-    );
-    (finding.severity, rank)
 }

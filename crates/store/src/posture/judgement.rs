@@ -16,7 +16,7 @@ use crate::{
     environment,
     finding::kind_number,
     row::json,
-    sighting::{self, Look, Said, Sighting, Whole},
+    sighting::{self, Look, Said, Sighting, Whole, Within},
 };
 
 /// A recommendation, as far as findings need it.
@@ -146,9 +146,10 @@ async fn put(
         whole: Some(Whole {
             assets: assets.values().map(|at| (at.id, at.last_seen)).collect(),
             kind: kind_number(FindingKind::Misconfiguration),
-            rules: Some(ids.values().copied().collect()),
+            within: Within::Rules(ids.values().copied().collect()),
             may_be_hidden: &|_| false,
         }),
+        because: None,
     };
     let changes = sighting::put(connection, &look, sightings).await?;
     // An environment is seen by being judged; others by whoever looks.

@@ -427,34 +427,41 @@ async fn apply_images(
     connection: &mut Connection,
     images: &BTreeMap<i64, OfAsset>,
 ) -> Result<(), StoreError> {
-    for (image, change) in images {
-        let [critical, high, medium, low, info, unknown] =
-            std::array::from_fn(|place| change.open[5 - place]);
-        let row = sql(
-            "UPDATE image SET critical = critical + ?, high = high + ?, medium = medium + ?,
-                 low = low + ?, info = info + ?, unknown = unknown + ?, fixable = fixable + ?,
-                 kev = kev + ?, suppressed = suppressed + ?
-             WHERE id = ? RETURNING critical, high, medium, low, info, unknown",
-        )
-        .bind(critical)
-        .bind(high)
-        .bind(medium)
-        .bind(low)
-        .bind(info)
-        .bind(unknown)
-        .bind(change.fixable)
-        .bind(change.kev)
-        .bind(change.suppressed)
-        .bind(image)
-        .fetch_optional(&mut *connection)
-        .await?;
-        if let Some(row) = row {
-            sql("UPDATE image SET risk = ? WHERE id = ?")
-                .bind(Counts::read(&row)?.risk())
-                .bind(image)
-                .execute(&mut *connection)
-                .await?;
+    let all: Vec<(&i64, &OfAsset)> = images.iter().collect();
+    for chunk in all.chunks(ROWS) {
+        let rows = chunk.iter().map(|(image, change)| {
+            std::iter::once(**image)
+                .chain(columns(&change.open))
+                .chain([change.fixable, change.kev, change.suppressed])
+                .map(Value::from)
+                .collect()
+        });
+        let mut query = sql(
+            "UPDATE image SET critical = critical + delta.column2, high = high + delta.column3,
+                 medium = medium + delta.column4, low = low + delta.column5,
+                 info = info + delta.column6, unknown = unknown + delta.column7,
+                 fixable = fixable + delta.column8, kev = kev + delta.column9,
+                 suppressed = suppressed + delta.column10 FROM ",
+        );
+        query.push_rows(rows.collect(), connection.dialect());
+        query.push(
+            " WHERE image.id = delta.column1
+              RETURNING image.id, critical, high, medium, low, info, unknown",
+        );
+        let mut risks: Vec<Vec<Value>> = Vec::with_capacity(chunk.len());
+        for row in &query.fetch_all(&mut *connection).await? {
+            risks.push(vec![
+                row.int("id")?.into(),
+                Counts::read(row)?.risk().into(),
+            ]);
         }
+        if risks.is_empty() {
+            continue;
+        }
+        let mut query = sql("UPDATE image SET risk = delta.column2 FROM ");
+        query.push_rows(risks, connection.dialect());
+        query.push(" WHERE image.id = delta.column1");
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

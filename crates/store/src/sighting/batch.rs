@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use model::{AssetKind, FindingKind, Fingerprint, RuleStep, Severity, Tactics};
 use serde::{Deserialize, Serialize};
 
-use super::{Look, Said, Sighting, Whole, put, said::Seen};
+use super::{Look, Said, Sighting, Whole, Within, put, said::Seen};
 use crate::{
     Counts, Store, StoreError,
     asset::{self, Found},
@@ -198,6 +198,7 @@ pub(crate) async fn put_batch(
         environment,
         now: batch.now,
         whole,
+        because: None,
     };
     match &batch.sight {
         Sight::Whole {
@@ -212,11 +213,14 @@ pub(crate) async fn put_batch(
                     .map(|found| (found.id, found.seen_before))
                     .collect(),
                 kind: kind_number(*kind),
-                rules: (!only.is_empty()).then(|| {
-                    only.iter()
-                        .filter_map(|name| rules.get(&(*kind, name.clone())).copied())
-                        .collect()
-                }),
+                within: if only.is_empty() {
+                    Within::Kind
+                } else {
+                    let rules = only
+                        .iter()
+                        .filter_map(|name| rules.get(&(*kind, name.clone())).copied());
+                    Within::Rules(rules.collect())
+                },
                 may_be_hidden: &|_| false,
             };
             let changes = put(connection, &look(Some(whole)), sightings).await?;

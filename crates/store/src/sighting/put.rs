@@ -1,6 +1,6 @@
 //! From what was seen to what the record says.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use model::NoticeEvent;
@@ -26,6 +26,9 @@ pub(crate) struct Look<'a> {
     pub now: Timestamp,
     /// What the look saw all of; absent: there may be more.
     pub whole: Option<Whole<'a>>,
+    /// By asset: why something else is seen, where it is not because
+    /// somebody looked.
+    pub because: Option<&'a HashMap<i64, String>>,
 }
 
 /// Everything of one kind of finding in some assets.
@@ -33,11 +36,22 @@ pub(crate) struct Whole<'a> {
     /// Assets, and when each was seen before this look.
     pub assets: HashMap<i64, i64>,
     pub kind: i64,
-    /// Only what these rules say; absent: all of the kind.
-    pub rules: Option<Vec<i64>>,
+    pub within: Within,
     /// Whether a finding may be missing only because the look was
     /// hindered there.
     pub may_be_hidden: &'a (dyn Fn(&Known) -> bool + Send + Sync),
+}
+
+/// Of what kind of finding a look saw all.
+#[derive(Clone, Debug)]
+pub(crate) enum Within {
+    /// Of the kind's.
+    Kind,
+    /// Of what these rules say.
+    Rules(Vec<i64>),
+    /// Of what these rules say in these assets, of packages of these kinds
+    /// and names.
+    Pairs(Vec<(i64, i64)>, HashSet<(String, String)>),
 }
 
 /// What a look changed.
@@ -56,12 +70,17 @@ pub(crate) struct Changes {
     /// By kind.
     pub activity: BTreeMap<i64, Activity>,
     pub deltas: Deltas,
+    /// By asset: new and resolved, for those where anything somebody
+    /// wants to hear of changed.
+    pub by_asset: BTreeMap<i64, (Counts, u64)>,
 }
 
 impl Changes {
     fn count_new(&mut self, weight: &Weight) {
         let severity = severity_of(weight.severity);
         *self.new.of(severity) += 1;
+        let (new, _) = self.by_asset.entry(weight.asset).or_default();
+        *new.of(severity) += 1;
         let activity = self.activity.entry(weight.kind).or_default();
         *activity.new.of(severity) += 1;
     }
@@ -135,8 +154,22 @@ pub(crate) async fn put(
     let mut before = KnownByKey::new();
     if let Some(whole) = &look.whole {
         let assets: Vec<i64> = whole.assets.keys().copied().collect();
-        let rules = whole.rules.as_deref();
-        said::load_whole(connection, &assets, whole.kind, rules, &mut before).await?;
+        match &whole.within {
+            Within::Kind => {
+                said::load_whole(connection, &assets, whole.kind, None, &mut before).await?;
+            }
+            Within::Rules(rules) => {
+                let rules = Some(rules.as_slice());
+                said::load_whole(connection, &assets, whole.kind, rules, &mut before).await?;
+            }
+            Within::Pairs(pairs, packages) => {
+                said::load_pairs(connection, pairs, whole.kind, &mut before).await?;
+                before.retain(|_, known| {
+                    let package = known.package.as_ref();
+                    package.is_some_and(|package| packages.contains(package))
+                });
+            }
+        }
     } else {
         let keys: Vec<(i64, &str)> = sightings.iter().map(key).collect();
         said::load(connection, &keys, &mut before).await?;
@@ -187,7 +220,13 @@ pub(crate) async fn put(
             changes.tell(NoticeEvent::FindingReopened, known.id);
         } else if is.is_open() && says_something_new(&was, &is) {
             changes.tell(NoticeEvent::FindingChanged, known.id);
+            changes.by_asset.entry(is.asset).or_default();
         }
+        let because = look.because.and_then(|because| because.get(&is.asset));
+        let with_reason = |text: String| match because {
+            Some(because) => format!("{text}, because {because}"),
+            None => text,
+        };
         let event = |what, text: String| NewEvent {
             finding: known.id,
             time: look.now,
@@ -197,7 +236,8 @@ pub(crate) async fn put(
         };
         if known.state == 1 && state == 0 {
             changes.opened.push(known.id);
-            events.push(event(FindingEventKind::Reopened, "seen again".to_owned()));
+            let text = with_reason("seen again".to_owned());
+            events.push(event(FindingEventKind::Reopened, text));
         }
         if was.severity != is.severity {
             let text = format!(
@@ -205,6 +245,7 @@ pub(crate) async fn put(
                 severity_of(was.severity),
                 severity_of(is.severity)
             );
+            let text = with_reason(text);
             events.push(event(FindingEventKind::SeverityChanged, text));
         }
         updates.push(Update {
@@ -217,7 +258,9 @@ pub(crate) async fn put(
     said::update(connection, now, is_whole, &updates).await?;
     said::bump(connection, &bumps).await?;
 
-    let ids = said::insert_new(connection, look.environment, now, is_whole, &fresh).await?;
+    let causes = causes(connection, look, &fresh).await?;
+    let ids =
+        said::insert_new(connection, look.environment, now, is_whole, &fresh, &causes).await?;
     changes.opened.extend(&ids);
     for (id, sighting) in ids.iter().zip(&fresh) {
         let weight = sighting.said.weight(look.environment, 0, None);
@@ -247,6 +290,7 @@ pub(crate) async fn put(
             changes.deltas.change(Some(&was), Some(&is));
             if was.suppressed == 0 {
                 changes.resolved += 1;
+                changes.by_asset.entry(was.asset).or_default().1 += 1;
                 changes.activity.entry(was.kind).or_default().resolved += 1;
                 changes.tell(NoticeEvent::FindingResolved, known.id);
             }
@@ -255,7 +299,10 @@ pub(crate) async fn put(
                 time: look.now,
                 actor: None,
                 what: FindingEventKind::Resolved,
-                text: "no longer seen".to_owned(),
+                text: match look.because.and_then(|because| because.get(&was.asset)) {
+                    Some(because) => format!("no longer affected, because {because}"),
+                    None => "no longer seen".to_owned(),
+                },
             });
         }
         let rows: Vec<(i64, i64)> = gone
@@ -269,6 +316,32 @@ pub(crate) async fn put(
     }
     history::append(connection, &events).await?;
     Ok(changes)
+}
+
+/// Notes why findings open that nobody looked for; by asset.
+async fn causes(
+    connection: &mut Connection,
+    look: &Look<'_>,
+    fresh: &[Sighting],
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let Some(because) = look.because else {
+        return Ok(HashMap::new());
+    };
+    let mut by_text: HashMap<&str, i64> = HashMap::new();
+    let mut causes = HashMap::new();
+    for sighting in fresh {
+        let asset = sighting.said.asset;
+        let Some(text) = because.get(&asset).filter(|_| !causes.contains_key(&asset)) else {
+            continue;
+        };
+        let cause = match by_text.get(text.as_str()) {
+            Some(cause) => *cause,
+            None => history::put_cause(connection, look.now, text).await?,
+        };
+        by_text.insert(text, cause);
+        causes.insert(asset, cause);
+    }
+    Ok(causes)
 }
 
 /// The state of a finding that is seen again. Coming back undoes no

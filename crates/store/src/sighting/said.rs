@@ -213,6 +213,37 @@ pub(crate) async fn load_whole(
     Ok(())
 }
 
+/// What is known of what these rules say in these assets.
+pub(crate) async fn load_pairs(
+    connection: &mut Connection,
+    pairs: &[(i64, i64)],
+    kind: i64,
+    into: &mut KnownByKey,
+) -> Result<(), StoreError> {
+    for chunk in pairs.chunks(ROWS) {
+        let mut query =
+            select(", package.kind AS package_kind, package.name AS package_name FROM ");
+        let rows = chunk
+            .iter()
+            .map(|(asset, rule)| vec![(*asset).into(), (*rule).into()])
+            .collect();
+        query
+            .push_rows(rows, connection.dialect())
+            .push(connection.dialect().pick(
+                " CROSS JOIN finding ON finding.asset_id = delta.column1
+                      AND finding.rule_id = delta.column2
+                  JOIN package ON package.id = finding.package_id WHERE finding.kind = ",
+                " CROSS JOIN LATERAL (SELECT * FROM finding AS one
+                      WHERE one.asset_id = delta.column1 AND one.rule_id = delta.column2
+                      OFFSET 0) AS finding
+                  JOIN package ON package.id = finding.package_id WHERE finding.kind = ",
+            ));
+        query.push_bind(kind);
+        known_by_key(&query.fetch_all(&mut *connection).await?, into)?;
+    }
+    Ok(())
+}
+
 /// What is known of these findings.
 pub(crate) async fn load(
     connection: &mut Connection,
@@ -253,12 +284,13 @@ pub(crate) async fn insert_new(
     now: i64,
     is_whole: bool,
     sightings: &[Sighting],
+    causes: &HashMap<i64, i64>,
 ) -> Result<Vec<i64>, StoreError> {
     let rows = insert(
         "INSERT INTO finding (environment_id, asset_id, image_id, rule_id, package_id, fingerprint,
              severity, rank, suppressed, suppression, fix_state, fix_versions, fixable, advisories,
              path, layer, summary, kind, state, occurrences, first_seen, last_seen, progress,
-             comments) ",
+             comments, cause_id) ",
     )
     .ending(" RETURNING id, asset_id, fingerprint")
     .returning(connection, sightings, |row, sighting| {
@@ -278,7 +310,8 @@ pub(crate) async fn insert_new(
             .push_bind(first)
             .push_bind(last)
             .push_bind(0_i64)
-            .push_bind(0_i64);
+            .push_bind(0_i64)
+            .push_bind(causes.get(&sighting.said.asset).copied());
     })
     .await?;
     let mut ids = HashMap::with_capacity(rows.len());

@@ -25,8 +25,20 @@ mod people;
 mod policy;
 mod posture;
 mod registry;
+mod rematch;
 mod rule;
 mod sample;
 mod schema;
 mod search;
 mod sensor;
+
+/// What the server does between the matcher and the record, tried here
+/// on both databases.
+#[path = "../../../server/src/work"]
+mod work {
+    pub(crate) mod fix;
+    #[expect(dead_code, reason = "the server also looks things up in it")]
+    pub(crate) mod holdings;
+    #[expect(dead_code, reason = "the server also tells what was done")]
+    pub(crate) mod rematch;
+}

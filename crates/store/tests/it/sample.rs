@@ -28,6 +28,23 @@ impl TestStore {
         Place::parse(&self.place).unwrap()
     }
 
+    /// Reads one column of text behind the store's back.
+    pub(crate) async fn read(&self, text: &'static str) -> Vec<String> {
+        match self.store.dialect() {
+            Dialect::Sqlite => {
+                let url = format!("sqlite:{}", self.place);
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                let query = sqlx::query_scalar(text);
+                query.fetch_all(&mut connection).await.unwrap()
+            }
+            Dialect::Postgres => {
+                let mut connection = PgConnection::connect(&self.place).await.unwrap();
+                let query = sqlx::query_scalar(text);
+                query.fetch_all(&mut connection).await.unwrap()
+            }
+        }
+    }
+
     /// Runs a statement behind the store's back.
     pub(crate) async fn run(&self, text: &'static str) {
         match self.store.dialect() {

@@ -8,6 +8,8 @@
 //! strings   u16 length + bytes each; a reference is an offset; 0 is ""
 //! keys      hash table: ecosystem NUL name -> a run of rules
 //! rules, records, vulnerabilities, names, lists, blocks: fixed rows
+//! marks     what tells one key or vulnerability from the same of another
+//!           generation without reading it
 //! ```
 //!
 //! Numbers are little-endian; every row is a whole number of `u32`s.
@@ -37,9 +39,14 @@ pub(crate) enum Section {
     Vulnerabilities,
     Names,
     Lists,
+    /// Beside [`Section::Keys`]; a file from before there were any has
+    /// none, and is read all the same.
+    KeyMarks,
+    /// Beside [`Section::Vulnerabilities`].
+    VulnerabilityMarks,
 }
 
-pub(crate) const SECTIONS: usize = 10;
+pub(crate) const SECTIONS: usize = 12;
 
 /// How a rule's upper end is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,6 +316,21 @@ impl Row<2> for NameRow {
             name,
             vulnerability,
         }
+    }
+}
+
+/// What is said of a key, or of a vulnerability, as one number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark(pub(crate) u64);
+
+impl Mark {
+    pub(crate) fn to_words(self) -> [u32; 2] {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the two halves of the number"
+        )]
+        let halves = [self.0 as u32, (self.0 >> 32) as u32];
+        halves
     }
 }
 

@@ -14,7 +14,8 @@ use model::db::{DatabaseStatus, SourceStatus};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::{
-    layout::{self, BlockRow, KeySlot, NameRow, RecordRow, Row, Section, VulnerabilityRow},
+    layout::{self, BlockRow, KeySlot, Mark, NameRow, RecordRow, Row, Section, VulnerabilityRow},
+    mark,
     rating::Rating,
     strings::Strings,
     write::{Compiler, DraftRule, Drafts, SourceIndex},
@@ -56,6 +57,11 @@ impl<W: Write + Seek> Compiler<W> {
         file.rows::<VulnerabilityRow, 10>(&linked.vulnerabilities)?;
         file.rows::<NameRow, 2>(&linked.names)?;
         file.words(Section::Lists, drafts.lists.iter().copied())?;
+        file.words(Section::KeyMarks, words_of(&linked.key_marks))?;
+        file.words(
+            Section::VulnerabilityMarks,
+            words_of(&linked.vulnerability_marks),
+        )?;
         let compiled_at = compiled.as_microsecond().to_le_bytes();
         status.generation = format!("{:016x}", file.hasher.digest() ^ xxh3_64(&compiled_at));
         file.section(Section::Meta, &serde_json::to_vec(&status)?)?;
@@ -146,6 +152,12 @@ struct Linked {
     records: Vec<RecordRow>,
     vulnerabilities: Vec<VulnerabilityRow>,
     names: Vec<NameRow>,
+    key_marks: Vec<Mark>,
+    vulnerability_marks: Vec<Mark>,
+}
+
+fn words_of(marks: &[Mark]) -> impl Iterator<Item = u32> + '_ {
+    marks.iter().copied().flat_map(Mark::to_words)
 }
 
 impl Linked {
@@ -197,6 +209,14 @@ impl Linked {
         });
         rules.sort_by_key(|draft| (draft.key, draft.rule.record));
         let keys = hash_table(&rules, &drafts.strings);
+        let marks = mark::Marks::of(
+            drafts,
+            &covered,
+            &names.of_vulnerability,
+            &vulnerability_rows,
+        );
+        let key_marks = marks.of_keys(&rules, &keys);
+        let vulnerability_marks = marks.of_vulnerabilities();
         let rules = rules
             .into_iter()
             .map(|draft| layout::Rule {
@@ -210,6 +230,8 @@ impl Linked {
             records,
             vulnerabilities: vulnerability_rows,
             names: name_rows,
+            key_marks,
+            vulnerability_marks,
         }
     }
 }
@@ -414,7 +436,7 @@ fn hash_table(rules: &[DraftRule], strings: &Strings) -> Vec<KeySlot> {
     slots
 }
 
-fn run(list: &[u32], (start, length): (u32, u32)) -> &[u32] {
+pub(super) fn run(list: &[u32], (start, length): (u32, u32)) -> &[u32] {
     let start = start as usize;
     list.get(start..start + length as usize).unwrap_or_default()
 }

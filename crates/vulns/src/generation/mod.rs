@@ -13,6 +13,7 @@
 mod laws;
 pub(crate) mod layout;
 pub(crate) mod link;
+pub(crate) mod mark;
 pub(crate) mod prose;
 mod rating;
 pub(crate) mod read;

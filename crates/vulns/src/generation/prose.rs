@@ -43,6 +43,8 @@ pub(crate) struct Place {
     pub(crate) block: u32,
     pub(crate) offset: u32,
     pub(crate) length: u32,
+    /// What it says, as one number.
+    pub(crate) mark: u64,
 }
 
 /// Packs prose into `out` as it comes.
@@ -74,6 +76,7 @@ impl<W: Write> ProseWriter<W> {
             block: count(self.blocks.len()),
             offset: count(start),
             length: count(self.buffer.len() - start),
+            mark: xxhash_rust::xxh3::xxh3_64(self.buffer.get(start..).unwrap_or_default()),
         };
         if self.buffer.len() >= BLOCK_BYTES {
             self.flush()?;

@@ -114,6 +114,10 @@ impl Generation {
     }
 
     fn find(&self, key: &str) -> Option<KeySlot> {
+        self.seek(key).map(|(_, slot)| slot)
+    }
+
+    fn seek(&self, key: &str) -> Option<(u32, KeySlot)> {
         let capacity = self.row_count::<KeySlot, 4>();
         if capacity == 0 {
             return None;
@@ -122,12 +126,13 @@ impl Generation {
         let tag = layout::hash_tag(hash);
         let mut index = layout::slot(hash, capacity);
         for _ in 0..capacity {
-            let slot: KeySlot = self.row(u32::try_from(index).ok()?)?;
+            let place = u32::try_from(index).ok()?;
+            let slot: KeySlot = self.row(place)?;
             if slot.count == 0 {
                 return None;
             }
             if slot.hash == tag && self.string(slot.key) == key {
-                return Some(slot);
+                return Some((place, slot));
             }
             index = (index + 1) % capacity;
         }
@@ -144,6 +149,44 @@ impl Generation {
 
     pub(crate) fn vulnerability_count(&self) -> u32 {
         u32::try_from(self.row_count::<VulnerabilityRow, 10>()).unwrap_or(u32::MAX)
+    }
+
+    /// Every key that has rules, with its slot.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (u32, KeySlot)> + '_ {
+        let capacity = u32::try_from(self.row_count::<KeySlot, 4>()).unwrap_or(u32::MAX);
+        (0..capacity).filter_map(|index| {
+            let slot: KeySlot = self.row(index)?;
+            (slot.count > 0).then_some((index, slot))
+        })
+    }
+
+    /// Where a key is kept.
+    pub(crate) fn slot_of(&self, key: &str) -> Option<u32> {
+        self.seek(key).map(|(index, _)| index)
+    }
+
+    /// Whether it says of itself what tells it from another.
+    pub(crate) fn has_marks(&self) -> bool {
+        let slots = self.row_count::<KeySlot, 4>();
+        let vulnerabilities = self.row_count::<VulnerabilityRow, 10>();
+        self.section(Section::KeyMarks).len() == slots * 8
+            && self.section(Section::VulnerabilityMarks).len() == vulnerabilities * 8
+    }
+
+    /// The mark of a key's slot.
+    pub(crate) fn key_mark(&self, slot: u32) -> Option<u64> {
+        self.mark(Section::KeyMarks, slot)
+    }
+
+    /// The mark of a vulnerability's row.
+    pub(crate) fn vulnerability_mark(&self, row: u32) -> Option<u64> {
+        self.mark(Section::VulnerabilityMarks, row)
+    }
+
+    fn mark(&self, section: Section, index: u32) -> Option<u64> {
+        let start = (index as usize).checked_mul(8)?;
+        let bytes = self.section(section).get(start..start.checked_add(8)?)?;
+        bytes.first_chunk().copied().map(u64::from_le_bytes)
     }
 
     /// The severity of a vulnerability, whatever package it is in.

@@ -34,6 +34,60 @@ pub fn compare(scheme: VersionScheme, a: &str, b: &str) -> Option<Ordering> {
     Version::parse(scheme, a)?.compare(b)
 }
 
+/// How a version stands to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    Below,
+    AtMost,
+    Equal,
+    Unequal,
+    AtLeast,
+    Above,
+}
+
+impl Relation {
+    /// As it is written, longest first.
+    const WRITTEN: [(&'static str, Self); 7] = [
+        ("<=", Self::AtMost),
+        (">=", Self::AtLeast),
+        ("!=", Self::Unequal),
+        ("==", Self::Equal),
+        ("<", Self::Below),
+        (">", Self::Above),
+        ("=", Self::Equal),
+    ];
+
+    pub fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Below => order.is_lt(),
+            Self::AtMost => order.is_le(),
+            Self::Equal => order.is_eq(),
+            Self::Unequal => order.is_ne(),
+            Self::AtLeast => order.is_ge(),
+            Self::Above => order.is_gt(),
+        }
+    }
+
+    /// Reads `<2.17`, `>= 2.0, < 2.17` or a version alone, which means
+    /// just that one. The error names what is not understood.
+    pub fn parse_all(text: &str) -> Result<Vec<(Self, String)>, String> {
+        let mut all = Vec::new();
+        for part in text.split(',') {
+            let part = part.trim();
+            let written = Self::WRITTEN.iter().find_map(|(sign, relation)| {
+                let rest = part.strip_prefix(sign)?;
+                Some((*relation, rest.trim()))
+            });
+            let (relation, version) = written.unwrap_or((Self::Equal, part));
+            if version.is_empty() || version.len() > MAX_LENGTH {
+                return Err(format!("'{part}' names no version (expected '<2.17')"));
+            }
+            all.push((relation, version.to_owned()));
+        }
+        Ok(all)
+    }
+}
+
 /// A version taken apart once, to be compared with many.
 #[derive(Debug)]
 pub(crate) struct Version<'a>(Parts<'a>);

@@ -1,0 +1,336 @@
+//! A change of advisories, carried to the images it touches and to no
+//! other. Nothing is read or pulled; what is stored is enough.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::{Arc, Mutex},
+};
+
+use jiff::Timestamp;
+use model::{Ecosystem, Package, PackageKind, VulnerabilityId};
+use store::{ImageKey, PackageFix, Rematch, Store, StoreError, TouchedImage, Verdict};
+use vulns::{
+    Cause, Database, Delta, Untold,
+    rematch::{self, Installed},
+};
+
+use super::{
+    fix::{self, Compare},
+    holdings::Holdings,
+};
+
+/// Images of one transaction: what is written meanwhile waits for it.
+const IMAGES: usize = 2000;
+/// Vulnerabilities brought up to date in one.
+const VULNERABILITIES: usize = 2000;
+/// Advisories named as the reason; the rest are counted.
+const NAMED: usize = 3;
+
+/// What was done.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Done {
+    /// Package names something else is said of.
+    pub(crate) names: usize,
+    pub(crate) vulnerabilities: usize,
+    /// Images that hold one of those.
+    pub(crate) touched: usize,
+    /// Findings that came, went or changed, before what people said.
+    pub(crate) findings: u64,
+    /// Images left to be matched whole.
+    pub(crate) left: usize,
+    /// Those with findings that came or went.
+    pub(crate) changed: Vec<ImageKey>,
+}
+
+/// Why images must be matched whole.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RematchError {
+    #[error("tell the generations apart")]
+    Untold(#[from] Untold),
+    #[error("read or write the record")]
+    Store(#[from] StoreError),
+}
+
+/// A change from one generation to another.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) old: Arc<Database>,
+    pub(crate) new: Arc<Database>,
+    /// What the old one is called.
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// Vulnerabilities people have said something about.
+    pub(crate) spoken: HashSet<VulnerabilityId>,
+}
+
+/// What the change comes to, before anything is written.
+#[derive(Debug)]
+pub(crate) struct Computed {
+    pub(crate) delta: Delta,
+    pub(crate) rematch: rematch::Rematch,
+    mark: i64,
+}
+
+/// Computes what changes, from the index alone.
+pub(crate) fn compute(change: &Change, holdings: &Holdings) -> Result<Computed, Untold> {
+    let delta = Delta::between(&change.old, &change.new)?;
+    let kept = holdings.read();
+    let rematch = rematch::compute(
+        &change.old,
+        &change.new,
+        &delta,
+        &kept.index,
+        &change.spoken,
+    );
+    Ok(Computed {
+        delta,
+        rematch,
+        mark: kept.mark,
+    })
+}
+
+/// Carries a change to everything that was matched with the old
+/// generation. What is left still says so of itself.
+pub(crate) async fn apply(
+    store: &Store,
+    holdings: &Holdings,
+    change: Change,
+    compare: Compare,
+    now: Timestamp,
+) -> Result<Done, RematchError> {
+    holdings.sweep(store).await?;
+    let computed = {
+        let (change, holdings) = (change.clone(), holdings.clone());
+        off_thread(move || compute(&change, &holdings)).await?
+    };
+    write(store, change, computed, compare, now).await
+}
+
+/// Writes down what was computed.
+pub(crate) async fn write(
+    store: &Store,
+    change: Change,
+    computed: Computed,
+    compare: Compare,
+    now: Timestamp,
+) -> Result<Done, RematchError> {
+    let Computed {
+        delta,
+        rematch,
+        mark,
+    } = computed;
+    let mut done = Done {
+        names: delta.keys.len(),
+        vulnerabilities: delta.vulnerabilities.len(),
+        touched: rematch.images.len(),
+        findings: rematch.findings,
+        left: rematch.whole.len(),
+        changed: Vec::new(),
+    };
+    put_vulnerabilities(store, &change, &delta, now).await?;
+    let images = rematch.images.clone();
+    let whole = rematch.whole.clone();
+    let numbers: Vec<i64> = rematch.packages().collect();
+    let packages: HashMap<i64, Package> = store
+        .packages_numbered(&numbers)
+        .await?
+        .into_iter()
+        .map(|known| (known.number, known.package))
+        .collect();
+    let known = {
+        let (new, ids) = (Arc::clone(&change.new), rematch.vulnerabilities());
+        off_thread(move || new.vulnerabilities(&ids)).await
+    };
+    let judge = Arc::new(Judge {
+        new: Arc::clone(&change.new),
+        rematch,
+        packages,
+        compare,
+        upgrades: Mutex::default(),
+    });
+    let (numbers, known) = (Arc::new(numbers), Arc::new(known));
+    for images in images.chunks(IMAGES) {
+        let judge = Arc::clone(&judge);
+        let outcome = store
+            .rematch(Rematch {
+                from: change.from.clone(),
+                to: change.to.clone(),
+                now,
+                images: images.to_vec(),
+                packages: Arc::clone(&numbers),
+                vulnerabilities: Arc::clone(&known),
+                judge: Arc::new(move |image| judge.judge(image)),
+            })
+            .await?;
+        done.changed.extend(outcome.changed);
+    }
+    store
+        .rematched((&change.from, &change.to), mark, &whole, now)
+        .await?;
+    Ok(done)
+}
+
+/// Brings up to date what the record says of vulnerabilities.
+async fn put_vulnerabilities(
+    store: &Store,
+    change: &Change,
+    delta: &Delta,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if delta.vulnerabilities.is_empty() {
+        return Ok(());
+    }
+    let recorded: HashSet<String> = store.vulnerability_names().await?.into_iter().collect();
+    let stale: Vec<VulnerabilityId> = delta
+        .vulnerabilities
+        .iter()
+        .filter(|id| recorded.contains(id.as_str()))
+        .cloned()
+        .collect();
+    for chunk in stale.chunks(VULNERABILITIES) {
+        let (new, chunk) = (Arc::clone(&change.new), chunk.to_vec());
+        let known = off_thread(move || new.vulnerabilities(&chunk)).await;
+        store
+            .put_vulnerabilities(known.into_values().collect(), now)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Upgrades of what images have in common, worked out once.
+type Upgrades = HashMap<u64, Arc<(Vec<(PackageKind, String)>, Vec<PackageFix>)>>;
+
+/// Says what is to be said of one image.
+struct Judge {
+    new: Arc<Database>,
+    rematch: rematch::Rematch,
+    packages: HashMap<i64, Package>,
+    compare: Compare,
+    upgrades: Mutex<Upgrades>,
+}
+
+impl Judge {
+    fn judge(&self, image: &TouchedImage) -> Verdict {
+        let installed: Vec<Installed> = image
+            .packages
+            .iter()
+            .filter_map(|held| {
+                let package = self.packages.get(&held.number)?;
+                Some(Installed {
+                    number: held.number,
+                    package: Package {
+                        path: held.path.clone(),
+                        layer: held.layer,
+                        owned_by: held.owned_by.clone(),
+                        ..package.clone()
+                    },
+                })
+            })
+            .collect();
+        let mut vulnerabilities = BTreeSet::new();
+        let mut causes: BTreeSet<&Cause> = BTreeSet::new();
+        for Installed { number, .. } in &installed {
+            for (id, why) in self.rematch.changed(*number) {
+                if vulnerabilities.insert(id.clone()) || causes.len() < NAMED {
+                    causes.extend(why);
+                }
+            }
+        }
+        let distribution = image.distribution.as_deref();
+        let distribution: Option<Ecosystem> = distribution.and_then(|text| text.parse().ok());
+        // The record names a finding's package by its place; of several
+        // there the last counts.
+        let numbers: HashMap<_, i64> = installed
+            .iter()
+            .map(|one| ((&one.package.purl, one.package.path.as_str()), one.number))
+            .collect();
+        let findings = self
+            .rematch
+            .findings(
+                &self.new,
+                &image.subject,
+                distribution.as_ref(),
+                &installed,
+                Some(&vulnerabilities),
+            )
+            .into_iter()
+            .filter_map(|finding| {
+                let at = (&finding.package.purl, finding.package.path.as_str());
+                Some((*numbers.get(&at)?, finding))
+            })
+            .collect();
+        let upgrades = self.upgrades(image, &installed, distribution.as_ref());
+        Verdict {
+            vulnerabilities,
+            findings,
+            upgrades: upgrades.0.clone(),
+            fixes: upgrades.1.clone(),
+            because: because(&causes),
+        }
+    }
+
+    fn upgrades(
+        &self,
+        image: &TouchedImage,
+        installed: &[Installed],
+        distribution: Option<&Ecosystem>,
+    ) -> Arc<(Vec<(PackageKind, String)>, Vec<PackageFix>)> {
+        let mut hasher = DefaultHasher::new();
+        image.distribution.hash(&mut hasher);
+        for held in &image.packages {
+            held.number.hash(&mut hasher);
+            held.path.hash(&mut hasher);
+            held.layer.hash(&mut hasher);
+            held.owned_by.is_some().hash(&mut hasher);
+        }
+        let key = hasher.finish();
+        let known = || {
+            self.upgrades
+                .lock()
+                .expect("invariant: no panic under the lock")
+        };
+        if let Some(upgrades) = known().get(&key) {
+            return Arc::clone(upgrades);
+        }
+        let findings =
+            self.rematch
+                .findings(&self.new, &image.subject, distribution, installed, None);
+        let packages = || installed.iter().map(|one| &one.package);
+        let open = findings.iter().filter(|one| one.suppression.is_none());
+        let fixes = fix::fixes(packages(), open, self.compare);
+        let names: BTreeSet<(PackageKind, String)> = packages()
+            .map(|package| (package.kind, fix::upgraded_as(package).to_owned()))
+            .collect();
+        let upgrades = Arc::new((names.into_iter().collect(), fixes));
+        known().insert(key, Arc::clone(&upgrades));
+        upgrades
+    }
+}
+
+/// `DSA-5532-1 changed and CVE-2026-1 came`.
+fn because(causes: &BTreeSet<&Cause>) -> String {
+    let mut by_advisory: BTreeMap<&str, &Cause> = BTreeMap::new();
+    for cause in causes {
+        by_advisory.entry(&cause.advisory).or_insert(cause);
+    }
+    let named: Vec<String> = by_advisory
+        .values()
+        .take(NAMED)
+        .map(|cause| format!("advisory {cause}"))
+        .collect();
+    match (named.as_slice(), by_advisory.len() - named.len()) {
+        ([], _) => "advisories changed".to_owned(),
+        (named, 0) => named.join(" and "),
+        (named, more) => format!("{} and {more} more changed", named.join(", ")),
+    }
+}
+
+/// Runs blocking work off the async threads.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        // It panicked; so does whoever waits for it.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

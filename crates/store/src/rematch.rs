@@ -1,0 +1,573 @@
+//! Bringing findings up to date with a change of advisories, where only
+//! some packages are touched: the images that hold them are looked at
+//! for those packages alone, every other is only noted as matched.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use model::{Finding, PackageKind, Vulnerability, VulnerabilityId, Warning};
+
+use crate::{
+    Counts, ImageKey, PackageFix, Store, StoreError,
+    change::{self, ChangeKind, NewChange},
+    counts::finding_rank,
+    db::{Connection, Dialect, ROWS, Value, sql},
+    finding::kind_number,
+    image::key_of,
+    ingest::{self, dictionary, findings as of_report},
+    rollup::{Deltas, WEIGHT, Weight},
+    sighting::{self, Known, Look, Sighting, Whole, Within},
+};
+
+/// One package in one place of one image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldPackage {
+    pub number: i64,
+    pub path: String,
+    pub layer: Option<u32>,
+    pub owned_by: Option<String>,
+}
+
+/// An image that holds touched packages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TouchedImage {
+    pub key: ImageKey,
+    /// What its findings are named by.
+    pub subject: String,
+    /// The distribution it is of.
+    pub distribution: Option<String>,
+    /// Touched packages and those to look at with them, in its order.
+    pub packages: Vec<HeldPackage>,
+}
+
+/// What is to be said of the touched packages of one image.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// The vulnerabilities of which something else may be said.
+    pub vulnerabilities: BTreeSet<VulnerabilityId>,
+    /// All findings of these, each with its package's number.
+    pub findings: Vec<(i64, Finding)>,
+    /// What goes by an upgrade's name, and the upgrades there are now.
+    pub upgrades: Vec<(PackageKind, String)>,
+    pub fixes: Vec<PackageFix>,
+    /// Why, in a few words.
+    pub because: String,
+}
+
+/// Says what is to be said of an image.
+pub type Judge = Arc<dyn Fn(&TouchedImage) -> Verdict + Send + Sync>;
+
+/// A change of advisories, for some images.
+#[derive(Clone)]
+pub struct Rematch {
+    /// The generations, by name.
+    pub from: String,
+    pub to: String,
+    pub now: Timestamp,
+    /// Numbers of images to look at; those that were matched with another
+    /// generation meanwhile are left out.
+    pub images: Vec<i64>,
+    /// Numbers of packages to look at.
+    pub packages: Arc<Vec<i64>>,
+    /// What is known of every vulnerability a verdict may name.
+    pub vulnerabilities: Arc<BTreeMap<VulnerabilityId, Vulnerability>>,
+    pub judge: Judge,
+}
+
+impl fmt::Debug for Rematch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rematch")
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .field("images", &self.images.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a change of advisories came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rematched {
+    pub images: u64,
+    pub new: Counts,
+    pub resolved: u64,
+    /// Images with findings that came or went.
+    pub changed: Vec<ImageKey>,
+}
+
+impl Store {
+    /// Which generations images were matched with, `current` left out,
+    /// and how many with each.
+    pub async fn generations(&self, current: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows = sql("SELECT generation, COUNT(*) AS images FROM image
+             WHERE generation <> ? GROUP BY generation ORDER BY COUNT(*) DESC, generation")
+        .bind(current)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.text("generation")?, row.count("images")?)))
+            .collect()
+    }
+
+    /// Looks at some images again; one transaction.
+    pub async fn rematch(&self, rematch: Rematch) -> Result<Rematched, StoreError> {
+        let outcome = self
+            .writer
+            .write(move |connection| Box::pin(async move { put(connection, &rematch).await }))
+            .await?;
+        self.grew(outcome.new.total()).await;
+        Ok(outcome)
+    }
+
+    /// Notes that all images matched with one generation have nothing
+    /// else to say with another, but `except` some, and those whose
+    /// content was written after `mark`.
+    pub async fn rematched(
+        &self,
+        (from, to): (&str, &str),
+        mark: i64,
+        except: &[i64],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let except: HashSet<i64> = except.iter().copied().collect();
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let mut images: Vec<i64> = sql("SELECT image.id FROM image
+                         JOIN image_content ON image_content.image_id = image.id
+                         WHERE image.generation = ? AND image_content.mark <= ?")
+                    .bind(&from)
+                    .bind(mark)
+                    .scalar()
+                    .fetch_all(&mut *connection)
+                    .await?;
+                    images.retain(|image| !except.contains(image));
+                    note(connection, &images, &to, now).await?;
+                    Ok(images.len() as u64)
+                })
+            })
+            .await
+    }
+
+    /// The names of the vulnerabilities the record has.
+    pub async fn vulnerability_names(&self) -> Result<Vec<String>, StoreError> {
+        sql("SELECT name FROM rule WHERE kind = 0 ORDER BY name")
+            .scalar()
+            .fetch_all(&self.readers)
+            .await
+    }
+
+    /// Brings up to date what is known of vulnerabilities, and the order
+    /// of their findings by it.
+    pub async fn put_vulnerabilities(
+        &self,
+        vulnerabilities: Vec<Vulnerability>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let ids =
+                        dictionary::put_vulnerabilities(connection, &mut vulnerabilities.iter())
+                            .await?;
+                    let known: HashMap<i64, &Vulnerability> = vulnerabilities
+                        .iter()
+                        .filter_map(|vulnerability| {
+                            Some((*ids.get(&vulnerability.id)?, vulnerability))
+                        })
+                        .collect();
+                    rank(connection, &known, now).await
+                })
+            })
+            .await
+    }
+}
+
+/// Orders findings by what is known of their vulnerabilities.
+async fn rank(
+    connection: &mut Connection,
+    known: &HashMap<i64, &Vulnerability>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let rules: Vec<i64> = known.keys().copied().collect();
+    let mut deltas = Deltas::default();
+    for chunk in rules.chunks(500) {
+        let mut query = sql("SELECT finding.id, ");
+        query
+            .push(WEIGHT)
+            .push(" FROM finding WHERE finding.rule_id");
+        query.push_in(chunk, connection.dialect());
+        query.push(" AND finding.state <> 1");
+        let mut moved: Vec<Vec<Value>> = Vec::new();
+        for row in &query.fetch_all(&mut *connection).await? {
+            let was = Weight::read(row)?;
+            let Some(vulnerability) = known.get(&was.rule) else {
+                continue;
+            };
+            let rank = rank_of(
+                crate::counts::severity_of(was.severity),
+                Some(vulnerability),
+            );
+            if rank == row.int("rank")? {
+                continue;
+            }
+            let is = Weight {
+                kev: crate::rollup::kev_of(rank),
+                ..was
+            };
+            deltas.change(Some(&was), Some(&is));
+            moved.push(vec![row.int("id")?.into(), rank.into()]);
+        }
+        for chunk in moved.chunks(ROWS) {
+            let mut query = sql("UPDATE finding SET rank = delta.column2 FROM ");
+            query.push_rows(chunk.to_vec(), connection.dialect());
+            query.push(" WHERE finding.id = delta.column1");
+            query.execute(&mut *connection).await?;
+        }
+    }
+    deltas.apply(connection, now).await?;
+    crate::rollup::rerank(connection, &rules).await
+}
+
+pub(crate) fn rank_of(severity: model::Severity, vulnerability: Option<&Vulnerability>) -> i64 {
+    finding_rank(
+        severity,
+        vulnerability.is_some_and(|vulnerability| vulnerability.kev.is_some()),
+        vulnerability.and_then(|vulnerability| vulnerability.epss.map(|epss| epss.score)),
+    )
+}
+
+/// One image as the record has it.
+struct Image {
+    id: i64,
+    asset: i64,
+    assessed: i64,
+    has_warnings: bool,
+    touched: TouchedImage,
+}
+
+async fn put(connection: &mut Connection, rematch: &Rematch) -> Result<Rematched, StoreError> {
+    let ids =
+        dictionary::put_vulnerabilities(connection, &mut rematch.vulnerabilities.values()).await?;
+    let mut outcome = Rematched::default();
+    let mut by_environment: BTreeMap<i64, Vec<Image>> = BTreeMap::new();
+    for chunk in rematch.images.chunks(ROWS) {
+        load(connection, rematch, chunk, &mut by_environment).await?;
+    }
+    let names = names(connection, &rematch.packages).await?;
+    for (environment, images) in by_environment {
+        let images = (environment, images);
+        put_images(connection, rematch, &ids, &names, images, &mut outcome).await?;
+    }
+    Ok(outcome)
+}
+
+/// Reads images and what they hold of the packages to look at.
+async fn load(
+    connection: &mut Connection,
+    rematch: &Rematch,
+    images: &[i64],
+    into: &mut BTreeMap<i64, Vec<Image>>,
+) -> Result<(), StoreError> {
+    let dialect = connection.dialect();
+    let mut query = sql(
+        "SELECT image.id, image.uid, image.kind, image.name, image.assessed, image.warnings,
+                image.environment_id, environment.name AS environment, asset.id AS asset_id,
+                image_content.subject, image_content.distribution
+         FROM image
+         JOIN environment ON environment.id = image.environment_id
+         JOIN image_content ON image_content.image_id = image.id
+         JOIN asset ON asset.image_id = image.id AND asset.kind = 'image'
+         WHERE image.generation = ",
+    );
+    query.push_bind(&rematch.from).push(" AND image.id");
+    query.push_in(images, dialect);
+    let mut held = held(connection, images, &rematch.packages).await?;
+    for row in &query.fetch_all(&mut *connection).await? {
+        let id = row.int("id")?;
+        into.entry(row.int("environment_id")?)
+            .or_default()
+            .push(Image {
+                id,
+                asset: row.int("asset_id")?,
+                assessed: row.int("assessed")?,
+                has_warnings: row.int("warnings")? > 0,
+                touched: TouchedImage {
+                    key: key_of(row)?,
+                    subject: row.text("subject")?,
+                    distribution: row.maybe_text("distribution")?,
+                    packages: held.remove(&id).unwrap_or_default(),
+                },
+            });
+    }
+    Ok(())
+}
+
+/// Kinds and names of packages: a finding may rest on another version
+/// than the one that is there now.
+async fn names(
+    connection: &mut Connection,
+    packages: &[i64],
+) -> Result<HashSet<(String, String)>, StoreError> {
+    let mut names = HashSet::new();
+    for chunk in packages.chunks(5000) {
+        let mut query = sql("SELECT DISTINCT kind, name FROM package WHERE id");
+        query.push_in(chunk, connection.dialect());
+        for row in &query.fetch_all(&mut *connection).await? {
+            names.insert((row.text("kind")?, row.text("name")?));
+        }
+    }
+    Ok(names)
+}
+
+/// Where these images have these packages.
+async fn held(
+    connection: &mut Connection,
+    images: &[i64],
+    packages: &[i64],
+) -> Result<HashMap<i64, Vec<HeldPackage>>, StoreError> {
+    let wanted: HashSet<i64> = images.iter().copied().collect();
+    let mut held: HashMap<i64, Vec<(i64, HeldPackage)>> = HashMap::new();
+    for chunk in packages.chunks(5000) {
+        let mut query = sql(
+            "SELECT image_id, ordinal, package_id, path, layer, owned_by FROM image_package
+             WHERE package_id",
+        );
+        query.push_in(chunk, connection.dialect());
+        // Both are asked for where few of many images hold them.
+        if connection.dialect() == Dialect::Postgres || images.len() < 1000 {
+            query.push(" AND image_id");
+            query.push_in(images, connection.dialect());
+        }
+        for row in &query.fetch_all(&mut *connection).await? {
+            let image = row.int("image_id")?;
+            if !wanted.contains(&image) {
+                continue;
+            }
+            held.entry(image).or_default().push((
+                row.int("ordinal")?,
+                HeldPackage {
+                    number: row.int("package_id")?,
+                    path: row.text("path")?,
+                    layer: row
+                        .maybe_int("layer")?
+                        .and_then(|layer| layer.try_into().ok()),
+                    owned_by: row.maybe_text("owned_by")?,
+                },
+            ));
+        }
+    }
+    Ok(held
+        .into_iter()
+        .map(|(image, mut held)| {
+            held.sort_by_key(|(ordinal, _)| *ordinal);
+            (image, held.into_iter().map(|(_, held)| held).collect())
+        })
+        .collect())
+}
+
+async fn put_images(
+    connection: &mut Connection,
+    rematch: &Rematch,
+    known: &HashMap<VulnerabilityId, i64>,
+    names: &HashSet<(String, String)>,
+    (environment, images): (i64, Vec<Image>),
+    outcome: &mut Rematched,
+) -> Result<(), StoreError> {
+    let mut ids = known.clone();
+    let verdicts: Vec<Verdict> = images
+        .iter()
+        .map(|image| (rematch.judge)(&image.touched))
+        .collect();
+    name_gone(connection, &verdicts, &mut ids).await?;
+    let mut sightings = Vec::new();
+    let mut pairs = Vec::new();
+    let mut because = HashMap::new();
+    for (image, verdict) in images.iter().zip(&verdicts) {
+        let rules = verdict.vulnerabilities.iter().filter_map(|id| ids.get(id));
+        pairs.extend(rules.map(|rule| (image.asset, *rule)));
+        because.insert(image.asset, verdict.because.clone());
+        for (package, finding) in &verdict.findings {
+            let Some(&rule) = ids.get(&finding.vulnerability) else {
+                continue;
+            };
+            let vulnerability = rematch.vulnerabilities.get(&finding.vulnerability);
+            let rank = rank_of(finding.severity, vulnerability);
+            sightings.push(Sighting {
+                said: of_report::said(finding, rank, (image.asset, image.id), rule, *package),
+                seen: None,
+                evidence: None,
+                package: Some((
+                    finding.package.kind.as_str().to_owned(),
+                    finding.package.name.clone(),
+                )),
+            });
+        }
+    }
+    let hidden = hidden(connection, &images).await?;
+    let hides = |known: &Known| {
+        let warnings = known.said.image.and_then(|image| hidden.get(&image));
+        warnings.is_some_and(|(warnings, layers)| {
+            warnings
+                .iter()
+                .any(|warning| of_report::hides(warning, known, layers))
+        })
+    };
+    let look = Look {
+        environment,
+        now: rematch.now,
+        whole: Some(Whole {
+            assets: images
+                .iter()
+                .map(|image| (image.asset, image.assessed))
+                .collect(),
+            kind: kind_number(model::FindingKind::Vulnerability),
+            within: Within::Pairs(pairs, names.clone()),
+            may_be_hidden: &hides,
+        }),
+        because: Some(&because),
+    };
+    let changes = sighting::put(connection, &look, sightings).await?;
+    put_fixes(connection, environment, &images, &verdicts).await?;
+    let numbers: Vec<i64> = images.iter().map(|image| image.id).collect();
+    note(connection, &numbers, &rematch.to, rematch.now).await?;
+    let by_asset = changes.by_asset.clone();
+    let came = changes.finish(connection, environment, rematch.now).await?;
+    outcome.images += images.len() as u64;
+    outcome.new += came.new;
+    outcome.resolved += came.resolved;
+    let mut entries = Vec::new();
+    for (image, verdict) in images.into_iter().zip(verdicts) {
+        let Some((new, resolved)) = by_asset.get(&image.asset) else {
+            continue;
+        };
+        let entry = summary(&image.touched.key.name, *new, *resolved, &verdict.because);
+        entries.push((
+            NewChange {
+                time: rematch.now,
+                kind: ChangeKind::ImageChanged,
+                summary: entry,
+                new: *new,
+                resolved: *resolved,
+            },
+            image.id,
+        ));
+        outcome.changed.push(image.touched.key);
+    }
+    change::append_all(connection, environment, entries).await
+}
+
+fn summary(name: &str, new: Counts, resolved: u64, because: &str) -> String {
+    let what = match (new.total(), resolved) {
+        (0, 0) => "rated otherwise".to_owned(),
+        (new, 0) => format!("{new} new"),
+        (0, resolved) => format!("{resolved} resolved"),
+        (new, resolved) => format!("{new} new, {resolved} resolved"),
+    };
+    format!("{name}: {what}, because {because}")
+}
+
+/// The numbers of vulnerabilities nobody speaks of any more.
+async fn name_gone(
+    connection: &mut Connection,
+    verdicts: &[Verdict],
+    ids: &mut HashMap<VulnerabilityId, i64>,
+) -> Result<(), StoreError> {
+    let gone: BTreeSet<&VulnerabilityId> = verdicts
+        .iter()
+        .flat_map(|verdict| &verdict.vulnerabilities)
+        .filter(|id| !ids.contains_key(id))
+        .collect();
+    let gone: Vec<&str> = gone.into_iter().map(VulnerabilityId::as_str).collect();
+    for chunk in gone.chunks(500) {
+        let mut query = sql("SELECT id, name FROM rule WHERE kind = 0 AND name IN ");
+        query.push_list(chunk.iter().copied());
+        for row in query.fetch_all(&mut *connection).await? {
+            ids.insert(VulnerabilityId::new(row.text("name")?), row.int("id")?);
+        }
+    }
+    Ok(())
+}
+
+/// What could not be read of images, and their layers: findings there
+/// are not gone because nobody sees them.
+async fn hidden(
+    connection: &mut Connection,
+    images: &[Image],
+) -> Result<HashMap<i64, (Vec<Warning>, Vec<String>)>, StoreError> {
+    let with_warnings: Vec<i64> = images
+        .iter()
+        .filter(|image| image.has_warnings)
+        .map(|image| image.id)
+        .collect();
+    let mut hidden: HashMap<i64, (Vec<Warning>, Vec<String>)> = HashMap::new();
+    for chunk in with_warnings.chunks(ROWS) {
+        let mut query = sql("SELECT image_id, warnings FROM image_document WHERE image_id");
+        query.push_in(chunk, connection.dialect());
+        for row in &query.fetch_all(&mut *connection).await? {
+            hidden.entry(row.int("image_id")?).or_default().0 = row.json("warnings")?;
+        }
+        let mut query = sql("SELECT image_id, diff_id FROM layer WHERE image_id");
+        query.push_in(chunk, connection.dialect());
+        query.push(" ORDER BY image_id, ordinal");
+        for row in &query.fetch_all(&mut *connection).await? {
+            let (_, layers) = hidden.entry(row.int("image_id")?).or_default();
+            layers.push(row.text("diff_id")?);
+        }
+    }
+    Ok(hidden)
+}
+
+/// Upgrades of what was looked at, in place of those known.
+async fn put_fixes(
+    connection: &mut Connection,
+    environment: i64,
+    images: &[Image],
+    verdicts: &[Verdict],
+) -> Result<(), StoreError> {
+    let mut upgrades: Vec<Vec<Value>> = Vec::new();
+    let mut fixes: Vec<(i64, &PackageFix)> = Vec::new();
+    for (image, verdict) in images.iter().zip(verdicts) {
+        for (kind, name) in &verdict.upgrades {
+            upgrades.push(vec![image.id.into(), kind.as_str().into(), name.into()]);
+        }
+        fixes.extend(verdict.fixes.iter().map(|fix| (image.id, fix)));
+    }
+    for chunk in upgrades.chunks(ROWS) {
+        let mut query = sql("DELETE FROM fix WHERE (image_id, kind, package) IN (SELECT ");
+        query.push("column1, column2, column3 FROM ");
+        query.push_rows(chunk.to_vec(), connection.dialect());
+        query.push(")");
+        query.execute(&mut *connection).await?;
+    }
+    ingest::insert_fixes(connection, environment, &fixes).await
+}
+
+/// Notes that images were matched.
+async fn note(
+    connection: &mut Connection,
+    images: &[i64],
+    generation: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for chunk in images.chunks(5000) {
+        let mut query = sql("UPDATE image SET generation = ?, assessed = ? WHERE id")
+            .bind(generation)
+            .bind(now);
+        query.push_in(chunk, connection.dialect());
+        query.execute(&mut *connection).await?;
+        let mut query = sql(
+            "UPDATE asset SET gone = NULL, last_seen = CASE WHEN last_seen > ? THEN last_seen
+                 ELSE ? END WHERE kind = 'image' AND image_id",
+        )
+        .bind(now)
+        .bind(now);
+        query.push_in(chunk, connection.dialect());
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
