@@ -201,6 +201,11 @@ CREATE TABLE audit_head (
     number BIGINT NOT NULL,
     hash TEXT NOT NULL
 );
+CREATE TABLE cause (
+    id INTEGER PRIMARY KEY,
+    time BIGINT NOT NULL,
+    text TEXT NOT NULL
+);
 CREATE TABLE change (
     id INTEGER PRIMARY KEY,
     time BIGINT NOT NULL,
@@ -356,7 +361,7 @@ CREATE TABLE finding (
     decided_by TEXT,
     decided BIGINT,
     exemption_id BIGINT,
-    action_id BIGINT,
+    action_id BIGINT, cause_id BIGINT,
     UNIQUE (asset_id, fingerprint)
 );
 CREATE INDEX finding_by_asset ON finding (asset_id, rule_id, state, suppressed);
@@ -466,6 +471,14 @@ CREATE TABLE image (
 );
 CREATE INDEX image_by_digest ON image (digest);
 CREATE INDEX image_by_folded_name ON image (LOWER(name));
+CREATE TABLE image_content (
+    image_id BIGINT PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE,
+    mark BIGINT NOT NULL,
+    subject TEXT NOT NULL,
+    distribution TEXT,
+    packages BLOB NOT NULL
+);
+CREATE INDEX image_content_by_mark ON image_content (mark);
 CREATE TABLE image_document (
     image_id BIGINT PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE,
     config TEXT,
@@ -568,6 +581,10 @@ CREATE TABLE layer (
     PRIMARY KEY (image_id, ordinal)
 );
 CREATE INDEX layer_by_content ON layer (diff_id, image_id);
+CREATE TABLE mark (
+    name TEXT PRIMARY KEY,
+    value BIGINT NOT NULL
+);
 CREATE TABLE node_assessment (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
     cluster TEXT NOT NULL,
@@ -946,4 +963,14 @@ CREATE TABLE trend (
     info BIGINT NOT NULL,
     unknown BIGINT NOT NULL,
     PRIMARY KEY (environment_id, day)
+);
+CREATE TABLE vex_document (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    environment_id BIGINT REFERENCES environment (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    statements BIGINT NOT NULL,
+    added BIGINT NOT NULL,
+    added_by TEXT NOT NULL,
+    document BLOB NOT NULL
 );

@@ -19,9 +19,11 @@ use crate::{
     finding::{ActionDone, NewAction},
     node::{NewNodeAssessment, NodeReceipt},
     recommendation::RecommendationDetail,
+    sbom::{Holder, ImageComparison, SbomImported},
     sensor::{Sensor, SensorDetail},
     token::{ApiTokenMade, NewApiToken},
     user::{NewUser, UserChange, UserMade},
+    vex::VexDocument,
 };
 
 /// The most bytes of an answer that is read into memory.
@@ -128,6 +130,61 @@ impl<T: Transport> Client<T> {
 
     pub fn image(&self, id: &str) -> Answer<ImageDetail, T> {
         self.get(&format!("/images/{}", encoded(id)), &[])
+    }
+
+    /// An image's whole report, as it comes.
+    pub fn image_report(
+        &self,
+        id: &str,
+        parameters: &Parameters<'_>,
+    ) -> Answer<Box<dyn Read + Send>, T> {
+        let path = format!("/images/{}/report{}", encoded(id), query(parameters));
+        Ok(self.open(Method::Get, &path, None)?.body)
+    }
+
+    /// What tells one image from another, by id.
+    pub fn compare_images(&self, before: &str, after: &str) -> Answer<ImageComparison, T> {
+        let path = format!("/images/{}/comparison", encoded(before));
+        self.get(&path, &[("with", Some(after.to_owned()))])
+    }
+
+    /// Who has a package.
+    pub fn search_sboms(&self, parameters: &Parameters<'_>) -> Answer<Page<Holder>, T> {
+        self.get("/sboms/search", parameters)
+    }
+
+    /// Brings an SBOM in, as it is.
+    pub fn import_sbom(
+        &self,
+        parameters: &Parameters<'_>,
+        document: Vec<u8>,
+    ) -> Answer<SbomImported, T> {
+        let path = format!("/sboms{}", query(parameters));
+        self.ask(Method::Post, &path, Some(document))
+    }
+
+    pub fn vex_documents(&self, parameters: &Parameters<'_>) -> Answer<Vec<VexDocument>, T> {
+        self.get("/vex", parameters)
+    }
+
+    /// Has a VEX document hold, as it is.
+    pub fn add_vex(
+        &self,
+        parameters: &Parameters<'_>,
+        document: Vec<u8>,
+    ) -> Answer<VexDocument, T> {
+        let path = format!("/vex{}", query(parameters));
+        self.ask(Method::Post, &path, Some(document))
+    }
+
+    pub fn remove_vex(&self, id: &str) -> Answer<(), T> {
+        self.end(&format!("/vex/{}", encoded(id)))
+    }
+
+    /// Our own decisions, as they come.
+    pub fn export_vex(&self, parameters: &Parameters<'_>) -> Answer<Box<dyn Read + Send>, T> {
+        let path = format!("/vex/export{}", query(parameters));
+        Ok(self.open(Method::Get, &path, None)?.body)
     }
 
     pub fn sensors(&self, parameters: &Parameters<'_>) -> Answer<Vec<Sensor>, T> {

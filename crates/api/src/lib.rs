@@ -39,6 +39,7 @@ pub mod query;
 pub mod recommendation;
 pub mod route;
 pub mod rule;
+pub mod sbom;
 pub mod scan;
 pub mod search;
 pub mod sensor;
@@ -47,6 +48,7 @@ pub mod severity;
 pub mod sink;
 pub mod token;
 pub mod user;
+pub mod vex;
 pub mod view;
 pub mod vulnerability;
 

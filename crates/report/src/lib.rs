@@ -24,6 +24,7 @@ mod spdx;
 pub mod summary;
 mod table;
 mod terminal;
+pub mod vex;
 
 #[cfg(test)]
 mod fixture;

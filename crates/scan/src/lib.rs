@@ -63,6 +63,15 @@ pub fn extractors() -> String {
     digest.hex().chars().take(16).collect()
 }
 
+/// Reads an SBOM document that was handed in; `name` is what people know
+/// it by.
+pub fn read_sbom(name: &str, bytes: &[u8]) -> Result<Sbom, ScanError> {
+    sbom_document::read(bytes).map_err(|error| ScanError::Sbom {
+        path: name.into(),
+        source: Box::new(error),
+    })
+}
+
 /// Scans one target. What could not be read is among the result's
 /// warnings; an error means there is no result at all.
 pub fn scan(

@@ -15,6 +15,7 @@ pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod remote;
 pub(crate) mod rules;
+pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod store;
@@ -139,6 +140,10 @@ pub(crate) enum Command {
     Findings(finding::Findings),
     #[command(subcommand)]
     Images(image::Images),
+    #[command(subcommand)]
+    Sbom(sbom::Sbom),
+    #[command(subcommand)]
+    Vex(sbom::Vex),
     #[command(subcommand)]
     Recommendations(image::Recommendations),
     Compliance(compliance::Compliance),

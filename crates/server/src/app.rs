@@ -28,7 +28,7 @@ use crate::{
     vault::Vault,
     work::{
         database::Keeper, delivery::Deliverer, holdings::Holdings, host::Hosts, posture::Bell,
-        queue::Queue,
+        queue::Queue, spoken::Spoken,
     },
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct App {
     pub(crate) database: Keeper,
     /// Which images hold which packages.
     pub(crate) holdings: Holdings,
+    /// VEX documents that hold here.
+    pub(crate) spoken: Spoken,
     pub(crate) posture: Bell,
     /// Container hosts that are to be looked at.
     pub(crate) hosts: Hosts,

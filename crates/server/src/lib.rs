@@ -225,6 +225,7 @@ impl Server {
                 holder: uuid::Uuid::now_v7().to_string(),
                 database: Keeper::new(advisories, problem),
                 holdings: work::holdings::Holdings::default(),
+                spoken: work::spoken::Spoken::default(),
                 posture: work::posture::Bell::default(),
                 hosts: work::host::Hosts::default(),
                 metrics,

@@ -17,6 +17,7 @@ mod audit;
 mod care;
 mod change;
 mod cluster;
+mod component;
 mod connector;
 mod container;
 mod content;
@@ -71,6 +72,7 @@ mod standing;
 mod token;
 mod trend;
 mod user;
+mod vex;
 mod view;
 mod vulnerability;
 mod workload;
@@ -100,6 +102,7 @@ pub use care::{
     retention::{Pruned, Retention},
 };
 pub use change::{Change, ChangeKind, NewChange};
+pub use component::{Holder, HolderPackage, OpenVulnerability};
 pub use connector::{
     ClusterBatch, ClusterTotals, ConnectorRecord, NewNode, NewObject, NewPod, ObjectFilter,
     ObjectName, ObjectRow, ObjectText, PodContainer, PodRow, PolicyCount, RunImage, TakenBatch,
@@ -170,6 +173,7 @@ pub use standing::{NewStanding, RuleStanding};
 pub use token::{NewToken, Token, TokenUse};
 pub use trend::{Activity, TrendDay};
 pub use user::{NewUser, User, UserChange, UserOutcome, UserRefusal};
+pub use vex::{MAX_VEX_DOCUMENTS, NewVexDocument, VexRecord, VexText};
 pub use view::{NewView, View};
 pub use vulnerability::{
     Vulnerability, VulnerabilityFilter, VulnerabilityFix, VulnerabilityRecord, VulnerabilitySort,

@@ -15,7 +15,7 @@ use crate::{
     Counts, ImageKey, PackageFix, Store, StoreError,
     change::{self, ChangeKind, NewChange},
     counts::finding_rank,
-    db::{Connection, Dialect, ROWS, Value, sql},
+    db::{Connection, ROWS, Value, sql},
     finding::kind_number,
     image::key_of,
     ingest::{self, dictionary, findings as of_report},
@@ -68,10 +68,11 @@ pub struct Rematch {
     pub from: String,
     pub to: String,
     pub now: Timestamp,
-    /// Numbers of images to look at; those that were matched with another
-    /// generation meanwhile are left out.
-    pub images: Vec<i64>,
-    /// Numbers of packages to look at.
+    /// Numbers of images to look at, each with those of its packages to
+    /// look at; those that were matched with another generation meanwhile
+    /// are left out.
+    pub images: Vec<(i64, Vec<i64>)>,
+    /// Numbers of all packages to look at.
     pub packages: Arc<Vec<i64>>,
     /// What is known of every vulnerability a verdict may name.
     pub vulnerabilities: Arc<BTreeMap<VulnerabilityId, Vulnerability>>,
@@ -94,8 +95,8 @@ pub struct Rematched {
     pub images: u64,
     pub new: Counts,
     pub resolved: u64,
-    /// Images with findings that came or went.
-    pub changed: Vec<ImageKey>,
+    /// Images with findings that came or went, and why.
+    pub changed: Vec<(ImageKey, String)>,
 }
 
 impl Store {
@@ -270,7 +271,7 @@ async fn put(connection: &mut Connection, rematch: &Rematch) -> Result<Rematched
 async fn load(
     connection: &mut Connection,
     rematch: &Rematch,
-    images: &[i64],
+    images: &[(i64, Vec<i64>)],
     into: &mut BTreeMap<i64, Vec<Image>>,
 ) -> Result<(), StoreError> {
     let dialect = connection.dialect();
@@ -285,8 +286,9 @@ async fn load(
          WHERE image.generation = ",
     );
     query.push_bind(&rematch.from).push(" AND image.id");
-    query.push_in(images, dialect);
-    let mut held = held(connection, images, &rematch.packages).await?;
+    let numbers: Vec<i64> = images.iter().map(|(image, _)| *image).collect();
+    query.push_in(&numbers, dialect);
+    let mut held = held(connection, images).await?;
     for row in &query.fetch_all(&mut *connection).await? {
         let id = row.int("id")?;
         into.entry(row.int("environment_id")?)
@@ -324,31 +326,33 @@ async fn names(
     Ok(names)
 }
 
-/// Where these images have these packages.
+/// Where these images have these of their packages.
 async fn held(
     connection: &mut Connection,
-    images: &[i64],
-    packages: &[i64],
+    images: &[(i64, Vec<i64>)],
 ) -> Result<HashMap<i64, Vec<HeldPackage>>, StoreError> {
-    let wanted: HashSet<i64> = images.iter().copied().collect();
-    let mut held: HashMap<i64, Vec<(i64, HeldPackage)>> = HashMap::new();
-    for chunk in packages.chunks(5000) {
-        let mut query = sql(
-            "SELECT image_id, ordinal, package_id, path, layer, owned_by FROM image_package
-             WHERE package_id",
-        );
-        query.push_in(chunk, connection.dialect());
-        // Both are asked for where few of many images hold them.
-        if connection.dialect() == Dialect::Postgres || images.len() < 1000 {
-            query.push(" AND image_id");
-            query.push_in(images, connection.dialect());
+    let mut pairs: Vec<Vec<Value>> = Vec::new();
+    for (image, packages) in images {
+        for package in packages {
+            pairs.push(vec![(*image).into(), (*package).into()]);
         }
+    }
+    let mut held: HashMap<i64, Vec<(i64, HeldPackage)>> = HashMap::new();
+    for chunk in pairs.chunks(ROWS) {
+        let mut query = sql(
+            "SELECT image_package.image_id, image_package.ordinal, image_package.package_id,
+                    image_package.path, image_package.layer, image_package.owned_by FROM ",
+        );
+        query.push_rows(chunk.to_vec(), connection.dialect());
+        // Each is looked up, whatever the planner believes of the table.
+        query.push(connection.dialect().pick(
+            " CROSS JOIN image_package ON image_package.package_id = delta.column2
+                  AND image_package.image_id = delta.column1",
+            " JOIN image_package ON image_package.package_id = delta.column2
+                  AND image_package.image_id = delta.column1",
+        ));
         for row in &query.fetch_all(&mut *connection).await? {
-            let image = row.int("image_id")?;
-            if !wanted.contains(&image) {
-                continue;
-            }
-            held.entry(image).or_default().push((
+            held.entry(row.int("image_id")?).or_default().push((
                 row.int("ordinal")?,
                 HeldPackage {
                     number: row.int("package_id")?,
@@ -456,7 +460,7 @@ async fn put_images(
             },
             image.id,
         ));
-        outcome.changed.push(image.touched.key);
+        outcome.changed.push((image.touched.key, verdict.because));
     }
     change::append_all(connection, environment, entries).await
 }

@@ -20,6 +20,11 @@ impl Scope {
         self.environments.len()
     }
 
+    /// Their numbers, for an index kept in memory.
+    pub fn environments(&self) -> &[i64] {
+        &self.environments
+    }
+
     pub(crate) fn ids(&self) -> &[i64] {
         &self.environments
     }

@@ -299,6 +299,35 @@ impl Index {
         images.filter(|image| *image != GONE).collect()
     }
 
+    /// The images that hold any of `touched`, each with what it holds of
+    /// `related`.
+    pub(crate) fn held(
+        &self,
+        touched: impl IntoIterator<Item = u32>,
+        related: impl IntoIterator<Item = u32>,
+    ) -> Vec<(i64, Vec<i64>)> {
+        let places = self.places_of(touched);
+        let mut held: Vec<(i64, Vec<i64>)> = Vec::with_capacity(places.len());
+        let mut row_of = vec![u32::MAX; self.places.len()];
+        for place in places {
+            let (image, _) = self.places[place as usize];
+            if image != GONE {
+                row_of[place as usize] = u32::try_from(held.len()).unwrap_or(u32::MAX);
+                held.push((image, Vec::new()));
+            }
+        }
+        for component in related {
+            let package = self.package(component);
+            for place in self.components[component as usize].holders.iter() {
+                let row = row_of[place as usize] as usize;
+                if let Some((_, packages)) = held.get_mut(row) {
+                    packages.push(package);
+                }
+            }
+        }
+        held
+    }
+
     fn places_of(&self, components: impl IntoIterator<Item = u32>) -> Vec<u32> {
         let mut is_held = vec![0_u64; self.places.len().div_ceil(64)];
         for component in components {

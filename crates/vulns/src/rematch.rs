@@ -28,8 +28,9 @@ pub struct Rematch {
     /// Of every touched package: the vulnerabilities of which something
     /// else is said, and why.
     changed: HashMap<i64, BTreeMap<VulnerabilityId, Why>>,
-    /// Images that hold a touched package.
-    pub images: Vec<i64>,
+    /// Images that hold a touched package, each with the packages to look
+    /// at in it.
+    pub images: Vec<(i64, Vec<i64>)>,
     /// Images to match whole: what people said, or a version nobody can
     /// read, has to do with it.
     pub whole: Vec<i64>,
@@ -95,7 +96,8 @@ pub fn compute(
             .insert(index.package(component), changed.collect());
         touched.push(component);
     }
-    for component in index.related(touched.iter().copied()) {
+    let related = index.related(touched.iter().copied());
+    for &component in &related {
         let named = index.named(component);
         let hits = hits(new, named);
         if hits.iter().any(|hit| spoken.contains(&hit.vulnerability)) {
@@ -105,8 +107,8 @@ pub fn compute(
     }
     rematch.whole = index.holders(whole);
     let whole: HashSet<i64> = rematch.whole.iter().copied().collect();
-    rematch.images = index.holders(touched);
-    rematch.images.retain(|image| !whole.contains(image));
+    rematch.images = index.held(touched, related);
+    rematch.images.retain(|(image, _)| !whole.contains(image));
     rematch
 }
 

@@ -22,12 +22,14 @@ mod policy;
 mod recommendation;
 mod remote;
 mod rules;
+mod sbom;
 mod scan;
 mod server;
 mod store;
 mod top;
 mod users;
 mod version;
+mod vex;
 
 use std::{
     fmt::Display,
@@ -74,6 +76,8 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Whoami(whoami) => login::whoami(&context, &whoami),
         Command::Findings(findings) => finding::run(&context, &findings),
         Command::Images(images) => image::run(&context, &images),
+        Command::Sbom(sbom) => sbom::run(&context, &sbom),
+        Command::Vex(vex) => vex::run(&context, &vex),
         Command::Recommendations(list) => recommendation::run(&context, &list),
         Command::Compliance(compliance) => compliance::run(&context, &compliance),
         Command::Exempt(exempt) => exempt::run(&context, &exempt),

@@ -377,9 +377,17 @@ pub(crate) async fn report(
         .ok_or_else(|| ApiError::not_found("image"))?;
     let target = model::scan::Target {
         kind: stored.image.kind,
-        name: stored.image.name,
+        name: stored.image.name.clone(),
     };
-    let assessed = queue::assess(&app, target, stored.target, stored.sbom, false).await;
+    let assessed = queue::assess(
+        &app,
+        &stored.image.environment,
+        target,
+        stored.target,
+        stored.sbom,
+        false,
+    )
+    .await;
     let (format, mime, extension) = match query.format.unwrap_or_default() {
         ReportFormat::Json => (report::Format::Json, "application/json", "json"),
         ReportFormat::Sarif => (report::Format::Sarif, "application/sarif+json", "sarif"),

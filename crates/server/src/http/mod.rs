@@ -72,6 +72,7 @@ pub(crate) mod recommendation;
 mod reference;
 pub(crate) mod route;
 pub(crate) mod rule;
+pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod score;
 pub(crate) mod search;
@@ -82,6 +83,7 @@ pub(crate) mod sink;
 pub(crate) mod token;
 pub(crate) mod trend;
 pub(crate) mod user;
+pub(crate) mod vex;
 pub(crate) mod view;
 pub(crate) mod vulnerability;
 
@@ -210,6 +212,11 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(image::layers)))
         .routes(needs(View, routes!(image::scans)))
         .routes(needs(View, routes!(image::report)))
+        .routes(needs(View, routes!(sbom::search)))
+        .routes(needs(View, routes!(sbom::compare)))
+        .routes(needs(View, routes!(vex::list)))
+        .routes(needs(View, routes!(vex::export)))
+        .routes(needs(Exempt, routes!(vex::delete)))
         .routes(needs(View, routes!(finding::list)))
         .routes(needs(View, routes!(finding::facets)))
         .routes(needs(View, routes!(finding::groups)))
@@ -302,6 +309,8 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(admission::replicas)))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Bodies of these are bounded by their handlers.
+        .routes(needs(Scan, routes!(sbom::import)))
+        .routes(needs(Exempt, routes!(vex::create)))
         .routes(needs(Ingest, routes!(sensor::take)))
         .routes(needs(Ingest, routes!(sensor::hear)))
         .routes(needs(Configure, routes!(drift::change)))

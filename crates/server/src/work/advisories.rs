@@ -130,9 +130,14 @@ impl Advisories {
     }
 
     /// Matches a bill of materials.
-    pub(crate) fn assess(&self, sbom: Sbom, target: Target, now: Timestamp) -> Report {
-        let judgements = Judgements::default();
-        vulns::assess(&self.database, sbom, target, &judgements, TOOL, now)
+    pub(crate) fn assess(
+        &self,
+        sbom: Sbom,
+        target: Target,
+        judgements: &Judgements,
+        now: Timestamp,
+    ) -> Report {
+        vulns::assess(&self.database, sbom, target, judgements, TOOL, now)
     }
 }
 

@@ -2,7 +2,6 @@
 //! known again when it changes.
 
 use std::{
-    collections::HashSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, RwLock},
     time::Duration,
@@ -17,7 +16,7 @@ use api::{
 };
 use jiff::{SignedDuration, Timestamp};
 use model::{Cancel, db::DatabaseStatus};
-use store::{ChangeKind, Counts, NewChange};
+use store::{ChangeKind, Counts, ImageKey, NewChange, NewImageEvent, ScanOrigin};
 
 use super::{
     advisories::{Advisories, FeedProblem},
@@ -385,6 +384,17 @@ async fn carry(app: &Arc<App>) {
             return;
         }
     };
+    if generations.is_empty() {
+        return;
+    }
+    let database = advisories.database();
+    let spoken = match app.spoken.vulnerabilities(&app.store, &database).await {
+        Ok(spoken) => spoken,
+        Err(error) => {
+            tracing::error!(error = %model::error::chain(&error), "cannot read VEX documents");
+            return;
+        }
+    };
     for (from, images) in generations {
         if app.shutdown.is_cancelled() {
             return;
@@ -409,7 +419,7 @@ async fn carry(app: &Arc<App>) {
             new: advisories.database(),
             from: from.clone(),
             to: to.clone(),
-            spoken: HashSet::new(),
+            spoken: spoken.clone(),
         };
         let now = app.clock.now();
         let started = app
@@ -438,7 +448,20 @@ async fn carry(app: &Arc<App>) {
                     elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(0),
                     "what advisories changed was carried to images"
                 );
-                for image in &done.changed {
+                let events = done.changed.iter().map(|(image, because)| NewImageEvent {
+                    image: image.id.clone(),
+                    time: now,
+                    cause: ScanOrigin::Advisory,
+                    reason: because.clone(),
+                    source: None,
+                });
+                if let Err(error) = app.store.note_image_events(events.collect()).await {
+                    tracing::error!(
+                        error = %model::error::chain(&error),
+                        "cannot note why images were judged again"
+                    );
+                }
+                for (image, _) in &done.changed {
                     app.bus.publish(&Event::Image {
                         image: http::image::reference(image),
                     });
@@ -499,16 +522,22 @@ async fn reassess(app: &Arc<App>) {
     }
 }
 
-/// Matches one image's stored bill of materials again.
-pub(crate) async fn reassess_one(app: &Arc<App>, image: &str) -> Result<(), store::StoreError> {
+/// Matches one image's stored bill of materials again; `None`: there is
+/// no such image.
+pub(crate) async fn reassess_one(
+    app: &Arc<App>,
+    image: &str,
+) -> Result<Option<ImageKey>, store::StoreError> {
     let Some(stored) = app.store.sbom(image).await? else {
-        return Ok(());
+        return Ok(None);
     };
     let target = model::scan::Target {
         kind: stored.image.kind,
-        name: stored.image.name,
+        name: stored.image.name.clone(),
     };
-    let assessment = queue::assess(app, target, stored.target, stored.sbom, false).await;
+    let environment = stored.image.environment.clone();
+    let assessment =
+        queue::assess(app, &environment, target, stored.target, stored.sbom, false).await;
     let outcome = app
         .store
         .put_report(&stored.image.environment, assessment)
@@ -518,5 +547,5 @@ pub(crate) async fn reassess_one(app: &Arc<App>, image: &str) -> Result<(), stor
             image: http::image::reference(&outcome.image),
         });
     }
-    Ok(())
+    Ok(Some(outcome.image))
 }

@@ -22,3 +22,4 @@ pub(crate) mod queue;
 pub(crate) mod rematch;
 pub(crate) mod retention;
 pub(crate) mod sensor;
+pub(crate) mod spoken;

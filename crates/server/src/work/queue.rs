@@ -378,7 +378,15 @@ async fn look_once(
         }
     };
     running.meter.enter(ScanPhase::Matching);
-    let assessment = assess(app, target.describe(), scan.target.clone(), sbom, true).await;
+    let assessment = assess(
+        app,
+        &scan.environment,
+        target.describe(),
+        scan.target.clone(),
+        sbom,
+        true,
+    )
+    .await;
     if running.cancel.is_cancelled() {
         return Err(Failure::Look(LookError::Cancelled));
     }
@@ -402,6 +410,7 @@ async fn look_once(
 /// Matches a bill of materials against the advisories in use.
 pub(crate) async fn assess(
     app: &App,
+    environment: &str,
     target: model::scan::Target,
     ask_again: String,
     sbom: model::Sbom,
@@ -409,8 +418,14 @@ pub(crate) async fn assess(
 ) -> Assessment {
     let advisories = app.database.advisories();
     let now = app.clock.now();
+    let judgements = app.spoken.judgements(&app.store, environment).await;
+    let judgements = judgements.unwrap_or_else(|error| {
+        // What was found is worth more than what others say of it.
+        tracing::error!(error = %model::error::chain(&error), "cannot read VEX documents");
+        Arc::default()
+    });
     engine::blocking(move || {
-        let report = advisories.assess(sbom, target, now);
+        let report = advisories.assess(sbom, target, &judgements, now);
         Assessment {
             fixes: fix::fixes(
                 report.sbom.packages.iter(),

@@ -39,8 +39,8 @@ pub(crate) struct Done {
     pub(crate) findings: u64,
     /// Images left to be matched whole.
     pub(crate) left: usize,
-    /// Those with findings that came or went.
-    pub(crate) changed: Vec<ImageKey>,
+    /// Those with findings that came or went, and why.
+    pub(crate) changed: Vec<(ImageKey, String)>,
 }
 
 /// Why images must be matched whole.

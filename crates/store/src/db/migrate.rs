@@ -145,6 +145,7 @@ const STEPS: &[Step] = &[
         "content",
         include_str!("../../migrations/0160_content.sql"),
     ),
+    both(161, "vex", include_str!("../../migrations/0161_vex.sql")),
 ];
 
 /// The schema this program writes.

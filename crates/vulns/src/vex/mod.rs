@@ -11,10 +11,12 @@ mod openvex;
 mod product;
 mod read;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use model::{Package, VulnerabilityId};
+
+use crate::{Database, assess};
 
 pub use read::{VexError, parse, read};
 
@@ -36,6 +38,12 @@ impl Document {
 
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty()
+    }
+
+    /// The vulnerabilities it speaks of, as a database names them.
+    pub fn vulnerabilities(&self, db: &Database) -> BTreeSet<VulnerabilityId> {
+        let names = self.statements.iter().flat_map(|one| &one.names);
+        names.map(|name| assess::canonical(db, name)).collect()
     }
 }
 

@@ -1,0 +1,196 @@
+//! `seawall sbom` and `seawall vex`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::remote::{Amount, Remote, ShowFormat};
+
+/// Bring SBOMs in, take them out, compare and search them
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sbom {
+    Import(ImportSbom),
+    Export(ExportSbom),
+    Diff(DiffSboms),
+    Search(SearchSboms),
+}
+
+/// Have a server take in an SBOM file and judge it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall sbom import shop.cdx.json
+  seawall sbom import shop.spdx.json --name registry.example/shop:1 --digest sha256:3d1a…")]
+pub(crate) struct ImportSbom {
+    /// CycloneDX (JSON or XML) or SPDX (JSON)
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// What it is of; default: the file's name
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The manifest digest of the image it is of
+    #[arg(long, value_name = "DIGEST", requires = "name")]
+    pub digest: Option<String>,
+    /// The environment to list it in
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    #[command(flatten)]
+    pub remote: Remote,
+    /// How to print what came of it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: ShowFormat,
+}
+
+/// In which form an SBOM is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SbomForm {
+    #[default]
+    Cyclonedx,
+    Spdx,
+}
+
+/// Write the SBOM a server has of an image
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall sbom export registry.example/shop:1 > shop.cdx.json
+  seawall sbom export registry.example/shop:1 --format spdx -o shop.spdx.json")]
+pub(crate) struct ExportSbom {
+    /// The image's id, name, tag or digest
+    pub image: String,
+    /// In which form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: SbomForm,
+    /// Write it here instead of to standard output
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// What tells one image from another: packages and open findings
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall sbom diff registry.example/shop:1 registry.example/shop:2
+  seawall sbom diff shop:1 shop:2 --format json | jq .gained")]
+pub(crate) struct DiffSboms {
+    /// The earlier image's id, name, tag or digest
+    pub before: String,
+    /// The later image's
+    pub after: String,
+    #[command(flatten)]
+    pub remote: Remote,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: ShowFormat,
+}
+
+/// Who has a package, and in which version
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall sbom search log4j-core '<2.17'
+  seawall sbom search openssl '>=3.0,<3.0.16' --ecosystem Debian
+  seawall sbom search left-pad --format json")]
+pub(crate) struct SearchSboms {
+    /// A package's or source package's name
+    #[arg(value_name = "PACKAGE")]
+    pub name: String,
+    /// Only these versions, by the ecosystem's own order
+    #[arg(value_name = "VERSION")]
+    pub version: Option<String>,
+    /// Only of this ecosystem: Maven, Debian, Debian:12, deb
+    #[arg(long, value_name = "NAME")]
+    pub ecosystem: Option<String>,
+    /// Only this environment
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    #[command(flatten)]
+    pub amount: Amount,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// What others say of vulnerabilities, and what you decided, for others
+#[derive(Debug, Subcommand)]
+pub(crate) enum Vex {
+    List(ListVex),
+    Add(AddVex),
+    Remove(RemoveVex),
+    Export(ExportVex),
+}
+
+/// List the VEX documents that hold on a server
+#[derive(Args, Debug)]
+pub(crate) struct ListVex {
+    /// Only what holds in this environment
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    #[command(flatten)]
+    pub remote: Remote,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: super::remote::ListFormat,
+}
+
+/// Have VEX documents hold on a server
+///
+/// A folder is walked: a VEX hub that was cloned or unpacked is added
+/// with all its documents. One of the same name is replaced.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall vex add vendor.openvex.json
+  seawall vex add vexhub/ --environment production")]
+pub(crate) struct AddVex {
+    /// OpenVEX, CSAF or CycloneDX as JSON, or folders of them
+    #[arg(value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Only in this environment
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// Have a VEX document hold no longer
+#[derive(Args, Debug)]
+pub(crate) struct RemoveVex {
+    /// Its id
+    pub id: String,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// In which form decisions are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VexForm {
+    #[default]
+    Openvex,
+    Cyclonedx,
+    Csaf,
+}
+
+/// Write what exemptions and dismissals say of vulnerabilities, as VEX
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall vex export > ours.openvex.json
+  seawall vex export --image registry.example/shop:1 --format csaf -o shop.csaf.json")]
+pub(crate) struct ExportVex {
+    /// In which form
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: VexForm,
+    /// Only about this image: its id, name, tag or digest
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// Only this environment
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// Write it here instead of to standard output
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub remote: Remote,
+}

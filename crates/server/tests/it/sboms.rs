@@ -1,0 +1,210 @@
+//! SBOMs brought in, searched and compared; VEX in and out.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode},
+};
+use serde_json::{Value, json};
+
+use crate::test_server::{Answer, Person, start};
+
+const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const LOG4J: &str = "pkg:maven/org.apache.logging.log4j/log4j-core";
+
+fn bom(packages: &[&str]) -> String {
+    let components: Vec<Value> = packages
+        .iter()
+        .map(|purl| {
+            let (path, version) = purl.rsplit_once('@').unwrap();
+            let name = path.rsplit('/').next().unwrap();
+            json!({ "type": "library", "name": name, "version": version, "purl": purl })
+        })
+        .collect();
+    json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "components": components,
+    })
+    .to_string()
+}
+
+async fn send(person: &Person, path: &str, document: &str) -> Answer {
+    let kind = [("content-type", "application/octet-stream")];
+    person
+        .ask(Method::POST, path, Body::from(document.to_owned()), &kind)
+        .await
+}
+
+async fn import(person: &Person, name: &str, packages: &[&str]) -> String {
+    let answer = send(
+        person,
+        &format!("/api/v1/sboms?name={name}"),
+        &bom(packages),
+    )
+    .await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    answer.json()["image"]["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_document_for_an_image_is_found_by_what_is_in_it() {
+    let server = start().await;
+    let person = server.signed_in().await;
+    let old = format!("{LOG4J}@2.14.1");
+    let path = format!("/api/v1/sboms?name=registry.example/shop:1&digest={DIGEST}");
+    let answer = send(&person, &path, &bom(&[&old, "pkg:npm/quiet@1.0.0"])).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let imported = answer.json();
+    assert_eq!(imported["image"]["kind"], "image");
+    assert_eq!(imported["packages"], 2);
+    let image = imported["image"]["id"].as_str().unwrap().to_owned();
+    let detail = person.get(&format!("/api/v1/images/{image}")).await.json();
+    assert_eq!(detail["image"]["digest"], DIGEST);
+
+    let new = format!("{LOG4J}@2.25.0");
+    let other = import(&person, "patched", &[&new]).await;
+    let search = "/api/v1/sboms/search?name=log4j-core";
+    let all = person.get(search).await.json();
+    assert_eq!(all["total"], 2, "{all}");
+    let old = person
+        .get(&format!("{search}&version=%3C2.17"))
+        .await
+        .json();
+    assert_eq!(old["total"], 1, "{old}");
+    assert_eq!(old["items"][0]["image"]["id"], image.as_str());
+    assert_eq!(old["items"][0]["packages"][0]["version"], "2.14.1");
+    let first = person.get(&format!("{search}&limit=1")).await.json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = person
+        .get(&format!("{search}&limit=1&cursor={cursor}"))
+        .await
+        .json();
+    assert_ne!(first["items"], second["items"]);
+    assert_eq!(second["next_cursor"], Value::Null);
+    let npm = person.get(&format!("{search}&ecosystem=npm")).await.json();
+    assert_eq!(npm["total"], 0);
+
+    let path = format!("/api/v1/images/{image}/comparison?with={other}");
+    let comparison = person.get(&path).await.json();
+    assert_eq!(comparison["removed"][0]["name"], "quiet");
+    assert_eq!(comparison["changed"][0]["after"], json!(["2.25.0"]));
+    assert!(
+        !comparison["lost"].as_array().unwrap().is_empty(),
+        "{comparison}"
+    );
+    assert_eq!(comparison["gained"], json!([]));
+
+    person.delete(&format!("/api/v1/images/{image}")).await;
+    let old = person
+        .get(&format!("{search}&version=%3C2.17"))
+        .await
+        .json();
+    assert_eq!(old["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_is_no_document_is_refused_by_name() {
+    let server = start().await;
+    let person = server.signed_in().await;
+    for (path, document, words) in [
+        ("/api/v1/sboms?name=a", "", "the document is empty"),
+        ("/api/v1/sboms?name=a", "hello", "recognise the SBOM"),
+        ("/api/v1/sboms", "{}", "say what it is of"),
+        ("/api/v1/sboms?name=a&digest=7", "{}", "digest"),
+        ("/api/v1/vex?name=a", "{}", "no OpenVEX, CSAF or CycloneDX"),
+        ("/api/v1/vex?name=a&environment=moon", "{}", "environment"),
+    ] {
+        let answer = send(&person, path, document).await;
+        assert!(answer.status.is_client_error(), "{path}: {}", answer.text);
+        assert!(answer.text.contains(words), "{path}: {}", answer.text);
+    }
+    let answer = person.get("/api/v1/sboms/search?name=a&version=%3C").await;
+    assert_eq!(
+        answer.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "{}",
+        answer.text
+    );
+}
+
+async fn findings(person: &Person, image: &str) -> Value {
+    person
+        .get(&format!("/api/v1/images/{image}/findings?limit=100"))
+        .await
+        .json()
+}
+
+#[tokio::test]
+async fn what_others_say_sets_findings_aside_and_our_word_goes_out() {
+    let server = start().await;
+    let person = server.signed_in().await;
+    let old = format!("{LOG4J}@2.14.1");
+    let path = format!("/api/v1/sboms?name=registry.example/shop:1&digest={DIGEST}");
+    let imported = send(&person, &path, &bom(&[&old])).await.json();
+    let image = imported["image"]["id"].as_str().unwrap().to_owned();
+    let before = findings(&person, &image).await;
+    let total = before["total"].as_u64().unwrap();
+    assert!(total > 1, "{before}");
+    let rule = before["items"][0]["rule"].as_str().unwrap().to_owned();
+
+    let vex = json!({
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "@id": "https://vendor.example/1",
+        "author": "Vendor",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "version": 1,
+        "statements": [{
+            "vulnerability": { "name": rule },
+            "products": [{ "@id": LOG4J }],
+            "status": "not_affected",
+            "justification": "vulnerable_code_not_present",
+        }],
+    });
+    let added = send(&person, "/api/v1/vex?name=vendor.json", &vex.to_string()).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{}", added.text);
+    assert_eq!(added.json()["statements"], 1);
+    // Images are judged beside the answer; an event says when.
+    let becomes = async |expected: u64| {
+        let patience = tokio::time::timeout(Duration::from_mins(1), async {
+            let mut events = person.events().await;
+            while findings(&person, &image).await["total"] != expected {
+                events.next().await;
+            }
+        });
+        patience.await.expect("the image is judged again");
+    };
+    becomes(total - 1).await;
+    let listed = person.get("/api/v1/vex").await.json();
+    assert_eq!(listed[0]["name"], "vendor.json");
+    let id = listed[0]["id"].as_str().unwrap();
+    let gone = person.delete(&format!("/api/v1/vex/{id}")).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    becomes(total).await;
+
+    let exemption = json!({
+        "scope": format!("cve:{rule}"),
+        "reason": "mitigated",
+        "note": "no lookups are made here",
+    });
+    let made = person.post("/api/v1/exemptions", exemption).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    for (format, words) in [
+        ("openvex", "inline_mitigations_already_exist"),
+        ("cyclonedx", "protected_by_mitigating_control"),
+        ("csaf", "csaf_vex"),
+    ] {
+        let path = format!("/api/v1/vex/export?format={format}");
+        let ours = person.get(&path).await;
+        assert_eq!(ours.status, StatusCode::OK);
+        for words in [words, &rule, "no lookups are made here"] {
+            assert!(
+                ours.text.contains(words),
+                "{format}: {words}: {}",
+                ours.text
+            );
+        }
+    }
+}
