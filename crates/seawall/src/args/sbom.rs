@@ -13,6 +13,7 @@ pub(crate) enum Sbom {
     Export(ExportSbom),
     Diff(DiffSboms),
     Search(SearchSboms),
+    Attach(AttachSbom),
 }
 
 /// Have a server take in an SBOM file and judge it
@@ -108,6 +109,37 @@ pub(crate) struct SearchSboms {
     pub environment: Option<String>,
     #[command(flatten)]
     pub amount: Amount,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// Attach an image's SBOM to it in its registry, as a referrer
+///
+/// The document is the one a server has of the image, unless a file is
+/// given. The image is left as it is: what is pushed refers to it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall sbom attach registry.example/shop:1 --username robot --password-stdin < token
+  seawall sbom attach localhost:5000/shop:1 --file shop.cdx.json")]
+pub(crate) struct AttachSbom {
+    /// The image as its registry names it, by tag or digest
+    pub image: String,
+    /// Attach this document instead
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// In which form, where a server writes it
+    #[arg(short, long, value_enum, default_value_t, conflicts_with = "file")]
+    pub format: SbomForm,
+    /// Push as this user
+    #[arg(long, value_name = "NAME", requires = "password_stdin")]
+    pub username: Option<String>,
+    /// Read that user's password or token from standard input
+    #[arg(long, requires = "username")]
+    pub password_stdin: bool,
+    /// Speak plain HTTP with the registry
+    #[arg(long)]
+    pub plain_http: bool,
     #[command(flatten)]
     pub remote: Remote,
 }

@@ -1,14 +1,17 @@
 //! `seawall sbom`
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Read as _},
     path::Path,
+    sync::Arc,
 };
 
 use api::sbom::{ChangedPackage, ComparedFinding, ComparedPackage, Holder, ImageComparison};
 use jiff::Timestamp;
-use model::Clock as _;
+use model::{Clock as _, Secret};
+use registry::{Account, Credential, Kind, NewReferrer, Registry, Trust};
 use report::Heading;
 
 use super::{
@@ -24,7 +27,7 @@ use super::{
 use crate::{
     args::{
         remote::ShowFormat,
-        sbom::{DiffSboms, ExportSbom, ImportSbom, Sbom, SbomForm, SearchSboms},
+        sbom::{AttachSbom, DiffSboms, ExportSbom, ImportSbom, Sbom, SbomForm, SearchSboms},
     },
     exit::{Exit, Failure},
 };
@@ -38,6 +41,7 @@ pub(super) fn run(context: &Context, sbom: &Sbom) -> Result<Exit, Failure> {
         Sbom::Export(arguments) => export(context, arguments),
         Sbom::Diff(arguments) => diff(context, arguments),
         Sbom::Search(arguments) => search(context, arguments),
+        Sbom::Attach(arguments) => attach(context, arguments),
     }
 }
 
@@ -145,6 +149,81 @@ fn export(context: &Context, arguments: &ExportSbom) -> Result<Exit, Failure> {
         .image_report(&id, &[("format", Some(format.to_owned()))])
         .map_err(failure(None))?;
     put(arguments.output.as_deref(), report)
+}
+
+fn attach(context: &Context, arguments: &AttachSbom) -> Result<Exit, Failure> {
+    let image: scan::Reference = arguments.image.parse().map_err(Failure::usage)?;
+    let (bytes, media_type) = document(context, arguments)?;
+    let credential = match &arguments.username {
+        Some(username) => Credential::Basic {
+            username: username.clone(),
+            password: Secret::new(super::scan::password()?),
+        },
+        None => Credential::Anonymous,
+    };
+    let account = Account {
+        credential,
+        trust: Trust {
+            plain_http: arguments.plain_http,
+            // Whoever asks is on this machine's network anyway.
+            allow_private: true,
+            ..Trust::default()
+        },
+        ..Account::anonymous(Kind::Distribution, &image.registry)
+    };
+    let clock = Arc::new(model::SystemClock);
+    let registry =
+        Registry::open(account, clock, &model::Cancel::default()).map_err(Failure::failed)?;
+    let digest = match image.digest {
+        Some(digest) => digest,
+        None => registry.digest(&image).map_err(Failure::failed)?,
+    };
+    let referrer = NewReferrer {
+        artifact_type: media_type.to_owned(),
+        media_type: media_type.to_owned(),
+        bytes,
+        annotations: BTreeMap::new(),
+    };
+    let pushed = registry
+        .push_referrer(&image.repository, &digest, &referrer)
+        .map_err(Failure::failed)?;
+    write_stdout(format!("{}\n", pushed.digest).as_bytes())?;
+    context.note(&format_args!("Attached to {}/{}@{digest}.", image.registry, image.repository));
+    Ok(Exit::Clean)
+}
+
+/// The document to attach, and of which type it is.
+fn document(
+    context: &Context,
+    arguments: &AttachSbom,
+) -> Result<(Vec<u8>, &'static str), Failure> {
+    const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
+    const SPDX: &str = "application/spdx+json";
+    let Some(path) = &arguments.file else {
+        let server = remote::connect(context, &arguments.remote)?;
+        let id = image_id(&server, &arguments.image)?;
+        let (format, media_type) = match arguments.format {
+            SbomForm::Cyclonedx => ("cyclonedx", CYCLONEDX),
+            SbomForm::Spdx => ("spdx", SPDX),
+        };
+        let mut report = server
+            .image_report(&id, &[("format", Some(format.to_owned()))])
+            .map_err(failure(None))?;
+        let mut bytes = Vec::new();
+        report
+            .read_to_end(&mut bytes)
+            .map_err(|error| Failure::failed(error).context("read the answer"))?;
+        return Ok((bytes, media_type));
+    };
+    let bytes = bytes_of(path)?;
+    let name = path.display().to_string();
+    // What is no SBOM is not attached as one.
+    scan::read_sbom(&name, &bytes).map_err(Failure::failed)?;
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::failed(error).context(format!("read {name}: only documents in JSON are attached"))
+    })?;
+    let is_spdx = value.get("spdxVersion").is_some();
+    Ok((bytes, if is_spdx { SPDX } else { CYCLONEDX }))
 }
 
 fn diff(context: &Context, arguments: &DiffSboms) -> Result<Exit, Failure> {

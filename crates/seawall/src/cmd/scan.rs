@@ -19,6 +19,8 @@ use crate::{
     progress::ScanProgress,
 };
 
+pub(super) use options::password;
+
 /// Read where it lies in the working folder, without being asked for.
 const IGNORE_FILE: &str = ".seawallignore.yaml";
 

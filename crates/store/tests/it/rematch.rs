@@ -7,14 +7,15 @@ use std::{
 };
 
 use model::{
-    Digest, Ecosystem, ImageIdentity, Layer, Package, PackageKind, Sbom, SourcePackage, TargetKind,
+    Digest, Ecosystem, ImageIdentity, Layer, Package, PackageKind, Sbom, Severity, SourcePackage,
+    TargetKind,
     scan::Target,
 };
-use store::{Assessment, PageRequest, Store};
+use store::{Assessment, FindingFilter, FindingSort, PageRequest, Store};
 use vulns::{Database, Judgements};
 
 use crate::{
-    sample::{TestStore, assert_roll_ups_hold, on_postgres, on_sqlite, time},
+    sample::{TestStore, assert_roll_ups_hold, image, on_postgres, on_sqlite, time},
     work::{
         fix,
         holdings::Holdings,
@@ -440,4 +441,41 @@ async fn says_why(test: &TestStore) {
     assert_eq!(history[0].text, why);
 }
 
-crate::sample::on_each_database!(says_why);
+/// A vulnerability that turns out to be exploited moves its findings up,
+/// without any image being looked at.
+async fn exploited_moves_up(test: &TestStore) {
+    let store = &test.store;
+    let findings = [("CVE-1", "left", Severity::High), ("CVE-2", "right", Severity::High)];
+    store
+        .put_report("local", image("shop:1", "a", 0, &findings))
+        .await
+        .unwrap();
+    let known = image("shop:1", "a", 0, &findings[1..]).report;
+    let mut vulnerability = known.vulnerabilities.values().next().unwrap().clone();
+    vulnerability.kev = Some(model::vulnerability::Kev {
+        added: jiff::civil::date(2026, 1, 1),
+        due: None,
+        ransomware: false,
+    });
+    store
+        .put_vulnerabilities(vec![vulnerability], time(1))
+        .await
+        .unwrap();
+    let scope = store.scope(None).await.unwrap();
+    let listed = store
+        .findings(
+            &scope,
+            &FindingFilter::default(),
+            FindingSort::Severity,
+            &PageRequest::first(10),
+        )
+        .await
+        .unwrap();
+    let rules: Vec<&str> = listed.items.iter().map(|one| one.rule.as_str()).collect();
+    assert_eq!(rules, ["CVE-2", "CVE-1"]);
+    assert!(listed.items[0].kev);
+    let images = store.totals(&scope).await.unwrap();
+    assert_eq!(images.kev, 1);
+}
+
+crate::sample::on_each_database!(says_why, exploited_moves_up);

@@ -84,7 +84,8 @@ pub(super) fn remark(context: &Context, options: &scan::Options) {
     }
 }
 
-fn password() -> Result<String, Failure> {
+/// What is on standard input, as a password.
+pub(in crate::cmd) fn password() -> Result<String, Failure> {
     let mut text = String::new();
     std::io::stdin()
         .lock()
