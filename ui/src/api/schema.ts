@@ -1114,6 +1114,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/images/{id}/comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What tells one image from another: packages and open findings. */
+        get: operations["get_images_id_comparison"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images/{id}/findings": {
         parameters: {
             query?: never;
@@ -1614,6 +1631,46 @@ export interface paths {
          *     on heeds it; alerts there are stay.
          */
         put: operations["put_rules_id_switch"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sboms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take in an SBOM (CycloneDX as JSON or XML, SPDX as JSON), for an image
+         *     by its digest or to be listed by itself. The body is the document.
+         */
+        post: operations["post_sboms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sboms/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who has a package: from the index in memory, by the ecosystem's own
+         *     order of versions.
+         */
+        get: operations["get_sboms_search"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -2191,6 +2248,64 @@ export interface paths {
         post?: never;
         /** Sign an account out everywhere. */
         delete: operations["delete_users_id_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vex": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Documents that hold here, by name. */
+        get: operations["get_vex"];
+        put?: never;
+        /**
+         * Have a VEX document (OpenVEX, CSAF or CycloneDX, as JSON) hold here.
+         *     The body is the document itself. Images it speaks of are judged again.
+         */
+        post: operations["post_vex"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vex/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Our own decisions about vulnerabilities, for others: what exemptions
+         *     and dismissals say.
+         */
+        get: operations["get_vex_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vex/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** A document holds no longer. */
+        delete: operations["delete_vex_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2915,6 +3030,13 @@ export interface components {
         };
         /** @enum {string} */
         ChangeKind: "image_added" | "image_changed" | "image_removed" | "scan_failed" | "database_updated" | "database_failed";
+        /** @description A package that both have, in other versions. */
+        ChangedPackage: {
+            after: string[];
+            before: string[];
+            kind: components["schemas"]["PackageKind"];
+            name: string;
+        };
         /**
          * @description A cluster: how its audit log comes in, at the server that answers, and
          *     how it is set up.
@@ -3039,6 +3161,19 @@ export interface components {
             percent?: number | null;
             /** Format: double */
             possible: number;
+        };
+        /** @description A vulnerability in a package. */
+        ComparedFinding: {
+            package: string;
+            severity: components["schemas"]["Severity"];
+            version: string;
+            vulnerability: string;
+        };
+        /** @description A package that only one of them has. */
+        ComparedPackage: {
+            kind: components["schemas"]["PackageKind"];
+            name: string;
+            versions: string[];
         };
         Compliance: {
             standards: components["schemas"]["Standard"][];
@@ -3785,6 +3920,20 @@ export interface components {
         };
         /** @enum {string} */
         GraphNodeKind: "address" | "principal" | "workload" | "object" | "host";
+        /** @description One image that holds what was asked for. */
+        Holder: {
+            image: components["schemas"]["ImageRef"];
+            /** @description What it holds of it. */
+            packages: components["schemas"]["HolderPackage"][];
+        };
+        /** @description One package in one place. */
+        HolderPackage: {
+            kind: components["schemas"]["PackageKind"];
+            name: string;
+            path: string;
+            purl: string;
+            version: string;
+        };
         /** @description A container host. */
         Host: {
             /** @description `tcp://host:2376`. */
@@ -4001,6 +4150,18 @@ export interface components {
             tags?: string[];
             /** Format: int64 */
             warnings: number;
+        };
+        /** @description What tells one image from another. */
+        ImageComparison: {
+            added: components["schemas"]["ComparedPackage"][];
+            after: components["schemas"]["ImageRef"];
+            before: components["schemas"]["ImageRef"];
+            changed: components["schemas"]["ChangedPackage"][];
+            /** @description Open findings only the later one has. */
+            gained: components["schemas"]["ComparedFinding"][];
+            /** @description Open findings only the earlier one has. */
+            lost: components["schemas"]["ComparedFinding"][];
+            removed: components["schemas"]["ComparedPackage"][];
         };
         ImageConfig: {
             author?: string | null;
@@ -5129,6 +5290,29 @@ export interface components {
          * @description One page of a list. Pages are walked by key, not by offset: a row
          *     added meanwhile never shifts the others.
          */
+        Page_Holder: {
+            items: {
+                image: components["schemas"]["ImageRef"];
+                /** @description What it holds of it. */
+                packages: components["schemas"]["HolderPackage"][];
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
         Page_Image: {
             items: {
                 /**
@@ -6122,6 +6306,15 @@ export interface components {
             enabled: boolean;
             environment: string;
             note: string;
+        };
+        /** @description A document that was taken in. */
+        SbomImported: {
+            counts: components["schemas"]["SeverityCounts"];
+            image: components["schemas"]["ImageRef"];
+            /** Format: int64 */
+            packages: number;
+            /** @description What of it could not be understood. */
+            warnings: string[];
         };
         /** @description One scan and how far it is. */
         Scan: {
@@ -7214,6 +7407,18 @@ export interface components {
          * @enum {string}
          */
         Verdict: "delivered" | "retry" | "rejected";
+        /** @description A document whose statements hold for what this server knows. */
+        VexDocument: {
+            /** Format: date-time */
+            added: string;
+            added_by: string;
+            /** @description Only in this environment; everywhere when absent. */
+            environment?: string | null;
+            id: string;
+            name: string;
+            /** Format: int64 */
+            statements: number;
+        };
         /** @description One saved view. */
         View: {
             /** Format: date-time */
@@ -7406,6 +7611,7 @@ export interface components {
         ExportFormat: unknown;
         GroupBy: unknown;
         IncidentSort: unknown;
+        VexFormat: unknown;
     };
     responses: never;
     parameters: never;
@@ -10013,6 +10219,40 @@ export interface operations {
             };
         };
     };
+    get_images_id_comparison: {
+        parameters: {
+            query?: {
+                /** @description The id of the image to compare with, which is taken for the later. */
+                with?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the earlier image's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageComparison"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_images_id_findings: {
         parameters: {
             query?: {
@@ -11287,6 +11527,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sboms: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What it is of: an image's name where a digest is given, else a
+                 *     name to list it under.
+                 */
+                name?: string;
+                /** @description The manifest digest of the image it is of. */
+                digest?: string;
+                /** @description The environment to list it in; this server's own when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description the document */
+        requestBody?: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SbomImported"];
+                };
+            };
+            /** @description the image was read itself; what was found there stays */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sboms_search: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A package's or source package's name; of a Maven package its
+                 *     artifact's alone will do. Letter case does not matter.
+                 */
+                name?: string;
+                /** @description Only of this ecosystem: `Maven`, `Debian`, `Debian:12`, `deb`. */
+                ecosystem?: string;
+                /**
+                 * @description Only these versions, by the ecosystem's own order: `<2.17`,
+                 *     `>=2.0,<2.17`.
+                 */
+                version?: string;
+                environment?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Holder"];
                 };
             };
             /** @description what went wrong */
@@ -12859,6 +13200,148 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_vex: {
+        parameters: {
+            query?: {
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VexDocument"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_vex: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What people know it by: a file or an address. A document of the
+                 *     same name is replaced.
+                 */
+                name?: string;
+                /** @description Only in this environment; everywhere when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description the document */
+        requestBody?: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VexDocument"];
+                };
+            };
+            /** @description the document is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_vex_export: {
+        parameters: {
+            query?: {
+                format?: components["schemas"]["VexFormat"];
+                environment?: string;
+                /** @description Only about this image, by id. */
+                image?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the document, as an attachment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_vex_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the document's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
             204: {
                 headers: {
                     [name: string]: unknown;

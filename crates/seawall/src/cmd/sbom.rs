@@ -15,7 +15,7 @@ use registry::{Account, Credential, Kind, NewReferrer, Registry, Trust};
 use report::Heading;
 
 use super::{
-    Context,
+    Context, files,
     finding::count,
     image::counted,
     remote::{
@@ -32,9 +32,6 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// The largest file that is sent.
-const MAX_FILE: u64 = 128 << 20;
-
 pub(super) fn run(context: &Context, sbom: &Sbom) -> Result<Exit, Failure> {
     match sbom {
         Sbom::Import(arguments) => import(context, arguments),
@@ -43,24 +40,6 @@ pub(super) fn run(context: &Context, sbom: &Sbom) -> Result<Exit, Failure> {
         Sbom::Search(arguments) => search(context, arguments),
         Sbom::Attach(arguments) => attach(context, arguments),
     }
-}
-
-/// Reads a file whole, up to a bound.
-pub(super) fn bytes_of(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error| Failure::failed(error).context(format!("read {}", path.display()));
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(failed)?;
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE {
-        let most = MAX_FILE >> 20;
-        return Err(Failure::failed(anyhow::anyhow!(
-            "{} is larger than {most} MiB",
-            path.display()
-        )));
-    }
-    Ok(bytes)
 }
 
 /// Puts bytes where they are wanted.
@@ -109,7 +88,7 @@ pub(super) fn image_id(server: &Server, text: &str) -> Result<String, Failure> {
 }
 
 fn import(context: &Context, arguments: &ImportSbom) -> Result<Exit, Failure> {
-    let bytes = bytes_of(&arguments.file)?;
+    let bytes = files::text(&arguments.file)?.into_bytes();
     let server = remote::connect(context, &arguments.remote)?;
     let name = arguments.name.clone().unwrap_or_else(|| {
         let name = arguments.file.file_name().unwrap_or_default();
@@ -188,15 +167,15 @@ fn attach(context: &Context, arguments: &AttachSbom) -> Result<Exit, Failure> {
         .push_referrer(&image.repository, &digest, &referrer)
         .map_err(Failure::failed)?;
     write_stdout(format!("{}\n", pushed.digest).as_bytes())?;
-    context.note(&format_args!("Attached to {}/{}@{digest}.", image.registry, image.repository));
+    context.note(&format_args!(
+        "Attached to {}/{}@{digest}.",
+        image.registry, image.repository
+    ));
     Ok(Exit::Clean)
 }
 
 /// The document to attach, and of which type it is.
-fn document(
-    context: &Context,
-    arguments: &AttachSbom,
-) -> Result<(Vec<u8>, &'static str), Failure> {
+fn document(context: &Context, arguments: &AttachSbom) -> Result<(Vec<u8>, &'static str), Failure> {
     const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
     const SPDX: &str = "application/spdx+json";
     let Some(path) = &arguments.file else {
@@ -215,7 +194,7 @@ fn document(
             .map_err(|error| Failure::failed(error).context("read the answer"))?;
         return Ok((bytes, media_type));
     };
-    let bytes = bytes_of(path)?;
+    let bytes = files::text(path)?.into_bytes();
     let name = path.display().to_string();
     // What is no SBOM is not attached as one.
     scan::read_sbom(&name, &bytes).map_err(Failure::failed)?;

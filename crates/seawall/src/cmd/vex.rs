@@ -1,9 +1,6 @@
 //! `seawall vex`
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use api::vex::VexDocument;
 use jiff::Timestamp;
@@ -11,21 +8,17 @@ use model::Clock as _;
 use report::Heading;
 
 use super::{
-    Context,
+    Context, files,
     remote::{
         self, failure,
         output::{Listing, age},
     },
-    sbom::{bytes_of, image_id, put},
+    sbom::{image_id, put},
 };
 use crate::{
     args::sbom::{AddVex, ExportVex, ListVex, RemoveVex, Vex, VexForm},
     exit::{Exit, Failure},
 };
-
-/// Files of a folder that are looked at, and how deep.
-const MAX_FILES: usize = 10_000;
-const MAX_DEPTH: usize = 16;
 
 pub(super) fn run(context: &Context, vex: &Vex) -> Result<Exit, Failure> {
     match vex {
@@ -102,16 +95,9 @@ fn add(context: &Context, arguments: &AddVex) -> Result<Exit, Failure> {
     let mut left_out = Vec::new();
     for path in &arguments.paths {
         let is_folder = path.is_dir();
-        let mut files = Vec::new();
-        if is_folder {
-            walk(path, 0, &mut files)?;
-            files.sort();
-        } else {
-            files.push(path.clone());
-        }
-        for file in files {
+        for file in files::find(std::slice::from_ref(path), &[".json"])? {
             let name = named(path, &file, is_folder);
-            let bytes = bytes_of(&file)?;
+            let bytes = files::text(&file)?.into_bytes();
             // A hub's folders hold other files too.
             if is_folder && let Err(error) = vulns::vex::parse(&name, &bytes) {
                 tracing::debug!(%error, "no VEX document");
@@ -149,27 +135,6 @@ fn named(root: &Path, file: &Path, is_folder: bool) -> String {
     }
     let below = file.strip_prefix(root).unwrap_or(file);
     format!("{root_name}/{}", below.display())
-}
-
-fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let failed = |error| Failure::failed(error).context(format!("read {}", folder.display()));
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let kind = entry.file_type().map_err(failed)?;
-        let path = entry.path();
-        if kind.is_dir() && depth < MAX_DEPTH {
-            walk(&path, depth + 1, files)?;
-        } else if kind.is_file() && path.extension().is_some_and(|ending| ending == "json") {
-            if files.len() == MAX_FILES {
-                return Err(Failure::failed(anyhow::anyhow!(
-                    "{} holds more than {MAX_FILES} files",
-                    folder.display()
-                )));
-            }
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 fn remove(context: &Context, arguments: &RemoveVex) -> Result<Exit, Failure> {

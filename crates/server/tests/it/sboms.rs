@@ -124,7 +124,7 @@ async fn what_is_no_document_is_refused_by_name() {
     let answer = person.get("/api/v1/sboms/search?name=a&version=%3C").await;
     assert_eq!(
         answer.status,
-        StatusCode::UNPROCESSABLE_ENTITY,
+        StatusCode::BAD_REQUEST,
         "{}",
         answer.text
     );

@@ -8,8 +8,7 @@ use std::{
 
 use model::{
     Digest, Ecosystem, ImageIdentity, Layer, Package, PackageKind, Sbom, Severity, SourcePackage,
-    TargetKind,
-    scan::Target,
+    TargetKind, scan::Target,
 };
 use store::{Assessment, FindingFilter, FindingSort, PageRequest, Store};
 use vulns::{Database, Judgements};
@@ -445,7 +444,10 @@ async fn says_why(test: &TestStore) {
 /// without any image being looked at.
 async fn exploited_moves_up(test: &TestStore) {
     let store = &test.store;
-    let findings = [("CVE-1", "left", Severity::High), ("CVE-2", "right", Severity::High)];
+    let findings = [
+        ("CVE-1", "left", Severity::High),
+        ("CVE-2", "right", Severity::High),
+    ];
     store
         .put_report("local", image("shop:1", "a", 0, &findings))
         .await
