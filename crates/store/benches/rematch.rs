@@ -295,7 +295,7 @@ impl Fleet {
         let mut packages = self.bases[number % BASES].clone();
         let (registry, kind) = REGISTRIES[dice.skewed(REGISTRIES.len())];
         let names = &self.names[registry];
-        for _ in 0..20 + dice.below(180) {
+        for _ in 0..10 + dice.below(60) {
             let (name, versions) = &names[dice.skewed(names.len())];
             let version = &versions[dice.below(versions.len())];
             packages.extend(package(kind, name, version, "app/lock"));
