@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fetch::Response;
 use model::{Digest, Platform};
-use scan::{Draft, Reference, Session};
+use scan::{Draft, Reference, RegistryError, Session};
 
 use crate::{
     AskError, Registry,
@@ -138,8 +138,16 @@ impl Registry {
             .head(&path)
             .map_err(|error| self.failed(error))?
             .header("Accept", document::ACCEPTED);
-        let response = self.send(&session, &draft)?;
-        match claimed(&response) {
+        let claimed = match self.send(&session, &draft) {
+            Ok(response) => claimed(&response),
+            // Some answer GET alone.
+            Err(AskError::Registry(RegistryError::Status {
+                status: 400 | 405 | 501,
+                ..
+            })) => None,
+            Err(error) => return Err(error),
+        };
+        match claimed {
             Some(digest) => Ok(digest),
             // It names none in its headers; the document has one.
             None => Ok(self.resolve(image)?.digest),

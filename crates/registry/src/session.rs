@@ -10,6 +10,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use fetch::{Guard, Settings, Url};
 use jiff::Timestamp;
+use object_store::aws::AwsCredential;
 use scan::{Credentials, RegistryOptions, Session, Token};
 use serde::Deserialize;
 
@@ -37,6 +38,8 @@ const LARGEST_PAGE: u64 = 64 << 20;
 #[derive(Default)]
 pub(crate) struct State {
     login: Option<Login>,
+    /// AWS's own credentials and when they were got.
+    pub(crate) aws: Option<(Timestamp, Arc<AwsCredential>)>,
     sessions: HashMap<(String, &'static str), Arc<Session>>,
 }
 

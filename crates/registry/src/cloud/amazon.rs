@@ -6,13 +6,13 @@
 //! "Signature Version 4".
 
 use std::{
-    sync::{Arc, Once},
+    sync::{Arc, Once, PoisonError},
     time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use fetch::Url;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use object_store::{
     aws::{AmazonS3Builder, AwsAuthorizer, AwsCredential},
     client::HttpRequest,
@@ -26,6 +26,9 @@ const ECR: &str = "AmazonEC2ContainerRegistry_V20150921";
 const LARGEST_ANSWER: u64 = 16 << 20;
 /// AWS says "too often" and not until when.
 const THROTTLED: Duration = Duration::from_secs(30);
+/// Whatever gives temporary credentials gives such as are good for five
+/// minutes more.
+const KEPT: SignedDuration = SignedDuration::from_mins(4);
 
 /// The account and region an ECR address names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,9 +135,7 @@ impl Registry {
             .map_err(|_secret| unusable())?;
         let text = String::from_utf8(bytes).map_err(|_secret| unusable())?;
         let (username, password) = text.split_once(':').ok_or_else(unusable)?;
-        let half_a_day = self
-            .now()
-            .saturating_add(jiff::SignedDuration::from_hours(12));
+        let half_a_day = self.now().saturating_add(SignedDuration::from_hours(12));
         #[expect(clippy::cast_possible_truncation, reason = "seconds of a date")]
         let until = token
             .expires_at
@@ -270,6 +271,23 @@ impl Registry {
                 token: token.map(|token| token.reveal().to_owned()),
             }));
         }
+        let kept = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.aws.clone()
+        };
+        if let Some((since, credential)) = kept
+            && self.now().duration_since(since) < KEPT
+        {
+            return Ok(credential);
+        }
+        let credential = self.found_credential(region)?;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.aws = Some((self.now(), Arc::clone(&credential)));
+        Ok(credential)
+    }
+
+    /// What AWS's usual chain gives.
+    fn found_credential(&self, region: &str) -> Result<Arc<AwsCredential>, AskError> {
         let none = |error: String| self.no_login(&format!("find AWS credentials: {error}"));
         install_provider();
         // The library's chain of credentials is what is wanted of it.

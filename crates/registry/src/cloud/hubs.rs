@@ -63,7 +63,7 @@ impl Registry {
             let asked = match current.take() {
                 Some(asked) => Some(asked),
                 None => match waiting.pop() {
-                    Some(owner) => Some((owner.clone(), self.first_page(&owner)?)),
+                    Some(owner) => Some((owner.clone(), self.first_page("orgs", &owner)?)),
                     None => None,
                 },
             };
@@ -72,7 +72,13 @@ impl Registry {
                     token = Some(self.hub_token()?);
                 }
                 let bearer = token.as_deref().filter(|token| !token.is_empty());
-                let (found, next) = self.of_owner(&url, bearer)?;
+                let (found, next) = match self.of_owner(&url, bearer) {
+                    // At GitHub people have packages as organisations do.
+                    Err(AskError::Status { status: 404, .. }) if url.path().contains("/orgs/") => {
+                        self.of_owner(&self.first_page("users", &owner)?, bearer)?
+                    }
+                    answer => answer?,
+                };
                 names.extend(found.into_iter().map(|name| format!("{owner}/{name}")));
                 current = next.map(|next| (owner, next));
             }
@@ -98,12 +104,12 @@ impl Registry {
         })
     }
 
-    fn first_page(&self, owner: &str) -> Result<Url, AskError> {
+    fn first_page(&self, sort: &str, owner: &str) -> Result<Url, AskError> {
         let mut url = self.interface()?;
         let path: &[&str] = if self.account.kind == Kind::DockerHub {
             &["v2", "namespaces", owner, "repositories"]
         } else {
-            &["orgs", owner, "packages"]
+            &[sort, owner, "packages"]
         };
         url.path_segments_mut()
             .map_err(|()| AskError::Account {

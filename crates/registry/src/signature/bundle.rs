@@ -146,9 +146,9 @@ struct Checkpoint {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope {
+pub(super) struct Envelope {
     payload: String,
-    payload_type: String,
+    pub(super) payload_type: String,
     signatures: Vec<EnvelopeSignature>,
 }
 
@@ -186,12 +186,7 @@ pub(super) fn verify(
     let envelope = bundle.dsse_envelope.ok_or_else(|| {
         NotVerified::Unsupported("a signature over bytes instead of a statement".to_owned())
     })?;
-    let payload = decode("the statement", &envelope.payload)?;
-    // Exactly one: which of several counts would be somebody's guess.
-    let [signature] = envelope.signatures.as_slice() else {
-        return Err(malformed("it has not one signature".to_owned()));
-    };
-    let signature = decode("the signature", &signature.sig)?;
+    let (payload, signature) = envelope.open()?;
     let message = signed_bytes(&envelope.payload_type, &payload);
     let material = &bundle.verification_material;
     let chain = material.x509_certificate_chain.as_ref();
@@ -240,32 +235,60 @@ pub(super) fn verify(
             (certificate.identity()?, Some(logged))
         }
     };
-    if envelope.payload_type != STATEMENT {
-        return Err(NotVerified::Unsupported(format!(
-            "a statement of type {}",
-            envelope.payload_type.chars().take(100).collect::<String>()
-        )));
-    }
-    let statement: Statement = serde_json::from_slice(&payload)
-        .map_err(|error| malformed(format!("the statement: {error}")))?;
-    let hex = image.hex();
-    let mut subjects = statement.subject.iter().take(MOST_SUBJECTS);
-    let subject = subjects.find(|subject| subject.digest.get("sha256") == Some(&hex));
-    let subject = subject.ok_or(NotVerified::OtherImage)?;
-    let annotations = subject.annotations.iter().flatten();
+    let (claim, annotations) = envelope.says(&payload, image)?;
     Ok(Verified {
         signer,
-        claim: if statement.predicate_type == SIGNED {
+        claim,
+        logged,
+        annotations,
+    })
+}
+
+impl Envelope {
+    /// What is signed, and the signature.
+    pub(super) fn open(&self) -> Result<(Vec<u8>, Vec<u8>), NotVerified> {
+        // Exactly one: which of several counts would be somebody's guess.
+        let [signature] = self.signatures.as_slice() else {
+            return Err(NotVerified::Malformed(
+                "it has not one signature".to_owned(),
+            ));
+        };
+        Ok((
+            decode("the statement", &self.payload)?,
+            decode("the signature", &signature.sig)?,
+        ))
+    }
+
+    /// What the statement says of the image, if it is about it.
+    pub(super) fn says(
+        &self,
+        payload: &[u8],
+        image: &Digest,
+    ) -> Result<(Claim, BTreeMap<String, String>), NotVerified> {
+        if self.payload_type != STATEMENT {
+            return Err(NotVerified::Unsupported(format!(
+                "a statement of type {}",
+                self.payload_type.chars().take(100).collect::<String>()
+            )));
+        }
+        let statement: Statement = serde_json::from_slice(payload)
+            .map_err(|error| NotVerified::Malformed(format!("the statement: {error}")))?;
+        let hex = image.hex();
+        let mut subjects = statement.subject.iter().take(MOST_SUBJECTS);
+        let subject = subjects.find(|subject| subject.digest.get("sha256") == Some(&hex));
+        let subject = subject.ok_or(NotVerified::OtherImage)?;
+        let claim = if statement.predicate_type == SIGNED {
             Claim::Signature
         } else {
             Claim::Attestation(statement.predicate_type.chars().take(512).collect())
-        },
-        logged,
-        annotations: annotations
+        };
+        let annotations = subject.annotations.iter().flatten();
+        let annotations = annotations
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .take(64)
-            .collect(),
-    })
+            .collect();
+        Ok((claim, annotations))
+    }
 }
 
 /// DSSE's encoding of what is signed: lengths and all, so that nothing
@@ -299,7 +322,7 @@ pub(super) fn vouched(
 }
 
 /// What the log's entry must be of.
-struct Signed<'a> {
+pub(super) struct Signed<'a> {
     payload: &'a [u8],
     message: &'a [u8],
     signature: &'a [u8],
@@ -307,7 +330,7 @@ struct Signed<'a> {
 }
 
 impl<'a> Signed<'a> {
-    fn new(
+    pub(super) fn new(
         payload: &'a [u8],
         message: &'a [u8],
         signature: &'a [u8],
@@ -398,7 +421,7 @@ impl LogEntry {
 /// Whether the entry is of this signature over this statement, by this
 /// certificate. Two kinds of entries hold statements; the log's second
 /// version holds what is signed, whatever it is.
-fn names(entry: &Entry, signed: &Signed<'_>) -> Result<(), NotVerified> {
+pub(super) fn names(entry: &Entry, signed: &Signed<'_>) -> Result<(), NotVerified> {
     let content = entry.content()?;
     let kind = text(&content, "/kind").unwrap_or_default();
     if let Some(record) = content.pointer("/spec/hashedRekordV002") {

@@ -4,12 +4,15 @@
 //! References: cosign's `specs/SIGNATURE_SPEC.md`; Red Hat's "simple
 //! signing".
 
+use jiff::Timestamp;
 use model::Digest;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Believed, Claim, NotVerified, Verified, by_key,
+    Believed, Claim, NotVerified, Signer, Verified, bundle,
+    bundle::{Envelope, Signed},
+    by_key,
     certificate::{self, Certificate},
     decode,
     log::Entry,
@@ -17,6 +20,8 @@ use super::{
 use crate::ArtifactBlob;
 
 pub(super) const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// What its attestations are in.
+pub(super) const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 const CHAIN: &str = "dev.sigstore.cosign/chain";
@@ -65,50 +70,23 @@ pub(super) fn verify(
     blob: &ArtifactBlob,
     believed: &Believed,
 ) -> Result<Verified, NotVerified> {
+    if blob.media_type == ENVELOPE {
+        return attestation(image, blob, believed);
+    }
     let malformed = |reason: String| NotVerified::Malformed(reason);
     let payload: Payload =
         serde_json::from_slice(&blob.bytes).map_err(|error| malformed(error.to_string()))?;
     if payload.critical.kind != KIND {
         return Err(malformed(format!("it is a '{}'", payload.critical.kind)));
     }
-    let text = |key: &str| blob.annotations.get(key).map(String::as_str);
-    let encoded = text(SIGNATURE).ok_or_else(|| malformed("it has no signature".to_owned()))?;
+    let encoded = blob
+        .annotations
+        .get(SIGNATURE)
+        .ok_or_else(|| malformed("it has no signature".to_owned()))?;
     let signature = decode("the signature", encoded)?;
-    let entry = text(LOG).map(entry).transpose()?;
-    let (signer, logged) = match text(CERTIFICATE) {
-        None => {
-            let signer = by_key(believed, &blob.bytes, &signature)?;
-            let logged = match (&entry, &believed.root) {
-                (Some(entry), Some(root)) => {
-                    names(entry, &blob.bytes, encoded, None)?;
-                    entry.proved(root)?
-                }
-                _ => None,
-            };
-            (signer, logged)
-        }
-        Some(pem) => {
-            let root = believed.root.as_ref().ok_or_else(|| {
-                NotVerified::NotVouchedFor("no trusted root of sigstore is set up".to_owned())
-            })?;
-            let ders = certificate::of_pem(pem);
-            let der = ders
-                .first()
-                .ok_or_else(|| malformed("its certificate is no PEM".to_owned()))?;
-            let certificate = Certificate::from_der(der)?;
-            let entry = entry.ok_or_else(|| NotVerified::NotLogged("no entry".to_owned()))?;
-            names(&entry, &blob.bytes, encoded, Some(pem))?;
-            let logged = entry
-                .proved(root)?
-                .ok_or_else(|| NotVerified::NotLogged("the log says no time".to_owned()))?;
-            let further = text(CHAIN).map(certificate::of_pem).unwrap_or_default();
-            super::bundle::vouched(&certificate, &further, root, logged)?;
-            if !certificate.key.has_signed(&blob.bytes, &signature) {
-                return Err(NotVerified::Wrong);
-            }
-            (certificate.identity()?, Some(logged))
-        }
-    };
+    let (signer, logged) = signed_by(blob, believed, &blob.bytes, &signature, |entry, pem| {
+        names(entry, &blob.bytes, encoded, pem)
+    })?;
     // Last, so that what is said of the image is what was signed.
     if payload.critical.image.docker_manifest_digest != image.to_string() {
         return Err(NotVerified::OtherImage);
@@ -124,6 +102,74 @@ pub(super) fn verify(
             .take(64)
             .collect(),
     })
+}
+
+/// A statement in an envelope, its certificate and entry beside it.
+fn attestation(
+    image: &Digest,
+    blob: &ArtifactBlob,
+    believed: &Believed,
+) -> Result<Verified, NotVerified> {
+    let envelope: Envelope = serde_json::from_slice(&blob.bytes)
+        .map_err(|error| NotVerified::Malformed(error.to_string()))?;
+    let (payload, signature) = envelope.open()?;
+    let message = bundle::signed_bytes(&envelope.payload_type, &payload);
+    let (signer, logged) = signed_by(blob, believed, &message, &signature, |entry, pem| {
+        let ders = pem.map(certificate::of_pem).unwrap_or_default();
+        let signed = Signed::new(&payload, &message, &signature, ders.first());
+        bundle::names(entry, &signed)
+    })?;
+    let (claim, annotations) = envelope.says(&payload, image)?;
+    Ok(Verified {
+        signer,
+        claim,
+        logged,
+        annotations,
+    })
+}
+
+/// Who signed a message, by the keys that count or the certificate beside
+/// it, and since when the log has it. `names` says whether an entry is of
+/// this signature.
+fn signed_by(
+    blob: &ArtifactBlob,
+    believed: &Believed,
+    message: &[u8],
+    signature: &[u8],
+    names: impl Fn(&Entry, Option<&str>) -> Result<(), NotVerified>,
+) -> Result<(Signer, Option<Timestamp>), NotVerified> {
+    let text = |key: &str| blob.annotations.get(key).map(String::as_str);
+    let entry = text(LOG).map(entry).transpose()?;
+    let Some(pem) = text(CERTIFICATE) else {
+        let by = by_key(believed, message, signature)?;
+        let logged = match (&entry, &believed.root) {
+            (Some(entry), Some(root)) => {
+                names(entry, None)?;
+                entry.proved(root)?
+            }
+            _ => None,
+        };
+        return Ok((by, logged));
+    };
+    let root = believed.root.as_ref().ok_or_else(|| {
+        NotVerified::NotVouchedFor("no trusted root of sigstore is set up".to_owned())
+    })?;
+    let ders = certificate::of_pem(pem);
+    let der = ders
+        .first()
+        .ok_or_else(|| NotVerified::Malformed("its certificate is no PEM".to_owned()))?;
+    let certificate = Certificate::from_der(der)?;
+    let entry = entry.ok_or_else(|| NotVerified::NotLogged("no entry".to_owned()))?;
+    names(&entry, Some(pem))?;
+    let logged = entry
+        .proved(root)?
+        .ok_or_else(|| NotVerified::NotLogged("the log says no time".to_owned()))?;
+    let further = text(CHAIN).map(certificate::of_pem).unwrap_or_default();
+    bundle::vouched(&certificate, &further, root, logged)?;
+    if !certificate.key.has_signed(message, signature) {
+        return Err(NotVerified::Wrong);
+    }
+    Ok((certificate.identity()?, Some(logged)))
 }
 
 fn entry(text: &str) -> Result<Entry, NotVerified> {

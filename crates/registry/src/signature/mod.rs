@@ -52,7 +52,7 @@ pub struct Signature {
 /// How a signature is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// cosign's older form, under a tag.
+    /// cosign's older forms, under tags.
     Cosign,
     /// Sigstore's bundle.
     Bundle,
@@ -71,7 +71,7 @@ impl Scheme {
     /// The scheme of an artifact, if it is a signature.
     pub fn of(artifact_type: &str) -> Option<Self> {
         match artifact_type {
-            cosign::SIMPLE_SIGNING => Some(Self::Cosign),
+            cosign::SIMPLE_SIGNING | cosign::ENVELOPE => Some(Self::Cosign),
             notation::SIGNATURE => Some(Self::Notation),
             other if other.starts_with(bundle::BUNDLE) => Some(Self::Bundle),
             _ => None,

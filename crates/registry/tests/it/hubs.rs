@@ -81,12 +81,16 @@ fn github_lists_what_an_owner_has() {
                 let next = format!("<http://{}/two>; rel=\"next\"", request.headers["host"]);
                 Reply::new(200, r#"[{"name":"shop"}]"#).header("link", &next)
             }
+            "/users/ada/packages?package_type=container&per_page=100" => {
+                Reply::new(200, r#"[{"name":"toy"}]"#)
+            }
             "/two" => Reply::new(200, r#"[{"name":"web"}]"#),
             _ => Reply::new(404, r#"{"message":"Not Found"}"#),
         }
     });
     let all = found(account(Kind::Ghcr, &server, &["team/*"]));
     assert_eq!(all, ["team/shop", "team/web"]);
+    assert_eq!(found(account(Kind::Ghcr, &server, &["ada/*"])), ["ada/toy"]);
     let registry = open(account(Kind::Ghcr, &server, &["nobody/*"]));
     let error = registry.repositories().unwrap().next().unwrap();
     assert!(error.unwrap_err().to_string().contains("Not Found"));

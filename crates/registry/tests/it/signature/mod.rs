@@ -2,15 +2,13 @@
 //! transparency log of our own, by notation's form; and sigstore's own
 //! suite, where a copy of it is at hand.
 
+mod notation;
 mod sigstore;
 mod suite;
 
 use std::{collections::BTreeMap, process::Command};
 
-use base64::{
-    Engine as _,
-    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
-};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use model::Digest;
 use registry::{
     Artifact, ArtifactBlob, NewReferrer,
@@ -20,10 +18,7 @@ use registry::{
 };
 use ring::{
     rand::SystemRandom,
-    signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair,
-        EcdsaSigningAlgorithm,
-    },
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm},
 };
 use serde_json::{Value, json};
 use testkit::{
@@ -33,7 +28,7 @@ use testkit::{
 };
 
 use crate::{anonymous, now};
-use sigstore::{Sigstore, Somebody, bundle};
+use sigstore::{Sigstore, bundle};
 
 const SIMPLE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -395,82 +390,37 @@ fn cosigns_older_form_by_identity_is_verified() {
     }
 }
 
-/// A JSON web signature as notation makes it.
-fn notation(somebody: &Somebody, protected: &Value, image: &Digest) -> Artifact {
-    let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    let payload = json!({"targetArtifact": {
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "digest": image.to_string(), "size": 7, "annotations": {"build": "4711"},
-    }});
-    let signed = format!("{}.{}", encode(protected), encode(&payload));
-    let signature = sign(
-        &somebody.key,
-        &ECDSA_P256_SHA256_FIXED_SIGNING,
-        signed.as_bytes(),
-    );
-    let envelope = json!({
-        "payload": encode(&payload), "protected": encode(protected),
-        "header": {"x5c": [b64(somebody.certificate.der())],
-                   "io.cncf.notary.signingAgent": "notation/1.2"},
-        "signature": BASE64_URL_SAFE_NO_PAD.encode(signature),
-    });
-    artifact(
-        NOTATION,
-        "application/jose+json",
-        envelope.to_string().into_bytes(),
-        &[],
-    )
-}
-
 #[test]
-fn notations_signatures_are_verified() {
+fn cosigns_older_attestations_are_told_as_what_they_state() {
     let sigstore = Sigstore::new();
-    let somebody = sigstore.somebody();
-    let protected = json!({
-        "alg": "ES256", "cty": "application/vnd.cncf.notary.payload.v1+json",
-        "crit": ["io.cncf.notary.signingScheme"],
-        "io.cncf.notary.signingScheme": "notary.x509",
-        "io.cncf.notary.signingTime": "2026-11-20T09:00:00Z",
-    });
+    let key = rcgen::KeyPair::generate().unwrap();
+    let provenance = "https://slsa.dev/provenance/v0.2";
+    let kind = "application/vnd.in-toto+json";
+    let envelope = |payload: &[u8]| {
+        let head = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len());
+        let signature = asn1(&key, &[head.as_bytes(), payload].concat());
+        json!({"payloadType": kind, "payload": b64(payload), "signatures": [{"sig": b64(signature)}]})
+    };
     let believed = Believed {
-        authorities: vec![("ours".to_owned(), sigstore.authority.pem())],
-        ..Believed::default()
+        keys: vec![(
+            "ci".to_owned(),
+            PublicKey::from_pem(&key.public_key_pem()).unwrap(),
+        )],
+        ..sigstore.believed()
     };
-    let verified = judged(&notation(&somebody, &protected, &image()), &believed).unwrap();
-    assert!(
-        matches!(&verified.signer, Signer::Certificate { authority, .. } if authority == "ours"),
-        "{verified:?}"
-    );
-    assert_eq!(verified.annotations["build"], "4711");
-
-    let other = notation(&somebody, &protected, &Digest::of(b"another"));
-    assert_eq!(judged(&other, &believed), Err(NotVerified::OtherImage));
-    let with = |key: &str, value: Value| {
-        let mut protected = protected.clone();
-        protected[key] = value;
-        judged(&notation(&somebody, &protected, &image()), &believed)
+    let dsse = "application/vnd.dsse.envelope.v1+json";
+    let right = envelope(&statement(&image(), provenance));
+    let judge = |envelope: &Value| {
+        let bytes = envelope.to_string().into_bytes();
+        judged(&artifact(dsse, dsse, bytes, &[]), &believed)
     };
-    let ended = with("io.cncf.notary.expiry", json!("2026-11-20T09:59:00Z"));
-    assert!(matches!(ended, Err(NotVerified::Ended(_))), "{ended:?}");
-    let unknown = with("crit", json!(["com.example.must-be-heeded"]));
-    assert!(
-        matches!(unknown, Err(NotVerified::Unsupported(_))),
-        "{unknown:?}"
-    );
-    // "none", and an algorithm that is another key's.
-    for algorithm in ["none", "HS256", "PS256", "ES384"] {
-        let verdict = with("alg", json!(algorithm));
-        assert!(
-            matches!(verdict, Err(NotVerified::Unsupported(_))),
-            "{verdict:?}"
-        );
-    }
-    let late = sigstore.issue(2025, rcgen::ExtendedKeyUsagePurpose::CodeSigning);
-    let verdict = judged(&notation(&late, &protected, &image()), &believed);
-    assert!(
-        matches!(verdict, Err(NotVerified::NotVouchedFor(_))),
-        "{verdict:?}"
-    );
+    let verified = judge(&right).unwrap();
+    assert_eq!(verified.claim, Claim::Attestation(provenance.to_owned()));
+    let other = envelope(&statement(&Digest::of(b"another"), provenance));
+    assert_eq!(judge(&other), Err(NotVerified::OtherImage));
+    let mut mixed = right.clone();
+    mixed["payload"] = other["payload"].clone();
+    assert_eq!(judge(&mixed), Err(NotVerified::OtherKey));
 }
 
 #[test]
