@@ -140,6 +140,21 @@ const PAGES = [
   ],
   ['hosts', 'normal', '/hosts'],
   ['hosts-add', 'normal', '/hosts?tab=new'],
+  ['packages-ask', 'normal', '/packages'],
+  ['packages', 'normal', '/packages?q=log4j-core+<+2.17'],
+  ['packages-none', 'normal', '/packages?q=log4j-core+>+9'],
+  ['compare', 'normal', '/images/:image/compare?with=:other'],
+  [
+    'compare-choose',
+    'normal',
+    '/images/:image',
+    async (page) => {
+      await page.getByRole('button', { name: 'Compare' }).click();
+      const field = page.getByRole('textbox', { name: 'The later image' });
+      await field.fill('shop');
+      await page.getByRole('list', { name: 'Images to compare with' }).waitFor();
+    },
+  ],
   ['policies', 'normal', '/policies'],
   ['policy', 'normal', '/policies/pods-not-privileged'],
   [
@@ -353,6 +368,13 @@ for (const [look, scheme, viewport] of [
             : `${server.url}/api/v1/images?environment=${environment}&sort=severity&limit=1`,
         );
         target = path.replace(':image', (await answer.json()).items[0].id);
+        if (target.includes(':other')) {
+          const others = await page.request.get(
+            `${server.url}/api/v1/images?environment=${place || 'local'}&kind=image&limit=3`,
+          );
+          const other = (await others.json()).items.find(({ id }) => !target.includes(id));
+          target = target.replace(':other', other.id);
+        }
       }
       target = await filled(page, target, place || 'local');
       if (!target) {

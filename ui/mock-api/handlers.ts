@@ -12,6 +12,7 @@ import { facetsOf, imagesOf, isFixable, narrowed, words } from './lists';
 import { changesOf, overviewOf } from './overview';
 import { createPeople, PASSWORD } from './people';
 import { createPlatform } from './platform';
+import { comparisonOf, holdersOf } from './sboms';
 import { liveScans, pastScans } from './scans';
 import { detailOf, vulnerabilitiesOf } from './vulnerabilities';
 import {
@@ -287,6 +288,10 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
         return path.endsWith('/facets')
           ? json(facetsOf(target.findings.filter(isOpen)))
           : page(narrowed(target.findings, query, platform.matcher), query);
+      if (part === 'comparison') {
+        const other = world.targets.find((each) => each.image.id === query.get('with'));
+        return other ? json(comparisonOf(target, other)) : missing('image');
+      }
       if (part === 'layers') {
         const unlayered = {
           packages: target.layers.length > 0 ? 0 : target.packages.length,
@@ -335,6 +340,8 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
       const entry = CATALOGUE.find((each) => each.id === name);
       return entry ? json(detailOf(entry, inScope(query), now)) : missing('vulnerability');
     }
+    if (noun === 'sboms' && name === 'search')
+      return holdersOf(inScope(query), url, { json, page, problem });
     if (noun === 'scans') {
       if (request.method === 'POST') {
         const { target, platform } = (await request.json()) as {

@@ -69,7 +69,7 @@ export function tally(findings: Finding[]): SeverityCounts {
 }
 
 /** Good enough an order for the versions above; the product has real ones. */
-function isBefore(a: string, b: string): boolean {
+export function isBefore(a: string, b: string): boolean {
   const parts = (text: string) =>
     text
       .replace(/^\d+:/, '')

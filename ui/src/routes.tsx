@@ -85,6 +85,20 @@ const image = createRoute({
   component: lazyRouteComponent(() => import('./pages/images/ImagePage'), 'ImagePage'),
 });
 
+const compare = createRoute({
+  getParentRoute: () => shell,
+  path: '/images/$id/compare',
+  validateSearch: keys('with'),
+  component: lazyRouteComponent(() => import('./pages/images/ComparePage'), 'ComparePage'),
+});
+
+const packages = createRoute({
+  getParentRoute: () => shell,
+  path: '/packages',
+  validateSearch: keys('q', 'kind', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/packages/PackagesPage'), 'PackagesPage'),
+});
+
 const vulnerabilities = createRoute({
   getParentRoute: () => shell,
   path: '/vulnerabilities',
@@ -341,6 +355,8 @@ export const routeTree = root.addChildren([
     overview,
     images,
     image,
+    compare,
+    packages,
     vulnerabilities,
     vulnerability,
     alerts,

@@ -10,6 +10,7 @@ export default async function story({ page, url, axe }) {
     'Recommendations',
     'Vulnerabilities',
     'Images',
+    'Packages',
     'Inventory',
     'Sensors',
     'Drift policy',

@@ -26,6 +26,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
     name: 'What there is',
     places: [
       { to: '/images', label: 'Images', key: 'i', counts: 'images' },
+      { to: '/packages', label: 'Packages', key: 'b' },
       { to: '/inventory', label: 'Inventory', key: 'n' },
       { to: '/clusters', label: 'Clusters', key: 'k' },
       { to: '/hosts', label: 'Docker hosts', key: 'h' },

@@ -1,6 +1,12 @@
 import { Button, Group, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconChevronDown, IconDownload, IconRefresh, IconTrash } from '@tabler/icons-react';
+import {
+  IconArrowsDiff,
+  IconChevronDown,
+  IconDownload,
+  IconRefresh,
+  IconTrash,
+} from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useDeleteImage, useStartScan } from '../../api/actions';
 import type { ImageDetail } from '../../api/types';
@@ -8,6 +14,7 @@ import { keepEnvironment } from '../../components/Names';
 import { ProblemNotice } from '../../components/ProblemNotice';
 import { Dialog } from '../../ui/Dialog';
 import { Menu } from '../../ui/Menu';
+import { CompareDialog } from './CompareDialog';
 
 const FORMATS: { id: string; label: string }[] = [
   { id: 'json', label: 'JSON, everything' },
@@ -20,6 +27,7 @@ const FORMATS: { id: string; label: string }[] = [
 export function ImageActions({ detail }: { detail: ImageDetail }) {
   const { image } = detail;
   const [isAsking, ask] = useDisclosure(false);
+  const [isComparing, compare] = useDisclosure(false);
   const rescan = useStartScan();
   const remove = useDeleteImage();
   const navigate = useNavigate();
@@ -51,6 +59,15 @@ export function ImageActions({ detail }: { detail: ImageDetail }) {
           ))}
         </Menu.Dropdown>
       </Menu>
+      <Button
+        size="xs"
+        variant="default"
+        leftSection={<IconArrowsDiff size={14} aria-hidden />}
+        onClick={compare.open}
+      >
+        Compare
+      </Button>
+      <CompareDialog image={image} opened={isComparing} onClose={compare.close} />
       <Button
         size="xs"
         variant="default"
