@@ -122,12 +122,7 @@ async fn what_is_no_document_is_refused_by_name() {
         assert!(answer.text.contains(words), "{path}: {}", answer.text);
     }
     let answer = person.get("/api/v1/sboms/search?name=a&version=%3C").await;
-    assert_eq!(
-        answer.status,
-        StatusCode::BAD_REQUEST,
-        "{}",
-        answer.text
-    );
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
 }
 
 async fn findings(person: &Person, image: &str) -> Value {

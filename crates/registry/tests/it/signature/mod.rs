@@ -3,6 +3,7 @@
 //! suite, where a copy of it is at hand.
 
 mod notation;
+mod program;
 mod sigstore;
 mod suite;
 
