@@ -87,17 +87,16 @@ pub(crate) fn scan(
     let isolation = reader.options.isolation.as_ref();
     let isolation = isolation.filter(|_| is_compressed(&magic));
     let stream = Cursor::new(magic).chain(stream);
-    let read = match isolation {
-        Some(isolation) => worker::unpack(isolation, stream, limits, cancel, |plain| {
+    let read = if let Some(isolation) = isolation {
+        worker::unpack(isolation, stream, limits, cancel, |plain| {
             let tar = Tar::new(Unpack::plain(plain, limits, cancel));
             pass(tar, reader, &mut passed)
         })
-        .map_err(|reason| no_image(format!("the process that unpacks it {reason}")))?,
-        None => {
-            let unpack = Unpack::unhashed(stream, limits, cancel);
-            let unpack = unpack.map_err(|error| no_image(error.to_string()))?;
-            pass(Tar::new(unpack), reader, &mut passed)
-        }
+        .map_err(|reason| no_image(format!("the process that unpacks it {reason}")))?
+    } else {
+        let unpack = Unpack::unhashed(stream, limits, cancel);
+        let unpack = unpack.map_err(|error| no_image(error.to_string()))?;
+        pass(Tar::new(unpack), reader, &mut passed)
     };
     if let Err(error) = read {
         if reader.cancel.is_cancelled() {

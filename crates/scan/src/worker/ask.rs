@@ -402,8 +402,9 @@ fn listen(worker: &mut Worker<'_>, told: &mut Told<'_>) -> Result<(Done, Links),
 }
 
 fn finish(text: &[u8], told: &mut Told<'_>) -> Result<(Done, Links), Lie> {
-    let mut done: Done =
-        serde_json::from_slice(text).map_err(|_| Lie("a last word that makes no sense"))?;
+    let Ok(mut done) = serde_json::from_slice::<Done>(text) else {
+        return Err(Lie("a last word that makes no sense"));
+    };
     let links = told.unresolved(&mut done)?;
     Ok((done, links))
 }

@@ -80,8 +80,9 @@ impl<'a> Files<'a> {
 
     /// Has a file read. Failing to read the file itself is an error.
     pub(crate) fn take(&mut self, meta: &FileMeta<'_>, file: &File) -> io::Result<Handed> {
-        check_path(meta.path, self.limits, &mut String::new())
-            .map_err(|_| io::Error::other("its path is too long"))?;
+        if check_path(meta.path, self.limits, &mut String::new()).is_err() {
+            return Err(io::Error::other("its path is too long"));
+        }
         if self.lost > MOST_LOST {
             return Ok(Handed::Nobody(format!("died {MOST_LOST} times before")));
         }

@@ -9,7 +9,14 @@
 
 use std::{collections::BTreeMap, io};
 
-use libc::{c_long, *};
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::wildcard_imports,
+        reason = "a hundred numbers whose names begin alike"
+    )
+)]
+use libc::*;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Is, SeccompCondition,
     SeccompFilter, SeccompRule,

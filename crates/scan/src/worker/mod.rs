@@ -152,7 +152,7 @@ impl std::fmt::Display for Sealed {
         f.write_str(", seccomp, ")?;
         f.write_str(match self.landlock {
             Landlock::Whole => "Landlock",
-            Landlock::Partly => "an early Landlock, which knows no network",
+            Landlock::Partly => "an older Landlock",
             Landlock::Absent => "no Landlock, which this kernel does not have",
         })
     }

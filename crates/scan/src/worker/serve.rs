@@ -36,6 +36,8 @@ use crate::{
 /// to its input could do: it is given the blob, and says what came of it.
 pub type Parser<'a> = &'a dyn Fn(&mut dyn Read) -> Vec<String>;
 
+/// Before what such a parser claims that the blob unpacks to.
+const CLAIM: &str = "claim ";
 /// The largest file that is spooled to disk: no extractor takes larger
 /// ones.
 const MOST_SPOOLED: u64 = 2 << 30;
@@ -109,11 +111,16 @@ fn work(
     let done = match (job, parser) {
         (Job::Layer { .. }, Some(parser)) => {
             let mut facts = LayerFacts::default();
+            let mut claim = None;
             for message in parser(&mut blob) {
-                facts.remark(None, message);
+                match message.strip_prefix(CLAIM) {
+                    Some(digest) => claim = digest.parse().ok(),
+                    None => facts.remark(None, message),
+                }
             }
             tell(&wire::frame(FACTS, &cache::encode(&facts)))?;
             Done {
+                diff_id: claim,
                 size: Some(0),
                 ..Done::default()
             }

@@ -35,10 +35,23 @@ pub(crate) fn serve(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     scan::serve_with(arguments, &|blob| {
         let mut bytes = Vec::new();
         blob.read_to_end(&mut bytes).unwrap();
+        let bytes = plain(&bytes);
         let text = String::from_utf8_lossy(&bytes);
         let attack = text.split("ATTACK ").nth(1).unwrap().lines().next();
         try_it(attack.unwrap(), &left_open)
     })
+}
+
+/// What a blob unpacks to.
+pub(crate) fn plain(blob: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    if blob.starts_with(&[0x1f, 0x8b]) {
+        let mut packed = flate2::read::GzDecoder::new(blob);
+        packed.read_to_end(&mut plain).unwrap();
+    } else {
+        plain.extend_from_slice(blob);
+    }
+    plain
 }
 
 fn line<T>(what: &str, result: io::Result<T>) -> String {
@@ -56,6 +69,9 @@ fn try_it(attack: &str, left_open: &LeftOpen) -> Vec<String> {
             line(attack, socket.map_err(Into::into))
         });
         return results.into();
+    }
+    if attack.starts_with("claim ") {
+        return vec![attack.to_owned()];
     }
     match attack {
         "files" => return files(left_open.parent),
@@ -87,7 +103,8 @@ fn try_it(attack: &str, left_open: &LeftOpen) -> Vec<String> {
         "exec" => drop(Command::new("/bin/true").exec()),
         "thread" => drop(std::thread::Builder::new().spawn(|| ())),
         "ptrace" => {
-            _ = nix::sys::ptrace::attach(nix::unistd::Pid::from_raw(left_open.parent.as_raw_pid()))
+            let parent = nix::unistd::Pid::from_raw(left_open.parent.as_raw_pid());
+            _ = nix::sys::ptrace::attach(parent);
         }
         "traceme" => _ = nix::sys::ptrace::traceme(),
         "parent memory" => {

@@ -1,6 +1,6 @@
 //! What is tried, and what must come of it.
 
-use model::Cancel;
+use model::{Cancel, Digest};
 use scan::{Landlock, Limits, Options, Silent, Source, User};
 use testkit::{Compression, Image, Layer, image};
 
@@ -326,26 +326,68 @@ fn workers_find_what_this_process_finds() {
 }
 
 fn a_liar_cannot_poison_what_is_remembered() {
-    // The liar says of every layer that there is nothing in it.
     let cache = tempfile::tempdir().unwrap();
     let options = |isolation| Options {
         isolation: Some(isolation),
         cache: Some(cache.path().to_owned()),
         ..Options::default()
     };
-    let hostile = attack_image("leave");
-    let sbom = scan_with(&hostile, &options(compromised()), &Silent).unwrap();
-    assert!(sbom.packages.is_empty());
-    // The lie is about the layer it was told of, and no other one.
-    let mixed = sound()
+    // A packed layer whose reader says that it unpacks to Debian, and
+    // that there is nothing in it; the configuration says the same.
+    let plain = Image::new()
         .compression(Compression::Plain)
-        .layer("ADD attack", Layer::new().file("attack", b"ATTACK leave\n"));
-    let sbom = scan_with(&mixed, &options(honest()), &Silent).unwrap();
-    assert!(
-        sbom.packages
-            .iter()
-            .any(|package| package.name == "openssl")
+        .layer("ADD rootfs", image::debian());
+    let target = Digest::of(&image::debian().tar());
+    let liar = Image::new().compression(Compression::Gzip).layer(
+        "ADD attack",
+        Layer::new().file("attack", format!("ATTACK claim {target}\n")),
     );
+    let blobs = liar.blobs();
+    let config: String = String::from_utf8(blobs.config.clone()).unwrap();
+    let own = Digest::of(&crate::attack::plain(&blobs.layers[0]));
+    let forged = config.replace(&own.to_string(), &target.to_string());
+    assert_ne!(config, forged);
+    let manifest = String::from_utf8(blobs.manifest).unwrap().replace(
+        &Digest::of(config.as_bytes()).to_string(),
+        &Digest::of(forged.as_bytes()).to_string(),
+    );
+    let index = image::index(&[image::descriptor(image::OCI_MANIFEST, manifest.as_bytes())]);
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = folder.path().join("blobs/sha256");
+    std::fs::create_dir_all(&shelf).unwrap();
+    for blob in [forged.as_bytes(), manifest.as_bytes(), &blobs.layers[0]] {
+        std::fs::write(shelf.join(Digest::of(blob).hex()), blob).unwrap();
+    }
+    std::fs::write(folder.path().join("index.json"), index).unwrap();
+    let source = Source::Layout(folder.path().to_owned());
+    let sbom = scan::scan(
+        &source,
+        &options(compromised()),
+        &Silent,
+        &Cancel::default(),
+    )
+    .unwrap();
+    // It passes for true: nobody else has looked inside.
+    assert_eq!(sbom.layers[0].diff_id, target);
+    assert!(
+        sbom.packages.is_empty() && sbom.warnings.is_empty(),
+        "{:?}",
+        sbom.warnings
+    );
+
+    // And yet the true Debian is not taken for known, in any form.
+    let packed = Image::new()
+        .compression(Compression::Gzip)
+        .layer("ADD rootfs", image::debian());
+    for image in [packed, plain] {
+        let sbom = scan_with(&image, &options(honest()), &Silent).unwrap();
+        assert_eq!(sbom.layers[0].diff_id, target);
+        assert!(
+            sbom.packages
+                .iter()
+                .any(|package| package.name == "openssl")
+        );
+    }
 }
 
 fn without_a_worker_nothing_is_read() {

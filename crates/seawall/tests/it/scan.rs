@@ -243,3 +243,21 @@ fn a_second_scan_reads_layers_from_the_cache() {
     assert_eq!(fresh.run(&["scan", "--no-cache", "shop.tar"]), first);
     assert!(!fresh.path("cache").exists());
 }
+
+#[test]
+fn without_isolation_the_result_is_the_same_and_it_is_said() {
+    let place = place_with_image();
+    let shut_in = place.run(&["scan", "shop.tar", "--no-cache"]);
+    let open = place.run(&["scan", "shop.tar", "--no-cache", "--no-isolation"]);
+    let warning = "warning: --no-isolation: layers are parsed in this process, and a flaw in a \
+                   parser is not contained\n";
+    assert!(open.contains(warning), "{open}");
+    assert_eq!(open.replace(warning, ""), shut_in);
+}
+
+#[test]
+fn a_worker_nobody_asked_for_says_so() {
+    let said = Place::new().run(&["scan-worker"]);
+    assert!(said.starts_with("exit: 2\n"), "{said}");
+    assert!(said.contains("of no use by itself"), "{said}");
+}
