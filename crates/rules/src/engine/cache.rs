@@ -14,8 +14,12 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Longer texts are rare and rarely come again.
 const MAX_TEXT: usize = 256;
-/// A megabyte or two for each field that has that many texts.
-const MAX_TEXTS: usize = 8192;
+/// Bytes remembered of each field: a node's sensor has a dozen such
+/// fields and tens of megabytes in all.
+const MAX_BYTES: usize = 384 << 10;
+/// What a text takes beside itself and its answers: its place, twice where
+/// the table has just grown.
+const OVERHEAD: usize = 64;
 /// After so many questions it is seen whether remembering helps.
 const TRIAL: u32 = 4096;
 /// And so many go unremembered when it does not.
@@ -76,6 +80,7 @@ pub(crate) struct Answers {
     width: usize,
     places: HashMap<Box<[u8]>, u32, FastHash>,
     bits: Vec<u64>,
+    bytes: usize,
     hits: u32,
     misses: u32,
     pause: u32,
@@ -88,6 +93,7 @@ impl Answers {
             width,
             places: HashMap::with_hasher(FastHash::seeded()),
             bits: Vec::new(),
+            bytes: 0,
             hits: 0,
             misses: 0,
             pause: 0,
@@ -122,11 +128,14 @@ impl Answers {
             self.hits = 0;
             self.misses = 0;
         }
-        if self.places.len() >= MAX_TEXTS {
+        let bytes = text.len() + size_of_val(bits) + OVERHEAD;
+        if self.bytes + bytes > MAX_BYTES {
             self.places.clear();
             self.bits.clear();
+            self.bytes = 0;
             self.emptied += 1;
         }
+        self.bytes += bytes;
         let place = u32::try_from(self.bits.len()).unwrap_or(u32::MAX);
         self.bits.extend_from_slice(bits);
         self.places.insert(text.into(), place);
@@ -152,6 +161,21 @@ mod tests {
     }
 
     #[test]
+    fn long_texts_take_the_room_of_several() {
+        let mut answers = Answers::new(1);
+        let text = |number: u32| format!("{number:0>200}").into_bytes();
+        let mut most = 0;
+        for number in 0..4_000 {
+            answers.put(&text(number), &[0]);
+            answers.hits += 2;
+            most = most.max(answers.len());
+        }
+        assert!(answers.emptied > 0);
+        assert!(most * 200 <= MAX_BYTES, "{most}");
+        assert!(answers.get(&text(3_999)).is_some());
+    }
+
+    #[test]
     fn texts_that_never_come_again_are_not_remembered_for_long() {
         let mut answers = Answers::new(1);
         for number in 0..20_000u32 {
@@ -159,7 +183,7 @@ mod tests {
             assert_eq!(answers.get(text.as_bytes()), None);
             answers.put(text.as_bytes(), &[0]);
         }
-        assert!(answers.len() <= MAX_TEXTS);
+        assert!(answers.len() * OVERHEAD <= MAX_BYTES);
         assert!(answers.pause > 0);
     }
 }

@@ -10,9 +10,9 @@ use super::{
 };
 
 /// Sorts of events there may be before all are forgotten.
-const MAX_SORTS: usize = 16_384;
+const MAX_SORTS: usize = 4_096;
 /// Sorts of processes, likewise.
-const MAX_CLASSES: usize = 16_384;
+const MAX_CLASSES: usize = 4_096;
 /// Processes whose sort is remembered.
 const MAX_PROCESSES: usize = 1 << 20;
 
