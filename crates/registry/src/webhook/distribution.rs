@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use super::{Refusal, Told, What, digest, is_manifest, parse, present};
 
+/// How Seawall itself is called by whoever it asks.
+const OURS: &str = "seawall/";
+
 #[derive(Deserialize)]
 struct Envelope {
     events: Vec<Event>,
@@ -24,6 +27,8 @@ pub(super) struct Event {
     pub(super) target: Target,
     #[serde(default)]
     actor: Actor,
+    #[serde(default)]
+    request: Request,
 }
 
 #[derive(Default, Deserialize)]
@@ -39,6 +44,13 @@ pub(super) struct Target {
     tag: Option<String>,
     #[serde(default)]
     url: Option<String>,
+}
+
+/// What asked for it.
+#[derive(Default, Deserialize)]
+struct Request {
+    #[serde(default)]
+    useragent: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,6 +82,11 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<Told>, Refusal> {
 impl Event {
     /// `None` for what happens to blobs.
     pub(super) fn told(self, what: What) -> Option<Told> {
+        let agent = self.request.useragent.as_deref().unwrap_or_default();
+        if what == What::Pull && agent.starts_with(OURS) {
+            // To read an image is not to use it.
+            return None;
+        }
         let target = self.target;
         let is_image = match (&target.media_type, &target.url) {
             (Some(kind), _) if !kind.is_empty() => is_manifest(kind),
