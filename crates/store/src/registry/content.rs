@@ -419,8 +419,9 @@ impl Store {
             .await
     }
 
-    /// Where else in the environment an image of this digest is: the
-    /// registry's address, the repository and the tag.
+    /// Where else in the environment an image of this digest is that is
+    /// new to this repository: the registry's address, the repository and
+    /// the tag.
     pub async fn elsewhere(
         &self,
         registry: &Registry,
@@ -435,11 +436,17 @@ impl Store {
                AND NOT (registry.id = ? AND repository.name = ?)
                AND (tag.digest = ? OR tag.id IN
                    (SELECT tag_id FROM tag_image WHERE digest = ?))
+               AND NOT EXISTS (SELECT 1 FROM tag AS own
+                   JOIN repository AS home ON home.id = own.repository_id
+                   WHERE home.registry_id = ? AND home.name = ? AND own.digest = ?)
              ORDER BY tag.first_seen, tag.id LIMIT 1")
         .bind(registry.row)
         .bind(registry.row)
         .bind(repository)
         .bind(digest)
+        .bind(digest)
+        .bind(registry.row)
+        .bind(repository)
         .bind(digest)
         .fetch_optional(&self.readers)
         .await?;

@@ -11,6 +11,7 @@ use crate::{
     environment,
     image::key_of,
     image_event::{self, Subject},
+    row::json,
 };
 
 /// What became of a wish to scan.
@@ -109,6 +110,7 @@ async fn enqueue(connection: &mut Connection, scan: &NewScan) -> Result<Found, S
     }
     if let Some(key) = known(connection, environment_id, scan).await? {
         subject.image_id = Some(key.1);
+        tag_too(connection, key.1, &scan.name).await?;
         note(connection, subject, scan, "; it was known already").await?;
         return Ok(Found::Known(key.0));
     }
@@ -186,6 +188,29 @@ async fn note(
         source,
     )
     .await
+}
+
+/// Names one image may have.
+const TAGS: usize = 200;
+
+/// An image that was read under another name goes by this one, too.
+async fn tag_too(connection: &mut Connection, image: i64, name: &str) -> Result<(), StoreError> {
+    let row = sql("SELECT tags FROM image WHERE id = ?")
+        .bind(image)
+        .fetch_one(&mut *connection)
+        .await?;
+    let mut tags: Vec<String> = row.json("tags")?;
+    if name.contains('@') || tags.len() >= TAGS || tags.iter().any(|tag| tag == name) {
+        return Ok(());
+    }
+    tags.push(name.to_owned());
+    tags.sort();
+    sql("UPDATE image SET tags = ? WHERE id = ?")
+        .bind(json(&tags))
+        .bind(image)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// The image, where it was read late enough by the same extractors.
