@@ -137,6 +137,15 @@ impl Drop for Service {
     }
 }
 
+/// Whom a registry tells.
+fn notifications(address: &str, authorization: &str) -> String {
+    format!(
+        "notifications:\n  endpoints:\n    - name: seawall\n      url: {address}\n      \
+         headers: {{Authorization: ['{authorization}']}}\n      timeout: 5s\n      \
+         threshold: 5\n      backoff: 1s\n"
+    )
+}
+
 /// A real OCI registry (Docker distribution), without authentication.
 #[derive(Debug)]
 pub struct Registry {
@@ -147,25 +156,29 @@ pub struct Registry {
 
 impl Registry {
     pub fn start() -> anyhow::Result<Option<Self>> {
-        Self::launch("")
+        Self::launch(spare_port(), "")
+    }
+
+    /// As [`Self::telling`], on a port that was chosen before.
+    pub fn telling_at(
+        port: u16,
+        address: &str,
+        authorization: &str,
+    ) -> anyhow::Result<Option<Self>> {
+        Self::launch(port, &notifications(address, authorization))
     }
 
     /// One that tells `address` what happens in it, with `authorization`
     /// in the header of that name.
     pub fn telling(address: &str, authorization: &str) -> anyhow::Result<Option<Self>> {
-        Self::launch(&format!(
-            "notifications:\n  endpoints:\n    - name: seawall\n      url: {address}\n      \
-             headers: {{Authorization: ['{authorization}']}}\n      timeout: 5s\n      \
-             threshold: 5\n      backoff: 1s\n"
-        ))
+        Self::launch(spare_port(), &notifications(address, authorization))
     }
 
-    fn launch(further: &str) -> anyhow::Result<Option<Self>> {
+    fn launch(port: u16, further: &str) -> anyhow::Result<Option<Self>> {
         let Some(binary) = program("docker-registry") else {
             return Ok(None);
         };
         let folder = TempDir::new()?;
-        let port = spare_port();
         let config = folder.path().join("config.yml");
         let storage = folder.path().join("blobs");
         std::fs::write(
@@ -189,6 +202,22 @@ impl Registry {
             service,
             host: format!("127.0.0.1:{port}"),
         }))
+    }
+
+    /// Digests of the blobs the registry has served, one for each
+    /// request.
+    pub fn blobs_served(&self) -> Vec<String> {
+        self.service
+            .log()
+            .lines()
+            .filter(|line| line.contains("http.response.status=200"))
+            .filter(|line| line.contains("http.request.method=GET"))
+            .filter_map(|line| {
+                let (_, rest) = line.split_once("/blobs/")?;
+                let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == ':'))?;
+                Some(rest.get(..end)?.to_owned())
+            })
+            .collect()
     }
 
     /// Blob downloads the registry has served.
