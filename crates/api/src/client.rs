@@ -4,6 +4,8 @@
 //! [`Transport`]. An answer that is no success becomes the [`Problem`]
 //! it says.
 
+mod registry;
+
 use std::{
     fmt::Write as _,
     io::{self, Read},

@@ -34,6 +34,8 @@ pub enum Event {
     /// Admission of a cluster decided, or what is done about policies
     /// changed.
     Admission { environment: String },
+    /// A registry, or what is known of what it holds, changed.
+    Registry { environment: String, id: String },
     /// Events were lost: read everything again.
     Resync,
 }
@@ -49,7 +51,8 @@ impl Event {
             | Self::Incidents { environment }
             | Self::Score { environment }
             | Self::Sensors { environment }
-            | Self::Admission { environment } => Some(environment),
+            | Self::Admission { environment }
+            | Self::Registry { environment, .. } => Some(environment),
             Self::ImageRemoved { .. } | Self::Database { .. } | Self::Resync => None,
         }
     }
@@ -66,6 +69,7 @@ impl Event {
             Self::Score { .. } => "score",
             Self::Sensors { .. } => "sensors",
             Self::Admission { .. } => "admission",
+            Self::Registry { .. } => "registry",
             Self::Resync => "resync",
         }
     }

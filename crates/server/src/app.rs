@@ -28,7 +28,7 @@ use crate::{
     vault::Vault,
     work::{
         database::Keeper, delivery::Deliverer, holdings::Holdings, host::Hosts, posture::Bell,
-        queue::Queue, spoken::Spoken,
+        queue::Queue, registry::Registries, spoken::Spoken,
     },
 };
 
@@ -59,6 +59,12 @@ pub(crate) struct App {
     pub(crate) posture: Bell,
     /// Container hosts that are to be looked at.
     pub(crate) hosts: Hosts,
+    /// Registries that are to be walked, or told something.
+    pub(crate) registries: Registries,
+    /// Webhooks that prove nothing, by where they come from; and how many
+    /// a registry may send.
+    pub(crate) hooks: SignInThrottle,
+    pub(crate) hook_requests: RequestThrottle,
     pub(crate) metrics: Arc<Metrics>,
     /// Sensors on nodes.
     pub(crate) sensors: Sensors,

@@ -137,6 +137,9 @@ pub struct ScanConfig {
     pub machine: bool,
     /// Scan every image in the local Docker Engine and containerd.
     pub images: bool,
+    /// Scan images that watched clusters and hosts run and nobody
+    /// scanned, from wherever they were pulled.
+    pub running: bool,
     /// How often both are looked at again.
     pub interval: Interval,
     /// Allow the dashboard to ask for files and folders of this machine.
@@ -145,6 +148,9 @@ pub struct ScanConfig {
     pub concurrency: usize,
     /// A scan that takes longer is stopped.
     pub timeout: Interval,
+    /// How often images that run are read again, where no watched
+    /// registry holds them.
+    pub again: Interval,
     /// Registries (`host` or `host:port`) that may be spoken to without
     /// TLS. Loopback always may.
     pub insecure_registries: Vec<String>,
@@ -201,10 +207,12 @@ impl Default for ScanConfig {
         Self {
             machine: true,
             images: true,
+            running: true,
             interval: Interval::hours(24),
             local_paths: true,
             concurrency: 1,
             timeout: Interval::hours(1),
+            again: Interval::hours(24 * 7),
             insecure_registries: Vec::new(),
             skip: Vec::new(),
             isolation: true,

@@ -25,6 +25,7 @@ mod oidc;
 mod password;
 mod policies;
 pub mod recovery;
+mod registries;
 mod secret;
 mod sensors;
 mod sinks;
@@ -63,6 +64,9 @@ use crate::{
     work::{advisories::Advisories, database::Keeper, discovery, queue},
 };
 
+/// Webhooks of one registry in a minute. Registries send one for each
+/// image, and try again those that were refused.
+const HOOKS_PER_MINUTE: u32 = 3_000;
 /// How long work under way may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -228,6 +232,9 @@ impl Server {
                 spoken: work::spoken::Spoken::default(),
                 posture: work::posture::Bell::default(),
                 hosts: work::host::Hosts::default(),
+                registries: work::registry::Registries::default(),
+                hooks: throttle::SignInThrottle::default(),
+                hook_requests: throttle::RequestThrottle::new(HOOKS_PER_MINUTE),
                 metrics,
                 sensors: sensors::Sensors::default(),
                 bundles: policies::Bundles::default(),
@@ -322,6 +329,19 @@ impl Server {
         work::sensor::look(&self.app, true).await
     }
 
+    /// Looks after registries once, as is done all the time: walks them
+    /// if `walk`, works on what they told, and queues what is due.
+    pub async fn look_at_registries(&self, walk: bool) -> Result<(), StoreError> {
+        if walk {
+            let scope = self.app.store.scope(None).await?;
+            for registry in self.app.store.registries(&scope).await? {
+                work::registry::walk_once(&self.app, &registry).await?;
+            }
+        }
+        work::registry::listen_once(&self.app).await?;
+        work::registry::remind_once(&self.app).await
+    }
+
     /// Starts the background jobs.
     pub async fn start_jobs(&self) -> Result<(), ServeError> {
         let app = &self.app;
@@ -341,6 +361,7 @@ impl Server {
             .spawn(discovery::watch_containers(Arc::clone(app)));
         app.tasks.spawn(work::delivery::run(Arc::clone(app)));
         app.tasks.spawn(work::host::run(Arc::clone(app)));
+        app.tasks.spawn(work::registry::run(Arc::clone(app)));
         app.tasks.spawn(work::detection::run(Arc::clone(app)));
         app.tasks.spawn(telemetry::run(Arc::clone(app)));
         if app.config.sensor.beside == config::Beside::Auto {

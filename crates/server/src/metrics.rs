@@ -14,6 +14,11 @@ pub(crate) struct Metrics {
     pub(crate) scans_done: AtomicU64,
     pub(crate) scans_failed: AtomicU64,
     pub(crate) scan_milliseconds: AtomicU64,
+    pub(crate) scans_retried: AtomicU64,
+    pub(crate) registry_walks: AtomicU64,
+    pub(crate) registry_failures: AtomicU64,
+    pub(crate) registry_events: AtomicU64,
+    pub(crate) registry_hooks_refused: AtomicU64,
     pub(crate) database_updates: AtomicU64,
     pub(crate) database_failures: AtomicU64,
     pub(crate) deliveries_done: AtomicU64,
@@ -37,6 +42,7 @@ pub(crate) struct Gauges {
     pub(crate) images: u64,
     pub(crate) findings_open: u64,
     pub(crate) scans_active: u64,
+    pub(crate) scans_given_up: u64,
     pub(crate) advisories: u64,
     pub(crate) event_listeners: u64,
     pub(crate) deliveries_pending: u64,
@@ -83,6 +89,31 @@ impl Metrics {
                 "seawall_scan_milliseconds_total",
                 "Time spent in scans that gave a result.",
                 read(&self.scan_milliseconds),
+            ),
+            (
+                "seawall_scans_retried_total",
+                "Tries of scans that failed and will be made again.",
+                read(&self.scans_retried),
+            ),
+            (
+                "seawall_registry_walks_total",
+                "Walks of what registries hold.",
+                read(&self.registry_walks),
+            ),
+            (
+                "seawall_registry_failures_total",
+                "Times a registry could not be asked.",
+                read(&self.registry_failures),
+            ),
+            (
+                "seawall_registry_events_total",
+                "Events that registries told, each once.",
+                read(&self.registry_events),
+            ),
+            (
+                "seawall_registry_hooks_refused_total",
+                "Webhooks that proved nothing or were not understood.",
+                read(&self.registry_hooks_refused),
             ),
             (
                 "seawall_database_updates_total",
@@ -171,6 +202,11 @@ impl Metrics {
                 "seawall_scans_active",
                 "Scans queued or running.",
                 gauges.scans_active,
+            ),
+            (
+                "seawall_scans_given_up",
+                "Scans that failed and are not tried again by themselves.",
+                gauges.scans_given_up,
             ),
             (
                 "seawall_advisories",

@@ -1,5 +1,5 @@
-//! The vault: secrets of sinks and of container hosts, sealed before they
-//! reach the record.
+//! The vault: secrets of sinks, container hosts and registries, sealed
+//! before they reach the record.
 //!
 //! A key file holds one key a line, 32 bytes in base64. The first seals,
 //! all of them open; so a key is replaced by putting another line before
@@ -29,6 +29,7 @@ const MOST_KEYS: usize = 16;
 pub(crate) enum Purpose {
     Sink,
     Host,
+    Registry,
 }
 
 impl Purpose {
@@ -36,6 +37,7 @@ impl Purpose {
         match self {
             Self::Sink => b"seawall sink settings",
             Self::Host => b"seawall host credentials",
+            Self::Registry => b"seawall registry credentials",
         }
     }
 }

@@ -51,6 +51,7 @@ pub(crate) async fn metrics(State(app): Shared) -> Result<Response, ApiError> {
         images: totals.images + totals.machines + totals.sboms,
         findings_open: totals.findings.total(),
         scans_active: super::scan::active(&app, &scope).await?.total,
+        scans_given_up: app.store.queue_counts(&scope).await?.dead,
         advisories: app.database.advisories().status().advisories,
         event_listeners: app.bus.listeners() as u64,
     };

@@ -70,10 +70,14 @@ pub(crate) mod query;
 pub(crate) mod recommendation;
 #[cfg(test)]
 mod reference;
+pub(crate) mod registry;
+pub(crate) mod registry_hook;
+pub(crate) mod repository;
 pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod scan_queue;
 pub(crate) mod score;
 pub(crate) mod search;
 pub(crate) mod sensor;
@@ -146,6 +150,9 @@ fn open_operations() -> OpenApiRouter<Arc<App>> {
         .routes(nobody(routes!(oidc::start)))
         .routes(nobody(routes!(oidc::callback)))
         .routes(nobody(routes!(oidc::back_channel)))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        // Proves itself by the registry's secret, and bounds its body.
+        .routes(nobody(routes!(registry_hook::hook_in)))
 }
 
 /// Every other operation, with what it needs of whoever asks.
@@ -239,6 +246,23 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(Scan, routes!(scan::create)))
         .routes(needs(View, routes!(scan::read)))
         .routes(needs(Scan, routes!(scan::cancel)))
+        .routes(needs(Scan, routes!(scan_queue::retry)))
+        .routes(needs(View, routes!(scan_queue::read)))
+        .routes(needs(Scan, routes!(scan_queue::retry_all)))
+        .routes(needs(View, routes!(scan_queue::timeline)))
+        .routes(needs(View, routes!(registry::kinds)))
+        .routes(needs(View, routes!(registry::list)))
+        .routes(needs_everywhere(Configure, routes!(registry::create)))
+        .routes(needs(View, routes!(registry::read)))
+        .routes(needs_everywhere(
+            Configure,
+            routes!(registry::change, registry::remove),
+        ))
+        .routes(needs_everywhere(Configure, routes!(registry::check)))
+        .routes(needs_everywhere(Configure, routes!(registry::sync)))
+        .routes(needs_everywhere(Configure, routes!(registry::rotate)))
+        .routes(needs(View, routes!(repository::list)))
+        .routes(needs(View, routes!(repository::tags)))
         .routes(needs(View, routes!(event::stream)))
         .routes(needs(View, routes!(database::read)))
         .routes(needs_everywhere(Configure, routes!(database::update)))
@@ -315,6 +339,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(Ingest, routes!(sensor::hear)))
         .routes(needs(Configure, routes!(drift::change)))
         .routes(needs(Ingest, routes!(node::take)))
+        .routes(needs(Ingest, routes!(scan_queue::take)))
         .routes(needs(Ingest, routes!(admission::take)))
         .routes(needs(Configure, routes!(policy::create)))
         .routes(needs(Configure, routes!(policy_trial::test)))
@@ -387,7 +412,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(health::metrics).route_layer(metrics))
         .route_layer(known);
     let open = Router::new()
-        .nest(API_PREFIX, open.layer(DefaultBodyLimit::max(MAX_BODY)))
+        .nest(API_PREFIX, open)
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .fallback(dashboard::serve);

@@ -46,6 +46,16 @@ pub(crate) fn trigger(origin: ScanOrigin) -> ScanTrigger {
     }
 }
 
+pub(crate) fn state(state: store::ScanState) -> ScanState {
+    match state {
+        store::ScanState::Queued => ScanState::Queued,
+        store::ScanState::Running => ScanState::Running,
+        store::ScanState::Done => ScanState::Done,
+        store::ScanState::Failed => ScanState::Failed,
+        store::ScanState::Cancelled => ScanState::Cancelled,
+    }
+}
+
 pub(crate) fn wire(app: &App, scan: store::Scan) -> Scan {
     Scan {
         progress: app.queue.progress(&scan.id),
@@ -55,13 +65,7 @@ pub(crate) fn wire(app: &App, scan: store::Scan) -> Scan {
         name: scan.name,
         platform: scan.platform,
         trigger: trigger(scan.origin),
-        state: match scan.state {
-            store::ScanState::Queued => ScanState::Queued,
-            store::ScanState::Running => ScanState::Running,
-            store::ScanState::Done => ScanState::Done,
-            store::ScanState::Failed => ScanState::Failed,
-            store::ScanState::Cancelled => ScanState::Cancelled,
-        },
+        state: state(scan.state),
         error: scan.error.map(|message| ScanError {
             message,
             advice: scan.advice,

@@ -418,6 +418,7 @@ fn pod(pod: &SentPod, asset: &[AssetStep]) -> NewPod {
                 ("engine", engine),
                 ("id", id),
                 ("image", &container.image),
+                ("image id", &container.image_id),
                 ("node", &pod.node),
                 ("service account", &pod.service_account),
             ];

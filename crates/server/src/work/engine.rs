@@ -152,6 +152,14 @@ impl Target {
         }
     }
 
+    /// The host of the registry it is in, where it is in one.
+    pub(crate) fn registry(&self) -> Option<&str> {
+        match &self.source {
+            Source::Registry(reference) => Some(&reference.registry),
+            _ => None,
+        }
+    }
+
     /// Whether it is a file or folder of this machine.
     pub(crate) fn is_local_path(&self) -> bool {
         matches!(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use api::{Event, scan::ScanPhase};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use model::Cancel;
 use store::{Assessment, Lease, NewScan, Outcome, Queued, Scan, ScanEnd, ScanOutcome};
 use tokio::sync::Notify;
@@ -18,12 +18,14 @@ use super::{
     engine::{self, LookError, Target},
     fix,
     meter::Meter,
+    retry,
 };
 use crate::{
     app::{App, DEMO},
     demo, hosts,
     http::scan::wire,
     metrics,
+    registries::{self, OpenError},
 };
 
 /// How often a running scan's progress is told.
@@ -237,6 +239,13 @@ async fn run(app: &Arc<App>, scan: Scan) {
             return;
         }
         Err(Failure::Look(LookError::Cancelled)) => ScanEnd::Cancelled,
+        Err(failure) if let Some(again) = retry::again(app, &scan, &failure) => {
+            metrics::count(&app.metrics.scans_retried);
+            let (error, _) = failure.explain();
+            tracing::info!(error = %error, next_try = %again.at, "scan is tried again");
+            put_back(app, &scan, error, again).await;
+            return;
+        }
         Err(failure) => {
             metrics::count(&app.metrics.scans_failed);
             let (error, advice) = failure.explain();
@@ -292,17 +301,54 @@ async fn tell_progress(app: &App, scan: &Scan, meter: &Meter) -> std::convert::I
 }
 
 /// Why a scan gave no result.
-enum Failure {
+pub(super) enum Failure {
     Look(LookError),
     Store(store::StoreError),
+    Registry(OpenError),
     TimedOut(crate::config::Interval),
 }
 
 impl Failure {
-    fn explain(self) -> (String, Option<String>) {
+    /// Until when the registry wants to be left alone, if it does.
+    pub(super) fn asked_to_wait(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Look(LookError::Scan(scan::ScanError::Registry(
+                scan::RegistryError::RateLimited { retry_after, .. },
+            ))) => {
+                let wait = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok());
+                now.checked_add(wait.unwrap_or(retry::SHORTEST_HOLD)).ok()
+            }
+            Self::Registry(OpenError::Ask(error)) => error.later(),
+            _ => None,
+        }
+    }
+
+    /// Whether the same try may go well later.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Look(LookError::Scan(scan::ScanError::Registry(error))) => match error {
+                scan::RegistryError::Fetch { source, .. } => source.may_pass(),
+                scan::RegistryError::Status { status, .. } => *status >= 500,
+                _ => false,
+            },
+            Self::Look(
+                LookError::Scan(scan::ScanError::NothingReadable(_) | scan::ScanError::Engine(_))
+                | LookError::Host(_),
+            )
+            | Self::Store(_) => true,
+            Self::Registry(OpenError::Ask(error)) => error.may_pass(),
+            Self::Look(_) | Self::Registry(_) | Self::TimedOut(_) => false,
+        }
+    }
+
+    fn explain(&self) -> (String, Option<String>) {
         match self {
             Self::Look(error) => (error.explain(), error.advice()),
-            Self::Store(error) => (format!("failed to {}", model::error::chain(&error)), None),
+            Self::Store(error) => (format!("failed to {}", model::error::chain(error)), None),
+            Self::Registry(error) => (
+                format!("failed to {}", model::error::chain(error)),
+                Some("look at the registry: seawall registry test".to_owned()),
+            ),
             Self::TimedOut(after) => (
                 format!("took longer than {after}"),
                 Some("raise scan.timeout, or scan a part of it".to_owned()),
@@ -312,10 +358,17 @@ impl Failure {
 }
 
 async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome, Failure> {
-    let target = Target::parse(&scan.target, &app.host).map_err(Failure::Look)?;
+    let mut target = Target::parse(&scan.target, &app.host).map_err(Failure::Look)?;
+    if scan.digest.is_some() {
+        // It is read by its digest, and known by a name.
+        target.name.clone_from(&scan.name);
+    }
     let mut options = engine::options(&app.config, &target, scan.platform.as_deref());
     if let Some(id) = &target.host {
         options.engines.remote = Some(exporter(app, scan, id).await?);
+    }
+    if let Some(registry) = registry_options(app, scan, &target, &running.cancel).await? {
+        options.registry = registry;
     }
     let quick = engine::first_look(&target, &options).filter(|_| scan.image.is_none());
     let first = match quick {
@@ -334,6 +387,17 @@ async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome,
         outcome.new = outcome.counts;
     }
     Ok(outcome)
+}
+
+/// An image that was read by its digest goes by the tag it was found
+/// under.
+fn named(mut sbom: model::Sbom, scan: &Scan) -> model::Sbom {
+    if scan.digest.is_some()
+        && let Some(image) = &mut sbom.image
+    {
+        image.tags = vec![scan.name.clone()];
+    }
+    sbom
 }
 
 /// The engine of a container host of the scan's own environment.
@@ -377,6 +441,7 @@ async fn look_once(
             }
         }
     };
+    let sbom = named(sbom, scan);
     running.meter.enter(ScanPhase::Matching);
     let assessment = assess(
         app,
@@ -405,6 +470,51 @@ async fn look_once(
             .map_err(Failure::Store)?;
     }
     Ok(outcome)
+}
+
+async fn put_back(app: &App, scan: &Scan, error: String, again: retry::Again) {
+    let put = async {
+        app.store
+            .retry_scan_at(&scan.id, error, again.at, again.hold)
+            .await?;
+        let scope = app.store.scope(None).await?;
+        if let Some(scan) = app.store.scan(&scope, &scan.id).await? {
+            tell(app, &scan);
+        }
+        Ok::<_, store::StoreError>(())
+    };
+    if let Err(error) = put.await {
+        tracing::error!(error = %model::error::chain(&error), "cannot put a scan back");
+    }
+}
+
+/// What an image in a watched registry is read with. An image that
+/// somebody names is looked for there, too.
+async fn registry_options(
+    app: &Arc<App>,
+    scan: &Scan,
+    target: &Target,
+    cancel: &Cancel,
+) -> Result<Option<scan::RegistryOptions>, Failure> {
+    let Some(host) = target.registry() else {
+        return Ok(None);
+    };
+    let known = match &scan.registry {
+        Some((id, _)) => {
+            let scope = app.store.scope(Some(&scan.environment)).await;
+            let scope = scope.map_err(Failure::Store)?;
+            app.store.registry(&scope, id).await
+        }
+        None => registries::of_host(app, &scan.environment, host).await,
+    };
+    let Some(known) = known.map_err(Failure::Store)? else {
+        return Ok(None);
+    };
+    let opened = registries::open(app, &known, cancel).map_err(Failure::Registry)?;
+    let asked = engine::blocking(move || opened.scan_options()).await;
+    asked
+        .map(Some)
+        .map_err(|error| Failure::Registry(error.into()))
 }
 
 /// Matches a bill of materials against the advisories in use.

@@ -22,6 +22,7 @@ mod policies;
 mod posture;
 mod query;
 mod refusals;
+mod registries;
 mod sboms;
 mod scans;
 mod sensors;

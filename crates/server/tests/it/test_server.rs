@@ -80,6 +80,7 @@ async fn start_as(clock: Arc<dyn model::Clock>, change: impl FnOnce(&mut Config)
     config.cache_dir = folder.path().join("cache");
     config.scan.machine = false;
     config.scan.images = false;
+    config.scan.running = false;
     config.advisories.update = false;
     if std::env::var_os(STORE).is_some_and(|name| name == "postgresql")
         && let Some(cluster) = testkit::postgres::shared()
