@@ -13,6 +13,7 @@ pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod registry;
 pub(crate) mod remote;
 pub(crate) mod rules;
 pub(crate) mod sbom;
@@ -157,6 +158,9 @@ pub(crate) enum Command {
     Users(people::Users),
     #[command(subcommand)]
     Host(host::Host),
+    #[command(subcommand)]
+    Registry(registry::Registry),
+    Queue(Box<registry::Queue>),
     #[command(subcommand)]
     Audit(audit::Audit),
     #[command(subcommand)]

@@ -9,6 +9,23 @@ use super::remote::{Amount, ListFormat, Remote, ShowFormat};
 pub(crate) enum Images {
     List(ListImages),
     Show(ShowImage),
+    Timeline(ShowTimeline),
+}
+
+/// Show why an image was looked at, what the looks found, and what changed
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall images timeline 0197…            pushed, scanned, an advisory changed, running, …
+  seawall images timeline 0197… --format json")]
+pub(crate) struct ShowTimeline {
+    /// The image's id
+    pub id: String,
+    #[command(flatten)]
+    pub remote: Remote,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: ListFormat,
 }
 
 /// List scanned targets, worst first

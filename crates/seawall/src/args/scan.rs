@@ -135,6 +135,29 @@ pub(crate) struct Scan {
     #[arg(long, help_heading = "Reading the target")]
     pub no_isolation: bool,
 
+    /// Hand the result to this server, too, so that what a pipeline builds is known there
+    ///
+    /// The token in `$SEAWALL_TOKEN` (permission ingest) or that of `seawall login` is used.
+    /// The server keeps what is in the target and decides itself what is vulnerable in it.
+    #[arg(long, value_name = "URL", value_hint = clap::ValueHint::Url, help_heading = "Reporting")]
+    pub report: Option<String>,
+    /// What to call the pipeline there; default: what the CI system says in its variables
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "report",
+        help_heading = "Reporting"
+    )]
+    pub pipeline: Option<String>,
+    /// The server's environment it belongs to
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "report",
+        help_heading = "Reporting"
+    )]
+    pub environment: Option<String>,
+
     /// User name for the registry; default: what `docker login` stored
     #[arg(
         long,

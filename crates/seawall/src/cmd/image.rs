@@ -1,6 +1,9 @@
 //! `seawall images`
 
-use api::{Image, SeverityCounts};
+use api::{
+    Image, SeverityCounts,
+    queue::{TimelineEntry, TimelineKind},
+};
 use jiff::Timestamp;
 use report::Heading;
 
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::{
     args::{
-        image::{Images, ListImages, ShowImage},
+        image::{Images, ListImages, ShowImage, ShowTimeline},
         remote::ShowFormat,
     },
     exit::{Exit, Failure},
@@ -25,6 +28,71 @@ pub(super) fn run(context: &Context, images: &Images) -> Result<Exit, Failure> {
     match images {
         Images::List(arguments) => list(context, arguments),
         Images::Show(arguments) => show(context, arguments),
+        Images::Timeline(arguments) => timeline(context, arguments),
+    }
+}
+
+fn timeline(context: &Context, arguments: &ShowTimeline) -> Result<Exit, Failure> {
+    let server = remote::connect(context, &arguments.remote)?;
+    let entries = server
+        .image_timeline(&arguments.id, &[])
+        .map_err(failure(None))?;
+    let listing = Listing {
+        items: &entries,
+        headings: &[
+            Heading::whole("TIME"),
+            Heading::whole("WHAT"),
+            Heading::whole("DETAILS").cut(20, 0),
+        ],
+        row: |entry: &TimelineEntry, _| {
+            let [what, details] = told(entry);
+            let time = entry.time.strftime("%Y-%m-%d %H:%M").to_string();
+            vec![time, what, details]
+        },
+        csv_headings: &["time", "what", "details"],
+        csv_row: |entry| {
+            let [what, details] = told(entry);
+            vec![entry.time.to_string(), what, details]
+        },
+        now: model::Clock::now(&context.clock),
+    };
+    listing.print(context, arguments.format)?;
+    Ok(Exit::Clean)
+}
+
+/// What an entry says, in a word and in a sentence.
+fn told(entry: &TimelineEntry) -> [String; 2] {
+    match &entry.what {
+        TimelineKind::Trigger {
+            trigger, reason, ..
+        } => [word(trigger), reason.clone()],
+        TimelineKind::Scan {
+            state,
+            outcome,
+            error,
+            ..
+        } => {
+            let details = match (outcome, error) {
+                (Some(outcome), _) => {
+                    format!(
+                        "{} packages, {}",
+                        outcome.packages,
+                        counted(&outcome.counts)
+                    )
+                }
+                (None, Some(error)) => error.clone(),
+                (None, None) => String::new(),
+            };
+            [format!("scan {}", word(state)), details]
+        }
+        TimelineKind::Change {
+            summary,
+            new,
+            resolved,
+        } => [
+            "change".to_owned(),
+            format!("{summary} (new: {}; resolved: {resolved})", counted(new)),
+        ],
     }
 }
 

@@ -19,7 +19,9 @@ mod man;
 mod node;
 mod people;
 mod policy;
+mod queue;
 mod recommendation;
+mod registry;
 mod remote;
 mod rules;
 mod sbom;
@@ -85,6 +87,8 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Tokens(tokens) => people::tokens(&context, &tokens),
         Command::Users(users) => people::users(&context, &users),
         Command::Host(host) => host::run(&context, &host),
+        Command::Registry(registry) => registry::run(&context, &registry),
+        Command::Queue(queue) => queue::run(&context, &queue),
         Command::Audit(audit) => audit::run(&context, &audit),
         Command::Rules(rules) => rules::run(&context, &rules),
         Command::Policy(policy) => policy::run(&context, &policy),

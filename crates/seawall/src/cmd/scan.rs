@@ -1,5 +1,6 @@
 //! `seawall scan`
 
+mod hand_in;
 mod options;
 mod output;
 
@@ -28,6 +29,7 @@ pub(super) fn run(context: &Context, scan: &Scan) -> Result<Exit, Failure> {
     // Everything the user wrote is judged before anything is read, so
     // that a typing error costs no time.
     let outputs = output::plan(scan)?;
+    let server = hand_in::server(context, scan)?;
     let sources = sources(scan)?;
     let judgements = judgements(context, scan)?;
     let options = options::of(context, scan)?;
@@ -51,6 +53,12 @@ pub(super) fn run(context: &Context, scan: &Scan) -> Result<Exit, Failure> {
                     concat!("seawall ", env!("CARGO_PKG_VERSION")),
                     context.clock.now(),
                 );
+                if let Some(server) = &server
+                    && let Err(failure) = hand_in::send(context, scan, server, &report)
+                {
+                    context.complain(&failure);
+                    ending = ending.max(failure.exit);
+                }
                 narrow(context, scan, &mut report);
                 ending = ending.max(verdict(context, scan, &report));
                 reports.push(report);

@@ -20,6 +20,7 @@ mod host;
 mod node;
 mod posture;
 mod program;
+mod registry;
 mod sensor;
 mod server;
 mod sources;

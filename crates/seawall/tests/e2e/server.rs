@@ -124,6 +124,17 @@ impl Server {
             .then(|| serde_json::from_str(&body).expect("answers are JSON"))
     }
 
+    /// One request as somebody else than who started it.
+    pub(crate) fn ask_as(
+        &self,
+        method: &str,
+        path: &str,
+        header: &str,
+        body: &[u8],
+    ) -> (String, String) {
+        self.ask(method, path, header, body)
+    }
+
     pub(crate) fn put(&self, path: &str, body: &Value) -> Value {
         let body = body.to_string();
         let (head, body) = self.ask("PUT", path, &self.cookie, body.as_bytes());
@@ -203,6 +214,15 @@ fn spawn(seawall: &Seawall, address: &str, keys: Option<&Path>) -> Child {
         .env("SEAWALL__LIMITS__REQUESTS_PER_MINUTE", "1000000")
         .env("SEAWALL__SCAN__MACHINE", "false")
         .env("SEAWALL__SCAN__IMAGES", "false")
+        // Stories that want them say so by a file, and move the clock by
+        // another.
+        .env(
+            "SEAWALL__SCAN__RUNNING",
+            seawall.folder().join("running").exists().to_string(),
+        )
+        .env("SEAWALL_CLOCK_FILE", seawall.folder().join("clock"))
+        .env("SEAWALL__SESSION__IDLE", "365d")
+        .env("SEAWALL__SESSION__LIFETIME", "365d")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
