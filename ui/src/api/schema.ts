@@ -1233,6 +1233,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/images/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened to an image, newest first: why it was looked at, what
+         *     the looks found, and what changed.
+         */
+        get: operations["get_images_id_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents": {
         parameters: {
             query?: never;
@@ -1490,6 +1510,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits to be scanned, why, and what was given up. */
+        get: operations["get_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queue/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queue everything anew that was given up. */
+        post: operations["post_queue_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recommendations": {
         parameters: {
             query?: never;
@@ -1516,6 +1570,198 @@ export interface paths {
         };
         /** One recommendation; its assets are the findings of its rule. */
         get: operations["get_recommendations_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every registry, by name, and how it does. */
+        get: operations["get_registries"];
+        put?: never;
+        /**
+         * Add a registry. What it holds is looked at within seconds; the secret
+         *     its webhooks prove themselves with is answered this once.
+         */
+        post: operations["post_registries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registries/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sorts of registries and what each has to be told. */
+        get: operations["get_registries_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One registry. */
+        get: operations["get_registries_id"];
+        put?: never;
+        post?: never;
+        /** Forget a registry. Images that were scanned stay. */
+        delete: operations["delete_registries_id"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a registry. Credentials that are left out stay as they are,
+         *     unless it is somewhere else from now on.
+         */
+        patch: operations["patch_registries_id"];
+        trace?: never;
+    };
+    "/api/v1/registries/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a registry now whether it is there and accepts the credentials.
+         *     Nothing is written down.
+         */
+        post: operations["post_registries_id_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registries/{id}/hook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a registry tells by itself. It proves itself by the secret it
+         *     was given; what it tells is kept before it is answered, and events
+         *     told before are not taken again.
+         */
+        post: operations["post_registries_id_hook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registries/{id}/repositories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A registry's repositories, by name. */
+        get: operations["get_registries_id_repositories"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registries/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new secret for a registry's webhooks. The one before is
+         *     believed for another 24 hours.
+         */
+        post: operations["post_registries_id_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registries/{id}/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look at all a registry holds, now rather than when it is due. */
+        post: operations["post_registries_id_sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand in what a pipeline read: the bill of materials of its report is
+         *     kept, and what is vulnerable in it is decided here.
+         */
+        post: operations["post_reports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/repositories/{id}/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A repository's tags, newest first. */
+        get: operations["get_repositories_id_tags"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1712,6 +1958,23 @@ export interface paths {
         post?: never;
         /** Stop a scan that is queued or running. */
         delete: operations["delete_scans_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scans/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queue one scan anew that failed. */
+        post: operations["post_scans_id_retry"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3630,6 +3893,11 @@ export interface components {
             /** @enum {string} */
             type: "admission";
         } | {
+            environment: string;
+            id: string;
+            /** @enum {string} */
+            type: "registry";
+        } | {
             /** @enum {string} */
             type: "resync";
         };
@@ -3920,6 +4188,12 @@ export interface components {
         };
         /** @enum {string} */
         GraphNodeKind: "address" | "principal" | "workload" | "object" | "host";
+        /** @description A registry nothing is taken from before `until`. */
+        HeldRegistry: {
+            registry: components["schemas"]["RegistryRef"];
+            /** Format: date-time */
+            until: string;
+        };
         /** @description One image that holds what was asked for. */
         Holder: {
             image: components["schemas"]["ImageRef"];
@@ -3933,6 +4207,26 @@ export interface components {
             path: string;
             purl: string;
             version: string;
+        };
+        /**
+         * @description How webhooks prove where they come from. `header`: the secret in
+         *     `Authorization`. `signature`: the body signed with it. `address`: the
+         *     secret at the end of the address.
+         * @enum {string}
+         */
+        HookProof: "header" | "signature" | "address";
+        /** @description What was taken of a webhook. */
+        HookReceipt: {
+            /**
+             * Format: int64
+             * @description Events that were told before.
+             */
+            repeated: number;
+            /**
+             * Format: int64
+             * @description Events that were not known.
+             */
+            taken: number;
         };
         /** @description A container host. */
         Host: {
@@ -4647,6 +4941,34 @@ export interface components {
             /** @description Why. */
             reason?: string;
             scope?: components["schemas"]["PolicyScope"] | null;
+        };
+        /** @description Add a registry. */
+        NewRegistry: {
+            /** @description `host` or `host:port`; where its kind always is, when absent. */
+            address?: string | null;
+            /**
+             * @description As whom it is asked: `{"type": "basic", "username": …,
+             *     "password": …}`; absent: as nobody.
+             */
+            credential?: Record<string, never> | null;
+            /** @description The server's own when absent. */
+            environment?: string | null;
+            kind: components["schemas"]["RegistryKind"];
+            name: string;
+            options?: components["schemas"]["RegistryOptions"];
+            paused?: boolean;
+        };
+        /** @description A report a pipeline made. */
+        NewReport: {
+            /** @description The one the token is for, else the server's own, when absent. */
+            environment?: string | null;
+            /** @description What made it, for people: a pipeline's name, or its address. */
+            pipeline?: string | null;
+            /**
+             * @description As `seawall scan --format json` writes it. Its bill of materials
+             *     is taken; what is vulnerable is decided by this server.
+             */
+            report: Record<string, never>;
         };
         /** @description Make or change a route. */
         NewRoute: {
@@ -5505,6 +5827,85 @@ export interface components {
          * @description One page of a list. Pages are walked by key, not by offset: a row
          *     added meanwhile never shifts the others.
          */
+        Page_RegistryTag: {
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When it last pointed elsewhere.
+                 */
+                changed?: string | null;
+                /**
+                 * @description What it points to: an image, or an index of images. Absent:
+                 *     nobody asked yet.
+                 */
+                digest?: string | null;
+                /** Format: date-time */
+                first_seen: string;
+                /** Format: date-time */
+                gone?: string | null;
+                image?: components["schemas"]["ImageRef"] | null;
+                /** Format: date-time */
+                last_seen: string;
+                name: string;
+                /** Format: date-time */
+                pulled?: string | null;
+                /** Format: date-time */
+                pushed?: string | null;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_Repository: {
+            items: {
+                /** Format: date-time */
+                first_seen: string;
+                /** Format: date-time */
+                gone?: string | null;
+                id: string;
+                /** Format: date-time */
+                last_seen: string;
+                name: string;
+                /** @description The registry's id. */
+                registry: string;
+                /**
+                 * Format: int64
+                 * @description Tags whose images were scanned.
+                 */
+                scanned: number;
+                /** Format: int64 */
+                tags: number;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
         Page_Rule: {
             items: {
                 /** @description What it is where nobody switched it. */
@@ -6129,10 +6530,206 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        /** @description A registry that is watched. */
+        Registry: {
+            /** @description `registry.example:5000`. */
+            address: string;
+            /** Format: date-time */
+            created: string;
+            /** @description The `type` of its credentials. They go in and never come out. */
+            credential: string;
+            environment: string;
+            error?: components["schemas"]["RegistryFault"] | null;
+            /**
+             * Format: date-time
+             * @description Nothing is asked of it before.
+             */
+            hold_until?: string | null;
+            /** @description Where its webhooks go, below this server's address. */
+            hook: string;
+            id: string;
+            kind: components["schemas"]["RegistryKind"];
+            name: string;
+            options: components["schemas"]["RegistryOptions"];
+            paused: boolean;
+            /**
+             * Format: date-time
+             * @description When its contents were last asked for, and when that went well.
+             */
+            polled?: string | null;
+            /** Format: date-time */
+            reached?: string | null;
+            /** Format: int64 */
+            repositories: number;
+            state: components["schemas"]["RegistryState"];
+            /** Format: int64 */
+            tags: number;
+            /**
+             * Format: date-time
+             * @description When it last told something by itself.
+             */
+            told?: string | null;
+            /** Format: date-time */
+            updated: string;
+        };
+        /** @description Change a registry. What is left out stays. */
+        RegistryChange: {
+            /** @default null */
+            address: string | null;
+            credential?: Record<string, never> | null;
+            /** @default null */
+            name: string | null;
+            /** @default null */
+            options: components["schemas"]["RegistryOptions"] | null;
+            /** @default null */
+            paused: boolean | null;
+        };
+        /** @description Whether a registry is there and accepts the credentials. */
+        RegistryCheck: {
+            error?: components["schemas"]["RegistryFault"] | null;
+            reached: boolean;
+            /** @description Some of its repositories. */
+            repositories: string[];
+        };
+        /** @description A sort of registry, and what it has to be told. */
+        RegistryDescription: {
+            /** @description Where it is, for those that are in one place. */
+            address?: string | null;
+            /** @description Sorts of credentials it understands, by their `type`. */
+            credentials: string[];
+            /** @description Whether it lists its repositories; else they have to be named. */
+            has_catalogue: boolean;
+            kind: components["schemas"]["RegistryKind"];
+            /** @description How its webhooks prove where they come from. */
+            proof: components["schemas"]["HookProof"];
+            title: string;
+        };
+        /** @description Why a registry could not be asked, and what to do about it. */
+        RegistryFault: {
+            advice: string;
+            message: string;
+        };
+        /**
+         * @description What sort of registry it is. `distribution`: Docker's, and whatever
+         *     speaks like it.
+         * @enum {string}
+         */
+        RegistryKind: "distribution" | "harbor" | "quay" | "ghcr" | "docker_hub" | "azure" | "amazon" | "google";
+        /** @description A registry, and the secret of its webhooks, which is shown this once. */
+        RegistryMade: {
+            /** @description How it proves itself there. */
+            proof: components["schemas"]["HookProof"];
+            registry: components["schemas"]["Registry"];
+            secret: string;
+            /** @description Where its webhooks go, whole. */
+            url: string;
+        };
+        /** @description How a registry is asked and how much of it is looked at. */
+        RegistryOptions: {
+            /**
+             * Format: int32
+             * @description … are read again after so many.
+             * @default 7
+             */
+            again_days: number;
+            /**
+             * @description It is on a private network, and may lead to addresses there.
+             * @default false
+             */
+            allow_private: boolean;
+            /**
+             * @description Certificates of further authorities, PEM.
+             * @default null
+             */
+            authorities: string | null;
+            /**
+             * Format: int32
+             * @description Images read at once.
+             * @default 2
+             */
+            concurrency: number;
+            /**
+             * @description Another address than the cloud's own for its interface.
+             * @default null
+             */
+            endpoint: string | null;
+            /**
+             * Format: int32
+             * @description Images read in a minute; 0: no limit.
+             * @default 60
+             */
+            per_minute: number;
+            /**
+             * @description Spoken to without TLS.
+             * @default false
+             */
+            plain_http: boolean;
+            /**
+             * Format: int32
+             * @description Minutes between two walks of what it holds; 0: never, it tells by
+             *     itself.
+             * @default 15
+             */
+            poll_minutes: number;
+            /**
+             * @description Amazon: the address of the SQS queue its events reach.
+             * @default null
+             */
+            queue: string | null;
+            /**
+             * Format: int32
+             * @description Images pulled or running within so many days …
+             * @default 30
+             */
+            recent_days: number;
+            /**
+             * @description Repositories to look at: whole names, or beginnings that end with
+             *     `*`. None: all of its catalogue.
+             * @default []
+             */
+            repositories: string[];
+            /**
+             * Format: int32
+             * @description How many of a repository's newest tags are looked at.
+             * @default 100
+             */
+            tags: number;
+        };
         /** @description Enough of a registry to name it and link to it. */
         RegistryRef: {
             id: string;
             name: string;
+        };
+        /**
+         * @description How a registry is. `new`: not asked yet. `waiting`: it allows no more
+         *     requests for a while.
+         * @enum {string}
+         */
+        RegistryState: "new" | "working" | "waiting" | "failing" | "paused";
+        /** @description A tag as it was last seen. */
+        RegistryTag: {
+            /**
+             * Format: date-time
+             * @description When it last pointed elsewhere.
+             */
+            changed?: string | null;
+            /**
+             * @description What it points to: an image, or an index of images. Absent:
+             *     nobody asked yet.
+             */
+            digest?: string | null;
+            /** Format: date-time */
+            first_seen: string;
+            /** Format: date-time */
+            gone?: string | null;
+            image?: components["schemas"]["ImageRef"] | null;
+            /** Format: date-time */
+            last_seen: string;
+            name: string;
+            /** Format: date-time */
+            pulled?: string | null;
+            /** Format: date-time */
+            pushed?: string | null;
         };
         /** @description How many deliveries were put back in line. */
         Replayed: {
@@ -6141,6 +6738,42 @@ export interface components {
         };
         /** @enum {string} */
         ReportFormat: "json" | "sarif" | "cyclonedx" | "spdx" | "csv";
+        /** @description What became of a report. */
+        ReportReceipt: {
+            counts: components["schemas"]["SeverityCounts"];
+            image: components["schemas"]["ImageRef"];
+            /** Format: int64 */
+            new: number;
+            /** Format: int64 */
+            packages: number;
+            /** Format: int64 */
+            resolved: number;
+        };
+        /** @description A repository as it was last seen. */
+        Repository: {
+            /** Format: date-time */
+            first_seen: string;
+            /** Format: date-time */
+            gone?: string | null;
+            id: string;
+            /** Format: date-time */
+            last_seen: string;
+            name: string;
+            /** @description The registry's id. */
+            registry: string;
+            /**
+             * Format: int64
+             * @description Tags whose images were scanned.
+             */
+            scanned: number;
+            /** Format: int64 */
+            tags: number;
+        };
+        /** @description Scans that were queued anew. */
+        Revived: {
+            /** Format: int64 */
+            scans: number;
+        };
         /**
          * @description A bundle of permissions people are given.
          * @enum {string}
@@ -6402,6 +7035,41 @@ export interface components {
             /** Format: int32 */
             layers_total: number;
             phase: components["schemas"]["ScanPhase"];
+        };
+        /** @description What waits to be scanned, and what was given up. */
+        ScanQueue: {
+            /**
+             * Format: int64
+             * @description Scans that failed and are not tried again unless somebody says so.
+             */
+            given_up: number;
+            /** @description Registries nothing is taken from for now. */
+            held: components["schemas"]["HeldRegistry"][];
+            /** @description In the order in which they are taken. */
+            lines: components["schemas"]["ScanQueueLine"][];
+            /**
+             * Format: date-time
+             * @description Since when the oldest waits.
+             */
+            oldest?: string | null;
+            /** Format: int64 */
+            queued: number;
+            /** Format: int64 */
+            running: number;
+        };
+        /** @description Scans that wait for the same reason, of the same registry. */
+        ScanQueueLine: {
+            /** Format: int64 */
+            queued: number;
+            registry?: components["schemas"]["RegistryRef"] | null;
+            /**
+             * Format: int64
+             * @description Of those queued, the ones whose last try failed.
+             */
+            retrying: number;
+            /** Format: int64 */
+            running: number;
+            trigger: components["schemas"]["ScanTrigger"];
         };
         /** @enum {string} */
         ScanState: "queued" | "running" | "done" | "failed" | "cancelled";
@@ -7233,6 +7901,40 @@ export interface components {
             object: string;
             /** @description RFC 6902: what would mend it. */
             patch?: Record<string, never>[] | null;
+        };
+        /** @description One entry of an image's timeline. */
+        TimelineEntry: components["schemas"]["TimelineKind"] & {
+            /** Format: date-time */
+            time: string;
+        };
+        /** @description What an entry tells. */
+        TimelineKind: {
+            /** @enum {string} */
+            kind: "trigger";
+            /** @description In words. */
+            reason: string;
+            /**
+             * @description The scan that came of it; absent where what was known
+             *     sufficed.
+             */
+            scan?: string | null;
+            /** @description Where it was copied from. */
+            source?: string | null;
+            trigger: components["schemas"]["ScanTrigger"];
+        } | {
+            error?: string | null;
+            /** @enum {string} */
+            kind: "scan";
+            outcome?: components["schemas"]["ScanOutcome"] | null;
+            scan: string;
+            state: components["schemas"]["ScanState"];
+        } | {
+            /** @enum {string} */
+            kind: "change";
+            new: components["schemas"]["SeverityCounts"];
+            /** Format: int64 */
+            resolved: number;
+            summary: string;
         };
         /**
          * @description Whether a token works.
@@ -10502,6 +11204,42 @@ export interface operations {
             };
         };
     };
+    get_images_id_timeline: {
+        parameters: {
+            query?: {
+                /** @description Only what was before. */
+                before?: string;
+                /** @description Entries, 1 to 500; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the image's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineEntry"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_incidents: {
         parameters: {
             query?: {
@@ -11144,6 +11882,66 @@ export interface operations {
             };
         };
     };
+    get_queue: {
+        parameters: {
+            query?: {
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanQueue"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_queue_retry: {
+        parameters: {
+            query?: {
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revived"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_recommendations: {
         parameters: {
             query?: {
@@ -11201,6 +11999,464 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecommendationDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_registries: {
+        parameters: {
+            query?: {
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registry"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_registries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRegistry"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryMade"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_registries_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryDescription"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_registries_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the registry's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registry"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_registries_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the registry's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_registries_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the registry's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registry"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_registries_id_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the registry's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryCheck"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_registries_id_hook: {
+        parameters: {
+            query?: {
+                token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the registry's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description as the registry sends it */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookReceipt"];
+                };
+            };
+            /** @description it is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description too many from there that prove nothing */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_registries_id_repositories: {
+        parameters: {
+            query?: {
+                /** @description Part of a name. */
+                q?: string;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the registry's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Repository"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_registries_id_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the registry's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryMade"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_registries_id_sync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the registry's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Registry"];
+                };
+            };
+            /** @description it is paused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_reports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReport"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportReceipt"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_repositories_id_tags: {
+        parameters: {
+            query?: {
+                /** @description Part of a name. */
+                q?: string;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the repository's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RegistryTag"];
                 };
             };
             /** @description what went wrong */
@@ -11771,6 +13027,44 @@ export interface operations {
                 };
             };
             /** @description it has already ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_scans_id_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the scan's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
+                };
+            };
+            /** @description it did not fail, or the same target waits already */
             409: {
                 headers: {
                     [name: string]: unknown;
