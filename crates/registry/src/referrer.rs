@@ -16,6 +16,8 @@ use crate::{
 /// Referrers that are listed of one image.
 const MOST_REFERRERS: usize = 1_000;
 const MOST_PAGES: usize = 100;
+/// Of which the list does not say what they are.
+const MOST_LOOKED_UP: usize = 64;
 /// Blobs of an artifact, and bytes of them all.
 const MOST_BLOBS: usize = 64;
 const LARGEST_ARTIFACT: u64 = 128 << 20;
@@ -92,6 +94,25 @@ impl Registry {
             Some(found) => found,
             None => self.by_tag(&session, repository, subject)?.0,
         };
+        // cosign lists what it attaches as "empty", by its configuration:
+        // what it is, only the manifest says.
+        let untold = found
+            .iter_mut()
+            .filter(|one| one.artifact_type.is_empty() || one.artifact_type == document::EMPTY);
+        for one in untold.take(MOST_LOOKED_UP) {
+            let (what, version) = (
+                format!("{repository}@{}", one.digest),
+                one.digest.to_string(),
+            );
+            match self.manifest(&session, &what, &version) {
+                Ok(verified) => {
+                    one.artifact_type = verified.document.artifact_type().unwrap_or_default();
+                    one.annotations = document::bounded(verified.document.annotations.as_ref());
+                }
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
         for ending in COSIGN {
             let tag = format!("{}.{ending}", tag_of(subject));
             match self.manifest(&session, &format!("{repository}:{tag}"), &tag) {

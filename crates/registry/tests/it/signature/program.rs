@@ -35,7 +35,7 @@ fn what_cosign_signs_is_verified_in_both_its_forms() {
         "--key=cosign.key",
         "--tlog-upload=false",
         "--allow-http-registry",
-        "-a=build=4711",
+        "--annotations=build=4711",
     ];
     run(&[&sign[..], &[&name]].concat());
     run(&[&sign[..], &["--new-bundle-format", &name]].concat());
