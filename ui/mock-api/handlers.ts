@@ -12,8 +12,9 @@ import { facetsOf, imagesOf, isFixable, narrowed, words } from './lists';
 import { changesOf, overviewOf } from './overview';
 import { createPeople, PASSWORD } from './people';
 import { createPlatform } from './platform';
+import { createRegistries } from './registries';
 import { comparisonOf, holdersOf } from './sboms';
-import { liveScans, pastScans } from './scans';
+import { liveScans, pastScans, queueOf } from './scans';
 import { detailOf, vulnerabilitiesOf } from './vulnerabilities';
 import {
   createWorld,
@@ -121,6 +122,12 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     { isClean: scenario === 'clean', isReader: scenario === 'reader' },
   );
 
+  const registries = createRegistries(
+    world,
+    { json, page, problem },
+    { isEmpty: world.targets.length === 0, isReader: scenario === 'reader' },
+  );
+
   let hasDemo = scenario !== 'empty' && scenario !== 'first';
   let isSignedIn = scenario !== 'signed-out';
   const scans: Scan[] = [
@@ -151,6 +158,17 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     };
     return [of('local', 'This server', false), ...(hasDemo ? [of('demo', 'Demo', true)] : [])];
   };
+
+  /** A scan that failed waits anew. */
+  const revived = (): Partial<Scan> => ({
+    state: 'queued',
+    given_up: false,
+    attempts: 0,
+    created: new Date().toISOString(),
+    started: null,
+    finished: null,
+    error: null,
+  });
 
   const imageDetail = (target: Target): ImageDetail => ({
     image: target.image,
@@ -266,6 +284,7 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     }
     const answer =
       (await people.route(request, url.pathname, [noun, name, part])) ??
+      (await registries.route(request, url, [noun, name, part])) ??
       (await platform.route(request, url, [noun, name, part]));
     if (answer) return answer;
     if (noun === 'images' && (!name || name === 'facets')) {
@@ -292,6 +311,7 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
         const other = world.targets.find((each) => each.image.id === query.get('with'));
         return other ? json(comparisonOf(target, other)) : missing('image');
       }
+      if (part === 'timeline') return registries.timeline(target, query);
       if (part === 'layers') {
         const unlayered = {
           packages: target.layers.length > 0 ? 0 : target.packages.length,
@@ -342,6 +362,29 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     }
     if (noun === 'sboms' && name === 'search')
       return holdersOf(inScope(query), url, { json, page, problem });
+    if (noun === 'queue') {
+      const environment = query.get('environment');
+      if (name !== 'retry') {
+        const held = registries
+          .all()
+          .flatMap(({ id, name, hold_until: until, environment: of }) =>
+            until && (!environment || of === environment)
+              ? [{ registry: { id, name }, until }]
+              : [],
+          );
+        return json(queueOf(scans, environment, held));
+      }
+      const dead = scans.filter((each) => each.given_up);
+      for (const scan of dead) Object.assign(scan, revived());
+      return json({ scans: dead.length });
+    }
+    if (noun === 'scans' && part === 'retry') {
+      const scan = scans.find((each) => each.id === name);
+      if (!scan) return missing('scan');
+      if (scan.state !== 'failed')
+        return problem(409, 'not_failed', 'this scan did not fail', url.pathname);
+      return json(Object.assign(scan, revived()), 202);
+    }
     if (noun === 'scans') {
       if (request.method === 'POST') {
         const { target, platform } = (await request.json()) as {
@@ -381,10 +424,15 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
       }
       if (name) return scan ? json(scan) : missing('scan');
       const states = words(query.get('state')) as ScanState[];
+      const triggers = words(query.get('trigger'));
       const environment = query.get('environment');
+      const registry = query.get('registry');
       return page(
         scans.filter(
           (each) =>
+            (triggers.length === 0 || triggers.includes(each.trigger)) &&
+            (!query.get('given_up') || each.given_up) &&
+            (!registry || each.registry?.id === registry) &&
             (states.length === 0 || states.includes(each.state)) &&
             (!environment || each.environment === environment),
         ),

@@ -1,6 +1,8 @@
 // Scans past and present.
 
+import type { ScanQueue } from '../src/api/scanning';
 import type { Scan } from '../src/api/types';
+import { registryOf } from './registries';
 import { hex, tally, type World } from './world';
 
 const at = (now: number, minutes: number) => new Date(now - minutes * 60_000).toISOString();
@@ -61,7 +63,23 @@ export function liveScans(scenario: string, now: number): Scan[] {
       queued('docker.io/library/redis:7.2', 2),
       queued('docker.io/library/nginx:1.25', 2),
     ];
-  return [running, queued('registry.example.com/ml/notebook:3.2', 1)];
+  const ours = 'registry.example.com/';
+  const registry = { id: registryOf(ours), name: 'Ours' };
+  const hub = { id: registryOf('docker.io/'), name: 'Docker Hub' };
+  return [
+    running,
+    { ...queued('registry.example.com/ml/notebook:3.2', 1), trigger: 'push', registry },
+    {
+      ...queued('registry.example.com/shop/cart:1.4.0', 9),
+      trigger: 'running',
+      registry,
+      attempts: 2,
+      next_try: at(now, -4),
+      error: { message: 'the registry answered 503', advice: 'It is tried again by itself.' },
+    },
+    { ...queued('docker.io/library/redis:7.2', 14), trigger: 'recent_pull', registry: hub },
+    { ...queued('docker.io/library/nginx:1.27', 15), trigger: 'schedule', registry: hub },
+  ];
 }
 
 export function pastScans(world: World): Scan[] {
@@ -95,8 +113,29 @@ export function pastScans(world: World): Scan[] {
   });
   const failed: Scan[] = [
     {
+      id: hex('scan failed 2', 26),
+      environment: 'local',
+      target: 'registry:registry.example.com/tools/old-importer:1.4.0',
+      name: 'registry.example.com/tools/old-importer:1.4.0',
+      trigger: 'schedule',
+      state: 'failed',
+      created: at(now, 190),
+      started: at(now, 12),
+      finished: at(now, 11.5),
+      registry: { id: registryOf('registry.example.com/'), name: 'Ours' },
+      attempts: 6,
+      given_up: true,
+      error: {
+        message: 'layer 3 is not what its digest says',
+        advice: 'Push the image again; what the registry holds is damaged.',
+      },
+    },
+    {
       id: hex('scan failed 1', 26),
       environment: 'local',
+      registry: { id: registryOf('registry.example.com/'), name: 'Ours' },
+      attempts: 5,
+      given_up: true,
       target: 'registry.example.com/shop/mailer:1.0.7',
       name: 'registry.example.com/shop/mailer:1.0.7',
       trigger: 'schedule',
@@ -123,4 +162,38 @@ export function pastScans(world: World): Scan[] {
     },
   ];
   return [...done, ...failed].sort((a, b) => b.created.localeCompare(a.created));
+}
+
+/** The queue as a whole: how many wait, and why. */
+export function queueOf(
+  scans: Scan[],
+  environment: string | null,
+  held: { registry: { id: string; name: string }; until: string }[],
+): ScanQueue {
+  const mine = scans.filter((each) => !environment || each.environment === environment);
+  const open = mine.filter((each) => each.state === 'queued' || each.state === 'running');
+  const lines = new Map<string, ScanQueue['lines'][number]>();
+  for (const scan of open) {
+    const key = `${scan.trigger} ${scan.registry?.id}`;
+    const line = lines.get(key) ?? {
+      trigger: scan.trigger,
+      ...(scan.registry ? { registry: scan.registry } : {}),
+      queued: 0,
+      running: 0,
+      retrying: 0,
+    };
+    if (scan.state === 'running') line.running += 1;
+    else line.queued += 1;
+    if (scan.next_try) line.retrying += 1;
+    lines.set(key, line);
+  }
+  const waiting = open.filter((each) => each.state === 'queued').map((each) => each.created);
+  return {
+    queued: waiting.length,
+    running: open.length - waiting.length,
+    given_up: mine.filter((each) => each.given_up).length,
+    ...(waiting.length > 0 ? { oldest: waiting.sort()[0] } : {}),
+    lines: [...lines.values()],
+    held,
+  };
 }

@@ -99,6 +99,23 @@ const packages = createRoute({
   component: lazyRouteComponent(() => import('./pages/packages/PackagesPage'), 'PackagesPage'),
 });
 
+const registries = createRoute({
+  getParentRoute: () => shell,
+  path: '/registries',
+  validateSearch: keys('q', 'tab', 'sel'),
+  component: lazyRouteComponent(
+    () => import('./pages/registries/RegistriesPage'),
+    'RegistriesPage',
+  ),
+});
+
+const registry = createRoute({
+  getParentRoute: () => shell,
+  path: '/registries/$id',
+  validateSearch: keys('tab', 'q', 'repo', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/registries/RegistryPage'), 'RegistryPage'),
+});
+
 const vulnerabilities = createRoute({
   getParentRoute: () => shell,
   path: '/vulnerabilities',
@@ -330,7 +347,7 @@ const settingsPart = createRoute({
 const scans = createRoute({
   getParentRoute: () => shell,
   path: '/scans',
-  validateSearch: keys('state', 'sel'),
+  validateSearch: keys('tab', 'state', 'trigger', 'registry', 'sel'),
   component: lazyRouteComponent(() => import('./pages/scans/ScansPage'), 'ScansPage'),
 });
 
@@ -357,6 +374,8 @@ export const routeTree = root.addChildren([
     image,
     compare,
     packages,
+    registries,
+    registry,
     vulnerabilities,
     vulnerability,
     alerts,

@@ -33,7 +33,8 @@ export function freshKey(environment: string, kind: FindingKind): string {
 const STALE: Record<string, string[]> = {
   image: ['images', 'image', 'overview', 'vulnerabilities', 'vulnerability', 'environments'],
   database: ['database', 'overview', 'image', 'images', 'vulnerability', 'vulnerabilities'],
-  scan: ['scans', 'overview'],
+  scan: ['scans', 'overview', 'queue'],
+  registry: ['registries', 'registry', 'queue'],
   findings: ['facets', 'counts', 'finding', 'overview', 'assets', 'attack', 'environments'],
   score: ['score', 'recommendations', 'compliance', 'overview'],
 };
@@ -87,6 +88,7 @@ export class LiveFeed {
       'incidents',
       'score',
       'sensors',
+      'registry',
       'resync',
     ]) {
       source.addEventListener(name, (event) => {
@@ -104,6 +106,7 @@ export class LiveFeed {
     else if (event.type === 'incidents') this.#invalidate(['incidents']);
     // A change of the policy is told by the same word.
     else if (event.type === 'sensors') this.#invalidate(['sensors', 'drift']);
+    else if (event.type === 'registry') this.#invalidate(STALE.registry ?? []);
     else if (event.type === 'score') this.#invalidate(STALE.score ?? []);
     else this.#invalidate(STALE.image ?? []);
   }

@@ -70,6 +70,7 @@ export type RecommendationDetail = Schemas['RecommendationDetail'];
 export type RecommendationState = Schemas['RecommendationState'];
 export type Scan = Schemas['Scan'];
 export type ScanState = Schemas['ScanState'];
+export type ScanTrigger = Schemas['ScanTrigger'];
 export type Score = Schemas['Score'];
 export type ScoreHistory = Schemas['ScoreHistory'];
 export type ScoreMove = Schemas['ScoreMove'];

@@ -47,7 +47,8 @@ export function Page({
 }
 
 /** Pages about one thing, or about nobody's part. */
-const APART = /^\/(settings|scans|database|rules|drift|policies|clusters|hosts)(\/|$)|^\/\w+\/./;
+const APART =
+  /^\/(settings|scans|database|rules|drift|policies|clusters|hosts|registries)(\/|$)|^\/\w+\/./;
 
 /** Says so where the chosen part of the environment makes no difference. */
 function Whole() {

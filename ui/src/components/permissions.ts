@@ -11,6 +11,8 @@ export interface Permissions {
   scan: string | undefined;
   configure: string | undefined;
   administer: string | undefined;
+  /** Configure what all environments share. */
+  everywhere: string | undefined;
 }
 
 const GIVER: Partial<Record<Permission, string>> = {
@@ -45,5 +47,7 @@ export function usePermissions(): Permissions {
     scan: of('scan'),
     configure: of('configure'),
     administer: of('administer'),
+    // No environment has this name: only what holds everywhere counts.
+    everywhere: refusalOf(me, 'configure', ''),
   };
 }

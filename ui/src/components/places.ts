@@ -27,6 +27,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
     places: [
       { to: '/images', label: 'Images', key: 'i', counts: 'images' },
       { to: '/packages', label: 'Packages', key: 'b' },
+      { to: '/registries', label: 'Registries', key: 'l' },
       { to: '/inventory', label: 'Inventory', key: 'n' },
       { to: '/clusters', label: 'Clusters', key: 'k' },
       { to: '/hosts', label: 'Docker hosts', key: 'h' },
