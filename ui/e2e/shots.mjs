@@ -36,6 +36,7 @@ const PAGES = [
   ],
   ['image-packages', 'normal', '/images/:image?tab=packages'],
   ['image-layers', 'normal', '/images/:image?tab=layers'],
+  ['image-timeline', 'normal', '/images/:image?tab=timeline'],
   ['image-history', 'normal', '/images/:image?tab=history'],
   ['image-about', 'normal', '/images/:image?tab=about'],
   ['image-clean', 'clean', '/images/:image'],
@@ -155,6 +156,38 @@ const PAGES = [
       await page.getByRole('list', { name: 'Images to compare with' }).waitFor();
     },
   ],
+  ['registries', 'normal', '/registries'],
+  ['registries-empty', 'empty', '/registries'],
+  ['registries-add', 'normal', '/registries?tab=new'],
+  [
+    'registries-added',
+    'normal',
+    '/registries?tab=new',
+    async (page) => {
+      await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Staging');
+      await page
+        .getByRole('textbox', { name: 'Address', exact: true })
+        .fill('staging.example:5000');
+      await page.getByRole('button', { name: 'Add the registry' }).click();
+      await page.getByText('Staging is watched').waitFor();
+    },
+  ],
+  ['registry', 'normal', '/registries/:registry'],
+  ['registry-tags', 'normal', '/registries/:registry?repo=shop/checkout'],
+  ['registry-telling', 'normal', '/registries/:registry?tab=telling'],
+  ['registry-scans', 'normal', '/registries/:registry?tab=scans'],
+  [
+    'registry-failing',
+    'normal',
+    '/registries',
+    async (page) => {
+      await page.getByText('GitHub', { exact: true }).first().click();
+      await page
+        .getByText(/refused the token/)
+        .first()
+        .waitFor();
+    },
+  ],
   ['policies', 'normal', '/policies'],
   ['policy', 'normal', '/policies/pods-not-privileged'],
   [
@@ -269,6 +302,8 @@ const PAGES = [
       await page.getByText('Failed').last().click();
     },
   ],
+  ['scans-queue', 'normal', '/scans?tab=queue'],
+  ['scans-given-up', 'normal', '/scans?tab=given-up'],
   ['scan-dialog', 'normal', '/images?scan=new'],
   ['database', 'normal', '/database'],
   ['database-starter', 'starter', '/database'],
@@ -328,6 +363,7 @@ const LISTS = {
   cluster: 'assets?kind=cluster,host&',
   incident: 'incidents?',
   rule: 'rules?',
+  registry: 'registries?',
 };
 /** Ids of whatever is there: `:alert`, `:rule`; nothing where there is none. */
 async function filled(page, path, scope) {
@@ -336,7 +372,8 @@ async function filled(page, path, scope) {
   const answer = await page.request.get(
     `${server.url}/api/v1/${LISTS[noun]}environment=${scope}&limit=1`,
   );
-  const [item] = (await answer.json()).items;
+  const answered = await answer.json();
+  const [item] = answered.items ?? answered;
   return item && path.replace(`:${noun}`, encodeURIComponent(item.id ?? item.asset.id));
 }
 let objections = 0;

@@ -26,7 +26,7 @@ export default async function story({ page, url, axe }) {
     await page.getByRole('list', { name: 'Layers, topmost first' }).waitFor();
     assert.deepEqual(await axe(), []);
   }
-  await parts.getByRole('link', { name: /History/ }).click();
+  await parts.getByRole('link', { name: 'Scans', exact: true }).click();
   await page.getByRole('table', { name: 'Scans' }).waitFor();
 
   await page.getByRole('button', { name: 'Export' }).click();

@@ -11,6 +11,7 @@ export default async function story({ page, url, axe }) {
     'Vulnerabilities',
     'Images',
     'Packages',
+    'Registries',
     'Inventory',
     'Sensors',
     'Drift policy',

@@ -1,13 +1,15 @@
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import type { Page, Scan } from '../api/types';
-import { plural } from '../lib/format';
+import { percent, plural } from '../lib/format';
 import { duration } from '../lib/time';
 import type { Column } from '../ui/DataTable';
 import { Time } from '../ui/Time';
+import { Go } from './Go';
 import { List } from './List';
 import { PartialMark } from './marks';
 import { ImageLink, ImageText } from './Names';
+import { progressShare } from './ScanProgress';
 import { ScanStateMark } from './ScanStateMark';
 import classes from './ScanTable.module.css';
 import { SeverityStrip } from './Severity';
@@ -25,6 +27,26 @@ export const TRIGGER: Record<Scan['trigger'], string> = {
   advisory: 'Advisories changed',
   ci: 'Read by a pipeline',
 };
+
+export const TRIGGERS = Object.keys(TRIGGER) as Scan['trigger'][];
+
+/** Since when it waits; or how often it failed, and when it is tried again. */
+export function Waits({ scan }: { scan: Scan }) {
+  const tried = plural(scan.attempts ?? 0, 'time');
+  return (
+    <span className={classes.quiet}>
+      {scan.next_try ? (
+        <span title={scan.error?.message}>
+          failed {tried}, again <Time at={scan.next_try} />
+        </span>
+      ) : (
+        <>
+          waiting since <Time at={scan.created} />
+        </>
+      )}
+    </span>
+  );
+}
 
 export function ScanName({ scan }: { scan: Scan }) {
   if (scan.image) return <ImageLink image={scan.image} />;
@@ -98,7 +120,7 @@ const COLUMNS: Column<Scan>[] = [
         '–'
       ),
   },
-  { id: 'trigger', header: 'Why', width: '106px', cell: (row) => TRIGGER[row.trigger] },
+  { id: 'trigger', header: 'Why', width: '124px', cell: (row) => TRIGGER[row.trigger] },
   { id: 'took', header: 'Took', width: '74px', align: 'right', cell: took },
   {
     id: 'finished',
@@ -108,29 +130,96 @@ const COLUMNS: Column<Scan>[] = [
   },
 ];
 
+const ofKind = (...ids: string[]) => COLUMNS.filter((column) => ids.includes(column.id));
+
+const REGISTRY: Column<Scan> = {
+  id: 'registry',
+  header: 'Registry',
+  width: 'minmax(90px, 0.7fr)',
+  cell: (row) =>
+    row.registry ? (
+      <Go to={`/registries/${encodeURIComponent(row.registry.id)}`}>{row.registry.name}</Go>
+    ) : (
+      '–'
+    ),
+};
+
+const FAILURE: Column<Scan> = {
+  id: 'error',
+  header: 'Last failure',
+  width: 'minmax(160px, 1.6fr)',
+  cell: (row) =>
+    row.error ? (
+      <span className={`${classes.error} truncate`} title={row.error.message}>
+        {row.error.message}
+      </span>
+    ) : (
+      '–'
+    ),
+};
+
+/** What waits, in the order it is taken. */
+const QUEUE: Column<Scan>[] = [
+  ...ofKind('state', 'name', 'trigger'),
+  REGISTRY,
+  {
+    id: 'how',
+    header: 'How it stands',
+    width: '180px',
+    cell: (row) =>
+      row.state === 'running' ? `${percent(progressShare(row))} read` : <Waits scan={row} />,
+  },
+  FAILURE,
+];
+
+/** What failed for good, and why. */
+const GIVEN_UP: Column<Scan>[] = [
+  ...ofKind('name').map((column) => ({ ...column, fixed: true })),
+  FAILURE,
+  {
+    id: 'attempts',
+    header: 'Tries',
+    width: '56px',
+    align: 'right',
+    cell: (row) => row.attempts ?? '–',
+  },
+  ...ofKind('trigger'),
+  REGISTRY,
+  ...ofKind('finished'),
+];
+
+const LISTS = { finished: COLUMNS, queue: QUEUE, 'given-up': GIVEN_UP };
+
 export function ScanTable({
   query,
   empty,
   isOfOneImage = false,
+  lists = 'finished',
   hasPane = false,
   onOpen,
 }: {
   query: UseInfiniteQueryResult<InfiniteData<Page<Scan>>>;
   empty: ReactNode;
   isOfOneImage?: boolean;
+  /** What is listed: what is over, what is not, or what failed for good. */
+  lists?: keyof typeof LISTS;
   /** The pane is open, and says the rest. */
   hasPane?: boolean;
   onOpen?: (scan: Scan) => void;
 }) {
   const [search, set] = useUrl();
-  const left = isOfOneImage ? ['name'] : hasPane ? ['change', 'packages', 'trigger', 'took'] : [];
+  const left = isOfOneImage
+    ? ['name']
+    : hasPane
+      ? ['change', 'packages', 'trigger', 'took', 'registry', 'error', 'attempts']
+      : [];
   return (
     <List
       label="Scans"
       noun="scan"
       query={query}
       empty={empty}
-      columns={COLUMNS.filter((column) => !left.includes(column.id))}
+      columns={LISTS[lists].filter((column) => !left.includes(column.id))}
       rowKey={(row) => row.id}
       card={(row) => (
         <div className={classes.card}>
@@ -141,7 +230,14 @@ export function ScanTable({
           </div>
           {row.error && <div className={classes.error}>{row.error.message}</div>}
           <div className={classes.quiet}>
-            {TRIGGER[row.trigger]} · <Time at={row.finished ?? row.created} /> · took {took(row)}
+            {TRIGGER[row.trigger]} ·{' '}
+            {row.state === 'queued' ? (
+              <Waits scan={row} />
+            ) : (
+              <>
+                <Time at={row.finished ?? row.created} /> · took {took(row)}
+              </>
+            )}
           </div>
         </div>
       )}

@@ -28,6 +28,7 @@ import { ImageActions } from './ImageActions';
 import classes from './images.module.css';
 import { LayersTab } from './LayersTab';
 import { PackagesTab } from './PackagesTab';
+import { TimelineTab } from './TimelineTab';
 
 export function ImagePage() {
   const { id } = useParams({ strict: false }) as { id: string };
@@ -76,7 +77,8 @@ export function ImagePage() {
           ...(image.kind === 'image'
             ? [{ id: 'layers', label: 'Layers', count: image.layers }]
             : []),
-          { id: 'history', label: 'History' },
+          { id: 'timeline', label: 'Timeline' },
+          { id: 'history', label: 'Scans' },
           { id: 'about', label: 'About', count: image.warnings > 0 ? image.warnings : undefined },
         ]}
       />
@@ -91,6 +93,7 @@ export function ImagePage() {
         )}
         {tab === 'packages' && <PackagesTab detail={data} layers={layers?.items} />}
         {tab === 'layers' && <LayersTab id={id} layers={layers} />}
+        {tab === 'timeline' && <TimelineTab id={id} name={image.name} />}
         {tab === 'history' && <HistoryTab id={id} />}
         {tab === 'about' && <AboutTab detail={data} layers={layers?.items} />}
       </div>
