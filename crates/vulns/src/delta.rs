@@ -302,7 +302,11 @@ mod tests {
                 ("npm", "right", vec!["CVE-1-2 changed".to_owned()]),
             ]
         );
-        let ids: Vec<&str> = delta.vulnerabilities.iter().map(|id| id.as_str()).collect();
+        let ids: Vec<&str> = delta
+            .vulnerabilities
+            .iter()
+            .map(VulnerabilityId::as_str)
+            .collect();
         assert_eq!(ids, ["CVE-1-3"]);
     }
 

@@ -100,7 +100,7 @@ fn tagged(tag: u8, kind: &str, text: &str) -> u64 {
 }
 
 /// What is upgraded together goes by this name.
-pub(crate) fn group<'a>(package: Named<'a>) -> &'a str {
+pub(crate) fn group(package: Named<'_>) -> &str {
     match package.source {
         Some((source, _)) if package.kind.is_distribution() => source,
         _ => package.name,

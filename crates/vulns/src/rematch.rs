@@ -43,6 +43,7 @@ type Why = Arc<[Cause]>;
 
 /// Computes what changed for everything in `index`. `spoken` are the
 /// vulnerabilities people have said something about.
+#[expect(clippy::implicit_hasher, reason = "whoever asks keeps a plain set")]
 pub fn compute(
     old: &Database,
     new: &Database,

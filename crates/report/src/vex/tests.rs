@@ -1,3 +1,5 @@
+//! What is said is what is read.
+
 use jiff::Timestamp;
 use model::{Digest, ImageIdentity, Package, PackageKind, Reason, Sbom, TargetKind, scan::Target};
 use vulns::{Database, Judgements};

@@ -198,8 +198,11 @@ async fn put_vulnerabilities(
     Ok(())
 }
 
+/// What goes by an upgrade's name in an image, and its upgrades.
+type Upgraded = Arc<(Vec<(PackageKind, String)>, Vec<PackageFix>)>;
+
 /// Upgrades of what images have in common, worked out once.
-type Upgrades = HashMap<u64, Arc<(Vec<(PackageKind, String)>, Vec<PackageFix>)>>;
+type Upgrades = HashMap<u64, Upgraded>;
 
 /// Says what is to be said of one image.
 struct Judge {
@@ -275,7 +278,7 @@ impl Judge {
         image: &TouchedImage,
         installed: &[Installed],
         distribution: Option<&Ecosystem>,
-    ) -> Arc<(Vec<(PackageKind, String)>, Vec<PackageFix>)> {
+    ) -> Upgraded {
         let mut hasher = DefaultHasher::new();
         image.distribution.hash(&mut hasher);
         for held in &image.packages {

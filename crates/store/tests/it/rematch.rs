@@ -109,7 +109,7 @@ fn sbom(dice: &mut Dice, name: &str) -> Sbom {
                 package.owned_by = Some("deb".to_owned());
             }
             if dice.is(12) {
-                package.version = "what?".to_owned();
+                "what?".clone_into(&mut package.version);
             }
             packages.push(package);
         }
