@@ -132,6 +132,10 @@ pub struct AdvisoryConfig {
 /// `scan`: what is looked at without being asked, and what may be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of a configuration file"
+)]
 pub struct ScanConfig {
     /// Scan this machine's own root file system.
     pub machine: bool,
