@@ -33,8 +33,6 @@ pub struct Delta {
 pub struct KeyChange {
     /// `ecosystem NUL name`, both canonical.
     pub(crate) key: String,
-    /// The advisories that say something else, by id.
-    pub causes: Vec<Cause>,
 }
 
 /// An advisory that says something else.
@@ -81,6 +79,11 @@ impl KeyChange {
     /// The ecosystem, as advisories spell it.
     pub fn ecosystem(&self) -> &str {
         self.key.split('\0').next().unwrap_or_default()
+    }
+
+    /// The advisories that say something else, by id.
+    pub fn causes(&self, old: &Database, new: &Database) -> Vec<Cause> {
+        causes(&old.generation, &new.generation, &self.key)
     }
 
     /// The package's name.
@@ -142,7 +145,6 @@ fn keys(old: &Generation, new: &Generation) -> Vec<KeyChange> {
     changed
         .map(|key| KeyChange {
             key: key.to_owned(),
-            causes: causes(old, new, key),
         })
         .collect()
 }
@@ -286,12 +288,14 @@ mod tests {
         let b = record("CVE-1-2", "right", "2.0.0", "two");
         let later = record("CVE-1-2", "right", "2.0.1", "two");
         let c = record("CVE-1-3", "left", "3.0.0", "three");
-        let delta = Delta::between(&database(&[&a, &b]), &database(&[&a, &later, &c])).unwrap();
+        let (old, new) = (database(&[&a, &b]), database(&[&a, &later, &c]));
+        let delta = Delta::between(&old, &new).unwrap();
         let told: Vec<(&str, &str, Vec<String>)> = delta
             .keys
             .iter()
             .map(|key| {
-                let causes = key.causes.iter().map(ToString::to_string).collect();
+                let causes = key.causes(&old, &new);
+                let causes = causes.iter().map(ToString::to_string).collect();
                 (key.ecosystem(), key.name(), causes)
             })
             .collect();

@@ -54,6 +54,8 @@ pub fn compute(
     let mut rematch = Rematch::default();
     let mut whole: BTreeSet<u32> = BTreeSet::new();
     let mut touched: Vec<u32> = Vec::new();
+    // Only of names that something here goes by.
+    let mut causes_of: HashMap<usize, Vec<Cause>> = HashMap::new();
     for (component, keys) in index.touched(delta) {
         let named = index.named(component);
         let (before, unread_before) = matcher::find_one(&old.generation, named);
@@ -66,10 +68,13 @@ pub fn compute(
             continue;
         }
         rematch.findings += (differ.len() * index.held_by(component)) as u64;
-        let mut causes: Vec<Cause> = keys
-            .iter()
-            .flat_map(|&key| delta.keys[key].causes.iter().cloned())
-            .collect();
+        let mut causes: Vec<Cause> = Vec::new();
+        for key in keys {
+            let known = causes_of
+                .entry(key)
+                .or_insert_with(|| delta.keys[key].causes(old, new));
+            causes.extend(known.iter().cloned());
+        }
         causes.sort_unstable();
         causes.dedup();
         let named_by = |id: &VulnerabilityId, hits: &[Hit<'_>], db: &Database| {
