@@ -186,7 +186,13 @@ fn pushes_and_pulls_are_told_by_a_real_registry() {
     web::push(&image, &server.host, "team/shop", "1.0");
     let registry = anonymous(&server.host);
     let reference = registry.reference("team/shop", "1.0").unwrap();
+    // Our own look at it is no use of it; a stranger's is.
     let digest = registry.resolve(&reference).unwrap().digest;
+    let types = "application/vnd.oci.image.manifest.v1+json, \
+                 application/vnd.docker.distribution.manifest.v2+json";
+    let headers = [("accept", types), ("user-agent", "docker/27.0")];
+    let path = "/v2/team/shop/manifests/1.0";
+    assert_eq!(web::send("GET", &server.host, path, &headers, b"").0, 200);
 
     let mut events: Vec<Told> = Vec::new();
     // Told in the background; there is nothing to wait for but time.
@@ -220,5 +226,6 @@ fn pushes_and_pulls_are_told_by_a_real_registry() {
     assert_eq!(push[0].repository, "team/shop");
     assert_eq!(push[0].tag.as_deref(), Some("1.0"));
     assert_eq!(push[0].digest, Some(digest));
-    assert!(events.iter().any(|event| event.what == What::Pull));
+    let pulls = events.iter().filter(|event| event.what == What::Pull);
+    assert_eq!(pulls.count(), 1, "{events:?}");
 }

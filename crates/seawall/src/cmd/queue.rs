@@ -63,10 +63,10 @@ fn sheet(queue: &ScanQueue, now: Timestamp) -> Sheet {
                 line.running
             );
             if line.retrying > 0 {
-                text.push_str(&format!(", {} after a failed try", line.retrying));
+                text.extend([format!(", {} after a failed try", line.retrying)]);
             }
             if let Some(registry) = &line.registry {
-                text.push_str(&format!(" ({})", registry.name));
+                text.extend([" (", &registry.name, ")"]);
             }
             text
         })

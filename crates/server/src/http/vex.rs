@@ -280,14 +280,13 @@ async fn statements(
             else {
                 continue;
             };
-            let product = match products.get(&image.id) {
-                Some(product) => product.clone(),
-                None => {
-                    let known = app.store.image(scope, &image.id).await?;
-                    let product = known.and_then(|image| product(&image));
-                    products.insert(image.id.clone(), product.clone());
-                    product
-                }
+            let product = if let Some(product) = products.get(&image.id) {
+                product.clone()
+            } else {
+                let known = app.store.image(scope, &image.id).await?;
+                let product = known.and_then(|image| product(&image));
+                products.insert(image.id.clone(), product.clone());
+                product
             };
             let Some(product) = product else { continue };
             let statement = Statement {

@@ -307,7 +307,7 @@ async fn what_runs_goes_first_and_a_registry_is_asked_no_more_than_it_bears(test
     let scope = store.scope(None).await.unwrap();
     assert_eq!(store.queue_counts(&scope).await.unwrap().dead, 1);
     let revived = store.revive_scans(&scope, None, time(13)).await.unwrap();
-    assert_eq!(revived, [again.id.clone()]);
+    assert_eq!(revived, std::slice::from_ref(&again.id));
     let counts = store.queue_counts(&scope).await.unwrap();
     assert_eq!((counts.dead, counts.counts[0].queued), (0, 1));
 }

@@ -51,12 +51,12 @@ pub(super) async fn of_registry(app: &App, registry: &Registry) -> Result<(), St
         )
         .await?;
     for due in used {
-        let use_ = match (due.running, due.pulled) {
+        let seen = match (due.running, due.pulled) {
             (0, Some(pulled)) => format!("pulled {}", ago(pulled, now)),
             (running, _) => format!("running in {running} containers"),
         };
         let reason = format!(
-            "{use_}; images in use are read again every {} days",
+            "{seen}; images in use are read again every {} days",
             settings.again_days
         );
         queue(app, registry, &due, ScanOrigin::RecentPull, reason).await?;
@@ -220,7 +220,7 @@ async fn in_registry(
     };
     scan.digest = target.digest.map(|digest| digest.to_string());
     // What is known by its digest needs no reading, only to be told.
-    scan.unless.read = read_since(scan.created - FRESH);
+    scan.unless.read = Some(read_since(scan.created - FRESH));
     scan.target = format!("registry:{target}");
     scan.registry = registries::of_host(app, &scan.environment, &target.registry)
         .await?

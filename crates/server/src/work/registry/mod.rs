@@ -227,12 +227,10 @@ fn is_due(registry: &Registry, now: Timestamp) -> bool {
     let was_changed = registry
         .polled
         .is_none_or(|polled| polled < registry.updated);
-    minutes > 0
-        && !is_held
-        && registry
-            .polled
-            .is_none_or(|polled| polled + interval <= now)
-        || (!is_held && was_changed && minutes > 0)
+    let is_over = registry
+        .polled
+        .is_none_or(|polled| polled + interval <= now);
+    minutes > 0 && !is_held && (is_over || was_changed)
 }
 
 /// Queues what is due to be read again, and forgets what is old.
@@ -349,7 +347,7 @@ fn wish(known: &Registry, image: &Image<'_>, cause: Cause, now: Timestamp) -> Op
     if image.is_one_of_many
         && let Some(platform) = image.platform
     {
-        name.push_str(&format!(" ({platform})"));
+        name.extend([" (", platform, ")"]);
     }
     Some(NewScan {
         environment: known.environment.clone(),
@@ -368,8 +366,8 @@ fn wish(known: &Registry, image: &Image<'_>, cause: Cause, now: Timestamp) -> Op
 }
 
 /// What was read so lately needs no reading, by the same extractors.
-fn read_since(time: Timestamp) -> Option<(Timestamp, String)> {
-    Some((time, engine::extractors()))
+fn read_since(time: Timestamp) -> (Timestamp, String) {
+    (time, engine::extractors())
 }
 
 /// Notes that a registry could not be asked.

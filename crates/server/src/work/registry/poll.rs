@@ -211,7 +211,7 @@ async fn look_at_tag(
             reason,
             source: elsewhere.clone().filter(|_| origin == ScanOrigin::Import),
             unless: Unless {
-                read: read_since(now - super::due::FRESH),
+                read: Some(read_since(now - super::due::FRESH)),
                 tried: None,
             },
         };

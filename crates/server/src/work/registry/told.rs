@@ -217,7 +217,7 @@ async fn pushed(
             reason,
             source: source.clone(),
             unless: Unless {
-                read: read_since(now - super::due::FRESH),
+                read: Some(read_since(now - super::due::FRESH)),
                 tried: None,
             },
         };
