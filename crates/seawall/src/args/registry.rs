@@ -23,13 +23,18 @@ Examples:
 pub(crate) enum Registry {
     Add(Box<AddRegistry>),
     List(ListRegistries),
+    /// Show a registry: how it does, how it is watched, what it told last
     Show(ShowRegistry),
+    /// Ask a registry whether it is there, takes the credentials, and what it shows
     Test(ShowRegistry),
     Change(Box<ChangeRegistry>),
+    /// Look at a registry now
     Sync(OneRegistry),
+    /// Give a registry's webhooks a new secret
     Rotate(OneRegistry),
     Repositories(ListRepositories),
     Tags(ListTags),
+    /// Forget a registry; what was scanned of it stays
     Remove(OneRegistry),
 }
 
