@@ -135,17 +135,51 @@ function Side({ label, image }: { label: string; image: ImageComparison['before'
 /** Rows shown of a long table before the rest is asked for. */
 const SHOWN = 50;
 
-function useShown<T>(rows: readonly T[]): [readonly T[], React.ReactNode] {
+/** A panel with a table, the rest of a long one on demand. */
+function Rows<T>({
+  title,
+  aside,
+  rows,
+  columns,
+  children,
+}: {
+  title: string;
+  aside: React.ReactNode;
+  rows: readonly T[];
+  columns: readonly string[];
+  children: (row: T) => React.ReactNode;
+}) {
   const [isWhole, setWhole] = useState(false);
-  if (isWhole || rows.length <= SHOWN) return [rows, null];
-  return [
-    rows.slice(0, SHOWN),
-    <div key="more" className={classes.more}>
-      <Button size="compact-xs" variant="subtle" onClick={() => setWhole(true)}>
-        Show all {count(rows.length)}
-      </Button>
-    </div>,
-  ];
+  const isCut = !isWhole && rows.length > SHOWN;
+  return (
+    <Panel title={title} aside={aside} flush>
+      {rows.length === 0 ? (
+        <p className={classes.none}>None.</p>
+      ) : (
+        <>
+          <table className={classes.table}>
+            <thead>
+              <tr>
+                {columns.map((column) => (
+                  <th key={column} scope="col">
+                    {column}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>{(isCut ? rows.slice(0, SHOWN) : rows).map(children)}</tbody>
+          </table>
+          {isCut && (
+            <div className={classes.more}>
+              <Button size="compact-xs" variant="subtle" onClick={() => setWhole(true)}>
+                Show all {count(rows.length)}
+              </Button>
+            </div>
+          )}
+        </>
+      )}
+    </Panel>
+  );
 }
 
 function Findings({
@@ -159,7 +193,6 @@ function Findings({
   image: string;
   tone: 'worse' | 'better';
 }) {
-  const [shown, more] = useShown(rows);
   const counts = Object.fromEntries(
     SEVERITIES.map((severity) => [
       severity,
@@ -167,7 +200,7 @@ function Findings({
     ]),
   ) as Record<(typeof SEVERITIES)[number], number>;
   return (
-    <Panel
+    <Rows
       title={title}
       aside={
         rows.length > 0 && (
@@ -176,47 +209,30 @@ function Findings({
           </span>
         )
       }
-      flush
+      rows={rows}
+      columns={['Severity', 'Vulnerability', 'Package']}
     >
-      {rows.length === 0 ? (
-        <p className={classes.none}>None.</p>
-      ) : (
-        <>
-          <table className={classes.table}>
-            <thead>
-              <tr>
-                <th scope="col">Severity</th>
-                <th scope="col">Vulnerability</th>
-                <th scope="col">Package</th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((each) => (
-                <tr key={`${each.vulnerability} ${each.package} ${each.version}`}>
-                  <td>
-                    <SeverityMark severity={each.severity} />
-                  </td>
-                  <td>
-                    <VulnerabilityLink id={each.vulnerability} />
-                  </td>
-                  <td>
-                    <Go
-                      to={`/images/${encodeURIComponent(image)}`}
-                      search={{ package: each.package }}
-                      className={classes.name}
-                    >
-                      {each.package}
-                    </Go>{' '}
-                    <span className="mono">{each.version}</span>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          {more}
-        </>
+      {(each) => (
+        <tr key={`${each.vulnerability} ${each.package} ${each.version}`}>
+          <td>
+            <SeverityMark severity={each.severity} />
+          </td>
+          <td>
+            <VulnerabilityLink id={each.vulnerability} />
+          </td>
+          <td>
+            <Go
+              to={`/images/${encodeURIComponent(image)}`}
+              search={{ package: each.package }}
+              className={classes.name}
+            >
+              {each.package}
+            </Go>{' '}
+            <span className="mono">{each.version}</span>
+          </td>
+        </tr>
       )}
-    </Panel>
+    </Rows>
   );
 }
 
@@ -229,69 +245,37 @@ function Name({ kind, name }: { kind: PackageKind; name: string }) {
 }
 
 function Changed({ rows }: { rows: readonly ChangedPackage[] }) {
-  const [shown, more] = useShown(rows);
   return (
-    <Panel title="Packages in another version" aside={count(rows.length)} flush>
-      {rows.length === 0 ? (
-        <p className={classes.none}>None.</p>
-      ) : (
-        <>
-          <table className={classes.table}>
-            <thead>
-              <tr>
-                <th scope="col">Package</th>
-                <th scope="col">Before</th>
-                <th scope="col">After</th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((each) => (
-                <tr key={`${each.kind} ${each.name}`}>
-                  <td>
-                    <Name kind={each.kind} name={each.name} />
-                  </td>
-                  <td className="mono">{each.before.join(', ')}</td>
-                  <td className="mono">{each.after.join(', ')}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          {more}
-        </>
+    <Rows
+      title="Packages in another version"
+      aside={count(rows.length)}
+      rows={rows}
+      columns={['Package', 'Before', 'After']}
+    >
+      {(each) => (
+        <tr key={`${each.kind} ${each.name}`}>
+          <td>
+            <Name kind={each.kind} name={each.name} />
+          </td>
+          <td className="mono">{each.before.join(', ')}</td>
+          <td className="mono">{each.after.join(', ')}</td>
+        </tr>
       )}
-    </Panel>
+    </Rows>
   );
 }
 
 function Packages({ title, rows }: { title: string; rows: readonly ComparedPackage[] }) {
-  const [shown, more] = useShown(rows);
   return (
-    <Panel title={title} aside={count(rows.length)} flush>
-      {rows.length === 0 ? (
-        <p className={classes.none}>None.</p>
-      ) : (
-        <>
-          <table className={classes.table}>
-            <thead>
-              <tr>
-                <th scope="col">Package</th>
-                <th scope="col">Version</th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((each) => (
-                <tr key={`${each.kind} ${each.name}`}>
-                  <td>
-                    <Name kind={each.kind} name={each.name} />
-                  </td>
-                  <td className="mono">{each.versions.join(', ')}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          {more}
-        </>
+    <Rows title={title} aside={count(rows.length)} rows={rows} columns={['Package', 'Version']}>
+      {(each) => (
+        <tr key={`${each.kind} ${each.name}`}>
+          <td>
+            <Name kind={each.kind} name={each.name} />
+          </td>
+          <td className="mono">{each.versions.join(', ')}</td>
+        </tr>
       )}
-    </Panel>
+    </Rows>
   );
 }
