@@ -16,6 +16,7 @@ mod attestation;
 mod audit;
 mod care;
 mod change;
+mod claim;
 mod cluster;
 mod component;
 mod connector;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Author, Dialect, Note, Scope, Store, StoreError, audit,
+    Author, Note, Scope, Store, StoreError, audit,
     db::{Connection, Row, sql},
     environment,
     row::json,
@@ -417,39 +417,12 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (row, holder) = (registry.row, holder.to_owned());
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let touched = sql("UPDATE registry SET lease_holder = ?, lease_until = ?
-                         WHERE id = ? AND (lease_holder = ? OR lease_until < ?)")
-                    .bind(&holder)
-                    .bind(until)
-                    .bind(row)
-                    .bind(&holder)
-                    .bind(now)
-                    .execute(connection)
-                    .await?;
-                    Ok(touched > 0)
-                })
-            })
+        self.claim("registry", registry.row, holder, now, until)
             .await
     }
 
     /// Takes every lease away where that is nobody else's.
     pub async fn free_registry_leases(&self) -> Result<(), StoreError> {
-        if self.dialect() != Dialect::Sqlite {
-            return Ok(());
-        }
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    sql("UPDATE registry SET lease_until = 0, lease_holder = ''")
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
+        self.free_claims("registry").await
     }
 }

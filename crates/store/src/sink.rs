@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Author, Dialect, Note, Store, StoreError, audit,
+    Author, Note, Store, StoreError, audit,
     db::{Connection, Row, sql},
     row::json,
 };
@@ -300,41 +300,12 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (row, holder) = (sink.row, holder.to_owned());
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let touched = sql("UPDATE sink SET lease_holder = ?, lease_until = ?
-                         WHERE id = ? AND (lease_holder = ? OR lease_until < ?)")
-                    .bind(&holder)
-                    .bind(until)
-                    .bind(row)
-                    .bind(&holder)
-                    .bind(now)
-                    .execute(connection)
-                    .await?;
-                    Ok(touched > 0)
-                })
-            })
-            .await
+        self.claim("sink", sink.row, holder, now, until).await
     }
 
-    /// Takes every lease away where that is nobody else's: an embedded
-    /// file has one server, so what a killed one held is free.
+    /// Takes every lease away where that is nobody else's.
     pub async fn free_leases(&self) -> Result<(), StoreError> {
-        if self.dialect() != Dialect::Sqlite {
-            return Ok(());
-        }
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    sql("UPDATE sink SET lease_until = 0, lease_holder = ''")
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
+        self.free_claims("sink").await
     }
 
     /// Gives up every lease of a holder, so that another need not wait.
