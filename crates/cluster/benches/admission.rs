@@ -29,6 +29,10 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 
+mod common;
+
+use common::processor;
+
 const CONSTRAINTS: usize = 50;
 /// Connections, as an API server keeps them.
 const CONNECTIONS: usize = 8;
@@ -160,18 +164,6 @@ fn option(name: &str, default: u64) -> u64 {
         .find(|argument| argument == name)
         .and_then(|_| arguments.next()?.parse().ok())
         .unwrap_or(default)
-}
-
-/// Seconds of processor time this process has taken: what the wall clock
-/// says depends on who else is at work.
-fn processor() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = text.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks = after.split_whitespace().skip(11).take(2);
-    ticks
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0
 }
 
 #[tokio::main]

@@ -16,6 +16,10 @@ use cluster::watch::{Arrived, Core};
 use policy::bundle;
 use serde_json::{Value, json};
 
+mod common;
+
+use common::processor;
+
 const PODS: usize = 10_000;
 const TEMPLATES: usize = 100;
 const CHANGES: u32 = 500;
@@ -76,18 +80,6 @@ fn arrive(core: &mut Core, pod: Value) {
     if let Some(Ok(arrived)) = Arrived::of(pod) {
         core.put(arrived, Instant::now());
     }
-}
-
-/// Seconds of processor time this process has taken: what the wall clock
-/// says depends on who else is at work.
-fn processor() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = text.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks = after.split_whitespace().skip(11).take(2);
-    ticks
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0
 }
 
 fn main() {
