@@ -61,6 +61,15 @@ struct {
 	__uint(max_entries, 8 << 20);
 } bulk SEC(".maps");
 
+/* Set by the reader before it sleeps until it is woken; else it looks by
+ * itself every few milliseconds. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} asleep_map SEC(".maps");
+
 struct counters {
 	u64 seen, filtered, suppressed, sent, dropped;
 };

@@ -174,7 +174,7 @@ struct dentry {
 	union shortname_store d_shortname;
 };
 struct dentry___before_6_14 {
-	unsigned char d_iname[32];
+	unsigned long d_iname[4];
 };
 struct vfsmount {
 	struct dentry *mnt_root;

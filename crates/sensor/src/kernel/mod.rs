@@ -32,6 +32,7 @@ mod forbid;
 mod layout;
 mod load;
 mod names;
+mod pace;
 mod report;
 mod ring;
 mod watch;
@@ -120,7 +121,8 @@ pub struct Settings {
     pub sensitive_folders: Vec<String>,
     /// Bulk records a second each control group may send; 0 is any number.
     pub bulk_rate: u32,
-    /// Bulk records wait at most so long.
+    /// Records wait at most so long while others come; the first of them
+    /// wakes the reader.
     pub batch: Duration,
     /// Addresses that [`Order::metadata`] is about.
     pub forbidden_addresses: Vec<IpAddr>,
@@ -218,7 +220,8 @@ struct Programs {
     has_folders: bool,
     sketch: [u32; layout::SKETCH / 32],
     has_hooks: bool,
-    batch: Duration,
+    pace: pace::Pace,
+    asleep: Array<MapData, u32>,
     delivered: [u64; Class::ALL.len()],
     unreadable: u64,
     /// Holds the programs: they are detached when it goes.
@@ -262,7 +265,9 @@ impl Programs {
             opens: settings.opens,
             has_folders: false,
             sketch: [0; layout::SKETCH / 32],
-            batch: settings.batch,
+            pace: pace::Pace::new(settings.batch),
+            asleep: Array::try_from(take_map(&mut programs, "asleep_map")?)
+                .map_err(map("asleep_map"))?,
             delivered: [0; Class::ALL.len()],
             unreadable: 0,
             loaded: Arc::new(Mutex::new(programs)),
@@ -279,14 +284,27 @@ impl Programs {
     /// Waits until there is something, at most so long, and hands it out in
     /// the order of time. Says how many records there were.
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(&Record<'_>)) -> Result<usize, Error> {
-        self.rings.wait(wait.min(self.batch)).map_err(Error::Wait)?;
+        let next = self.pace.next();
+        if next.is_sleep {
+            self.asleep.set(0, 1, 0).map_err(map("asleep_map"))?;
+        }
+        // What came before the kernel saw that: it wakes nobody.
+        if !(next.is_sleep && self.rings.has_any()) {
+            self.rings.wait(wait.min(next.time)).map_err(Error::Wait)?;
+        }
+        let count = self.drain(take);
+        self.pace.saw(count);
+        Ok(count)
+    }
+
+    fn drain(&mut self, take: &mut dyn FnMut(&Record<'_>)) -> usize {
         let Self {
             rings,
             delivered,
             unreadable,
             ..
         } = self;
-        Ok(rings.drain(|bytes| {
+        rings.drain(|bytes| {
             if let Some(count) = bytes
                 .get(1)
                 .and_then(|&class| delivered.get_mut(usize::from(class)))
@@ -302,7 +320,7 @@ impl Programs {
                     }
                 }
             }
-        }))
+        })
     }
 
     /// What became of the records of each class.
