@@ -121,8 +121,8 @@ pub struct Settings {
     pub sensitive_folders: Vec<String>,
     /// Bulk records a second each control group may send; 0 is any number.
     pub bulk_rate: u32,
-    /// Records wait at most so long while others come; the first of them
-    /// wakes the reader.
+    /// Records wait at most so long while others come; the first wakes the
+    /// reader, unless it means nothing by itself (a fork, an exit).
     pub batch: Duration,
     /// Addresses that [`Order::metadata`] is about.
     pub forbidden_addresses: Vec<IpAddr>,
@@ -285,14 +285,16 @@ impl Programs {
     /// the order of time. Says how many records there were.
     fn poll(&mut self, wait: Duration, take: &mut dyn FnMut(&Record<'_>)) -> Result<usize, Error> {
         let next = self.pace.next();
+        let mut count = 0;
         if next.is_sleep {
             self.asleep.set(0, 1, 0).map_err(map("asleep_map"))?;
+            // What came before the kernel saw that wakes nobody.
+            count = self.drain(take);
         }
-        // What came before the kernel saw that: it wakes nobody.
-        if !(next.is_sleep && self.rings.has_any()) {
+        if count == 0 {
             self.rings.wait(wait.min(next.time)).map_err(Error::Wait)?;
+            count = self.drain(take);
         }
-        let count = self.drain(take);
         self.pace.saw(count);
         Ok(count)
     }

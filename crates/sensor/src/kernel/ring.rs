@@ -33,11 +33,6 @@ impl Rings {
         Self { critical, bulk }
     }
 
-    /// Whether something is there to be read.
-    pub(super) fn has_any(&mut self) -> bool {
-        has_any(&mut self.critical) || has_any(&mut self.bulk)
-    }
-
     /// Waits until a ring asks to be read, or the time is up.
     pub(super) fn wait(&self, wait: Duration) -> Result<(), Errno> {
         let mut both = [
@@ -70,17 +65,6 @@ impl Rings {
             count += drain_until(&mut self.critical, u64::MAX, &mut take);
         }
         count
-    }
-}
-
-fn has_any(ring: &mut Ring) -> bool {
-    match ring.next() {
-        None => false,
-        Some(record) => {
-            // Dropping it would consume it.
-            mem::forget(record);
-            true
-        }
     }
 }
 
