@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ImageConfig, ImageIdentity, Layer, OperatingSystem, Package, TargetKind, Warning, scan::Target,
+    ImageConfig, ImageIdentity, Layer, OperatingSystem, Package, PackageFiles, TargetKind, Warning,
+    scan::Target,
 };
 
 /// What one target holds. Produced by scanning or by reading an SBOM
@@ -21,6 +22,10 @@ pub struct Sbom {
     pub layers: Vec<Layer>,
     /// Sorted by kind, name, version, path.
     pub packages: Vec<Package>,
+    /// Whose programs and libraries are whose; absent where that is not
+    /// known: read before it was kept, or from a document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<PackageFiles>,
     /// What could not be read; the rest stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
