@@ -122,6 +122,7 @@ fn sbom() -> Sbom {
             layer("app", "COPY . /app # buildkit"),
         ],
         packages: packages(),
+        files: None,
         warnings: vec![
             Warning::new("not a zip archive: end of central directory is missing")
                 .at("app/broken.jar")

@@ -245,10 +245,12 @@ mod tests {
                 Owned {
                     package: "openssl".to_owned(),
                     files: vec![1, 2, u64::MAX],
+                    programs: vec![0, 2],
                 },
                 Owned {
                     package: "empty".to_owned(),
                     files: vec![],
+                    programs: vec![],
                 },
             ],
             ..Extraction::default()

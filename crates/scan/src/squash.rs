@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use model::{Layer, OperatingSystem, Package, Sbom, Warning};
+use model::{Layer, OperatingSystem, Package, PackageFiles, Sbom, Warning};
 
 use crate::{
     extract::{Extraction, Found, os_release, path_key},
@@ -133,6 +133,7 @@ pub(crate) fn squash(
         sbom.packages.truncate(limits.packages);
         sbom.warnings.push(Warning::new(message));
     }
+    sbom.files = Some(programs(&sbom.packages, &view));
     // Where nobody publishes advisories for the distribution, language
     // packages are looked up by themselves, whoever brought them.
     if os.as_ref().is_some_and(|os| os.ecosystem().is_some()) {
@@ -213,6 +214,26 @@ fn find_owners(packages: &mut [Package], view: &View<'_>) {
             }
         }
     }
+}
+
+/// Whose programs and libraries are whose, of the distribution's packages.
+fn programs(packages: &[Package], view: &View<'_>) -> PackageFiles {
+    let mut places: HashMap<&str, u32> = HashMap::new();
+    for (place, package) in (0..).zip(packages) {
+        if package.kind.is_distribution() {
+            places.entry(&package.name).or_insert(place);
+        }
+    }
+    let owners = view.0.values().flat_map(|file| &file.extraction.owned);
+    PackageFiles::new(owners.flat_map(|owner| {
+        let place = places.get(owner.package.as_str()).copied();
+        let programs = place.map(|place| {
+            let files = owner.programs.iter();
+            let keys = files.filter_map(|file| owner.files.get(*file as usize));
+            keys.map(move |key| (*key, place))
+        });
+        programs.into_iter().flatten()
+    }))
 }
 
 fn warnings(

@@ -24,7 +24,7 @@ impl Extractor for Apk {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {

@@ -25,7 +25,7 @@ impl Extractor for Dpkg {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {

@@ -45,6 +45,7 @@ mod zip_directory;
 
 use std::io::{Read, Seek};
 
+pub(crate) use model::package_files::path_key;
 use model::{OperatingSystem, PackageKind, SourcePackage};
 use serde::{Deserialize, Serialize};
 
@@ -230,21 +231,9 @@ pub(crate) struct Owned {
     pub package: String,
     /// [`path_key`] of each file, sorted.
     pub files: Vec<u64>,
-}
-
-/// A path as a number, for ownership look-ups over tens of thousands of
-/// files. `bin`, `sbin`, `lib` and `lib64` at the root are read as links
-/// into `usr`, because databases and archives disagree about them.
-pub(crate) fn path_key(path: &str) -> u64 {
-    let path = path.trim_start_matches("./").trim_start_matches('/');
-    let merged = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"]
-        .iter()
-        .any(|root| path.starts_with(root));
-    if merged {
-        xxhash_rust::xxh3::xxh3_64(format!("usr/{path}").as_bytes())
-    } else {
-        xxhash_rust::xxh3::xxh3_64(path.as_bytes())
-    }
+    /// Places in `files` of what can be executed or mapped, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<u32>,
 }
 
 /// No lock file in use comes near this size.

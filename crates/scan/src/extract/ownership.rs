@@ -53,7 +53,8 @@ pub(crate) const MOST_FILES: usize = 4_000_000;
 /// Collects the keys of one package's files.
 #[derive(Debug, Default)]
 pub(crate) struct OwnedFiles {
-    keys: Vec<u64>,
+    /// Each with whether it can be executed or mapped.
+    keys: Vec<(u64, bool)>,
 }
 
 impl OwnedFiles {
@@ -62,18 +63,37 @@ impl OwnedFiles {
     pub(crate) fn add(&mut self, path: &str) {
         let path = path.trim_start_matches("./").trim_start_matches('/');
         if could_be_a_package_or_program(path) {
-            self.keys.push(path_key(path));
+            self.keys.push((path_key(path), is_program(path)));
         }
     }
 
     /// `None` where nothing was worth remembering.
     pub(crate) fn finish(mut self, package: &str) -> Option<Owned> {
         self.keys.sort_unstable();
-        self.keys.dedup();
+        self.keys.dedup_by_key(|(key, _)| *key);
+        let programs = (0..).zip(&self.keys);
+        let programs = programs.filter_map(|(place, (_, is_program))| is_program.then_some(place));
         (!self.keys.is_empty()).then(|| Owned {
             package: package.to_owned(),
-            files: self.keys,
+            programs: programs.collect(),
+            files: self.keys.iter().map(|(key, _)| *key).collect(),
         })
+    }
+}
+
+/// Whether a file may be executed, mapped or kept open while it is used:
+/// programs, libraries and what virtual machines load.
+fn is_program(path: &str) -> bool {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_in = |part: &str| folder.split('/').any(|folder| folder == part);
+    if is_in("bin") || is_in("sbin") || is_in("libexec") {
+        return true;
+    }
+    match name.rsplit_once('.') {
+        // `git-core/git-remote-http`, `postgresql/15/bin` lie below `lib`.
+        None => is_in("lib") || is_in("lib64"),
+        Some((_, "so" | "jar" | "node" | "dll" | "jsa" | "war")) => true,
+        Some(_) => name.contains(".so."),
     }
 }
 
@@ -135,6 +155,29 @@ mod tests {
     }
 
     #[test]
+    fn what_can_run_is_told_from_what_cannot() {
+        for path in [
+            "usr/bin/curl",
+            "sbin/init",
+            "usr/lib/x86_64-linux-gnu/libssl.so.3",
+            "usr/lib/git-core/git-remote-http",
+            "usr/lib/python3.11/lib-dynload/_ssl.cpython-311-x86_64-linux-gnu.so",
+            "usr/share/java/commons-io.jar",
+        ] {
+            assert!(is_program(path), "{path}");
+        }
+        for path in [
+            "etc/debian_version",
+            "etc/ssl/certs/ca.crt",
+            "usr/share/ca-certificates/mozilla/x.crt",
+            "usr/share/nodejs/semver/package.json",
+            "var/lib/dpkg/info/curl.list",
+        ] {
+            assert!(!is_program(path), "{path}");
+        }
+    }
+
+    #[test]
     fn keys_are_sorted_and_agree_about_the_merged_root() {
         let mut files = OwnedFiles::default();
         files.add("/bin/sh");
@@ -145,6 +188,7 @@ mod tests {
         assert_eq!(owned.package, "dash");
         assert_eq!(owned.files.len(), 2);
         assert!(owned.files.is_sorted());
+        assert_eq!(owned.programs, [0, 1]);
         assert!(owned.files.contains(&path_key("usr/bin/sh")));
         assert_eq!(OwnedFiles::default().finish("empty"), None);
     }

@@ -109,6 +109,7 @@ impl Document {
             config: self.subject.as_ref().and_then(config),
             layers,
             packages,
+            files: None,
             warnings,
         }
     }

@@ -66,7 +66,7 @@ impl Extractor for Rpm {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want> {
