@@ -361,7 +361,7 @@ CREATE TABLE finding (
     decided_by TEXT,
     decided BIGINT,
     exemption_id BIGINT,
-    action_id BIGINT, cause_id BIGINT,
+    action_id BIGINT, cause_id BIGINT, priority BIGINT NOT NULL DEFAULT 0,
     UNIQUE (asset_id, fingerprint)
 );
 CREATE INDEX finding_by_asset ON finding (asset_id, rule_id, state, suppressed);
@@ -414,6 +414,8 @@ WHEN old.summary IS NOT NULL BEGIN
     INSERT INTO finding_line (finding_line, rowid, summary)
     VALUES ('delete', old.id, old.summary);
 END;
+CREATE INDEX finding_priority ON finding (environment_id, priority, id)
+    WHERE state = 0 AND suppressed = 0 AND kind = 0;
 CREATE INDEX finding_queue ON finding (environment_id, kind, rank, id)
     WHERE state = 0 AND suppressed = 0;
 CREATE INDEX finding_resolved ON finding (resolved) WHERE state = 1;
@@ -509,6 +511,15 @@ CREATE TABLE image_package (
     PRIMARY KEY (image_id, ordinal)
 );
 CREATE INDEX image_package_by_package ON image_package (package_id, image_id);
+CREATE TABLE image_use (
+    image_id BIGINT PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE,
+    running BIGINT NOT NULL,
+    reach BIGINT NOT NULL,
+    reached_by TEXT NOT NULL,
+    watched BIGINT,
+    settled BIGINT NOT NULL,
+    noted BIGINT NOT NULL
+);
 CREATE TABLE incident (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -624,6 +635,14 @@ CREATE TABLE package (
 );
 CREATE INDEX package_by_folded_name ON package (LOWER(name));
 CREATE INDEX package_by_name ON package (name);
+CREATE TABLE package_in_use (
+    image_id BIGINT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
+    package_id BIGINT NOT NULL,
+    unseeable BIGINT,
+    seen BIGINT,
+    path TEXT,
+    PRIMARY KEY (image_id, package_id)
+);
 CREATE TABLE place_count (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
     cluster TEXT NOT NULL,
@@ -964,6 +983,23 @@ CREATE TABLE trend (
     unknown BIGINT NOT NULL,
     PRIMARY KEY (environment_id, day)
 );
+CREATE TABLE used_file (
+    used_image_id BIGINT NOT NULL REFERENCES used_image (id) ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    PRIMARY KEY (used_image_id, path)
+);
+CREATE TABLE used_image (
+    id INTEGER PRIMARY KEY,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    image_id BIGINT,
+    identity TEXT,
+    told BIGINT NOT NULL,
+    UNIQUE (environment_id, digest)
+);
+CREATE INDEX used_image_by_image ON used_image (image_id) WHERE image_id IS NOT NULL;
 CREATE TABLE vex_document (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -974,3 +1010,12 @@ CREATE TABLE vex_document (
     added_by TEXT NOT NULL,
     document BLOB NOT NULL
 );
+CREATE TABLE watched_container (
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    identity TEXT NOT NULL,
+    node TEXT NOT NULL,
+    began BIGINT NOT NULL,
+    told BIGINT NOT NULL,
+    PRIMARY KEY (environment_id, identity)
+);
+CREATE INDEX watched_container_old ON watched_container (told);

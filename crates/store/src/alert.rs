@@ -158,6 +158,7 @@ fn said(alert: &Alert, asset: i64, image: Option<i64>, rule: i64) -> Said {
         package: None,
         severity: severity_number(alert.rule.severity),
         rank: finding_rank(alert.rule.severity, false, None),
+        priority: 0,
         suppression: None,
         fix_state: None,
         fix_versions: None,

@@ -16,6 +16,7 @@ use crate::{
     db::{Connection, sql},
     environment, host,
     row::json,
+    running,
     scan::mint,
 };
 
@@ -270,6 +271,7 @@ pub(crate) async fn images_by_digest<'a>(
             }
         }
     }
+    running::of_indexes(connection, environment_id, &digests, &mut images).await?;
     Ok(images)
 }
 

@@ -36,6 +36,7 @@ mod history;
 mod host;
 mod image;
 mod image_event;
+mod in_use;
 mod incident;
 mod ingest;
 mod inventory;
@@ -54,6 +55,7 @@ mod place;
 mod plan;
 mod policy;
 mod posture;
+mod priority;
 mod query;
 mod registry;
 mod rematch;
@@ -61,6 +63,7 @@ mod rollup;
 mod route;
 mod row;
 mod rule;
+mod running;
 mod scan;
 mod scope;
 mod score;
@@ -76,6 +79,7 @@ mod user;
 mod vex;
 mod view;
 mod vulnerability;
+mod work_list;
 mod workload;
 mod writer;
 
@@ -128,6 +132,7 @@ pub use history::{FindingEvent, FindingEventKind};
 pub use host::{ContainerHost, HostContainer, HostLook, HostRecord};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
 pub use image_event::{ImageEntry, ImageEvent, NewImageEvent};
+pub use in_use::{ImageUse, Reached, TakenUse, UsedFile, UsedImage};
 pub use incident::{
     Incident, IncidentAlert, IncidentChange, IncidentCounts, IncidentDetail, IncidentEvent,
     IncidentEventKind, IncidentFilter, IncidentKey, IncidentSort,
@@ -158,6 +163,10 @@ pub use rematch::{HeldPackage, Judge, Rematch, Rematched, TouchedImage, Verdict}
 pub use rollup::Drift;
 pub use route::{Route, RouteProgress, RouteRecord, RouteRefusal};
 pub use rule::{RuleSwitch, RuleUse};
+pub use running::{
+    AffectedWorkload, AffectedWorkloads, ClusterWays, HostWays, PackageAffected, PackageUses,
+    PodWays, RunningDetail, RunningFilter, RunningInstance, RunningPlace, RunningRow,
+};
 pub use scan::{
     Lease, NewScan, QueueCount, QueueCounts, Queued, Scan, ScanEnd, ScanFilter, ScanOrigin,
     ScanOutcome, ScanState, Unless,
@@ -181,6 +190,7 @@ pub use vulnerability::{
     VulnerabilityUse,
 };
 
+pub use work_list::Work;
 pub use workload::PlacedContainer;
 
 use crate::{

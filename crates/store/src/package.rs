@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use model::PackageKind;
+use model::{PackageKind, in_use::Known};
 
 use crate::{
     Counts, Page, PageRequest, Scope, Store, StoreError,
     db::{Sql, sql},
+    in_use,
     page::{Key, Order, Total},
     row::like,
 };
@@ -27,6 +28,7 @@ pub struct InstalledPackage {
     pub layer: Option<u32>,
     pub owned_by: Option<String>,
     pub counts: Counts,
+    pub in_use: Known,
 }
 
 /// One name and version, wherever it is installed.
@@ -86,6 +88,9 @@ impl Store {
                     " FROM image_package
                      JOIN image ON image.id = image_package.image_id
                      JOIN package ON package.id = image_package.package_id
+                     LEFT JOIN image_use ON image_use.image_id = image.id
+                     LEFT JOIN package_in_use ON package_in_use.image_id = image.id
+                         AND package_in_use.package_id = image_package.package_id
                      WHERE image.uid = ",
                 )
                 .push_bind(image.to_owned())
@@ -106,7 +111,9 @@ impl Store {
         };
         let mut query = sql(
             "SELECT image_package.ordinal, image_package.path, image_package.layer,
-                    image_package.owned_by, image.id AS image_number, package.*",
+                    image_package.owned_by, image.id AS image_number, image_use.running,
+                    image_use.watched, package_in_use.image_id AS noted, package_in_use.unseeable,
+                    package_in_use.seen, package_in_use.path AS used_path, package.*",
         );
         narrow(&mut query);
         LISTED.page(&mut query, request)?;
@@ -135,6 +142,7 @@ impl Store {
                         .and_then(|layer| layer.try_into().ok()),
                     owned_by: row.maybe_text("owned_by")?,
                     counts: found.get(&place).copied().unwrap_or_default(),
+                    in_use: in_use::known(row, "used_path")?,
                     path,
                 })
             })

@@ -96,6 +96,14 @@ impl Order {
         ));
     }
 
+    /// The key of the last row seen, for a list that is ordered here.
+    pub(crate) fn after(&self, cursor: &str) -> Result<Key, CursorError> {
+        match decode(cursor) {
+            Some(Cursor(order, key, _)) if order == self.name => Ok(key),
+            _ => Err(CursorError),
+        }
+    }
+
     /// Cuts the one row too many and makes the cursor from the last kept.
     pub(crate) fn cut<T>(
         &self,

@@ -19,6 +19,7 @@ use crate::{
     finding::kind_number,
     image::key_of,
     ingest::{self, dictionary, findings as of_report},
+    priority,
     rollup::{Deltas, WEIGHT, Weight},
     sighting::{self, Known, Look, Sighting, Whole, Within},
 };
@@ -196,6 +197,7 @@ async fn rank(
 ) -> Result<(), StoreError> {
     let rules: Vec<i64> = known.keys().copied().collect();
     let mut deltas = Deltas::default();
+    let mut weighed = BTreeSet::new();
     for chunk in rules.chunks(500) {
         let mut query = sql("SELECT finding.id, ");
         query
@@ -222,6 +224,7 @@ async fn rank(
             };
             deltas.change(Some(&was), Some(&is));
             moved.push(vec![row.int("id")?.into(), rank.into()]);
+            weighed.insert(was.rule);
         }
         for chunk in moved.chunks(ROWS) {
             let mut query = sql("UPDATE finding SET rank = delta.column2 FROM ");
@@ -231,6 +234,8 @@ async fn rank(
         }
     }
     deltas.apply(connection, now).await?;
+    let weighed: Vec<i64> = weighed.into_iter().collect();
+    priority::refresh_rules(connection, &weighed).await?;
     crate::rollup::rerank(connection, &rules).await
 }
 
@@ -388,6 +393,9 @@ async fn put_images(
         .map(|image| (rematch.judge)(&image.touched))
         .collect();
     name_gone(connection, &verdicts, &mut ids).await?;
+    let numbers: Vec<i64> = images.iter().map(|image| image.id).collect();
+    let contexts = priority::contexts(connection, &numbers).await?;
+    let unused = priority::Context::default();
     let mut sightings = Vec::new();
     let mut pairs = Vec::new();
     let mut because = HashMap::new();
@@ -400,9 +408,10 @@ async fn put_images(
                 continue;
             };
             let vulnerability = rematch.vulnerabilities.get(&finding.vulnerability);
-            let rank = rank_of(finding.severity, vulnerability);
+            let context = contexts.get(&image.id).unwrap_or(&unused);
+            let weighed = of_report::Weighed::new(finding, vulnerability, context, *package);
             sightings.push(Sighting {
-                said: of_report::said(finding, rank, (image.asset, image.id), rule, *package),
+                said: of_report::said(finding, weighed, (image.asset, image.id), rule, *package),
                 seen: None,
                 evidence: None,
                 package: Some((

@@ -146,6 +146,11 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0160_content.sql"),
     ),
     both(161, "vex", include_str!("../../migrations/0161_vex.sql")),
+    both(
+        170,
+        "running",
+        include_str!("../../migrations/0170_running.sql"),
+    ),
 ];
 
 /// The schema this program writes.

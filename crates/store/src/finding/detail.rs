@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use model::{FindingKind, alert::Trace};
+use model::{FindingKind, alert::Trace, in_use::Known, priority::Facts};
 use serde_json::Value;
 
 use super::{AssetKey, Finding, asset_key};
 use crate::asset::IMAGE_FACT;
-use crate::{RuleDetails, ScanOrigin, Scope, Store, StoreError, VulnerabilityRecord, db::sql};
+use crate::{
+    RuleDetails, ScanOrigin, Scope, Store, StoreError, VulnerabilityRecord, db::sql, in_use,
+    priority,
+};
 
 /// One finding, with what explains it.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +38,9 @@ pub struct FindingDetail {
     /// Other open findings of the same rule, and of the same asset.
     pub same_rule: u64,
     pub same_asset: u64,
+    /// Of a vulnerability: what its priority is made of, and what is
+    /// known of the use of its package.
+    pub pressing: Option<(Facts, Known)>,
 }
 
 /// What says so.
@@ -124,8 +130,27 @@ impl Store {
                 .open_of_asset(asset)
                 .await?
                 .saturating_sub(u64::from(is_open)),
+            pressing: match finding.kind {
+                FindingKind::Vulnerability => Some(self.pressing(finding.id).await?),
+                _ => None,
+            },
             finding,
         }))
+    }
+
+    /// What the priority of a finding is made of.
+    async fn pressing(&self, finding: i64) -> Result<(Facts, Known), StoreError> {
+        let mut query = sql("SELECT image_use.running, image_use.watched,
+                 package_in_use.image_id AS noted, package_in_use.unseeable, package_in_use.seen,
+                 package_in_use.path, ");
+        query
+            .push(priority::COLUMNS)
+            .push(" FROM finding JOIN rule ON rule.id = finding.rule_id")
+            .push(priority::JOINS)
+            .push(" WHERE finding.id = ")
+            .push_bind(finding);
+        let row = query.fetch_one(&self.readers).await?;
+        Ok((priority::facts(&row)?, in_use::known(&row, "path")?))
     }
 
     /// From the environment down to an asset.

@@ -38,6 +38,10 @@ pub struct FindingFilter {
     pub package: Option<String>,
     pub package_kinds: Vec<PackageKind>,
     pub layer: Option<u32>,
+    /// Vulnerabilities of at least this priority.
+    pub priority: Option<u16>,
+    /// Vulnerabilities of packages that were seen in use, or all others.
+    pub in_use: Option<bool>,
     /// What a query asks that no field of these says: see [`Self::ask`].
     pub asked: Option<Asked>,
 }
@@ -103,6 +107,8 @@ impl FindingFilter {
             && self.package.is_none()
             && self.package_kinds.is_empty()
             && self.layer.is_none()
+            && self.priority.is_none()
+            && self.in_use.is_none()
             && self.asked.is_none()
     }
 
@@ -291,6 +297,18 @@ impl FindingFilter {
         }
         if let Some(layer) = self.layer {
             sql.push(" AND finding.layer = ").push_bind(layer);
+        }
+        if let Some(priority) = self.priority {
+            sql.push(" AND finding.priority >= ")
+                .push_bind(i64::from(priority));
+        }
+        if let Some(in_use) = self.in_use {
+            sql.push(if in_use { " AND " } else { " AND NOT " }).push(
+                "EXISTS (SELECT 1 FROM package_in_use
+                     WHERE package_in_use.image_id = finding.image_id
+                       AND package_in_use.package_id = finding.package_id
+                       AND package_in_use.seen IS NOT NULL)",
+            );
         }
         if let Some(asked) = &self.asked {
             let asking = Asking {

@@ -5,6 +5,8 @@
 //! it begins with environment and kind, so each pair is one sorted run,
 //! and the page is the head of all runs merged.
 
+use model::FindingKind;
+
 use super::{COLUMNS, Finding, FindingFilter, JOINS, read, search::Search};
 use crate::{
     Page, PageRequest, Scope, Store, StoreError,
@@ -21,6 +23,8 @@ const MAX_VALUES: usize = 20_000;
 pub enum FindingSort {
     #[default]
     Severity,
+    /// Most pressing first; of vulnerabilities alone.
+    Priority,
     /// Newest in the record first.
     Newest,
     Epss,
@@ -32,6 +36,7 @@ impl FindingSort {
     pub(super) fn order(self) -> Order {
         let (name, expression, descending) = match self {
             Self::Severity => ("severity", "finding.rank", true),
+            Self::Priority => ("-priority", "finding.priority", true),
             // Ids are given out in the order findings come.
             Self::Newest => ("-first_seen", "finding.id", true),
             // Within a severity the rank already follows likelihood.
@@ -59,6 +64,7 @@ impl FindingSort {
     fn key(self, finding: &Finding) -> Key {
         match self {
             Self::Severity => Key::Int(finding.rank),
+            Self::Priority => Key::Int(i64::from(finding.priority)),
             Self::Newest => Key::Int(finding.id),
             Self::Epss => Key::Int(finding.rank % 2_000_000),
             Self::Package => Key::Text(
@@ -92,6 +98,23 @@ impl Store {
     ) -> Result<Page<Finding>, StoreError> {
         let order = sort.order();
         let dialect = self.dialect();
+        let narrowed;
+        let filter = match sort {
+            FindingSort::Priority => {
+                // Nothing else has one.
+                let mut of_vulnerabilities = filter.clone();
+                let is_vulnerability = |kind: &FindingKind| *kind == FindingKind::Vulnerability;
+                if !filter.kinds.is_empty() && !filter.kinds.iter().any(is_vulnerability) {
+                    return Ok(order.cut(Vec::new(), request, Total(0), |_: &Finding| {
+                        (Key::Int(0), 0)
+                    }));
+                }
+                of_vulnerabilities.kinds = vec![FindingKind::Vulnerability];
+                narrowed = of_vulnerabilities;
+                &narrowed
+            }
+            _ => filter,
+        };
         let (runs, known) = self.runs(scope, filter).await?;
         if filter.is_counted() {
             let query = list_query(scope, filter, sort, &runs, request, dialect)?;
@@ -172,26 +195,35 @@ pub(crate) fn list_query(
 ) -> Result<Sql, StoreError> {
     let order = sort.order();
     let mut query = picked();
-    let is_walk = sort == FindingSort::Severity
+    // Which index a run of the queue is read off.
+    let walked = match sort {
+        FindingSort::Severity => Some("rank"),
+        FindingSort::Priority => Some("priority"),
+        _ => None,
+    };
+    let is_walk = walked.is_some()
         && filter.is_queue()
         && !filter.is_narrow()
         && (1..=MAX_RUNS).contains(&runs.len())
         && runs.len() * filter.weight() <= MAX_VALUES;
-    if is_walk {
+    if let Some(column) = walked.filter(|_| is_walk) {
         query.push("SELECT id FROM (");
         for (step, run) in runs.iter().enumerate() {
-            query.push(if step == 0 {
-                "SELECT id, rank FROM ("
-            } else {
-                " UNION ALL SELECT id, rank FROM ("
-            });
+            if step > 0 {
+                query.push(" UNION ALL ");
+            }
             query
-                .push(
-                    "SELECT finding.id, finding.rank FROM finding WHERE finding.environment_id = ",
-                )
-                .push_bind(run.environment)
-                .push(" AND finding.kind = ")
-                .push_bind(run.kind);
+                .push(format_args!(
+                    "SELECT id, {column} FROM (SELECT finding.id, finding.{column} FROM finding
+                     WHERE finding.environment_id = "
+                ))
+                .push_bind(run.environment);
+            if sort == FindingSort::Priority {
+                // As its partial index says it.
+                query.push(format_args!(" AND finding.kind = {}", run.kind));
+            } else {
+                query.push(" AND finding.kind = ").push_bind(run.kind);
+            }
             if let Some((least, most)) = filter.ranks() {
                 query
                     .push(" AND finding.rank BETWEEN ")
@@ -204,7 +236,9 @@ pub(crate) fn list_query(
             query.push(format_args!(") AS run{step}"));
         }
         query
-            .push(") AS merged ORDER BY rank DESC, id DESC LIMIT ")
+            .push(format_args!(
+                ") AS merged ORDER BY {column} DESC, id DESC LIMIT "
+            ))
             .push_bind(i64::from(request.limit) + 1);
     } else {
         query.push("SELECT finding.id FROM finding WHERE ");
@@ -239,7 +273,7 @@ fn dress(query: &mut Sql, order: Order) {
 
 #[cfg(test)]
 mod tests {
-    use model::{FindingKind, FindingState};
+    use model::FindingState;
 
     use super::*;
     use crate::finding::kind_number;
@@ -289,6 +323,32 @@ mod tests {
             assert!(plan.matches("TEMP B-TREE").count() <= 2, "{plan}");
             assert!(!plan.contains("SCAN finding"), "{plan}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_most_pressing_are_read_off_an_index() {
+        let filter = FindingFilter {
+            kinds: vec![FindingKind::Vulnerability],
+            ..open()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seawall.db");
+        let store = Store::open(&path).await.unwrap();
+        let scope = store.scope(None).await.unwrap();
+        let runs = [Run {
+            environment: 1,
+            kind: kind_number(FindingKind::Vulnerability),
+            findings: 1,
+        }];
+        let request = PageRequest::first(50);
+        let sort = FindingSort::Priority;
+        let query = list_query(&scope, &filter, sort, &runs, &request, store.dialect()).unwrap();
+        let plan = query.plan(&store.readers).await;
+        assert!(
+            plan.contains("finding_priority (environment_id=?"),
+            "{plan}"
+        );
+        assert!(plan.matches("TEMP B-TREE").count() <= 2, "{plan}");
     }
 
     #[tokio::test]

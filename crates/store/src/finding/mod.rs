@@ -48,6 +48,8 @@ pub struct Finding {
     pub cvss: Option<f64>,
     pub epss: Option<f64>,
     pub kev: bool,
+    /// How pressing a vulnerability is, 0 to 1000; of all else 0.
+    pub priority: u16,
     pub package: Option<FoundPackage>,
     pub path: Option<String>,
     pub layer: Option<u32>,
@@ -160,7 +162,7 @@ pub(crate) fn reason_of(word: &str) -> Reason {
 
 /// Of a finding row joined with all that it names.
 pub(crate) const COLUMNS: &str = "finding.id, finding.fingerprint, finding.kind, finding.severity,
-    finding.rank, finding.state, finding.suppression, finding.fix_state, finding.fix_versions,
+    finding.rank, finding.priority, finding.state, finding.suppression, finding.fix_state, finding.fix_versions,
     finding.advisories, finding.path, finding.layer, finding.summary, finding.occurrences,
     finding.first_seen, finding.last_seen, finding.resolved, finding.progress, finding.assignee,
     finding.due, finding.comments, finding.reason, finding.note, finding.decided_by,
@@ -277,6 +279,7 @@ pub(crate) fn read(row: &Row) -> Result<Finding, StoreError> {
         cvss: row.real("cvss")?,
         epss: row.real("epss")?,
         kev: row.flag("kev")?,
+        priority: row.int("priority")?.try_into().unwrap_or(0),
         package,
         path: row.maybe_text("path")?,
         layer: row

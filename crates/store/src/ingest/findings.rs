@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{Finding, Report, VulnerabilityId, Warning};
+use model::{Finding, Report, Vulnerability, VulnerabilityId, Warning};
 
 use super::{dictionary, is_fixable, target::Known as Image};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     counts::severity_number,
     db::Connection,
     finding::kind_number,
+    priority,
     rematch::rank_of,
     row::json,
     sighting::{self, Changes, Known, Look, Said, Sighting, Whole, Within},
@@ -23,6 +24,8 @@ pub(super) async fn put(
     packages: &dictionary::Packages,
     vulnerabilities: &HashMap<VulnerabilityId, i64>,
 ) -> Result<Changes, StoreError> {
+    let mut contexts = priority::contexts(connection, &[image.id]).await?;
+    let context = contexts.remove(&image.id).unwrap_or_default();
     let mut sightings = Vec::with_capacity(report.findings.len() + report.suppressed.len());
     for finding in report.findings.iter().chain(&report.suppressed) {
         let Some(&rule) = vulnerabilities.get(&finding.vulnerability) else {
@@ -34,13 +37,11 @@ pub(super) async fn put(
             Some(id) => id,
             None => dictionary::stray_package(connection, &finding.package).await?,
         };
+        let known = report.vulnerabilities.get(&finding.vulnerability);
         sightings.push(Sighting {
             said: said(
                 finding,
-                rank_of(
-                    finding.severity,
-                    report.vulnerabilities.get(&finding.vulnerability),
-                ),
+                Weighed::new(finding, known, &context, package),
                 (image.asset_id, image.id),
                 rule,
                 package,
@@ -99,10 +100,39 @@ pub(crate) fn hides(warning: &Warning, known: &Known, layers: &[String]) -> bool
     }
 }
 
+/// Where a finding stands in the lists of the worst and of the most
+/// pressing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weighed {
+    rank: i64,
+    priority: i64,
+}
+
+impl Weighed {
+    pub(crate) fn new(
+        finding: &Finding,
+        known: Option<&Vulnerability>,
+        context: &priority::Context,
+        package: i64,
+    ) -> Self {
+        let kev = known.is_some_and(|known| known.kev.is_some());
+        let epss = known.and_then(|known| known.epss.map(|epss| epss.score));
+        Self {
+            rank: rank_of(finding.severity, known),
+            priority: context.priority(
+                finding.severity,
+                (kev, epss),
+                is_fixable(finding),
+                Some(package),
+            ),
+        }
+    }
+}
+
 /// What is said of one finding; `of` is its asset and its image.
 pub(crate) fn said(
     finding: &Finding,
-    rank: i64,
+    weighed: Weighed,
     (asset, image): (i64, i64),
     rule: i64,
     package: i64,
@@ -115,7 +145,8 @@ pub(crate) fn said(
         rule,
         package: Some(package),
         severity: severity_number(finding.severity),
-        rank,
+        rank: weighed.rank,
+        priority: weighed.priority,
         suppression: finding.suppression.as_ref().map(json),
         fix_state: Some(finding.fix.state.as_str().to_owned()),
         fix_versions: Some(json(&finding.fix.versions)),

@@ -40,6 +40,8 @@ pub(crate) async fn put_report(
     .await?;
     if unchanged.is_none() {
         put_content(connection, known.id, report, &packages, document).await?;
+        // Whose findings are written below must know who uses them.
+        crate::in_use::refresh_packages(connection, known.id, Some(&report.sbom)).await?;
     }
 
     let changes = findings::put(

@@ -187,6 +187,7 @@ fn sighting(at: &At, rule: &RuleText, id: i64, fault: &Fault) -> Sighting {
             package: None,
             severity: severity_number(rule.severity),
             rank: finding_rank(rule.severity, false, None),
+            priority: 0,
             suppression: None,
             fix_state: None,
             fix_versions: None,

@@ -258,6 +258,7 @@ pub(crate) fn sighting(
             package: None,
             severity: severity_number(finding.severity),
             rank: finding_rank(finding.severity, false, None),
+            priority: 0,
             suppression: None,
             fix_state: None,
             fix_versions: None,

@@ -20,6 +20,8 @@ pub(crate) struct Said {
     pub package: Option<i64>,
     pub severity: i64,
     pub rank: i64,
+    /// Of vulnerabilities; of all else 0.
+    pub priority: i64,
     pub suppression: Option<String>,
     pub fix_state: Option<String>,
     pub fix_versions: Option<String>,
@@ -79,7 +81,7 @@ impl Said {
         }
     }
 
-    fn values(&self) -> [Value; 16] {
+    fn values(&self) -> [Value; 17] {
         [
             self.image.into(),
             self.rule.into(),
@@ -97,12 +99,13 @@ impl Said {
             self.layer.into(),
             (&self.summary).into(),
             self.kind.into(),
+            self.priority.into(),
         ]
     }
 }
 
 /// Columns [`Said::values`] fills, in its order.
-const SAID: [&str; 16] = [
+const SAID: [&str; 17] = [
     "image_id",
     "rule_id",
     "package_id",
@@ -119,6 +122,7 @@ const SAID: [&str; 16] = [
     "layer",
     "summary",
     "kind",
+    "priority",
 ];
 
 impl Known {
@@ -145,6 +149,7 @@ impl Known {
                 package: row.maybe_int("package_id")?,
                 severity: row.int("severity")?,
                 rank: row.int("rank")?,
+                priority: row.int("priority")?,
                 suppression: row.maybe_text("suppression")?,
                 fix_state: row.maybe_text("fix_state")?,
                 fix_versions: row.maybe_text("fix_versions")?,
@@ -289,7 +294,7 @@ pub(crate) async fn insert_new(
     let rows = insert(
         "INSERT INTO finding (environment_id, asset_id, image_id, rule_id, package_id, fingerprint,
              severity, rank, suppressed, suppression, fix_state, fix_versions, fixable, advisories,
-             path, layer, summary, kind, state, occurrences, first_seen, last_seen, progress,
+             path, layer, summary, kind, priority, state, occurrences, first_seen, last_seen, progress,
              comments, cause_id) ",
     )
     .ending(" RETURNING id, asset_id, fingerprint")

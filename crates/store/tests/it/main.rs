@@ -27,6 +27,7 @@ mod posture;
 mod registry;
 mod rematch;
 mod rule;
+mod running;
 mod sample;
 mod schema;
 mod search;
