@@ -5,6 +5,7 @@
 //! it says.
 
 mod registry;
+mod running;
 
 use std::{
     fmt::Write as _,

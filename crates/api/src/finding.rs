@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    AssetRef, ImageRef, PackageKind, Severity, SeverityCounts,
+    AssetRef, ImageRef, InUse, PackageKind, Priority, Severity, SeverityCounts,
     alert::{AlertBrief, AlertDetail},
 };
 
@@ -124,6 +124,9 @@ pub struct Finding {
     /// Vulnerabilities only: known to be exploited.
     #[serde(default)]
     pub kev: bool,
+    /// Vulnerabilities only: how pressing it is, 0 to 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<FindingPackage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,6 +227,12 @@ pub struct FindingDetail {
     pub same_rule: u64,
     /// Other open findings of the same asset.
     pub same_asset: u64,
+    /// Vulnerabilities only: how pressing it is, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// Vulnerabilities only: whether its package is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_use: Option<InUse>,
 }
 
 /// One step of a fix.
@@ -359,6 +368,10 @@ pub struct FindingQuery {
     pub vulnerability: Option<String>,
     /// One package's exact name.
     pub package: Option<String>,
+    /// Vulnerabilities of at least this priority, 0 to 1000.
+    pub priority: Option<u16>,
+    /// Vulnerabilities of packages that were seen in use, or all others.
+    pub in_use: Option<bool>,
     pub sort: Option<FindingSort>,
     pub cursor: Option<String>,
     /// Rows in a page, 1 to 1000; 100 when absent.
@@ -371,6 +384,9 @@ pub enum FindingSort {
     #[default]
     #[serde(rename = "severity")]
     Severity,
+    /// Most pressing first; vulnerabilities alone have a priority.
+    #[serde(rename = "-priority")]
+    Priority,
     #[serde(rename = "-first_seen")]
     Newest,
     #[serde(rename = "-epss")]

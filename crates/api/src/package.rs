@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::SeverityCounts;
+use crate::{InUse, SeverityCounts};
 
 /// What sort of package it is; its package-URL type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -70,6 +70,9 @@ pub struct Package {
     pub owned_by: Option<String>,
     /// Open findings about it.
     pub counts: SeverityCounts,
+    /// Whether containers execute or load its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_use: Option<InUse>,
 }
 
 /// One name and version, wherever it is installed.

@@ -162,6 +162,52 @@ pub struct RefusedItem {
     pub reason: String,
 }
 
+/// Which files of images a node's containers execute or load: what is new
+/// since the last that was taken, and once a day what still is. The same
+/// told twice changes nothing, so nothing of it is numbered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SensorUse {
+    pub images: Vec<SensorUsedImage>,
+}
+
+/// One image, as its containers' engine knows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SensorUsedImage {
+    /// Digests it is known by, the engine's own first.
+    pub digests: Vec<String>,
+    /// Its containers whose files are looked at.
+    pub containers: Vec<SensorUsedContainer>,
+    pub files: Vec<SensorUsedFile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SensorUsedContainer {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Since when, without a break.
+    pub since: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SensorUsedFile {
+    /// From the container's root.
+    pub path: String,
+    pub seen: Timestamp,
+}
+
+/// What was taken is durable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SensorUseReceipt {
+    /// Images the server knows.
+    pub images: u64,
+    /// Files that were not known to be used.
+    pub files: u64,
+}
+
 /// The answer to a status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SensorNod {

@@ -28,7 +28,7 @@ use crate::{
     vault::Vault,
     work::{
         database::Keeper, delivery::Deliverer, holdings::Holdings, host::Hosts, posture::Bell,
-        queue::Queue, registry::Registries, spoken::Spoken,
+        queue::Queue, registry::Registries, running::RunningBell, spoken::Spoken,
     },
 };
 
@@ -57,6 +57,8 @@ pub(crate) struct App {
     /// VEX documents that hold here.
     pub(crate) spoken: Spoken,
     pub(crate) posture: Bell,
+    /// Told when what runs, or who reaches it, may have changed.
+    pub(crate) running: RunningBell,
     /// Container hosts that are to be looked at.
     pub(crate) hosts: Hosts,
     /// Registries that are to be walked, or told something.

@@ -231,6 +231,7 @@ impl Server {
                 holdings: work::holdings::Holdings::default(),
                 spoken: work::spoken::Spoken::default(),
                 posture: work::posture::Bell::default(),
+                running: work::running::RunningBell::default(),
                 hosts: work::host::Hosts::default(),
                 registries: work::registry::Registries::default(),
                 hooks: throttle::SignInThrottle::default(),
@@ -329,6 +330,11 @@ impl Server {
         work::sensor::look(&self.app, true).await
     }
 
+    /// Notes what runs and who reaches it, as is done when it changes.
+    pub async fn look_at_running(&self) -> Result<(), StoreError> {
+        work::running::look(&self.app).await
+    }
+
     /// Looks after registries once, as is done all the time: walks them
     /// if `walk`, works on what they told, and queues what is due.
     pub async fn look_at_registries(&self, walk: bool) -> Result<(), StoreError> {
@@ -352,6 +358,7 @@ impl Server {
         app.tasks.spawn(work::database::run(Arc::clone(app)));
         app.tasks.spawn(discovery::run(Arc::clone(app)));
         app.tasks.spawn(work::posture::run(Arc::clone(app)));
+        app.tasks.spawn(work::running::run(Arc::clone(app)));
         app.tasks.spawn(work::exemption::run(Arc::clone(app)));
         app.tasks.spawn(work::retention::run(Arc::clone(app)));
         switches::refresh(app).await?;

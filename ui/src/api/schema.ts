@@ -1884,6 +1884,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/running": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Images that containers of clusters and hosts run now, the worst first;
+         *     those never scanned among them, with the reason.
+         */
+        get: operations["get_running"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/running/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One running image, with all that runs it: by its id, its digest, or
+         *     the name its engines call it by.
+         */
+        get: operations["get_running_image"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sboms": {
         parameters: {
             query?: never;
@@ -2121,6 +2161,26 @@ export interface paths {
         put?: never;
         /** Take how a sensor is. */
         post: operations["post_sensors_node_status"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sensors/{node}/used": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take which files of images a node's containers execute or load. What
+         *     is told again changes nothing.
+         */
+        post: operations["post_sensors_node_used"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2663,6 +2723,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vulnerabilities/{id}/workloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who runs a vulnerability: workloads of images with an open finding of
+         *     it, whose they are, and whether the package is used there.
+         */
+        get: operations["get_vulnerabilities_id_workloads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/work-list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Steps that each close many findings, those first that close most of
+         *     what presses: images to build again on a newer base, packages to
+         *     raise.
+         */
+        get: operations["get_work_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2824,6 +2925,19 @@ export interface components {
             /** @default  */
             version: string;
         };
+        /** @description A package that has the vulnerability. */
+        AffectedPackageUse: {
+            /** @description The finding's id. */
+            finding: string;
+            fixed_version?: string | null;
+            in_use: components["schemas"]["InUse"];
+            kind: components["schemas"]["PackageKind"];
+            name: string;
+            /** Format: int32 */
+            priority: number;
+            severity: components["schemas"]["Severity"];
+            version: string;
+        };
         /** @description One package in one image. */
         AffectedPlace: {
             /** @description The finding's id. */
@@ -2840,6 +2954,18 @@ export interface components {
             path: string;
             suppressed: boolean;
             version: string;
+        };
+        /** @description A workload that runs an image with a vulnerability. */
+        AffectedWorkload: {
+            exposure: components["schemas"]["RunningExposure"];
+            image: components["schemas"]["ImageRef"];
+            packages: components["schemas"]["AffectedPackageUse"][];
+            /**
+             * Format: int32
+             * @description The highest of them.
+             */
+            priority: number;
+            workload: components["schemas"]["RunningWorkload"];
         };
         /** @description What was asked for, and what was answered. */
         AlertAction: {
@@ -4037,6 +4163,11 @@ export interface components {
              */
             occurrences: number;
             package?: components["schemas"]["FindingPackage"] | null;
+            /**
+             * Format: int32
+             * @description Vulnerabilities only: how pressing it is, 0 to 1000.
+             */
+            priority?: number | null;
             progress?: components["schemas"]["Progress"];
             /** Format: date-time */
             resolved?: string | null;
@@ -4071,6 +4202,8 @@ export interface components {
             finding: components["schemas"]["Finding"];
             /** @description What happened to it, newest first, at most 200. */
             history: components["schemas"]["FindingEvent"][];
+            in_use?: components["schemas"]["InUse"] | null;
+            priority?: components["schemas"]["Priority"] | null;
             references: string[];
             /** @description Steps that mend it, in order. */
             remediation: components["schemas"]["Step"][];
@@ -4134,7 +4267,7 @@ export interface components {
          * @description The order of findings. `severity`: worst first, the default.
          * @enum {string}
          */
-        FindingSort: "severity" | "-first_seen" | "-epss" | "package" | "-last_seen";
+        FindingSort: "severity" | "-priority" | "-first_seen" | "-epss" | "package" | "-last_seen";
         /**
          * @description Where a finding is in its life. Only `open` ones weigh; all are
          *     counted and can be listed.
@@ -4502,6 +4635,29 @@ export interface components {
             summary: string;
             workload: string;
         };
+        /** @description Whether a package is in use. */
+        InUse: {
+            /**
+             * Format: int32
+             * @description Whole days of watching in which it was not seen.
+             */
+            days?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last seen, to the day or better.
+             */
+            last_seen?: string | null;
+            /** @description The file that was seen, from the container's root. */
+            path?: string | null;
+            state: components["schemas"]["InUseState"];
+            /** @description Why it is not known, for people; empty where it is. */
+            why?: string;
+        };
+        /**
+         * @description Whether a package's files were executed or loaded.
+         * @enum {string}
+         */
+        InUseState: "seen" | "not_seen" | "not_known";
         /** @description One incident, as lists show it. */
         Incident: {
             /** Format: int64 */
@@ -5198,6 +5354,7 @@ export interface components {
             counts: components["schemas"]["SeverityCounts"];
             /** @description Whose advisories apply: `Debian:12`. Absent: nobody's do. */
             ecosystem?: string | null;
+            in_use?: components["schemas"]["InUse"] | null;
             kind: components["schemas"]["PackageKind"];
             /**
              * Format: int32
@@ -5234,6 +5391,24 @@ export interface components {
             name: string;
             purl: string;
             version: string;
+        };
+        /** @description How many packages of an image are in use. */
+        PackagesInUse: {
+            /** Format: int64 */
+            not_known: number;
+            /** Format: int64 */
+            not_seen: number;
+            /** Format: int64 */
+            seen: number;
+            /** Format: int64 */
+            total: number;
+            /**
+             * Format: date-time
+             * @description Since when every container was watched without a break.
+             */
+            watched_since?: string | null;
+            /** @description Why nothing is known, for people; empty where something is. */
+            why?: string;
         };
         /**
          * @description One page of a list. Pages are walked by key, not by offset: a row
@@ -5551,6 +5726,11 @@ export interface components {
                  */
                 occurrences: number;
                 package?: components["schemas"]["FindingPackage"] | null;
+                /**
+                 * Format: int32
+                 * @description Vulnerabilities only: how pressing it is, 0 to 1000.
+                 */
+                priority?: number | null;
                 progress?: components["schemas"]["Progress"];
                 /** Format: date-time */
                 resolved?: string | null;
@@ -5790,6 +5970,7 @@ export interface components {
                 counts: components["schemas"]["SeverityCounts"];
                 /** @description Whose advisories apply: `Debian:12`. Absent: nobody's do. */
                 ecosystem?: string | null;
+                in_use?: components["schemas"]["InUse"] | null;
                 kind: components["schemas"]["PackageKind"];
                 /**
                  * Format: int32
@@ -5955,6 +6136,79 @@ export interface components {
                 tactics: string[];
                 techniques: string[];
                 title: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_RunningImage: {
+            items: {
+                /**
+                 * Format: int64
+                 * @description Containers that run it.
+                 */
+                containers: number;
+                /** @description Its open findings. */
+                counts: components["schemas"]["SeverityCounts"];
+                /**
+                 * @description The digest of its manifest, else of its configuration, else what
+                 *     the engines tell.
+                 */
+                digest?: string | null;
+                environment: string;
+                exposure: components["schemas"]["RunningExposure"];
+                /**
+                 * Format: int64
+                 * @description Those of them that an upgrade closes.
+                 */
+                fixable: number;
+                /**
+                 * @description Asked for by `/running/{image}`: the image's id, else the digest
+                 *     or the name the engines know it by.
+                 */
+                id: string;
+                image?: components["schemas"]["ImageRef"] | null;
+                /**
+                 * Format: int64
+                 * @description Those known to be exploited.
+                 */
+                kev: number;
+                /** Format: date-time */
+                last_scanned?: string | null;
+                /** @description As people call it. */
+                name: string;
+                /**
+                 * @description Why it was never scanned, and what would mend that; empty where
+                 *     it was.
+                 */
+                not_scanned?: string;
+                packages: components["schemas"]["PackagesInUse"];
+                /**
+                 * Format: int32
+                 * @description The highest priority of its vulnerabilities.
+                 */
+                priority: number;
+                scanned: boolean;
+                /**
+                 * Format: int64
+                 * @description How many there are.
+                 */
+                workload_count: number;
+                /** @description Where, most containers first; the first ten. */
+                workloads: components["schemas"]["RunningWorkload"][];
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -6357,6 +6611,29 @@ export interface components {
         };
         /** @enum {string} */
         PrincipalKind: "user" | "service_account" | "node" | "component" | "anonymous" | "local";
+        /** @description A vulnerability's priority: what it is made of, as a product. */
+        Priority: {
+            factors: components["schemas"]["PriorityFactor"][];
+            /**
+             * Format: int32
+             * @description 0 to 1000; the highest is to be mended first.
+             */
+            score: number;
+        };
+        /** @description One part of a priority. */
+        PriorityFactor: {
+            /** @description `severity`, `likelihood`, `in_use`, `exposure`, `fix`. */
+            name: string;
+            /** @description What it is here, for people. */
+            value: string;
+            /**
+             * Format: double
+             * @description More than 0, at most 1: the score is 1000 times the product.
+             */
+            weight: number;
+            /** @description Why that weighs so, for people. */
+            why: string;
+        };
         /** @description An error, `application/problem+json` (RFC 9457). */
         Problem: {
             /** @description A stable word a program can act on: `not_found`, `invalid_query`. */
@@ -6940,6 +7217,123 @@ export interface components {
             environment: string;
             note: string;
         };
+        RunningExposure: {
+            /** @description By what: `ingress shop/front`, `port 0.0.0.0:8080`; for people. */
+            by?: string;
+            reach: components["schemas"]["RunningReach"];
+        };
+        /**
+         * @description An image that containers run now. Several names of one image are one
+         *     row; a container whose image was never scanned has a row, too.
+         */
+        RunningImage: {
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            containers: number;
+            /** @description Its open findings. */
+            counts: components["schemas"]["SeverityCounts"];
+            /**
+             * @description The digest of its manifest, else of its configuration, else what
+             *     the engines tell.
+             */
+            digest?: string | null;
+            environment: string;
+            exposure: components["schemas"]["RunningExposure"];
+            /**
+             * Format: int64
+             * @description Those of them that an upgrade closes.
+             */
+            fixable: number;
+            /**
+             * @description Asked for by `/running/{image}`: the image's id, else the digest
+             *     or the name the engines know it by.
+             */
+            id: string;
+            image?: components["schemas"]["ImageRef"] | null;
+            /**
+             * Format: int64
+             * @description Those known to be exploited.
+             */
+            kev: number;
+            /** Format: date-time */
+            last_scanned?: string | null;
+            /** @description As people call it. */
+            name: string;
+            /**
+             * @description Why it was never scanned, and what would mend that; empty where
+             *     it was.
+             */
+            not_scanned?: string;
+            packages: components["schemas"]["PackagesInUse"];
+            /**
+             * Format: int32
+             * @description The highest priority of its vulnerabilities.
+             */
+            priority: number;
+            scanned: boolean;
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            workload_count: number;
+            /** @description Where, most containers first; the first ten. */
+            workloads: components["schemas"]["RunningWorkload"][];
+        };
+        /** @description One running image, with all of its workloads and containers. */
+        RunningImageDetail: components["schemas"]["RunningImage"] & {
+            /** @description 1000 at most. */
+            all_containers: components["schemas"]["RunningInstance"][];
+            /** @description All of them, 1000 at most. */
+            all_workloads: components["schemas"]["RunningWorkload"][];
+        };
+        /** @description A container that runs. */
+        RunningInstance: {
+            cluster?: string | null;
+            /** @description The asset's id. */
+            id: string;
+            /** @description The image as its engine calls it. */
+            image: string;
+            name: string;
+            namespace?: string | null;
+            /** @description The node, where that is told. */
+            node?: string | null;
+            /** @description The pod or the host it is directly on. */
+            on: string;
+            /** Format: date-time */
+            started: string;
+            /** @description A sensor looks which of its files are used. */
+            watched: boolean;
+            workload?: string | null;
+        };
+        /**
+         * @description Who can reach the containers of an image.
+         * @enum {string}
+         */
+        RunningReach: "not_running" | "inside" | "not_known" | "node" | "outside";
+        /**
+         * @description Something that runs an image: a workload of a cluster, else the host
+         *     or the pod its containers are directly on.
+         */
+        RunningWorkload: {
+            /** @description The cluster or the host. */
+            cluster?: string | null;
+            /** Format: int64 */
+            containers: number;
+            environment: string;
+            /** @description The asset's id. */
+            id: string;
+            kind: components["schemas"]["AssetKind"];
+            name: string;
+            namespace?: string | null;
+            owner?: components["schemas"]["WorkloadOwner"] | null;
+            /**
+             * Format: date-time
+             * @description When the oldest of them started.
+             */
+            since: string;
+        };
         /** @description A document that was taken in. */
         SbomImported: {
             counts: components["schemas"]["SeverityCounts"];
@@ -7477,6 +7871,58 @@ export interface components {
             identity: string;
             kind: string;
             name: string;
+        };
+        /**
+         * @description Which files of images a node's containers execute or load: what is new
+         *     since the last that was taken, and once a day what still is. The same
+         *     told twice changes nothing, so nothing of it is numbered.
+         */
+        SensorUse: {
+            /** @default [] */
+            images: components["schemas"]["SensorUsedImage"][];
+        };
+        /** @description What was taken is durable. */
+        SensorUseReceipt: {
+            /**
+             * Format: int64
+             * @description Files that were not known to be used.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Images the server knows.
+             */
+            images: number;
+        };
+        SensorUsedContainer: {
+            /** @description 64 hexadecimal digits. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Since when, without a break.
+             */
+            since: string;
+        };
+        SensorUsedFile: {
+            /** @description From the container's root. */
+            path: string;
+            /** Format: date-time */
+            seen: string;
+        };
+        /** @description One image, as its containers' engine knows it. */
+        SensorUsedImage: {
+            /**
+             * @description Its containers whose files are looked at.
+             * @default []
+             */
+            containers: components["schemas"]["SensorUsedContainer"][];
+            /**
+             * @description Digests it is known by, the engine's own first.
+             * @default []
+             */
+            digests: string[];
+            /** @default [] */
+            files: components["schemas"]["SensorUsedFile"][];
         };
         /** @description One container of a pod. */
         SentContainer: {
@@ -8227,6 +8673,27 @@ export interface components {
          * @enum {string}
          */
         VulnerabilitySort: "severity" | "-epss" | "-images" | "-first_seen";
+        /** @description Who runs a vulnerability: its images, what runs them, whose they are. */
+        VulnerabilityWorkloads: {
+            /** Format: int64 */
+            containers: number;
+            /**
+             * Format: int64
+             * @description Running images that have it.
+             */
+            images: number;
+            /**
+             * Format: int64
+             * @description How many rows there are.
+             */
+            total: number;
+            vulnerability: string;
+            /**
+             * @description One row for each image and workload, highest priority first; 1000
+             *     at most.
+             */
+            workloads: components["schemas"]["AffectedWorkload"][];
+        };
         /** @description A gap in coverage: what could not be read, and where. */
         Warning: {
             layer?: string | null;
@@ -8253,6 +8720,98 @@ export interface components {
             restarts: number;
             /** @default false */
             synced: boolean;
+        };
+        /** @description The image that others are built on. */
+        WorkBase: {
+            digest?: string | null;
+            image?: components["schemas"]["ImageRef"] | null;
+            /** @description How it was recognised: `layers`, `label`, `both`. */
+            known_by: string;
+            /** @description `debian:12`; where nobody names it, what its layers are of. */
+            name: string;
+            newer?: components["schemas"]["ImageRef"] | null;
+        };
+        WorkImage: {
+            /**
+             * Format: int64
+             * @description Findings the step closes in it.
+             */
+            closes: number;
+            image: components["schemas"]["ImageRef"];
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
+        };
+        /**
+         * @description What sort of step it is.
+         * @enum {string}
+         */
+        WorkKind: "rebuild" | "upgrade";
+        /** @description Steps, most pressing first. */
+        WorkList: {
+            /**
+             * Format: int64
+             * @description Those that all steps together close.
+             */
+            closes: number;
+            /**
+             * Format: int64
+             * @description Open vulnerabilities that were looked at.
+             */
+            findings: number;
+            steps: components["schemas"]["WorkStep"][];
+            /**
+             * Format: int64
+             * @description How many steps there are.
+             */
+            total: number;
+            /** @description There are more images than were looked at: the worst were. */
+            truncated: boolean;
+            /**
+             * Format: int64
+             * @description Those that nothing closes yet: no version that mends them is there.
+             */
+            unfixable: number;
+        };
+        /** @description One thing to do. */
+        WorkStep: {
+            base?: components["schemas"]["WorkBase"] | null;
+            /** @description Findings it closes, in all of them. */
+            closes: components["schemas"]["SeverityCounts"];
+            /** Format: int64 */
+            image_count: number;
+            /** @description Images it is to be done in, the most pressing first; the first 50. */
+            images: components["schemas"]["WorkImage"][];
+            /**
+             * Format: int64
+             * @description Those of them that are known to be exploited.
+             */
+            kev: number;
+            kind: components["schemas"]["WorkKind"];
+            /**
+             * Format: int32
+             * @description The highest priority it closes.
+             */
+            priority: number;
+            /** @description In one line: `Rebuild 4 images on debian:12.8`. */
+            title: string;
+            upgrade?: components["schemas"]["WorkUpgrade"] | null;
+            /** @description Vulnerabilities it closes, the most pressing first; the first ten. */
+            vulnerabilities: string[];
+            /**
+             * Format: int64
+             * @description The sum of the priorities it closes: what steps are ordered by.
+             */
+            weight: number;
+        };
+        /** @description A package and the version that closes the findings. */
+        WorkUpgrade: {
+            installed: string[];
+            kind: components["schemas"]["PackageKind"];
+            package: string;
+            version: string;
         };
         /** @description A workload, or a pod that nothing keeps running. */
         Workload: {
@@ -8300,6 +8859,11 @@ export interface components {
             /** @description As the workload names it. */
             name: string;
             vulnerabilities?: components["schemas"]["SeverityCounts"] | null;
+        };
+        /** @description Who a workload belongs to, and which label says so. */
+        WorkloadOwner: {
+            label: string;
+            name: string;
         };
         /** @description A pod of a workload. */
         WorkloadPod: {
@@ -10278,6 +10842,10 @@ export interface operations {
                 vulnerability?: string;
                 /** @description One package's exact name. */
                 package?: string;
+                /** @description Vulnerabilities of at least this priority, 0 to 1000. */
+                priority?: number;
+                /** @description Vulnerabilities of packages that were seen in use, or all others. */
+                in_use?: boolean;
                 sort?: components["schemas"]["FindingSort"];
                 cursor?: string;
                 /** @description Rows in a page, 1 to 1000; 100 when absent. */
@@ -10985,6 +11553,10 @@ export interface operations {
                 vulnerability?: string;
                 /** @description One package's exact name. */
                 package?: string;
+                /** @description Vulnerabilities of at least this priority, 0 to 1000. */
+                priority?: number;
+                /** @description Vulnerabilities of packages that were seen in use, or all others. */
+                in_use?: boolean;
                 sort?: components["schemas"]["FindingSort"];
                 cursor?: string;
                 /** @description Rows in a page, 1 to 1000; 100 when absent. */
@@ -12796,6 +13368,85 @@ export interface operations {
             };
         };
     };
+    get_running: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description One cluster's or host's name. */
+                cluster?: string;
+                namespace?: string;
+                /** @description Text in the image's name or digest. */
+                image?: string;
+                /** @description One vulnerability's id: images with an open finding of it. */
+                vulnerability?: string;
+                /** @description Only images that were scanned, or only those that never were. */
+                scanned?: boolean;
+                /** @description Only images with findings that an upgrade closes. */
+                fixable?: boolean;
+                cursor?: string;
+                /** @description Rows in a page, 1 to 1000; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RunningImage"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_running_image: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the id `/running` gave */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunningImageDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_sboms: {
         parameters: {
             query?: {
@@ -13413,6 +14064,55 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SensorNod"];
                 };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sensors_node_used: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The environment the node belongs to. A sensor whose token is for
+                 *     one environment need not say; else `local` when a sensor asks, and
+                 *     all within reach when a person does.
+                 */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the node's name */
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SensorUse"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SensorUseReceipt"];
+                };
+            };
+            /** @description more than 2 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what went wrong */
             default: {
@@ -14837,6 +15537,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VulnerabilityDetail"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_vulnerabilities_id_workloads: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description `CVE-2021-44228`, `GHSA-…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VulnerabilityWorkloads"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_work_list: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description `true` (the default): only images that run; `false`: all. */
+                running?: boolean;
+                /** @description Only findings of at least this priority, 0 to 1000. */
+                priority?: number;
+                /** @description Steps, 1 to 1000; 50 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkList"];
                 };
             };
             /** @description what went wrong */

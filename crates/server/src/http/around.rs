@@ -1,6 +1,8 @@
 //! What is around a workload, read from the texts of other objects: ways
 //! to it, policies of the network, the account it acts as.
 
+use std::collections::BTreeMap;
+
 use api::posture::{AccountRight, Exposure, ServiceAccount};
 use serde_json::{Map, Value};
 use store::{ObjectName, ObjectText};
@@ -62,28 +64,9 @@ impl Around {
             .filter_map(|text| Some((&text.name, serde_json::from_str(&text.body).ok()?)))
             .collect();
         let of = |kind: &'static str| objects.iter().filter(move |(name, _)| name.kind == kind);
-        let mut services = Vec::new();
-        for (name, service) in of("Service") {
-            if let Some(exposure) = service_of(&name.name, service, labels) {
-                services.push(name.name.clone());
-                around.exposure.push(exposure);
-            }
-        }
-        for (name, ingress) in of("Ingress") {
-            let mut backends = Vec::new();
-            backend_services(&ingress["spec"], &mut backends);
-            if backends.iter().any(|name| services.contains(name)) {
-                let rules = ingress["spec"]["rules"].as_array();
-                let hosts = rules.into_iter().flatten();
-                let hosts = hosts.filter_map(|rule| rule["host"].as_str().map(str::to_owned));
-                around.exposure.push(Exposure {
-                    by: "ingress".to_owned(),
-                    name: name.name.clone(),
-                    reach: "outside".to_owned(),
-                    ports: hosts.collect(),
-                });
-            }
-        }
+        let services = of("Service").map(|(name, body)| (name.name.as_str(), body));
+        let ingresses = of("Ingress").map(|(name, body)| (name.name.as_str(), body));
+        around.exposure = leading(services, ingresses, labels);
         around.exposure.extend(of_host(spec));
         for (name, policy) in of("NetworkPolicy") {
             if selects(&policy["spec"]["podSelector"], labels) {
@@ -118,6 +101,88 @@ impl Around {
             }
         }
         around
+    }
+}
+
+/// Services and ingresses that choose these labels.
+fn leading<'v>(
+    services: impl Iterator<Item = (&'v str, &'v Value)>,
+    ingresses: impl Iterator<Item = (&'v str, &'v Value)>,
+    labels: &Map<String, Value>,
+) -> Vec<Exposure> {
+    let mut found = Vec::new();
+    let mut chosen = Vec::new();
+    for (name, service) in services {
+        if let Some(exposure) = service_of(name, service, labels) {
+            chosen.push(name.to_owned());
+            found.push(exposure);
+        }
+    }
+    for (name, ingress) in ingresses {
+        let mut backends = Vec::new();
+        backend_services(&ingress["spec"], &mut backends);
+        if backends.iter().any(|name| chosen.contains(name)) {
+            let rules = ingress["spec"]["rules"].as_array();
+            let hosts = rules.into_iter().flatten();
+            let hosts = hosts.filter_map(|rule| rule["host"].as_str().map(str::to_owned));
+            found.push(Exposure {
+                by: "ingress".to_owned(),
+                name: name.to_owned(),
+                reach: "outside".to_owned(),
+                ports: hosts.collect(),
+            });
+        }
+    }
+    found
+}
+
+/// Services and ingresses of one namespace, read once for all its pods.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ways {
+    services: Vec<(String, Value)>,
+    ingresses: Vec<(String, Value)>,
+}
+
+impl Ways {
+    pub(crate) fn add(&mut self, object: &ObjectText) {
+        let Ok(body) = serde_json::from_str(&object.body) else {
+            return;
+        };
+        let named = (object.name.name.clone(), body);
+        match object.name.kind.as_str() {
+            "Service" => self.services.push(named),
+            "Ingress" => self.ingresses.push(named),
+            _ => {}
+        }
+    }
+
+    /// What leads to a pod with these labels.
+    pub(crate) fn to(&self, labels: &BTreeMap<String, String>) -> Vec<Exposure> {
+        let labels = labels
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::String(value.clone())));
+        leading(
+            self.services
+                .iter()
+                .map(|(name, body)| (name.as_str(), body)),
+            self.ingresses
+                .iter()
+                .map(|(name, body)| (name.as_str(), body)),
+            &labels.collect(),
+        )
+    }
+
+    /// What of its node a workload opens, by its text or its pod's.
+    pub(crate) fn of_host(body: &str) -> Vec<Exposure> {
+        let Ok(body) = serde_json::from_str::<Value>(body) else {
+            return Vec::new();
+        };
+        let specs = [
+            &body["spec"],
+            &body["spec"]["template"]["spec"],
+            &body["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        ];
+        specs.into_iter().flat_map(of_host).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use api::{
     AssetKind, AssetRef, Facet, FacetValue, Facets, Finding, FindingDetail, FindingKind,
-    FindingState, Page,
+    FindingState, InUse, Page,
     alert::{MuteProposal, RawEvent},
     finding::{
         Decision, FindingEvent, FindingEventKind, FindingFacetQuery, FindingGroup,
@@ -47,6 +47,7 @@ pub(crate) fn wire(finding: store::Finding) -> Finding {
         cvss: finding.cvss,
         epss: finding.epss,
         kev: finding.kev,
+        priority: (finding.kind == model::FindingKind::Vulnerability).then_some(finding.priority),
         package: finding.package.map(|package| FindingPackage {
             kind: package.kind.into(),
             name: package.name,
@@ -144,6 +145,7 @@ pub(crate) async fn page(
     let request = query::page(query.cursor.clone(), query.limit)?;
     let sort = match query.sort.unwrap_or_default() {
         FindingSort::Severity => store::FindingSort::Severity,
+        FindingSort::Priority => store::FindingSort::Priority,
         FindingSort::Newest => store::FindingSort::Newest,
         FindingSort::LastSeen => store::FindingSort::LastSeen,
         FindingSort::Epss => store::FindingSort::Epss,
@@ -192,6 +194,8 @@ fn narrowed(app: &App, access: &Access, query: FindingQuery) -> Result<FindingFi
         layer: query.layer,
         rule: query.vulnerability,
         package: query.package,
+        priority: query.priority,
+        in_use: query.in_use,
         ..FindingFilter::default()
     };
     filter.ask(asked, app.clock.now(), Some(&access.actor.name));
@@ -321,7 +325,11 @@ pub(crate) async fn read(
         .unwrap_or_default();
     let incidents = app.store.incidents_of(known.finding.id).await?;
     let explained = explain::finding(&known);
+    let now = app.clock.now();
+    let (facts, used) = known.pressing.clone().unzip();
     Ok(Json(FindingDetail {
+        priority: facts.as_ref().map(Into::into),
+        in_use: used.map(|used| InUse::at(used.judge(now), now)),
         alert: context::detail(&known, incidents),
         description: explained.description,
         why: explained.why,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use api::{
-    Facets, Finding, Image, ImageDetail, ImageRef, Layers, Package, Page, Scan,
+    Facets, Finding, Image, ImageDetail, ImageRef, InUse, Layers, Package, Page, Scan,
     finding::FindingQuery,
     image::{ImagePackageQuery, ImageQuery, ImageSort, ReportFormat, ReportQuery},
     layer::LayerTotals,
@@ -16,6 +16,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use jiff::Timestamp;
 use store::{FindingColumn, ImageColumn, ImageFilter, ImageKey, PackageFilter, ScanFilter, Scope};
 
 use super::{
@@ -274,10 +275,11 @@ pub(crate) async fn packages(
         .store
         .image_packages(&scope, &id, &filter, &request)
         .await?;
-    Ok(Json(query::wire(page, package)))
+    let now = app.clock.now();
+    Ok(Json(query::wire(page, |one| package(one, now))))
 }
 
-fn package(package: store::InstalledPackage) -> Package {
+fn package(package: store::InstalledPackage, now: Timestamp) -> Package {
     Package {
         kind: package.kind.into(),
         name: package.name,
@@ -291,6 +293,7 @@ fn package(package: store::InstalledPackage) -> Package {
         layer: package.layer,
         owned_by: package.owned_by,
         counts: severity::counts(package.counts),
+        in_use: Some(InUse::at(package.in_use.judge(now), now)),
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) mod registry_hook;
 pub(crate) mod repository;
 pub(crate) mod route;
 pub(crate) mod rule;
+pub(crate) mod running;
 pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod scan_queue;
@@ -90,6 +91,7 @@ pub(crate) mod user;
 pub(crate) mod vex;
 pub(crate) mod view;
 pub(crate) mod vulnerability;
+pub(crate) mod work_list;
 
 /// What every handler is given.
 pub(crate) type Shared = State<Arc<App>>;
@@ -242,6 +244,10 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(vulnerability::list)))
         .routes(needs(View, routes!(vulnerability::facets)))
         .routes(needs(View, routes!(vulnerability::read)))
+        .routes(needs(View, routes!(running::list)))
+        .routes(needs(View, routes!(running::read)))
+        .routes(needs(View, routes!(running::affected)))
+        .routes(needs(View, routes!(work_list::read)))
         .routes(needs(View, routes!(scan::list)))
         .routes(needs(Scan, routes!(scan::create)))
         .routes(needs(View, routes!(scan::read)))
@@ -337,6 +343,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(Exempt, routes!(vex::create)))
         .routes(needs(Ingest, routes!(sensor::take)))
         .routes(needs(Ingest, routes!(sensor::hear)))
+        .routes(needs(Ingest, routes!(sensor::used)))
         .routes(needs(Configure, routes!(drift::change)))
         .routes(needs(Ingest, routes!(node::take)))
         .routes(needs(Ingest, routes!(scan_queue::take)))

@@ -71,6 +71,9 @@ pub(crate) async fn take(
     if taken.objects > 0 || taken.findings.resolved > 0 {
         app.posture.ring_judged();
     }
+    if taken.running || taken.objects > 0 {
+        app.running.ring();
+    }
     if taken.findings.new.total() > 0 || taken.findings.resolved > 0 {
         app.bus.publish(&api::Event::Findings {
             environment,

@@ -258,6 +258,7 @@ pub(crate) async fn take(
         image: image::reference(&outcome.image),
     });
     app.posture.ring_read();
+    app.running.ring();
     let receipt = ReportReceipt {
         image: image::reference(&outcome.image),
         packages: outcome.packages,

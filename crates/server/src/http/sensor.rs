@@ -2,7 +2,7 @@
 
 use api::sensor::{
     Sensor, SensorBatch, SensorDetail, SensorGap, SensorLoss, SensorNod, SensorPolicy, SensorQuery,
-    SensorReceipt, SensorStatus,
+    SensorReceipt, SensorStatus, SensorUse, SensorUseReceipt,
 };
 use axum::{
     Json,
@@ -18,7 +18,10 @@ use serde::de::DeserializeOwned;
 use super::{Shared, access::Access, error::ApiError, query::Query};
 use crate::{
     app::App,
-    intake::sensor::{self, MAX_BODY, MAX_ITEMS, MAX_NAME, is_name},
+    intake::{
+        sensor::{self, MAX_BODY, MAX_ITEMS, MAX_NAME, is_name},
+        used,
+    },
     metrics::{add, count},
     sensors::{self, Judge},
     work::alert,
@@ -71,6 +74,36 @@ pub(crate) async fn take(
         off,
         refused: understood.refused,
         policy: policy.wire.mark.clone(),
+    }))
+}
+
+/// Take which files of images a node's containers execute or load. What
+/// is told again changes nothing.
+#[utoipa::path(post, path = "/sensors/{node}/used", tag = "sensors",
+    params(("node" = String, Path, description = "the node's name"), SensorQuery),
+    request_body = SensorUse,
+    responses((status = 200, body = SensorUseReceipt),
+        (status = 413, description = "more than 2 MiB")))]
+pub(crate) async fn used(
+    State(app): Shared,
+    access: Access,
+    Path(node): Path<String>,
+    Query(query): Query<SensorQuery>,
+    body: Body,
+) -> Result<Json<SensorUseReceipt>, ApiError> {
+    let environment = of_sensor(&app, &access, &node, query).await?;
+    let told: SensorUse = read_body(body, used::MAX_BODY).await?;
+    let now = app.clock.now();
+    let images =
+        used::understand(told, now).map_err(|(part, told)| ApiError::invalid(&part, told))?;
+    let taken = app.store.put_used(&environment, &node, images, now).await?;
+    if taken.packages > 0 {
+        tracing::debug!(node, packages = taken.packages, "packages are in use");
+    }
+    app.running.ring();
+    Ok(Json(SensorUseReceipt {
+        images: taken.images,
+        files: taken.files,
     }))
 }
 

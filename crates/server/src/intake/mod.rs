@@ -8,3 +8,4 @@ pub(crate) mod audit;
 pub(crate) mod falco;
 pub(crate) mod posture;
 pub(crate) mod sensor;
+pub(crate) mod used;

@@ -79,6 +79,7 @@ pub(crate) async fn put_containers(
         .await?;
     // Also where none came or went: an image may be known by now.
     app.posture.ring();
+    app.running.ring();
     if changes != ContainerChanges::default() {
         tracing::info!(
             containers,

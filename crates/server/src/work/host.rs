@@ -123,6 +123,7 @@ async fn look_at_machine(app: &App) -> Result<(), StoreError> {
         .put_host_facts(LOCAL, &app.host, written(&look.facts), now)
         .await?;
     app.posture.ring();
+    app.running.ring();
     Ok(())
 }
 
@@ -226,6 +227,7 @@ async fn look_at(app: Arc<App>, host: ContainerHost) -> Result<(), StoreError> {
     };
     app.store.note_host_look(&host.id, note, now).await?;
     app.posture.ring();
+    app.running.ring();
     if reached {
         note_contents(&app, &host, &access).await?;
         listen(&app, &host, access);

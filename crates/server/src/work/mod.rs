@@ -23,5 +23,6 @@ pub(crate) mod registry;
 pub(crate) mod rematch;
 pub(crate) mod retention;
 mod retry;
+pub(crate) mod running;
 pub(crate) mod sensor;
 pub(crate) mod spoken;

@@ -258,6 +258,7 @@ async fn run(app: &Arc<App>, scan: Scan) {
 
 fn done(app: &App, outcome: &Outcome) -> ScanEnd {
     app.posture.ring_read();
+    app.running.ring();
     app.bus.publish(&Event::Image {
         image: crate::http::image::reference(&outcome.image),
     });

@@ -23,6 +23,7 @@ mod posture;
 mod query;
 mod refusals;
 mod registries;
+mod running;
 mod sboms;
 mod scans;
 mod sensors;
