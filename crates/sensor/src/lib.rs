@@ -8,7 +8,8 @@
 //! again; [`detect`] runs rules and the
 //! analytics over those; [`drift`] and [`malware`] judge what is executed;
 //! [`spool`] keeps what is to be sent and [`ship`] sends it; the
-//! [`governor`] keeps all of it within its budget. This room knows no SQL,
+//! [`governor`] keeps all of it within its budget. `used` notes which files of images are
+//! loaded. This room knows no SQL,
 //! serves no HTTP and is the only one that is privileged.
 
 pub mod capture;
@@ -23,3 +24,4 @@ pub mod run;
 pub mod ship;
 pub mod spool;
 mod status;
+mod used;

@@ -29,11 +29,12 @@ use crate::{
     context::{self, Context, Moment, Sources, Told, Worker},
     detect::{self, Detector, Intel, Raised},
     governor::{Budget, Bulk, Governor, Usage},
-    kernel::{self, Class, Kernel, Opens, Report},
+    kernel::{self, Class, Kernel, Opens},
     malware::{self, Malware},
     ship::{self, Shipper},
     spool::{self, Origin, Spool},
-    status::Rates,
+    status::{self, Rates},
+    used::Used,
 };
 
 /// What goes by time is done this often.
@@ -128,6 +129,8 @@ struct Sensor {
     governor: Governor,
     exit: Exit,
     shipper: Option<Shipper>,
+    /// Notes which files of images are used, where somebody is told.
+    used: Option<Used>,
     status: Arc<Mutex<SensorStatus>>,
     rates: Rates,
     last_tick: u64,
@@ -162,6 +165,7 @@ impl Sensor {
         let (kernel, report) = Kernel::start(&settings.kernel)?;
         let worker = Worker::start(settings.sources).map_err(RunError::Metadata)?;
         let now = moment(clock.as_ref());
+        let proc = settings.context.proc.clone();
         let context = Context::new(settings.context, Box::new(worker), now);
         let loaded = detect::load(&settings.rules, &[], &[]);
         for complaint in &loaded.complaints {
@@ -197,13 +201,13 @@ impl Sensor {
         }
         let enforces = report.state("drift") != Some(kernel::State::Absent);
         detector.drift().set_enforcement(enforces);
-        let status = Arc::new(Mutex::new(first_status(
+        let status = Arc::new(Mutex::new(status::first(
             settings.cluster.as_deref(),
             &origin,
             &report,
             clock.now(),
         )));
-        let shipper = match (settings.ship, &spool) {
+        let mut shipper = match (settings.ship, &spool) {
             (Some(ship), Some(spool)) => {
                 let status = Arc::clone(&status);
                 Some(Shipper::start(ship, spool.clone(), move || {
@@ -212,6 +216,7 @@ impl Sensor {
             }
             _ => None,
         };
+        let used = Used::beside(shipper.as_mut(), &proc, clock)?;
         let mut sensor = Self {
             clock: Arc::clone(clock),
             kernel,
@@ -224,6 +229,7 @@ impl Sensor {
                 alerts: HashMap::new(),
             },
             shipper,
+            used,
             status,
             rates: Rates::default(),
             last_tick: now.boot,
@@ -269,6 +275,7 @@ impl Sensor {
             detector,
             exit,
             clock,
+            used,
             ..
         } = self;
         let now = clock.now();
@@ -278,6 +285,9 @@ impl Sensor {
                 // Windows count by when something happened: much of it may
                 // have waited.
                 let at = when(&told).unwrap_or(now);
+                if let Some(used) = used {
+                    used.take(&told, at);
+                }
                 detector.take(&told, at, &mut |raised| exit.take(raised, of));
             });
         })?;
@@ -309,6 +319,9 @@ impl Sensor {
             detector.take(&told, wall, &mut |raised| exit.take(raised, of));
         });
         detector.tick(wall, &mut |raised| exit.take(raised, None));
+        if let Some(used) = &mut self.used {
+            used.tick(&self.context, wall);
+        }
         self.measure(now, wall)?;
         self.take_policy();
         self.give_orders();
@@ -529,45 +542,6 @@ fn container<'t>(told: &Told<'t>) -> Option<&'t Arc<Container>> {
         Told::Lookup(lookup) => lookup.container,
         Told::Container(known) | Told::Ended(known) => Some(&known.container),
     }
-}
-
-fn first_status(
-    cluster: Option<&str>,
-    origin: &Origin,
-    report: &Report,
-    started: Timestamp,
-) -> SensorStatus {
-    let system = rustix::system::uname();
-    SensorStatus {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        boot: origin.boot.clone(),
-        cluster: cluster.map(str::to_owned),
-        kernel: system.release().to_string_lossy().into_owned(),
-        architecture: system.machine().to_string_lossy().into_owned(),
-        os: os_name(),
-        started,
-        cpu: 0.0,
-        memory: 0,
-        memory_limit: 0,
-        spool: 0,
-        spool_limit: 0,
-        processes: 0,
-        features: report.to_wire(),
-        classes: Vec::new(),
-        containers: Vec::new(),
-        rules: 0,
-        policy: String::new(),
-        notes: Vec::new(),
-    }
-}
-
-/// As `/etc/os-release` names it.
-fn os_name() -> String {
-    let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = text
-        .lines()
-        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
-    name.unwrap_or("Linux").trim_matches('"').to_owned()
 }
 
 fn read_windows(path: &std::path::Path) -> Option<Windows> {

@@ -1,14 +1,16 @@
 //! How the sensor is, in words for the server and for people.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs};
 
-use api::sensor::{SensorClass, SensorContainer};
+use api::sensor::{SensorClass, SensorContainer, SensorStatus};
+use jiff::Timestamp;
 use rules::syscall::{Bytes, Container};
 
 use crate::{
     context::Known,
     governor::Bulk,
-    kernel::{Class, ClassCounters},
+    kernel::{Class, ClassCounters, Report},
+    spool::Origin,
 };
 
 /// Containers told of; the busiest.
@@ -130,6 +132,46 @@ fn text(bytes: &[u8]) -> String {
 
 fn some(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| text(bytes))
+}
+
+/// How a sensor is before it has seen anything.
+pub(crate) fn first(
+    cluster: Option<&str>,
+    origin: &Origin,
+    report: &Report,
+    started: Timestamp,
+) -> SensorStatus {
+    let system = rustix::system::uname();
+    SensorStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: origin.boot.clone(),
+        cluster: cluster.map(str::to_owned),
+        kernel: system.release().to_string_lossy().into_owned(),
+        architecture: system.machine().to_string_lossy().into_owned(),
+        os: os_name(),
+        started,
+        cpu: 0.0,
+        memory: 0,
+        memory_limit: 0,
+        spool: 0,
+        spool_limit: 0,
+        processes: 0,
+        features: report.to_wire(),
+        classes: Vec::new(),
+        containers: Vec::new(),
+        rules: 0,
+        policy: String::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// As `/etc/os-release` names it.
+fn os_name() -> String {
+    let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = text
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    name.unwrap_or("Linux").trim_matches('"').to_owned()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use rules::syscall::Container;
+use rules::syscall::{Container, Process};
 
 mod clock;
 mod container;
@@ -237,6 +237,11 @@ impl Context {
             .iter()
             .filter(|(_, state)| !state.is_ended)
             .map(|(_, state)| &state.known)
+    }
+
+    /// Processes that have not ended.
+    pub fn processes(&self) -> impl Iterator<Item = &Arc<Process>> {
+        self.table.living().map(|(_, entry)| &entry.process)
     }
 
     /// A container by its full identifier.

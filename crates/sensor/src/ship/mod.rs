@@ -1,10 +1,11 @@
 //! Sends what the spool keeps, tells how the sensor is, and learns what it
 //! is to do.
 //!
-//! Two threads, so that neither waits for the other: one sends alerts as
+//! Threads of their own, so that none waits for another: one sends alerts as
 //! soon as there are any and losses behind them, and acknowledges to the
 //! spool what the server has; the other tells a status every few seconds
-//! and fetches the policy when its mark changes. Whatever goes wrong is
+//! and fetches the policy when its mark changes; a third tells which files
+//! of images are used. Whatever goes wrong is
 //! tried again; what somebody must mend is told in [`Shipper::notes`].
 
 mod aside;
@@ -12,6 +13,7 @@ mod backoff;
 mod link;
 mod policy;
 mod send;
+mod used;
 mod verdict;
 
 use std::{
@@ -25,9 +27,10 @@ use std::{
 };
 
 use api::sensor::{SensorPolicy, SensorStatus};
+use model::Clock;
 
 use self::{backoff::Backoff, link::Link};
-use crate::spool::Spool;
+use crate::{spool::Spool, used::Ledger};
 
 /// How often a sensor tells how it is.
 pub const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -156,6 +159,19 @@ impl Shipper {
         let mut told = self.shared.told();
         let is_new = std::mem::take(&mut told.is_policy_new);
         is_new.then(|| told.policy.clone())
+    }
+
+    /// Begins to tell which files of images are used, too.
+    pub(crate) fn tell_used(
+        &mut self,
+        ledger: Arc<Mutex<Ledger>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(), ShipError> {
+        let link = Link::new(&self.shared.settings)?;
+        let shared = Arc::clone(&self.shared);
+        self.spawn("ship-used", move || {
+            used::run(&shared, &link, &ledger, clock.as_ref());
+        })
     }
 
     /// What a person should know of sending.

@@ -13,7 +13,10 @@ use model::time::FixedClock;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::spool::{Limits, Origin};
+use crate::{
+    spool::{Limits, Origin},
+    used::{Ledger, locked},
+};
 
 /// A server that answers what the test says, to each request by itself.
 struct Fake {
@@ -272,4 +275,59 @@ fn secrets_go_nowhere_in_the_clear() {
         let told = outcome.unwrap_err().to_string();
         assert!(told.contains(part), "{told}");
     }
+}
+
+/// A container whose image is known, and a program of it.
+fn ledger() -> Arc<Mutex<Ledger>> {
+    let web = rules::syscall::Container {
+        full_id: b"c0ffee".as_slice().into(),
+        image_id: "a".repeat(64).as_bytes().into(),
+        ..rules::syscall::Container::default()
+    };
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let mut open = locked(&ledger);
+    open.there([&web].into_iter(), Timestamp::UNIX_EPOCH);
+    open.saw(b"c0ffee", b"/usr/bin/curl", Timestamp::UNIX_EPOCH);
+    drop(open);
+    ledger
+}
+
+/// What the server is told of use, by one shipper.
+fn told_of_use(answer: u16) -> (Vec<Value>, Arc<Mutex<Ledger>>) {
+    let (say, heard) = mpsc::sync_channel(16);
+    let server = Fake::start(move |first, body| {
+        if !first.contains("/used") {
+            return (503, json!({}));
+        }
+        let body = serde_json::from_slice(body).unwrap();
+        say.send(body).unwrap();
+        (answer, json!({"images": 1, "files": 1}))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let spool = spool(folder.path());
+    let mut shipper = Shipper::start(settings(&server.url, folder.path()), spool, status).unwrap();
+    let ledger = ledger();
+    let clock = Arc::new(FixedClock(Timestamp::UNIX_EPOCH));
+    shipper.tell_used(Arc::clone(&ledger), clock).unwrap();
+    let first = heard.recv_timeout(Duration::from_secs(20)).unwrap();
+    drop(shipper);
+    (vec![first], ledger)
+}
+
+#[test]
+fn what_is_used_is_told_once() {
+    let (told, ledger) = told_of_use(200);
+    let image = &told[0]["images"][0];
+    assert_eq!(image["files"][0]["path"], "/usr/bin/curl");
+    assert_eq!(image["containers"][0]["id"], "c0ffee");
+    let next = locked(&ledger).next(Timestamp::UNIX_EPOCH);
+    assert!(next.is_none(), "{next:?}");
+}
+
+#[test]
+fn an_older_server_loses_nothing_by_not_knowing_the_question() {
+    let (_, ledger) = told_of_use(404);
+    let next = locked(&ledger).next(Timestamp::UNIX_EPOCH);
+    let (body, _) = next.expect("it is kept");
+    assert_eq!(body.images[0].files.len(), 1);
 }
