@@ -16,6 +16,7 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod remote;
 pub(crate) mod rules;
+pub(crate) mod running;
 pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod server;
@@ -141,6 +142,9 @@ pub(crate) enum Command {
     Findings(finding::Findings),
     #[command(subcommand)]
     Images(image::Images),
+    #[command(name = "whatruns")]
+    WhatRuns(running::WhatRuns),
+    FixFirst(running::FixFirst),
     #[command(subcommand)]
     Sbom(sbom::Sbom),
     #[command(subcommand)]

@@ -24,6 +24,7 @@ mod recommendation;
 mod registry;
 mod remote;
 mod rules;
+mod running;
 mod sbom;
 mod scan;
 mod server;
@@ -78,6 +79,8 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::Whoami(whoami) => login::whoami(&context, &whoami),
         Command::Findings(findings) => finding::run(&context, &findings),
         Command::Images(images) => image::run(&context, &images),
+        Command::WhatRuns(whatruns) => running::run(&context, &whatruns),
+        Command::FixFirst(fix_first) => running::fix_first(&context, &fix_first),
         Command::Sbom(sbom) => sbom::run(&context, &sbom),
         Command::Vex(vex) => vex::run(&context, &vex),
         Command::Recommendations(list) => recommendation::run(&context, &list),

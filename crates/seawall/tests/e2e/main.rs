@@ -17,6 +17,7 @@ mod debian;
 mod deploy;
 mod hardening;
 mod host;
+mod in_use;
 mod node;
 mod posture;
 mod program;
