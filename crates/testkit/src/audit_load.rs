@@ -8,17 +8,17 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
     sync::{Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use jiff::Timestamp;
 use model::Clock;
 use serde_json::Value;
+
+use crate::line::Line;
 
 /// Batches that may be on their way at once.
 const SENDERS: usize = 4;
@@ -98,7 +98,7 @@ impl Load {
             let senders: Vec<_> = (0..SENDERS)
                 .map(|_| {
                     scope.spawn(|| {
-                        let mut line = None;
+                        let mut line = Line::to(&self.address);
                         loop {
                             let next = batches
                                 .lock()
@@ -141,18 +141,14 @@ impl Load {
         Ok(sent)
     }
 
-    fn deliver(
-        &self,
-        line: &mut Option<TcpStream>,
-        body: &str,
-        sent: &Mutex<Sent>,
-    ) -> anyhow::Result<()> {
+    fn deliver(&self, line: &mut Line, body: &str, sent: &Mutex<Sent>) -> anyhow::Result<()> {
         let path = format!("/api/v1/clusters/{}/audit?timeout=30s", self.cluster);
-        let headers = [("authorization", format!("Bearer {}", self.token))];
+        let token = format!("Bearer {}", self.token);
+        let headers = [("authorization", token.as_str())];
         let mut last = String::new();
         for attempt in 0..TRIES {
             let begun = Instant::now();
-            let answer = ask(line, &self.address, "POST", &path, &headers, body);
+            let answer = line.ask("POST", &path, &headers, body);
             let took = begun.elapsed();
             let mut sent = sent
                 .lock()
@@ -233,10 +229,9 @@ impl Load {
     /// Waits until all events are judged, and counts the alerts of the
     /// marks. `header` lets it see them: a token's, or a cookie.
     pub fn marks(&self, header: (&str, &str), sent: &Sent) -> anyhow::Result<Marks> {
-        let mut line = None;
-        let headers = [(header.0, header.1.to_owned())];
+        let mut line = Line::to(&self.address);
         let mut get = |path: &str| -> anyhow::Result<Value> {
-            let (status, text) = ask(&mut line, &self.address, "GET", path, &headers, "")?;
+            let (status, text) = line.ask("GET", path, &[header], "")?;
             if status != 200 {
                 bail!("{path}: the server answers {status}: {text}");
             }
@@ -284,80 +279,6 @@ impl Load {
                 .collect(),
         })
     }
-}
-
-/// One request on a connection that is kept; status and body.
-fn ask(
-    line: &mut Option<TcpStream>,
-    address: &str,
-    method: &str,
-    path: &str,
-    headers: &[(&str, String)],
-    body: &str,
-) -> anyhow::Result<(u16, String)> {
-    let mut stream = if let Some(stream) = line.take() {
-        stream
-    } else {
-        let stream = TcpStream::connect(address).context("failed to connect")?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream
-    };
-    let mut head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n",
-        body.len()
-    );
-    for (name, value) in headers {
-        write!(head, "{name}: {value}\r\n").ok();
-    }
-    head.push_str("\r\n");
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(body.as_bytes())?;
-    let mut reader = BufReader::new(stream);
-    let mut status = 0;
-    let mut length = 0;
-    let mut is_chunked = false;
-    loop {
-        let mut text = String::new();
-        if reader.read_line(&mut text)? == 0 {
-            bail!("the connection ended");
-        }
-        let text = text.trim_end();
-        if text.is_empty() {
-            break;
-        }
-        if status == 0 {
-            let word = text.split(' ').nth(1).context("an answer has a status")?;
-            status = word.parse()?;
-        } else if let Some((name, value)) = text.split_once(':') {
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse()?,
-                "transfer-encoding" => is_chunked = true,
-                _ => {}
-            }
-        }
-    }
-    let mut text = Vec::new();
-    if is_chunked {
-        loop {
-            let mut size = String::new();
-            reader.read_line(&mut size)?;
-            let size = usize::from_str_radix(size.trim(), 16)?;
-            let mut chunk = vec![0; size + 2];
-            reader.read_exact(&mut chunk)?;
-            if size == 0 {
-                break;
-            }
-            text.extend_from_slice(chunk.get(..size).unwrap_or_default());
-        }
-    } else {
-        text.resize(length, 0);
-        reader.read_exact(&mut text)?;
-    }
-    *line = Some(reader.into_inner());
-    Ok((status, String::from_utf8_lossy(&text).into_owned()))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub mod languages;
     reason = "a fixture that cannot be built fails its test"
 )]
 pub mod layer;
+pub mod line;
 pub mod node;
 pub mod postgres;
 pub mod receiver;
