@@ -27,6 +27,9 @@ pub(crate) trait TemplateEngine: Debug + Send + Sync {
     fn rego(&self) -> Option<&RegoTemplate> {
         None
     }
+
+    /// Lets go what only compiling it with others needs.
+    fn is_compiled(&mut self) {}
 }
 
 /// One constraint, asked about one object it matches.

@@ -48,7 +48,7 @@ pub use mend::{MendError, fix, mended, pod_path};
 pub use mutation::{MutateError, difference};
 pub use policies::{Policy, bundle, policies, policy, policy_of_kind};
 pub use recommendation::{AssetSort, Effort, Recommendation, recommendation, recommendations};
-pub use set::{ConstraintInfo, Document, Policies, Problem};
+pub use set::{CONNECTIONS, ConstraintInfo, Document, Policies, Problem};
 pub use verdict::{Fault, Step, Verdict};
 pub use world::{ExternalData, ImageState, World};
 

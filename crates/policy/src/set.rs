@@ -4,7 +4,12 @@
 //! `Arc`. What cannot be read or compiled becomes a [`Problem`], and the
 //! rest still loads.
 
+mod asking;
+
 use std::collections::BTreeMap;
+
+pub use asking::CONNECTIONS;
+pub(crate) use asking::connection;
 
 use crate::cel::Native;
 use crate::engine::{Ask, Shared};
@@ -106,7 +111,7 @@ impl Policies {
     /// The same, with Rego on the engine named.
     pub fn load_on(documents: &[Document], engine: RegoEngine) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
-        let templates = templates(documents, engine, &mut problems);
+        let mut templates = templates(documents, engine, &mut problems);
         let constraints = constraints(documents, &templates, &mut problems);
         let synced = documents
             .iter()
@@ -122,6 +127,9 @@ impl Policies {
             }
         }
         let groups = Groups::of(&constraints, &templates);
+        for template in templates.values_mut() {
+            template.engine.is_compiled();
+        }
         let policies = Self {
             templates,
             constraints,

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::POLICY_LIMIT;
 use super::matching::{Asked, Matching, strings};
-use super::validation::{Decision, Outcome, Seen, Validator, operation, request};
+use super::validation::{Decision, Outcome, Seen, Validator, request};
 use crate::gatekeeper::matching::{Selector, labels};
 use crate::review::{Action, Kind, Operation, Review, Violation};
 use crate::set::{ConstraintInfo, Document, Problem};
@@ -141,7 +141,7 @@ impl Native {
                 }
             };
             let request =
-                request_json.get_or_insert_with(|| request(review, operation(review.operation)));
+                request_json.get_or_insert_with(|| request(review, review.operation.word()));
             for params in params {
                 let outcome = policy.validator.judge(
                     Seen {
@@ -219,6 +219,18 @@ impl Native {
                     .get(&binding.policy)
                     .is_some_and(|policy| policy.matching.wants(kind))
             })
+    }
+
+    /// What is done to objects of `kind` that any of them asks to judge.
+    pub(crate) fn operations(&self, kind: &Kind) -> BTreeSet<Operation> {
+        if is_exempt(kind) {
+            return BTreeSet::new();
+        }
+        let bound = self.bindings.iter();
+        let policies = bound.filter_map(|binding| self.policies.get(&binding.policy));
+        policies
+            .flat_map(|policy| policy.matching.operations(kind))
+            .collect()
     }
 
     /// One line for each binding.

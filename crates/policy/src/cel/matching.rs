@@ -1,12 +1,14 @@
 //! Which requests a `ValidatingAdmissionPolicy` or a binding is asked
 //! about.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use super::resource;
-use super::validation::operation;
 use crate::gatekeeper::matching::{Selector, labels};
 use crate::review::{Kind, Operation, Review};
+use crate::set::connection;
 use crate::world::World;
 
 /// `matchConstraints` and `matchResources`.
@@ -146,15 +148,43 @@ impl Matching {
     }
 
     pub(super) fn wants(&self, kind: &Kind) -> bool {
-        let resource = resource::plural(&kind.kind);
-        self.rules.is_empty()
-            || self.rules.iter().any(|rule| {
-                rule.is_for_group(kind, self.exact)
-                    && rule.resources.iter().any(|entry| {
-                        let name = entry.split('/').next().unwrap_or(entry);
-                        name == "*" || name == resource
-                    })
-            })
+        self.rules.is_empty() || self.about(kind).next().is_some()
+    }
+
+    /// What is done to objects of `kind` that it asks to judge. Without
+    /// rules it is asked about everything that is made or changed.
+    pub(super) fn operations(&self, kind: &Kind) -> BTreeSet<Operation> {
+        let is_connection = connection(kind).is_some();
+        let may = |operation: &Operation| (*operation == Operation::Connect) == is_connection;
+        let makes = [Operation::Create, Operation::Update];
+        let is_asked = |operation: &Operation| {
+            (self.rules.is_empty() && makes.contains(operation))
+                || self
+                    .about(kind)
+                    .any(|rule| has(&rule.operations, operation.word()))
+        };
+        let all = Operation::ALL.into_iter();
+        all.filter(may).filter(is_asked).collect()
+    }
+
+    /// The rules that may mean objects of `kind`.
+    fn about(&self, kind: &Kind) -> impl Iterator<Item = &Rule> {
+        let connected = connection(kind);
+        let resource = match connected {
+            Some((resource, _)) => resource.to_owned(),
+            None => resource::plural(&kind.kind),
+        };
+        self.rules.iter().filter(move |rule| {
+            rule.is_for_group(kind, self.exact)
+                && rule.resources.iter().any(|entry| {
+                    let (name, part) = entry.split_once('/').unwrap_or((entry, ""));
+                    let is_part = match connected {
+                        Some((_, wanted)) => part == "*" || part == wanted,
+                        None => true,
+                    };
+                    is_part && (name == "*" || name == resource)
+                })
+        })
     }
 
     pub(super) fn summary(&self) -> String {
@@ -210,7 +240,7 @@ impl Rule {
             Some(_) => false,
         };
         scope
-            && has(&self.operations, operation(review.operation))
+            && has(&self.operations, review.operation.word())
             && self.is_for_group(&review.kind, exact)
             // Where another version is as good, the API server converts
             // the object; here it is judged as it is.

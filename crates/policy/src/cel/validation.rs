@@ -465,15 +465,6 @@ pub(crate) fn request(review: &Review<'_>, operation: &str) -> Json {
     Json::Object(request)
 }
 
-pub(crate) fn operation(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Create => "CREATE",
-        Operation::Update => "UPDATE",
-        Operation::Delete => "DELETE",
-        Operation::Connect => "CONNECT",
-    }
-}
-
 /// So that tests may say what an expression is worth without a policy.
 #[cfg(test)]
 pub(crate) fn worth<'a>(program: &'a Program, object: &'a Json, limit: u64) -> (Answer<'a>, u64) {

@@ -116,6 +116,13 @@ impl Match {
                 .any(|entry| holds(&entry.kinds, &kind.kind) && holds(&entry.groups, &kind.group))
     }
 
+    /// Whether objects of `kind` are meant by its own name.
+    pub(crate) fn names(&self, kind: &Kind) -> bool {
+        self.kinds
+            .iter()
+            .any(|entry| entry.kinds.contains(&kind.kind) && holds(&entry.groups, &kind.group))
+    }
+
     /// Whether the object of `review`, or what it was before, matches; or
     /// why that cannot be told, which counts as a violation.
     pub(crate) fn matches(&self, review: &Review<'_>, world: &World) -> Result<bool, Fault> {

@@ -31,12 +31,7 @@ pub(crate) fn operation(review: &Review<'_>) -> &'static str {
     if review.moment != Moment::Admission && review.request.is_none() {
         return "";
     }
-    match review.operation {
-        Operation::Create => "CREATE",
-        Operation::Update => "UPDATE",
-        Operation::Delete => "DELETE",
-        Operation::Connect => "CONNECT",
-    }
+    review.operation.word()
 }
 
 /// Everything of the request but objects; the keys that Go leaves out

@@ -21,7 +21,7 @@ pub(crate) enum By {
 pub(crate) struct RegoTemplate {
     pub(super) program: Program,
     pub(super) by: By,
-    /// What it was compiled from, for [`super::Joined`].
+    /// What it was compiled from, until [`super::Joined`] has seen it.
     pub(super) source: Source,
 }
 
@@ -189,5 +189,9 @@ impl TemplateEngine for RegoTemplate {
 
     fn rego(&self) -> Option<&RegoTemplate> {
         Some(self)
+    }
+
+    fn is_compiled(&mut self) {
+        self.source.modules = Vec::new();
     }
 }
