@@ -179,6 +179,64 @@ mod tests {
         assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 
+    /// Policies no framework asks for, and why they are there all the same.
+    const IN_NONE: [(&str, &str); 11] = [
+        (
+            "budgets-allow-drains",
+            "a budget nothing fits keeps nodes from being mended",
+        ),
+        (
+            "budgets-evict-unhealthy",
+            "pods that never get ready keep nodes from being mended",
+        ),
+        (
+            "cron-jobs-no-overlap",
+            "what runs twice at once is a fault of how it works",
+        ),
+        (
+            "ingresses-have-host",
+            "what answers for every name is a fault of how it works",
+        ),
+        (
+            "ingresses-unique-host",
+            "two that answer for one name take it from each other",
+        ),
+        (
+            "names-not-like-system",
+            "frameworks say how masks are noticed, not what to be called",
+        ),
+        (
+            "objects-required-annotations",
+            "which ones is everybody's own to say",
+        ),
+        (
+            "objects-required-labels",
+            "which ones is everybody's own to say",
+        ),
+        (
+            "pods-pre-stop",
+            "requests are lost without it, and nothing else",
+        ),
+        (
+            "services-unique-selector",
+            "two services of the same pods are a fault of how it works",
+        ),
+        (
+            "webhooks-leave-system-out",
+            "a webhook about the system can keep it from starting",
+        ),
+    ];
+
+    #[test]
+    fn every_policy_is_asked_for_by_a_standard_or_said_to_be_in_none() {
+        let all = crate::policies().iter().map(|policy| policy.id.as_str());
+        let mut unserved: Vec<&str> = all.filter(|id| served_by(id).is_empty()).collect();
+        unserved.sort_unstable();
+        let named: Vec<&str> = IN_NONE.iter().map(|(id, _)| *id).collect();
+        assert_eq!(unserved, named);
+        assert!(IN_NONE.iter().all(|(_, why)| !why.is_empty()));
+    }
+
     #[test]
     fn a_check_knows_whom_it_serves_through_the_standards_alone() {
         let served = served_by("containers-not-privileged");
