@@ -9,7 +9,7 @@
 //! run on which machine differs by who runs the cluster.
 
 mod judge;
-mod mirror;
+mod process;
 mod want;
 
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ use rust_embed::RustEmbed;
 use serde::Deserialize;
 
 pub use judge::flag;
-pub use mirror::{COMPONENTS, from_pods, process};
+pub use process::{COMPONENTS, process};
 pub use want::Want;
 
 use crate::{AssetSort, Effort, Recommendation, Step, facts::FileRole};

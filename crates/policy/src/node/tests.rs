@@ -192,14 +192,12 @@ fn a_fault_names_the_value_and_what_mends_it() {
         fault.remediation[0].code.as_deref(),
         Some("chmod 600 /etc/kubernetes/pki/ca.key")
     );
-    let pods = [json!({
-        "metadata": { "namespace": "kube-system",
-            "annotations": { "kubernetes.io/config.mirror": "x" } },
-        "spec": { "nodeName": "one", "containers": [{ "command": ["kube-apiserver"] }] },
-    })];
-    let nodes = from_pods(pods.iter());
-    let Verdict::Affected(fault) = check("node-apiserver-profiling").unwrap().judge(&nodes[0])
-    else {
+    let process = process(std::iter::once("kube-apiserver".to_owned())).unwrap();
+    let node = NodeFacts {
+        processes: vec![process],
+        ..NodeFacts::default()
+    };
+    let Verdict::Affected(fault) = check("node-apiserver-profiling").unwrap().judge(&node) else {
         panic!("healthy");
     };
     assert_eq!(
