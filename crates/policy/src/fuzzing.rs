@@ -23,6 +23,20 @@ pub fn expression(source: &str) {
     judge(&documents, &pod);
 }
 
+/// Loads a template with this Rego, and judges a pod by it.
+pub fn rego(source: &str) {
+    let documents = [
+        json!({"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
+               "metadata": {"name": "fuzz"},
+               "spec": {"crd": {"spec": {"names": {"kind": "Fuzz"}}},
+                        "targets": [{"target": "admission.k8s.gatekeeper.sh",
+                                     "operations": ["*"], "rego": source}]}}),
+        json!({"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": "Fuzz",
+               "metadata": {"name": "fuzz"}, "spec": {}}),
+    ];
+    judge(&documents, &pod());
+}
+
 /// Loads documents and judges an object by them; mutates it as well.
 pub fn judge(documents: &[Value], object: &Value) {
     let documents: Vec<Document> = documents
@@ -92,6 +106,12 @@ mod tests {
         include_str!("../../../fuzz/seeds/policy_documents/mutator"),
         include_str!("../../../fuzz/seeds/policy_documents/policy"),
         include_str!("../../../fuzz/seeds/policy_documents/template"),
+    ];
+    const REGO: &[&str] = &[
+        include_str!("../../../fuzz/seeds/policy_template/functions"),
+        include_str!("../../../fuzz/seeds/policy_template/loops"),
+        include_str!("../../../fuzz/seeds/policy_template/recursion"),
+        include_str!("../../../fuzz/seeds/policy_template/violation"),
     ];
     const POD: &str = include_str!("../../../fuzz/seeds/policy_review/pod");
 
@@ -172,6 +192,11 @@ mod tests {
     #[test]
     fn no_expression_panics_or_runs_on() {
         run("expressions", EXPRESSIONS, expression);
+    }
+
+    #[test]
+    fn no_rego_panics_or_runs_on() {
+        run("rego", REGO, rego);
     }
 
     #[test]
