@@ -115,8 +115,19 @@ impl Judge<'_> {
         };
         request.is_leaving()
             || is_ours(request)
+            || self.goes_with_its_namespace(request)
             || !namespace.is_empty() && (self.place.leaves_alone(namespace) || is_labelled())
             || !self.rules.policies.wants(&request.kind)
+    }
+
+    /// Whether it is deleted because its namespace is: kept back, it
+    /// would keep that for ever.
+    fn goes_with_its_namespace(&self, request: &Request) -> bool {
+        let namespace = self.world.namespace(&request.namespace);
+        request.operation == Operation::Delete
+            && namespace
+                .and_then(|known| known.pointer("/metadata/deletionTimestamp"))
+                .is_some_and(|time| !time.is_null())
     }
 
     /// Answers `/validate`.
@@ -125,7 +136,10 @@ impl Judge<'_> {
             return allowed(request);
         }
         let review = request.review(self.world.namespace(&request.namespace));
-        let violations = self.rules.policies.review(&review, self.world);
+        let mut violations = self.rules.policies.review(&review, self.world);
+        // Others asked to see what is deleted, too.
+        let policies = &self.rules.policies;
+        violations.retain(|said| policies.asked_for(said, &request.kind, request.operation));
         if violations.is_empty() {
             return allowed(request);
         }
@@ -240,7 +254,7 @@ impl Judge<'_> {
             uid: request.uid.clone(),
             time: self.now,
             verdict,
-            operation: request.operation_word().to_owned(),
+            operation: request.operation.word().to_owned(),
             group: request.kind.group.clone(),
             kind: request.kind.kind.clone(),
             namespace: request.namespace.clone(),

@@ -12,7 +12,7 @@ use kube::{
     api::{DeleteParams, ListParams, Patch, PatchParams},
     discovery::{Scope, verbs},
 };
-use policy::review::Kind;
+use policy::review::{Kind, Operation};
 use serde_json::{Value, json};
 
 use super::{
@@ -133,23 +133,48 @@ pub(super) async fn gatekeepers(client: &Client) -> Result<Vec<String>, Registra
 }
 
 impl Registration {
-    /// Which resources a webhook is asked about, by group.
-    fn resources(served: &[Served], rules: &Rules) -> Vec<Value> {
-        let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for one in served.iter().filter(|one| rules.policies.wants(&one.kind)) {
-            let resources = groups.entry(&one.kind.group).or_default();
+    /// Which requests a webhook is asked about: of `only` those that
+    /// policies ask to judge.
+    fn resources(served: &[Served], rules: &Rules, only: &[Operation]) -> Vec<Value> {
+        let asked = |kind: &Kind| -> Vec<Operation> {
+            let all = rules.policies.operations(kind).into_iter();
+            all.filter(|one| only.contains(one)).collect()
+        };
+        let mut groups: BTreeMap<(&str, Vec<Operation>), BTreeSet<&str>> = BTreeMap::new();
+        for one in served {
+            let mut operations = asked(&one.kind);
+            // Nothing that is listed is connected to.
+            operations.retain(|operation| *operation != Operation::Connect);
+            if operations.is_empty() {
+                continue;
+            }
+            let changes = operations.contains(&Operation::Update);
+            let resources = groups
+                .entry((one.kind.group.as_str(), operations))
+                .or_default();
             resources.insert(&one.plural);
-            if one.kind.group.is_empty() && one.kind.kind == "Pod" {
+            if one.kind.group.is_empty() && one.kind.kind == "Pod" && changes {
                 // A container added to a pod that runs.
                 resources.insert("pods/ephemeralcontainers");
             }
         }
+        for (kind, resource) in policy::CONNECTIONS {
+            let kind = Kind {
+                group: String::new(),
+                version: "v1".to_owned(),
+                kind: kind.to_owned(),
+            };
+            let operations = asked(&kind);
+            if !operations.is_empty() {
+                groups.entry(("", operations)).or_default().insert(resource);
+            }
+        }
         groups
             .into_iter()
-            .map(|(group, resources)| {
+            .map(|((group, operations), resources)| {
                 json!({
                     "apiGroups": [group], "apiVersions": ["*"], "resources": resources,
-                    "operations": ["CREATE", "UPDATE"], "scope": "*",
+                    "operations": operations, "scope": "*",
                 })
             })
             .collect()
@@ -236,7 +261,7 @@ impl Registration {
         mutates: bool,
         trusted: &str,
     ) -> Result<(), RegistrationError> {
-        let resources = Self::resources(served, rules);
+        let resources = Self::resources(served, rules, &Operation::ALL);
         let parameters = PatchParams::apply(OWNER).force();
         let what = "ValidatingWebhookConfiguration";
         let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
@@ -253,6 +278,8 @@ impl Registration {
         if !mutates {
             return remove(mutating, what).await;
         }
+        // Only what is made or changed can be mended.
+        let resources = Self::resources(served, rules, &[Operation::Create, Operation::Update]);
         let wanted = self.configuration(true, &resources, trusted);
         mutating
             .patch(NAME, &parameters, &Patch::Apply(&wanted))
@@ -290,6 +317,76 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_api_server_is_asked_for_what_policies_ask_for() {
+        let document = |value: Value| api::policy::BundleDocument {
+            source: "x".to_owned(),
+            value,
+        };
+        let policy = |name: &str, kind: &str, operations: Value| {
+            let template = json!({"apiVersion": "templates.gatekeeper.sh/v1",
+                "kind": "ConstraintTemplate", "metadata": {"name": name.to_lowercase()},
+                "spec": {"crd": {"spec": {"names": {"kind": name}}},
+                    "targets": [{"target": "admission.k8s.gatekeeper.sh",
+                        "operations": operations,
+                        "rego": "package x\nviolation[{\"msg\": \"no\"}] { true }"}]}});
+            let constraint = json!({"apiVersion": "constraints.gatekeeper.sh/v1beta1",
+                "kind": name, "metadata": {"name": "x"},
+                "spec": {"match": {"kinds": [{"apiGroups": [""], "kinds": [kind]}]}}});
+            api::policy::BundlePolicy {
+                id: name.to_owned(),
+                title: String::new(),
+                severity: api::Severity::High,
+                action: api::policy::PolicyAction::Deny,
+                fix: String::new(),
+                documents: vec![document(template), document(constraint)],
+            }
+        };
+        let bundle = api::policy::Bundle {
+            policies: vec![
+                policy("Plain", "Pod", Value::Null),
+                policy("Keep", "Secret", json!(["DELETE"])),
+                policy("Shut", "PodExecOptions", Value::Null),
+            ],
+            ..api::policy::Bundle::default()
+        };
+        let rules = Rules::load(&bundle, None);
+        assert!(rules.problems.is_empty(), "{:?}", rules.problems);
+        let served = |kind: &str, plural: &str| Served {
+            kind: Kind {
+                group: String::new(),
+                version: "v1".to_owned(),
+                kind: kind.to_owned(),
+            },
+            plural: plural.to_owned(),
+            is_namespaced: true,
+        };
+        let served = [
+            served("Pod", "pods"),
+            served("Secret", "secrets"),
+            served("Service", "services"),
+        ];
+        let asked = |only: &[Operation]| -> Vec<(Value, Value)> {
+            let rules = Registration::resources(&served, &rules, only).into_iter();
+            rules
+                .map(|mut rule| (rule["operations"].take(), rule["resources"].take()))
+                .collect()
+        };
+        let made = (
+            json!(["CREATE", "UPDATE"]),
+            json!(["pods", "pods/ephemeralcontainers"]),
+        );
+        assert_eq!(
+            asked(&Operation::ALL),
+            [
+                made.clone(),
+                (json!(["DELETE"]), json!(["secrets"])),
+                (json!(["CONNECT"]), json!(["pods/exec"])),
+            ]
+        );
+        assert_eq!(asked(&[Operation::Create, Operation::Update]), [made]);
+    }
 
     #[test]
     fn a_configuration_leaves_what_a_cluster_needs_alone() {

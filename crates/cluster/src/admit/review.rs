@@ -113,20 +113,10 @@ impl Request {
         self.object().or_else(|| self.part("oldObject"))
     }
 
-    /// `CREATE`
-    pub fn operation_word(&self) -> &'static str {
-        match self.operation {
-            Operation::Create => "CREATE",
-            Operation::Update => "UPDATE",
-            Operation::Delete => "DELETE",
-            Operation::Connect => "CONNECT",
-        }
-    }
-
     /// Whether the object is on its way out: what changes it then only
     /// lets it go, and must never be refused.
     pub fn is_leaving(&self) -> bool {
-        self.object()
+        self.subject()
             .and_then(|object| object.pointer("/metadata/deletionTimestamp"))
             .is_some_and(|time| !time.is_null())
     }

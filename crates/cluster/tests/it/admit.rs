@@ -460,3 +460,82 @@ async fn a_new_certificate_is_shown_without_a_restart() {
     );
     running.end().await;
 }
+
+/// Says no to whatever it is asked about; the template names operations.
+fn refusing(kind: &str, of: &str, operations: &[&str]) -> BundlePolicy {
+    let template = json!({
+        "apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
+        "metadata": {"name": kind.to_lowercase()},
+        "spec": {"crd": {"spec": {"names": {"kind": kind}}},
+            "targets": [{"target": "admission.k8s.gatekeeper.sh", "operations": operations,
+                "rego": "package x\nviolation[{\"msg\": msg}] { msg := sprintf(\"%v of %v\", \
+                    [input.review.operation, input.review.name]) }"}]},
+    });
+    let constraint = json!({
+        "apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": kind,
+        "metadata": {"name": kind.to_lowercase()},
+        "spec": {"match": {"kinds": [{"apiGroups": [""], "kinds": [of]}]}},
+    });
+    let document = |value| BundleDocument {
+        source: kind.to_owned(),
+        value,
+    };
+    BundlePolicy {
+        id: kind.to_lowercase(),
+        documents: vec![document(template), document(constraint)],
+        ..policy("deny")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_and_connections_are_refused_by_those_who_ask_for_them() {
+    let running = start(settings()).await;
+    let mut bundle = bundle("deny");
+    let deleted = || {
+        let mut asked = review(pod(true), "shop");
+        let object = asked["request"]["object"].take();
+        asked["request"]["oldObject"] = object;
+        asked["request"]["operation"] = json!("DELETE");
+        asked
+    };
+    // A policy about what is made keeps nobody from deleting it.
+    running.door.put_rules(Rules::load(&bundle, None));
+    let answer = running.ask(&deleted()).await;
+    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+
+    bundle.policies.extend([
+        refusing("KeepPods", "Pod", &["DELETE"]),
+        refusing("ShutPods", "PodExecOptions", &[]),
+    ]);
+    running.door.put_rules(Rules::load(&bundle, None));
+    let answer = running.ask(&deleted()).await;
+    assert_eq!(
+        answer["response"]["status"]["message"], "[keeppods] DELETE of web-7d4b9c-x",
+        "{answer}"
+    );
+    let mut leaving = deleted();
+    leaving["request"]["oldObject"]["metadata"]["deletionTimestamp"] = json!(START);
+    let answer = running.ask(&leaving).await;
+    assert_eq!(answer["response"]["allowed"], true, "it goes already");
+    let options = json!({"apiVersion": "v1", "kind": "PodExecOptions", "container": "web",
+        "command": ["sh"]});
+    let mut connected = review(options, "shop");
+    connected["request"]["operation"] = json!("CONNECT");
+    connected["request"]["name"] = json!("web-7d4b9c-x");
+    connected["request"]["subResource"] = json!("exec");
+    connected["request"]["kind"] = json!({"group": "", "version": "v1", "kind": "PodExecOptions"});
+    let answer = running.ask(&connected).await;
+    assert_eq!(
+        answer["response"]["status"]["message"], "[shutpods] CONNECT of web-7d4b9c-x",
+        "{answer}"
+    );
+
+    // What goes with its namespace is let go.
+    running.door.around(|world| {
+        let object = json!({"metadata": {"name": "shop", "deletionTimestamp": START}});
+        world.namespaces.insert("shop".to_owned(), Arc::new(object));
+    });
+    let answer = running.ask(&deleted()).await;
+    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    running.end().await;
+}
