@@ -91,6 +91,9 @@ pub struct Core {
     /// The slowest from a change to its verdict, and since when.
     lag: (Duration, Duration),
     lag_since: Option<Instant>,
+    /// Threads that judge at once: what the machine has is read from
+    /// files, too dear to be asked at each step.
+    threads: usize,
 }
 
 impl Core {
@@ -116,6 +119,9 @@ impl Core {
             sent: HashSet::new(),
             lag: (Duration::ZERO, Duration::ZERO),
             lag_since: None,
+            threads: thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(THREADS),
         };
         core.read_policies();
         core
@@ -174,17 +180,24 @@ impl Core {
 
     /// Other policies hold from now on.
     pub fn take_bundle(&mut self, bundle: Arc<Vec<Document>>, now: Instant) {
-        if !Arc::ptr_eq(&self.bundle, &bundle) && *self.bundle != *bundle {
+        if !Arc::ptr_eq(&self.bundle, &bundle) {
+            // The same ones are told again and again: they are compared
+            // once, and known by their place after that.
+            if *self.bundle != *bundle {
+                self.reread = Some(now);
+            }
             self.bundle = bundle;
-            self.reread = Some(now);
         }
     }
 
     /// What is known of images changed.
     pub fn take_images(&mut self, images: Arc<BTreeMap<String, policy::ImageState>>, now: Instant) {
-        if !Arc::ptr_eq(&self.world.images, &images) && *self.world.images != *images {
+        if !Arc::ptr_eq(&self.world.images, &images) {
+            let is_news = *self.world.images != *images;
             self.world.images = images;
-            self.rejudge_all(now);
+            if is_news {
+                self.rejudge_all(now);
+            }
         }
     }
 
@@ -348,8 +361,7 @@ impl Core {
             self.rejudge_around(begun);
         }
         self.world.now_ns = now_ns;
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.min(THREADS);
+        let threads = self.threads;
         while !self.dirty.is_empty() && begun.elapsed() < budget {
             let count = self.dirty.len().min(PART * threads);
             let batch: Vec<_> = self.dirty.drain(..count).collect();

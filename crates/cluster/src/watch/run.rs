@@ -41,6 +41,8 @@ const DEFINED: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long an attempt takes to fail.
 const SURE: Duration = Duration::from_secs(10);
+/// How long the server's policies are waited for at first.
+const FIRST: Duration = Duration::from_secs(5);
 /// Kinds watched, at most.
 const MAX_KINDS: usize = 400;
 
@@ -361,14 +363,14 @@ impl Connector {
         };
         tracing::info!(kubernetes = version, "connected to the API server");
         let started = clock.now();
-        let state = Arc::new(Mutex::new(State::new(
-            Arc::clone(&settings.bundle),
-            version,
-            started,
-        )));
-        let (tell, mut told) = watch::channel(Told::default());
+        let (first, mark) = first(&settings.ship).await?.unzip();
+        let first = first.unwrap_or_default();
+        let bundle = first.bundle.as_ref().unwrap_or(&settings.bundle);
+        let state = Arc::new(Mutex::new(State::new(Arc::clone(bundle), version, started)));
+        let (tell, mut told) = watch::channel(first);
         let shipper = ship::start(
             &settings.ship,
+            mark,
             settings.status_file.clone(),
             Arc::clone(&state),
             tell,
@@ -446,6 +448,17 @@ impl Connector {
         streams.tasks.shutdown().await;
         shipper.stop();
         Ok(())
+    }
+}
+
+/// The server's policies, where it says them soon.
+async fn first(settings: &ShipSettings) -> Result<Option<(Told, String)>, ShipError> {
+    let settings = settings.clone();
+    let asking = tokio::task::spawn_blocking(move || ship::first(&settings));
+    match tokio::time::timeout(FIRST, asking).await {
+        Ok(Ok(said)) => said,
+        // Those the program has with it hold until it answers.
+        Ok(Err(_)) | Err(_) => Ok(None),
     }
 }
 

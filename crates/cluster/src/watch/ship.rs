@@ -193,6 +193,31 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Which policies hold; nothing where those of `mark` do, or where
+    /// the server does not say.
+    fn bundle(&self, mark: Option<&str>) -> Result<Option<Bundle>, String> {
+        let url = self.url("bundle");
+        let mut request = self.client.get(&url);
+        let tag = mark.map(|mark| format!("\"{mark}\""));
+        if let Some(tag) = &tag {
+            request = request.header("if-none-match", tag.as_str());
+        }
+        let response = match self.ask(request) {
+            Ok(response) if response.status == 304 => return Ok(None),
+            Ok(response) => response,
+            Err(fault) => {
+                tracing::debug!(?fault, "the server did not say which policies hold");
+                return Ok(None);
+            }
+        };
+        let text = response
+            .text(MAX_ANSWER)
+            .map_err(|error| model::error::chain(&error))?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    }
+}
+
 /// Whoever ships, from outside.
 #[derive(Debug)]
 pub(crate) struct Shipper {
@@ -217,9 +242,11 @@ impl Shipper {
     }
 }
 
-/// Ships until the other end of the bell is gone.
+/// Ships until the other end of the bell is gone. `mark` names the
+/// server's policies that hold already.
 pub(crate) fn start(
     settings: &ShipSettings,
+    mark: Option<String>,
     status_file: Option<PathBuf>,
     state: Arc<Mutex<State>>,
     tell: watch::Sender<Told>,
@@ -236,7 +263,7 @@ pub(crate) fn start(
         number: 0,
         is_complete: false,
         waiting: None,
-        mark: None,
+        mark,
         failing: false,
     };
     let thread = thread::Builder::new()
@@ -403,37 +430,27 @@ impl Courier {
 
     /// Asks which policies hold.
     fn fetch_bundle(&mut self) {
-        let url = self.link.url("bundle");
-        let mut request = self.link.client.get(&url);
-        let tag = self.mark.as_ref().map(|mark| format!("\"{mark}\""));
-        if let Some(tag) = &tag {
-            request = request.header("if-none-match", tag.as_str());
-        }
-        let response = match self.link.ask(request) {
-            Ok(response) => response,
-            Err(fault) => {
-                tracing::debug!(?fault, "the server did not say which policies hold");
-                return;
-            }
-        };
-        if response.status == 304 {
-            return;
-        }
-        let read = response
-            .text(MAX_ANSWER)
-            .map_err(|error| model::error::chain(&error))
-            .and_then(|text| {
-                serde_json::from_str::<Bundle>(&text).map_err(|error| error.to_string())
-            });
-        match read {
-            Ok(bundle) => {
+        match self.link.bundle(self.mark.as_deref()) {
+            Ok(Some(bundle)) => {
                 tracing::info!(policies = bundle.policies.len(), "policies from the server");
                 self.mark = Some(bundle.mark.clone());
                 drop(self.tell.send(told(bundle)));
             }
+            Ok(None) => {}
             Err(error) => tracing::warn!(error, "cannot read the server's policies"),
         }
     }
+}
+
+/// The server's policies, and what names them, before there is anything
+/// to tell it; nothing where it does not answer. What they are compiled
+/// into is large: two of them are best never there.
+pub(crate) fn first(settings: &ShipSettings) -> Result<Option<(Told, String)>, ShipError> {
+    let bundle = Link::new(settings)?.bundle(None);
+    Ok(bundle.ok().flatten().map(|bundle| {
+        let mark = bundle.mark.clone();
+        (told(bundle), mark)
+    }))
 }
 
 fn told(bundle: Bundle) -> Told {

@@ -259,3 +259,17 @@ fn batches_hold_what_changed_once_and_what_is_gone() {
     core.tell_all();
     assert_eq!(core.parcel().0.objects.len(), 1);
 }
+
+#[test]
+fn the_same_policies_told_again_are_not_read_again() {
+    let documents = vec![Document {
+        source: "x".to_owned(),
+        value: json!({"kind": "None"}),
+    }];
+    let mut core = Core::new(Arc::new(documents.clone()));
+    let now = Instant::now();
+    core.take_bundle(Arc::new(documents), now);
+    assert_eq!(core.due(), None);
+    core.take_bundle(Arc::new(Vec::new()), now);
+    assert_eq!(core.due(), Some(now));
+}
