@@ -81,6 +81,7 @@ fn batch(from: usize) -> FindingBatch {
                 summary: Some(format!("process {} was started by {rule}", number % 9973)),
                 path: None,
                 layer: None,
+                container: None,
                 evidence: None,
                 happened: Some(Happened {
                     first: time(number),

@@ -167,6 +167,7 @@ fn said(alert: &Alert, asset: i64, image: Option<i64>, rule: i64) -> Said {
         path: None,
         layer: None,
         summary: Some(alert.summary.clone()).filter(|summary| !summary.is_empty()),
+        container: None,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) fn pictures() -> Sql {
     sql(
         "SELECT finding.id, finding.environment_id, finding.fingerprint, finding.kind,
-             finding.severity, finding.state, finding.summary, finding.path, finding.fix_versions, finding.first_seen,
+             finding.severity, finding.state, finding.summary, finding.path, finding.container, finding.fix_versions, finding.first_seen,
              COALESCE(finding.last_seen, asset.last_seen) AS seen, finding.resolved,
              finding.reason, finding.note, finding.decided_by,
              rule.name AS rule, rule.title, rule.cvss, rule.epss, rule.kev, rule.techniques,
@@ -94,7 +94,7 @@ pub(crate) fn picture(row: &Row) -> Result<NoticedFinding, StoreError> {
         host: named("host"),
         namespace: row.maybe_text("namespace")?,
         workload: row.maybe_text("workload")?,
-        container: named("container"),
+        container: named("container").or(row.maybe_text("container")?),
         image: row.maybe_text("image")?,
         image_digest: row.maybe_text("digest")?,
         package,

@@ -165,6 +165,7 @@ fn understood(
             summary: Some(clean(&verdict.summary, MAX_SUMMARY)),
             path: None,
             layer: None,
+            container: None,
             evidence: Some(evidence),
             happened: None,
         });

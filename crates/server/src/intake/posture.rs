@@ -38,6 +38,7 @@ const MAX_MESSAGES: usize = 20;
 const MAX_PATCH: usize = 16 << 10;
 const MAX_VIOLATIONS: usize = 1_000;
 const MAX_CONTAINERS: usize = 200;
+const MAX_LABELS: usize = 64;
 
 /// What a connector says is out of bounds: the part, and why.
 pub(crate) type Refusal = (String, String);
@@ -140,6 +141,7 @@ fn object(
 ) -> NewObject {
     let owner = sent.owner.as_ref().and_then(|key| self::name(key).ok());
     let asset = asset(cluster, &name, owner.as_ref());
+    let labels = labels(&name, &asset, &sent);
     let judged_by = sent
         .judged
         .as_ref()
@@ -159,6 +161,7 @@ fn object(
     NewObject {
         version: clean(&sent.version, 50),
         owner,
+        labels,
         body: body.filter(|text| text.len() <= MAX_TEXT),
         set: judged_by,
         findings,
@@ -167,6 +170,33 @@ fn object(
         asset,
         name,
     }
+}
+
+/// An object's own labels, where it is what its findings are about.
+fn labels(
+    name: &ObjectName,
+    asset: &[AssetStep],
+    sent: &SentObject,
+) -> Option<BTreeMap<String, String>> {
+    let is_itself = asset.last().is_some_and(|step| {
+        matches!(step.kind, AssetKind::Workload | AssetKind::Pod) && step.name == name.name
+    });
+    if !is_itself {
+        return None;
+    }
+    let of_body = sent
+        .body
+        .as_ref()
+        .and_then(|body| body.pointer("/metadata/labels"));
+    let of_body = of_body.and_then(Value::as_object).into_iter().flatten();
+    let of_body = of_body.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+    let of_pod = sent.pod.iter().flat_map(|pod| &pod.labels);
+    let of_pod = of_pod.map(|(name, value)| (name.as_str(), value.as_str()));
+    let all = of_body.chain(of_pod).take(MAX_LABELS);
+    Some(
+        all.map(|(name, value)| (clean(name, MAX_NAME), clean(value, MAX_NAME)))
+            .collect(),
+    )
 }
 
 /// What findings of an object are about: the workload it is, the node,
@@ -260,6 +290,7 @@ fn findings(
                 summary: Some(summary),
                 path: Some(path),
                 layer: None,
+                container: Some(container.clone()).filter(|name| !name.is_empty()),
                 evidence: Some(
                     evidence(cluster, name, version, &container, &messages, &violations)
                         .to_string(),
@@ -397,7 +428,7 @@ fn pod(pod: &SentPod, asset: &[AssetStep]) -> NewPod {
     let mut labels: BTreeMap<String, String> = pod
         .labels
         .iter()
-        .take(64)
+        .take(MAX_LABELS)
         .map(|(name, value)| (clean(name, MAX_NAME), clean(value, MAX_NAME)))
         .collect();
     if let Some(namespace) = namespace {

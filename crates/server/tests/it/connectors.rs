@@ -246,3 +246,49 @@ async fn what_is_no_batch_is_refused() {
         .await;
     assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn an_exemption_of_one_container_or_by_label_holds_what_a_connector_tells() {
+    let test = start().await;
+    let person = test.signed_in().await;
+    let connector = connector(&test, &person).await;
+    let exempt = async |scope: &str| {
+        let made = person
+            .post(
+                "/api/v1/exemptions",
+                json!({"scope": scope, "environment": "local", "reason": "accepted_risk",
+                    "note": "until it is moved"}),
+            )
+            .await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    };
+    exempt("rule:K8sTest ns:shop workload:web container:main").await;
+    exempt("rule:K8sTest label:team=payments").await;
+    let mut labelled = deployment("db", &["is bad"]);
+    labelled["body"]["metadata"]["labels"] = json!({"team": "payments"});
+    let mut other = deployment("web", &["is bad", "is bad"]);
+    other["judged"]["violations"][1]["details"]["container"] = json!("sidecar");
+    let mut plain = deployment("plain", &["is bad"]);
+    plain["body"]["metadata"]["labels"] = json!({"team": "shop"});
+    let objects = [labelled, other, plain];
+    let answer = connector.post(OBJECTS, batch("a", 1, true, &objects)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+
+    let left = open(&person, "kind:misconfiguration cluster:prod").await;
+    assert_eq!(left["total"], 2, "{left}");
+    let sidecar = open(&person, "kind:misconfiguration container:sidecar").await;
+    assert_eq!(sidecar["items"][0]["asset"]["name"], "web", "{sidecar}");
+    let held = "kind:misconfiguration state:exempted";
+    let path = format!("/api/v1/findings?state=all&q={}", held.replace(' ', "%20"));
+    let held = person.get(&path).await.json();
+    assert_eq!(held["total"], 2, "{held}");
+
+    // Other labels, and it is held no more once it is told anew.
+    let mut moved = deployment("db", &["is bad"]);
+    moved["body"]["metadata"]["labels"] = json!({"team": "shop"});
+    connector
+        .post(OBJECTS, batch("a", 2, false, &[moved]))
+        .await;
+    let shop = open(&person, "kind:misconfiguration label:team=shop").await;
+    assert!(shop["total"].as_u64() >= Some(1), "{shop}");
+}

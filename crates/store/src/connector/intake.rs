@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
-use model::{AssetKind, Digest, FindingKind};
+use model::{Digest, FindingKind};
 
-use super::{Known, ObjectName, describe, known, put_cluster};
+use super::{
+    Known, ObjectName, describe, known, placed,
+    pod::{Told, put_pods},
+    put_cluster,
+};
 use crate::{
     AssetStep, BatchOutcome, NewFinding, NewRule, Store, StoreError,
-    asset::{self, Described, Found, Placed},
-    container::{container_identity, images_by_digest},
-    db::{Connection, insert, sql},
+    asset::{self, Described, Found},
+    db::{Connection, ROWS, insert, sql},
     environment,
     finding::kind_number,
     row::{json, number},
@@ -48,6 +51,8 @@ pub struct NewObject {
     pub owner: Option<ObjectName>,
     /// From below the environment down to what findings of it are about.
     pub asset: Vec<AssetStep>,
+    /// Of a workload or a pod: its own labels, for the asset it is.
+    pub labels: Option<BTreeMap<String, String>>,
     /// JSON; absent where it is not kept.
     pub body: Option<String>,
     /// The place in the batch's sets; absent where it is not judged.
@@ -229,6 +234,8 @@ impl Taking<'_> {
         let before: HashMap<&ObjectName, &Row> =
             before.iter().map(|row| (&row.name, row)).collect();
         let mut rows = Vec::with_capacity(batch.objects.len());
+        let mut labels: BTreeMap<i64, String> = BTreeMap::new();
+        let mut pods = Vec::new();
         for object in &batch.objects {
             let found =
                 paths[object.asset.as_slice()].expect("invariant: every path was found or made");
@@ -247,6 +254,9 @@ impl Taking<'_> {
                 self.look.insert(found.id, found.seen_before);
                 self.places.insert((found.id, object.name.path()));
             }
+            if let Some(own) = &object.labels {
+                labels.insert(found.id, json(own));
+            }
             let mut violated = BTreeSet::new();
             for finding in &object.findings {
                 let kind = FindingKind::Misconfiguration;
@@ -259,13 +269,19 @@ impl Taking<'_> {
                 self.sightings.push(seen);
             }
             if let Some(pod) = &object.pod {
-                self.put_pod(connection, object, pod, found.id).await?;
+                pods.push(Told {
+                    object,
+                    pod,
+                    asset: found.id,
+                });
             }
             if let Some(node) = &object.node {
                 self.put_node(connection, object, node).await?;
             }
             rows.push((object, found.id, set, violated.len()));
         }
+        put_labels(connection, labels).await?;
+        self.running |= put_pods(connection, self.environment.0, &pods, self.now).await?;
         insert(
             "INSERT INTO cluster_object (uid, connector_id, kind, api_group, namespace, name,
                  version, owner_kind, owner_name, set_id, violated, asset_id, pod, body, picture,
@@ -323,56 +339,6 @@ impl Taking<'_> {
             ids.push(id);
         }
         Ok(ids)
-    }
-
-    /// Containers of a pod that run; those that ran before and are not
-    /// among them are gone.
-    async fn put_pod(
-        &mut self,
-        connection: &mut Connection,
-        object: &NewObject,
-        pod: &NewPod,
-        pod_id: i64,
-    ) -> Result<(), StoreError> {
-        self.running = true;
-        let digests = pod.containers.iter().flat_map(|one| &one.digests);
-        let images = images_by_digest(connection, self.environment.0, digests).await?;
-        let mut there = Vec::with_capacity(pod.containers.len());
-        for container in &pod.containers {
-            let identity = container_identity(&container.id, None);
-            let described = Described {
-                place: placed(&object.asset),
-                labels: container.labels.clone(),
-                facts: container.facts.clone(),
-                image_id: container
-                    .digests
-                    .iter()
-                    .find_map(|digest| images.get(&digest.to_string()).copied()),
-                started: container.started.or(Some(self.now)),
-                ..Described::new(
-                    self.environment.0,
-                    pod_id,
-                    AssetKind::Container,
-                    &identity,
-                    &container.name,
-                )
-            };
-            describe(connection, &described, self.now).await?;
-            there.push(identity);
-        }
-        let mut query = sql("UPDATE asset SET gone = ");
-        query
-            .push_bind(self.now)
-            .push(" WHERE kind = 'container' AND gone IS NULL AND started IS NOT NULL")
-            .push(" AND parent_id = ")
-            .push_bind(pod_id);
-        if !there.is_empty() {
-            query
-                .push(" AND identity NOT IN ")
-                .push_list(there.iter().map(String::as_str));
-        }
-        query.execute(&mut *connection).await?;
-        Ok(())
     }
 
     async fn put_node(
@@ -546,6 +512,24 @@ impl Taking<'_> {
     }
 }
 
+/// Labels of assets, where they are others than before.
+async fn put_labels(
+    connection: &mut Connection,
+    labels: BTreeMap<i64, String>,
+) -> Result<(), StoreError> {
+    let rows: Vec<(i64, String)> = labels.into_iter().collect();
+    for chunk in rows.chunks(ROWS) {
+        let mut query = sql("UPDATE asset SET labels = delta.column2 FROM ");
+        let rows = chunk
+            .iter()
+            .map(|(asset, labels)| vec![(*asset).into(), labels.into()]);
+        query.push_rows(rows.collect(), connection.dialect());
+        query.push(" WHERE asset.id = delta.column1 AND asset.labels <> delta.column2");
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 const SELECT: &str =
     "SELECT id, kind, api_group, namespace, name, set_id, asset_id FROM cluster_object";
 
@@ -562,12 +546,6 @@ fn read(row: &crate::db::Row) -> Result<Row, StoreError> {
         was_judged: row.maybe_int("set_id")?.is_some(),
         is_pod: name.group.is_empty() && name.kind == "Pod",
         name,
-    })
-}
-
-fn placed(path: &[AssetStep]) -> Placed {
-    path.iter().fold(Placed::default(), |place, step| {
-        place.with(step.kind, &step.name)
     })
 }
 

@@ -4,6 +4,7 @@
 mod detail;
 mod intake;
 mod list;
+mod pod;
 mod standing;
 
 use jiff::Timestamp;
@@ -16,8 +17,8 @@ pub use self::{
     standing::PolicyCount,
 };
 use crate::{
-    Store, StoreError,
-    asset::{self, Described},
+    AssetStep, Store, StoreError,
+    asset::{self, Described, Placed},
     db::{Connection, sql},
     environment,
     scan::mint,
@@ -147,4 +148,10 @@ async fn describe(
     now: Timestamp,
 ) -> Result<i64, StoreError> {
     asset::put(connection, described, &mint(), now).await
+}
+
+fn placed(path: &[AssetStep]) -> Placed {
+    path.iter().fold(Placed::default(), |place, step| {
+        place.with(step.kind, &step.name)
+    })
 }

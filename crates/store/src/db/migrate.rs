@@ -151,6 +151,11 @@ const STEPS: &[Step] = &[
         "running",
         include_str!("../../migrations/0170_running.sql"),
     ),
+    both(
+        190,
+        "container",
+        include_str!("../../migrations/0190_container.sql"),
+    ),
 ];
 
 /// The schema this program writes.

@@ -155,5 +155,6 @@ pub(crate) fn said(
         path: Some(finding.package.path.clone()),
         layer: finding.package.layer.map(i64::from),
         summary: None,
+        container: None,
     }
 }

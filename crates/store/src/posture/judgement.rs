@@ -196,6 +196,7 @@ fn sighting(at: &At, rule: &RuleText, id: i64, fault: &Fault) -> Sighting {
             path: None,
             layer: None,
             summary: Some(fault.summary.clone()),
+            container: None,
         },
         seen: None,
         evidence: Some(fault.evidence.to_string()),

@@ -175,7 +175,7 @@ impl Compiler<'_, '_> {
             Field::Workload => self.asset_column("workload", patterns),
             Field::Host => self.inside_kind("host", Some(patterns)),
             Field::Pod => self.inside_kind("pod", Some(patterns)),
-            Field::Container => self.inside_kind("container", Some(patterns)),
+            Field::Container => self.container(Some(patterns)),
             Field::Tactic => self.tactic(patterns),
             Field::Technique => self.technique(patterns),
             Field::User
@@ -327,7 +327,7 @@ impl Compiler<'_, '_> {
             Field::Incident => return self.incident(None),
             Field::Host => return self.inside_kind("host", None),
             Field::Pod => return self.inside_kind("pod", None),
-            Field::Container => return self.inside_kind("container", None),
+            Field::Container => return self.container(None),
             Field::Label => return self.labelled(None),
             // Every finding has these.
             Field::Kind

@@ -63,6 +63,19 @@ impl Compiler<'_, '_> {
         });
     }
 
+    /// It is about a container, or about something inside of one: an
+    /// asset, or one of an object's.
+    pub(super) fn container(&mut self, patterns: Option<&[Pattern]>) {
+        self.sql.push("(");
+        self.inside_kind("container", patterns);
+        self.sql.push(" OR (finding.container IS NOT NULL");
+        if let Some(patterns) = patterns {
+            self.sql.push(" AND ");
+            is_any(self.sql, "finding.container", patterns);
+        }
+        self.sql.push("))");
+    }
+
     /// The asset, or one it is inside of, has one of these labels; any
     /// label at all where none is given.
     pub(super) fn labelled(&mut self, labels: Option<&[Label]>) {

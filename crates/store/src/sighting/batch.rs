@@ -115,6 +115,9 @@ pub struct NewFinding {
     pub summary: Option<String>,
     pub path: Option<String>,
     pub layer: Option<u32>,
+    /// Of an object's containers, the one it is about, where the asset is
+    /// the whole.
+    pub container: Option<String>,
     /// What was seen, as JSON; what is longer than 64 KiB is left out.
     pub evidence: Option<String>,
     /// When and how often, for what happens; absent for what is.
@@ -267,6 +270,7 @@ pub(crate) fn sighting(
             path: finding.path.clone(),
             layer: finding.layer.map(i64::from),
             summary: finding.summary.clone(),
+            container: finding.container.clone(),
         },
         seen: finding.happened.map(|happened| Seen {
             first: happened.first.as_microsecond(),

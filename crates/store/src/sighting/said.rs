@@ -30,6 +30,8 @@ pub(crate) struct Said {
     pub path: Option<String>,
     pub layer: Option<i64>,
     pub summary: Option<String>,
+    /// Of an object's containers, the one it is about.
+    pub container: Option<String>,
 }
 
 /// One finding seen.
@@ -81,7 +83,7 @@ impl Said {
         }
     }
 
-    fn values(&self) -> [Value; 17] {
+    fn values(&self) -> [Value; 18] {
         [
             self.image.into(),
             self.rule.into(),
@@ -98,6 +100,7 @@ impl Said {
             (&self.path).into(),
             self.layer.into(),
             (&self.summary).into(),
+            (&self.container).into(),
             self.kind.into(),
             self.priority.into(),
         ]
@@ -105,7 +108,7 @@ impl Said {
 }
 
 /// Columns [`Said::values`] fills, in its order.
-const SAID: [&str; 17] = [
+const SAID: [&str; 18] = [
     "image_id",
     "rule_id",
     "package_id",
@@ -121,6 +124,7 @@ const SAID: [&str; 17] = [
     "path",
     "layer",
     "summary",
+    "container",
     "kind",
     "priority",
 ];
@@ -158,6 +162,7 @@ impl Known {
                 path: row.maybe_text("path")?,
                 layer: row.maybe_int("layer")?,
                 summary: row.maybe_text("summary")?,
+                container: row.maybe_text("container")?,
             },
         })
     }
@@ -294,7 +299,8 @@ pub(crate) async fn insert_new(
     let rows = insert(
         "INSERT INTO finding (environment_id, asset_id, image_id, rule_id, package_id, fingerprint,
              severity, rank, suppressed, suppression, fix_state, fix_versions, fixable, advisories,
-             path, layer, summary, kind, priority, state, occurrences, first_seen, last_seen, progress,
+             path, layer, summary, container, kind, priority, state, occurrences, first_seen,
+             last_seen, progress,
              comments, cause_id) ",
     )
     .ending(" RETURNING id, asset_id, fingerprint")

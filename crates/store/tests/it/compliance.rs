@@ -90,6 +90,7 @@ fn look(node: &str, affected: &[&str], healthy: &[&str]) -> NewNodeAssessment {
                 summary: Some("wrong".to_owned()),
                 path: None,
                 layer: None,
+                container: None,
                 evidence: None,
                 happened: None,
             })

@@ -50,6 +50,7 @@ pub(crate) fn seen(rule: &str, container: &str, severity: Severity) -> NewFindin
         summary: Some(format!("sh was started in {container}")),
         path: None,
         layer: None,
+        container: None,
         evidence: Some(r#"{"process":"sh"}"#.to_owned()),
         happened: None,
     }

@@ -159,6 +159,7 @@ pub(super) struct Finding {
     suppressed: bool,
     fixable: bool,
     path: Option<String>,
+    container: Option<String>,
     layer: Option<i64>,
     summary: Option<String>,
     first_seen: Timestamp,
@@ -227,6 +228,7 @@ impl World {
                     suppressed: dice.roll(3) == 0,
                     fixable: dice.roll(2) == 0,
                     path: dice.maybe(Dice::name),
+                    container: dice.maybe(Dice::name),
                     layer: dice.maybe(|dice| i64::try_from(dice.roll(4)).unwrap()),
                     summary: dice.maybe(Dice::name),
                     first_seen: dice.time(),
@@ -279,9 +281,9 @@ async fn put(
     let id = sql(
         "INSERT INTO finding (environment_id, asset_id, image_id, kind, rule_id,
              package_id, fingerprint, severity, rank, state, suppressed, fixable, path, layer,
-             summary, occurrences, first_seen, last_seen, resolved, progress, assignee, due,
+             container, summary, occurrences, first_seen, last_seen, resolved, progress, assignee, due,
              comments, exemption_id)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
          RETURNING id",
     )
     .bind(environment_id)
@@ -297,6 +299,7 @@ async fn put(
     .bind(finding.fixable)
     .bind(&finding.path)
     .bind(finding.layer)
+    .bind(&finding.container)
     .bind(&finding.summary)
     .bind(finding.first_seen)
     .bind(finding.last_seen)

@@ -72,7 +72,11 @@ impl Subject for Finding {
             Field::Workload => all(&asset.workload),
             Field::Host => of_kind("host"),
             Field::Pod => of_kind("pod"),
-            Field::Container => of_kind("container"),
+            Field::Container => {
+                let mut all = of_kind("container");
+                all.extend(self.container.as_deref().map(Cow::Borrowed));
+                all
+            }
             Field::Tactic => {
                 let slugs = Field::Tactic.catalogued().values.iter().enumerate();
                 slugs
