@@ -27,6 +27,7 @@ use tokio::sync::{
         error::{RecvError, TryRecvError},
     },
 };
+use tokio::time::Instant;
 
 pub(crate) use self::effect::score_change;
 use self::judge::Judged;
@@ -35,6 +36,11 @@ use crate::{app::App, bus::Numbered};
 
 /// How long further news is waited for.
 const SETTLE: Duration = Duration::from_millis(500);
+/// A round counts whatever it touches from the beginning: beside a cluster
+/// that changes all the time, rounds take one part of so many of a core.
+const SHARE: u32 = 6;
+/// The longest it waits for that.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How often everything is judged again.
 const AGAIN: Duration = Duration::from_hours(1);
 /// How often the score is written down though it did not move.
@@ -147,8 +153,10 @@ pub(crate) async fn run(app: Arc<App>) {
     again.reset();
     let mut thinned = None;
     loop {
+        let mut rest = SETTLE;
         if !dirty.is_clean() {
             let round = std::mem::take(&mut dirty);
+            let begun = Instant::now();
             if let Err(error) = judge_all(&app, &mut judged, &round).await {
                 tracing::error!(error = %model::error::chain(&error), "cannot judge the posture");
                 // What was written is not known: begin again at the next
@@ -160,7 +168,9 @@ pub(crate) async fn run(app: Arc<App>) {
                     () = tokio::time::sleep(Duration::from_secs(10)) => {}
                 }
             }
+            rest = (begun.elapsed() * (SHARE - 1)).clamp(SETTLE, LONGEST_REST);
         }
+        let not_before = Instant::now() + rest;
         let now = app.clock.now();
         if thinned.is_none_or(|last| now >= last + THINNED) {
             thinned = Some(now);
@@ -180,9 +190,10 @@ pub(crate) async fn run(app: Arc<App>) {
             },
         }
         if !dirty.is_clean() {
+            let due = not_before.max(Instant::now() + SETTLE);
             tokio::select! {
                 () = app.shutdown.cancelled() => return,
-                () = tokio::time::sleep(SETTLE) => drain(&mut events, &mut dirty),
+                () = tokio::time::sleep_until(due) => drain(&mut events, &mut dirty),
             }
         }
     }
