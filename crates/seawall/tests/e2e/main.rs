@@ -20,6 +20,7 @@ mod host;
 mod in_use;
 mod node;
 mod posture;
+mod posture_at_size;
 mod program;
 mod registry;
 mod sensor;

@@ -25,7 +25,7 @@ impl Seawall {
     }
 
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+        let mut command = Command::new(program());
         command
             .env("SEAWALL_DATA_DIR", self.folder.path().join("data"))
             .env("SEAWALL_CACHE_DIR", self.folder.path().join("cache"))
@@ -67,6 +67,12 @@ impl Seawall {
         succeeded(&output);
         serde_json::from_slice(&output.stdout).expect("the report is JSON")
     }
+}
+
+/// The program under test: the one named, or the one built beside.
+fn program() -> PathBuf {
+    std::env::var_os("SEAWALL_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_seawall").into(), PathBuf::from)
 }
 
 fn succeeded(output: &Output) {

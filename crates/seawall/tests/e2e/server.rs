@@ -66,6 +66,11 @@ impl Server {
         server
     }
 
+    /// The process it is.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As if the machine had lost power, but for its disk.
     pub(crate) fn kill(&mut self) {
         self.child.kill().ok();
