@@ -323,7 +323,8 @@ CREATE TABLE finding (
     exemption_id bigint,
     action_id bigint,
     cause_id bigint,
-    priority bigint DEFAULT 0 NOT NULL
+    priority bigint DEFAULT 0 NOT NULL,
+    container text COLLATE "C"
 );
 CREATE TABLE finding_count (
     environment_id bigint NOT NULL,
@@ -1097,6 +1098,7 @@ CREATE INDEX cluster_object_by_set ON cluster_object USING btree (connector_id, 
 CREATE INDEX delivery_by_sink ON delivery USING btree (sink_id, state, id);
 CREATE INDEX delivery_pending ON delivery USING btree (sink_id, id) WHERE (state = 0);
 CREATE INDEX finding_by_asset ON finding USING btree (asset_id, rule_id, state, suppressed);
+CREATE INDEX finding_by_container ON finding USING btree (lower(container)) WHERE (container IS NOT NULL);
 CREATE INDEX finding_by_package ON finding USING btree (package_id) WHERE ((state = 0) AND (suppressed = 0) AND (package_id IS NOT NULL));
 CREATE INDEX finding_by_rule ON finding USING btree (rule_id);
 CREATE INDEX finding_exempted ON finding USING btree (exemption_id) WHERE (exemption_id IS NOT NULL);

@@ -361,10 +361,11 @@ CREATE TABLE finding (
     decided_by TEXT,
     decided BIGINT,
     exemption_id BIGINT,
-    action_id BIGINT, cause_id BIGINT, priority BIGINT NOT NULL DEFAULT 0,
+    action_id BIGINT, cause_id BIGINT, priority BIGINT NOT NULL DEFAULT 0, container TEXT,
     UNIQUE (asset_id, fingerprint)
 );
 CREATE INDEX finding_by_asset ON finding (asset_id, rule_id, state, suppressed);
+CREATE INDEX finding_by_container ON finding (LOWER(container)) WHERE container IS NOT NULL;
 CREATE INDEX finding_by_package ON finding (package_id)
     WHERE state = 0 AND suppressed = 0 AND package_id IS NOT NULL;
 CREATE INDEX finding_by_rule ON finding (rule_id);

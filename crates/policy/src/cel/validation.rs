@@ -9,7 +9,7 @@ use super::eval::Machine;
 use super::resource;
 use super::value::{Text, Value};
 use super::{CALL_LIMIT, MATCH_LIMIT, Program, Root, Scope, Variable, variables};
-use crate::review::{Operation, Review};
+use crate::review::Review;
 
 /// The longest message an expression may make.
 const MAX_MESSAGE: usize = 5 * 1024;

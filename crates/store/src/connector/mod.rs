@@ -124,7 +124,7 @@ async fn put_cluster(
     cluster: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let step = crate::AssetStep {
+    let step = AssetStep {
         kind: model::AssetKind::Cluster,
         identity: cluster.to_owned(),
         name: cluster.to_owned(),
