@@ -141,6 +141,45 @@ const PAGES = [
   ],
   ['hosts', 'normal', '/hosts'],
   ['hosts-add', 'normal', '/hosts?tab=new'],
+  ['running', 'normal', '/running'],
+  ['running-unscanned', 'normal', '/running?scanned=false'],
+  ['running-empty', 'empty', '/running'],
+  [
+    'running-pane',
+    'normal',
+    '/running?q=checkout',
+    async (page) => {
+      await page.keyboard.press('j');
+      await page.getByRole('heading', { name: /^\d+ workloads$/ }).waitFor();
+    },
+  ],
+  ['fix-first', 'normal', '/fix-first'],
+  [
+    'fix-first-open',
+    'normal',
+    '/fix-first',
+    async (page) => {
+      await page.keyboard.press('j');
+      await page
+        .getByRole('button', { name: /^\d+ containers?$/ })
+        .first()
+        .click();
+      await page.getByRole('list', { name: /^What runs / }).waitFor();
+    },
+  ],
+  ['fix-first-clean', 'clean', '/fix-first'],
+  ['base-images', 'normal', '/base-images'],
+  [
+    'base-images-pane',
+    'normal',
+    '/base-images?q=debian:12',
+    async (page) => {
+      await page.keyboard.press('j');
+      await page.getByText('Of the base').first().waitFor();
+    },
+  ],
+  ['base-images-empty', 'empty', '/base-images'],
+  ['image-runs', 'normal', '/images/:image?tab=runs'],
   ['packages-ask', 'normal', '/packages'],
   ['packages', 'normal', '/packages?q=log4j-core+<+2.17'],
   ['packages-none', 'normal', '/packages?q=log4j-core+>+9'],

@@ -135,6 +135,28 @@ const base = (packages: string[], file: string, size: number) => ({
 });
 const cmd = (text: string) => ({ step: `CMD [${text}]`, size: 32, packages: [] });
 
+/** What others are built on, old and new. */
+const BASES: Recipe[] = [
+  {
+    name: 'docker.io/library/debian:12',
+    kind: 'image',
+    environment: 'local',
+    os: 'debian12',
+    platform: 'linux/amd64',
+    minutesAgo: 4200,
+    layers: [base(DEBIAN_OLD, '8f3d5cf1a9be47b0', 29_150_479)],
+  },
+  {
+    name: 'docker.io/library/debian:12-20261110',
+    kind: 'image',
+    environment: 'local',
+    os: 'debian12',
+    platform: 'linux/amd64',
+    minutesAgo: 2100,
+    layers: [base(DEBIAN_NEW, '91af6e02', 29_142_700)],
+  },
+];
+
 const LOCAL: Recipe[] = [
   {
     name: 'registry.example.com/shop/checkout:2.8.1',
@@ -459,7 +481,7 @@ const DEMO: Recipe[] = [
   } as Recipe,
 ];
 
-export const RECIPES: Recipe[] = [...LOCAL, ...MORE, ...DEMO];
+export const RECIPES: Recipe[] = [...LOCAL, ...MORE, ...BASES, ...DEMO];
 
 export function parsePackage(text: PackageText): {
   kind: PackageKind;

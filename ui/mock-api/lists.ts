@@ -42,6 +42,7 @@ export const narrowed = (findings: Finding[], query: URLSearchParams, matcher: M
   });
   const orders: Record<string, (a: Finding, b: Finding) => number> = {
     severity: worstFirst,
+    '-priority': (a, b) => (b.priority ?? 0) - (a.priority ?? 0) || worstFirst(a, b),
     '-epss': (a, b) => (b.epss ?? 0) - (a.epss ?? 0) || worstFirst(a, b),
     '-first_seen': (a, b) => b.first_seen.localeCompare(a.first_seen) || worstFirst(a, b),
     '-last_seen': (a, b) => b.last_seen.localeCompare(a.last_seen) || worstFirst(a, b),

@@ -33,6 +33,7 @@ import {
   scoreOf,
   standardOf,
 } from './posture';
+import { createRunning } from './running';
 import { createSensors } from './sensors';
 import { findingsOf, hex, isOpen, tally, type World } from './world';
 
@@ -83,6 +84,7 @@ export function createPlatform(
 ): Platform {
   const { now } = world;
   const estate = createEstate(world.targets, now);
+  const running = createRunning(world, estate, { json, page, problem });
   const others = isClean ? [] : happenings(estate, world.targets, now);
   const matcher = matcherOf(estate, now);
   const all = () => [...findingsOf(world.targets), ...others];
@@ -285,6 +287,8 @@ export function createPlatform(
   };
 
   const route: Platform['route'] = async (request, url, [noun = '', name = '', part = '']) => {
+    const runs = running.route(url, [noun, name, part]);
+    if (runs) return runs;
     const hardened = await hardening.route(request, url, [noun, name, part]);
     if (hardened) return hardened;
     const reached = await hosts.route(request, url, [noun, name, part]);
@@ -329,7 +333,7 @@ export function createPlatform(
               (q) => all().filter((each) => isOpen(each) && matcher(q)(each)).length,
             ),
           );
-        const detail = life.detail(finding);
+        const detail = { ...life.detail(finding), ...running.added(finding) };
         if (detail.alert) detail.alert.incidents = detection.incidentsOf(finding);
         return json(detail);
       }

@@ -52,6 +52,7 @@ const images = createRoute({
   getParentRoute: () => shell,
   path: '/images',
   validateSearch: keys(
+    'tab',
     'q',
     'kind',
     'severity',
@@ -90,6 +91,27 @@ const compare = createRoute({
   path: '/images/$id/compare',
   validateSearch: keys('with'),
   component: lazyRouteComponent(() => import('./pages/images/ComparePage'), 'ComparePage'),
+});
+
+const running = createRoute({
+  getParentRoute: () => shell,
+  path: '/running',
+  validateSearch: keys('q', 'scanned', 'fixable', 'vulnerability', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/running/RunningPage'), 'RunningPage'),
+});
+
+const fixFirst = createRoute({
+  getParentRoute: () => shell,
+  path: '/fix-first',
+  validateSearch: keys('of', 'priority', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/work/FixFirstPage'), 'FixFirstPage'),
+});
+
+const bases = createRoute({
+  getParentRoute: () => shell,
+  path: '/base-images',
+  validateSearch: keys('q', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/bases/BasesPage'), 'BasesPage'),
 });
 
 const packages = createRoute({
@@ -373,6 +395,9 @@ export const routeTree = root.addChildren([
     images,
     image,
     compare,
+    running,
+    fixFirst,
+    bases,
     packages,
     registries,
     registry,

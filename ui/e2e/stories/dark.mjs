@@ -11,6 +11,9 @@ export default async function story({ page, url, isMock, axe }) {
   for (const path of [
     '/',
     '/alerts',
+    '/fix-first',
+    '/running',
+    '/base-images',
     '/recommendations',
     '/findings',
     '/inventory',

@@ -31,8 +31,26 @@ export function freshKey(environment: string, kind: FindingKind): string {
  * until they are asked for.
  */
 const STALE: Record<string, string[]> = {
-  image: ['images', 'image', 'overview', 'vulnerabilities', 'vulnerability', 'environments'],
-  database: ['database', 'overview', 'image', 'images', 'vulnerability', 'vulnerabilities'],
+  image: [
+    'images',
+    'image',
+    'running',
+    'work-list',
+    'overview',
+    'vulnerabilities',
+    'vulnerability',
+    'environments',
+  ],
+  database: [
+    'database',
+    'overview',
+    'running',
+    'work-list',
+    'image',
+    'images',
+    'vulnerability',
+    'vulnerabilities',
+  ],
   scan: ['scans', 'overview', 'queue'],
   registry: ['registries', 'registry', 'queue'],
   findings: ['facets', 'counts', 'finding', 'overview', 'assets', 'attack', 'environments'],

@@ -10,6 +10,7 @@ import { Go } from './Go';
 import { List } from './List';
 import { EpssMark, FixText, KevMark, KindMark, ProgressMark, StateMark } from './marks';
 import { AssetLink, ImageLink, keepEnvironment, RuleLink } from './Names';
+import { PriorityMark } from './Running';
 import { SeverityMark } from './Severity';
 import { useUrl } from './url';
 import { KIND_NAME, tacticName } from './words';
@@ -24,7 +25,7 @@ const SEVERITY: Column<Finding> = {
 const VULNERABILITY: Column<Finding> = {
   id: 'vulnerability',
   header: 'Vulnerability',
-  width: '178px',
+  width: '168px',
   fixed: true,
   cell: (row) => (
     <span className={classes.id}>
@@ -36,14 +37,14 @@ const VULNERABILITY: Column<Finding> = {
 const PACKAGE: Column<Finding> = {
   id: 'package',
   header: 'Package',
-  width: 'minmax(110px, 1fr)',
+  width: 'minmax(100px, 1fr)',
   sorts: ['package'],
   cell: (row) => <span title={row.package?.purl}>{row.package?.name ?? '–'}</span>,
 };
 const INSTALLED: Column<Finding> = {
   id: 'installed',
   header: 'Installed',
-  width: 'minmax(90px, 0.8fr)',
+  width: 'minmax(80px, 0.8fr)',
   cell: (row) => (
     <span className="mono" title={row.package?.version}>
       {row.package?.version ?? '–'}
@@ -53,7 +54,7 @@ const INSTALLED: Column<Finding> = {
 const FIXED: Column<Finding> = {
   id: 'fixed',
   header: 'Fixed in',
-  width: 'minmax(100px, 0.9fr)',
+  width: 'minmax(84px, 0.9fr)',
   cell: (row) => (row.fix ? <FixText fix={row.fix} /> : '–'),
 };
 const EPSS: Column<Finding> = {
@@ -65,10 +66,18 @@ const EPSS: Column<Finding> = {
   align: 'right',
   cell: (row) => <EpssMark epss={row.epss} />,
 };
+const PRIORITY: Column<Finding> = {
+  id: 'priority',
+  header: 'Priority',
+  name: 'How pressing it is',
+  width: '76px',
+  sorts: ['-priority'],
+  cell: (row) => <PriorityMark value={row.priority} />,
+};
 const TITLE: Column<Finding> = {
   id: 'title',
   header: 'Title',
-  width: 'minmax(140px, 2fr)',
+  width: 'minmax(90px, 2fr)',
   cell: (row) => <span title={row.title}>{row.title}</span>,
 };
 const LAYER: Column<Finding> = {
@@ -195,6 +204,7 @@ const SETS: Record<Sort, Column<Finding>[]> = {
   image: [
     SEVERITY,
     VULNERABILITY,
+    PRIORITY,
     PACKAGE,
     INSTALLED,
     FIXED,
@@ -218,7 +228,7 @@ const SETS: Record<Sort, Column<Finding>[]> = {
     ASSIGNEE,
     LAST,
   ],
-  any: [SEVERITY, KIND, NAME, WHERE, PACKAGE, FIXED, EPSS, STATE, ASSIGNEE, SEEN],
+  any: [SEVERITY, KIND, NAME, WHERE, PRIORITY, PACKAGE, FIXED, EPSS, STATE, ASSIGNEE, SEEN],
   // All of one rule: only the place tells them apart.
   place: [SEVERITY, { ...WHERE, fixed: true }, STATE, ASSIGNEE, SEEN],
 };
@@ -226,7 +236,7 @@ const SETS: Record<Sort, Column<Finding>[]> = {
 const YIELDS: Record<Sort, string[]> = {
   image: ['title', 'first_seen', 'package_kind', 'layer', 'state'],
   alert: ['summary', 'who', 'cluster', 'assignee', 'state'],
-  any: ['package', 'fixed', 'epss', 'assignee', 'state'],
+  any: ['priority', 'package', 'fixed', 'epss', 'assignee', 'state'],
   place: [],
 };
 const BESIDE = Object.fromEntries(
@@ -236,9 +246,9 @@ const BESIDE = Object.fromEntries(
   ]),
 ) as Record<Sort, Column<Finding>[]>;
 const WIDTH: Record<Sort, [alone: number, beside: number]> = {
-  image: [940, 620],
+  image: [1020, 690],
   alert: [1140, 620],
-  any: [1040, 620],
+  any: [1120, 620],
   place: [480, 420],
 };
 

@@ -21,6 +21,7 @@ import { Day, Time } from '../ui/Time';
 import { RawEvents, WhoDidWhat } from './AlertContext';
 import { useDoing } from './done';
 import { Evidence } from './Evidence';
+import { Factors } from './Factors';
 import classes from './FindingView.module.css';
 import { FIX_STATE, KevMark, PACKAGE_KIND, StateMark } from './marks';
 import { AssetLink, ImageLink, keepEnvironment, keepWith, RuleLink } from './Names';
@@ -62,6 +63,11 @@ export function partsOf(shown: Shown): Part[] {
     { id: 'where', title: 'Where', body: <Where {...shown} /> },
     { id: 'since', title: 'Since when', body: <Since finding={finding} /> },
     { id: 'why', title: 'Why it matters', body: detail ? <Why {...shown} /> : waiting },
+    !!detail?.priority && {
+      id: 'priority',
+      title: 'How pressing it is',
+      body: <Factors priority={detail.priority} use={detail.in_use} />,
+    },
     ...tracePartsOf(shown),
     detail?.evidence !== undefined &&
       detail?.evidence !== null && {

@@ -36,7 +36,14 @@ import { useScope, useUrl } from './url';
 import { Views } from './Views';
 import { GROUP_NAME, STATE_NAME } from './words';
 
-const SORTS: FindingSort[] = ['severity', '-first_seen', '-last_seen', '-epss', 'package'];
+const SORTS: FindingSort[] = [
+  'severity',
+  '-priority',
+  '-first_seen',
+  '-last_seen',
+  '-epss',
+  'package',
+];
 const STATES = ['open', 'resolved', 'dismissed', 'exempted'] as const;
 
 export interface ScreenProps {

@@ -4,7 +4,7 @@ import type { FindingFilters } from '../api/queries';
 import type { FindingSort } from '../api/types';
 import type { Change } from './url';
 
-const SORTS: FindingSort[] = ['severity', '-first_seen', '-epss', 'package'];
+const SORTS: FindingSort[] = ['severity', '-priority', '-first_seen', '-epss', 'package'];
 const KEYS = [
   'q',
   'severity',

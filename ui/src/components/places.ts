@@ -15,6 +15,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
   {
     name: 'Work',
     places: [
+      { to: '/fix-first', label: 'Fix first', key: 'q' },
       { to: '/alerts', label: 'Alerts', key: 'a', counts: 'alerts' },
       { to: '/incidents', label: 'Incidents', key: 'x' },
       { to: '/recommendations', label: 'Recommendations', key: 'r', counts: 'recommendations' },
@@ -25,7 +26,9 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
   {
     name: 'What there is',
     places: [
+      { to: '/running', label: 'What runs', key: 'z' },
       { to: '/images', label: 'Images', key: 'i', counts: 'images' },
+      { to: '/base-images', label: 'Base images', key: 'g' },
       { to: '/packages', label: 'Packages', key: 'b' },
       { to: '/registries', label: 'Registries', key: 'l' },
       { to: '/inventory', label: 'Inventory', key: 'n' },

@@ -28,6 +28,7 @@ import { ImageActions } from './ImageActions';
 import classes from './images.module.css';
 import { LayersTab } from './LayersTab';
 import { PackagesTab } from './PackagesTab';
+import { RunsTab } from './RunsTab';
 import { TimelineTab } from './TimelineTab';
 
 export function ImagePage() {
@@ -77,6 +78,7 @@ export function ImagePage() {
           ...(image.kind === 'image'
             ? [{ id: 'layers', label: 'Layers', count: image.layers }]
             : []),
+          { id: 'runs', label: 'Runs', count: image.running || undefined },
           { id: 'timeline', label: 'Timeline' },
           { id: 'history', label: 'Scans' },
           { id: 'about', label: 'About', count: image.warnings > 0 ? image.warnings : undefined },
@@ -93,6 +95,7 @@ export function ImagePage() {
         )}
         {tab === 'packages' && <PackagesTab detail={data} layers={layers?.items} />}
         {tab === 'layers' && <LayersTab id={id} layers={layers} />}
+        {tab === 'runs' && <RunsTab detail={data} />}
         {tab === 'timeline' && <TimelineTab id={id} name={image.name} />}
         {tab === 'history' && <HistoryTab id={id} />}
         {tab === 'about' && <AboutTab detail={data} layers={layers?.items} />}

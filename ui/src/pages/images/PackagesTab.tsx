@@ -7,6 +7,7 @@ import { KindMenu } from '../../components/FindingFilters';
 import { List } from '../../components/List';
 import { KindMark, PACKAGE_KINDS } from '../../components/marks';
 import { Toolbar } from '../../components/Page';
+import { InUseMark } from '../../components/Running';
 import { SeverityStrip } from '../../components/Severity';
 import { useUrl } from '../../components/url';
 import { dockerfileStep } from '../../lib/format';
@@ -55,6 +56,13 @@ const COLUMNS: Column<Package>[] = [
           <SeverityStrip counts={row.counts} />
         </Link>
       ),
+  },
+  {
+    id: 'use',
+    header: 'In use',
+    name: 'Whether it is used',
+    width: '152px',
+    cell: (row) => <InUseMark use={row.in_use} />,
   },
   {
     id: 'licenses',
@@ -133,11 +141,12 @@ export function PackagesTab({
               <KindMark kind={row.kind} />
             </div>
             {totalOf(row.counts) > 0 && <SeverityStrip counts={row.counts} />}
+            {row.in_use && <InUseMark use={row.in_use} />}
             <div className={classes.quiet}>/{row.path}</div>
           </div>
         )}
         isMuted={(row) => Boolean(row.owned_by)}
-        minWidth={860}
+        minWidth={1020}
         hasKeys={false}
         empty={
           isFiltered ? (

@@ -177,7 +177,13 @@ function Content({ overview, environment }: { overview: Overview; environment: s
             </Panel>
             <Panel
               title="Upgrades that close most"
-              aside={overview.top_fixes.length > 0 && 'by what they close'}
+              aside={
+                overview.top_fixes.length > 0 && (
+                  <Link to="/fix-first" search={keepEnvironment as never}>
+                    All steps
+                  </Link>
+                )
+              }
               flush
             >
               {overview.top_fixes.length > 0 ? (
