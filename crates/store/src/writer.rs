@@ -23,6 +23,12 @@ const QUEUE: usize = 256;
 const GROUP: usize = 64;
 /// How long work waits for a database server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long SQLite's log of what was committed may become before it is
+/// moved into the file: as soon as there is nothing else to do, and at
+/// the latest.
+const LOG: [u64; 2] = [4 << 20, 128 << 20];
+/// How long there is nothing to do until that counts.
+const LULL: Duration = Duration::from_millis(20);
 /// Between two attempts to reach it, at first and at most.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
@@ -136,7 +142,7 @@ impl Writer {
 async fn run(mut desk: Desk, mut inbox: mpsc::Receiver<Work>) {
     let mut group = VecDeque::with_capacity(GROUP);
     let mut taken = Vec::with_capacity(GROUP);
-    while !group.is_empty() || inbox.recv_many(&mut taken, GROUP).await > 0 {
+    while !group.is_empty() || desk.next(&mut inbox, &mut taken).await {
         group.extend(taken.drain(..));
         let mut acknowledgements = Vec::with_capacity(group.len());
         let outcome = desk.commit(&mut group, &mut acknowledgements).await;
@@ -230,6 +236,37 @@ impl Desk {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Takes in what there is to do next; whether there will be anything.
+    ///
+    /// SQLite by itself would move its log into the file within a commit,
+    /// and keep whoever waits for that waiting.
+    async fn next(&mut self, inbox: &mut mpsc::Receiver<Work>, taken: &mut Vec<Work>) -> bool {
+        let length = self.log_length();
+        if length > LOG[0] {
+            if length < LOG[1] {
+                let more = tokio::time::timeout(LULL, inbox.recv_many(taken, GROUP)).await;
+                if let Ok(count) = more {
+                    return count > 0;
+                }
+            }
+            if let Some(connection) = &mut self.connection
+                && let Err(error) = connection.run("PRAGMA wal_checkpoint(PASSIVE)").await
+            {
+                tracing::debug!(error = %model::error::chain(&error), "moving the log");
+            }
+        }
+        inbox.recv_many(taken, GROUP).await > 0
+    }
+
+    fn log_length(&self) -> u64 {
+        let Database::File(path) = &self.database else {
+            return 0;
+        };
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        std::fs::metadata(log).map_or(0, |log| log.len())
     }
 
     /// Begins the next group's transaction, reaching the server again if
@@ -329,6 +366,13 @@ impl Desk {
         let Some(mut connection) = self.connection else {
             return;
         };
+        if connection.dialect() == Dialect::Sqlite {
+            // Whoever copies the file of a server that was stopped shall
+            // have all of it.
+            if let Err(error) = connection.run("PRAGMA wal_checkpoint(TRUNCATE)").await {
+                tracing::debug!(error = %model::error::chain(&error), "moving the log");
+            }
+        }
         if connection.dialect() == Dialect::Postgres {
             let left = sql("DELETE FROM writer WHERE server = ? OR
                             (server <> '' AND seen < now() - INTERVAL '1 day')")

@@ -19,6 +19,10 @@ use crate::StoreError;
 /// Connections that read at once: of a file, and of a server, whose
 /// answers take a way.
 const READERS: [u32; 2] = [4, 10];
+/// What the one who writes a file may keep of it in memory, in KiB: a
+/// change of advisories touches pages all over, and with little memory
+/// each is written and read again several times before the commit.
+const WRITER_CACHE: i64 = 64 << 10;
 /// How long a server may take to answer a new connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a reader waits for a connection.
@@ -180,6 +184,11 @@ impl Database {
     pub(crate) async fn connect(&self) -> Result<Connection, StoreError> {
         match self {
             Self::File(path) => Self::options(path)
+                .pragma("cache_size", format!("-{WRITER_CACHE}"))
+                // The writer does so when nobody waits for it; the log is
+                // cut to this length when it begins anew.
+                .pragma("wal_autocheckpoint", "0")
+                .pragma("journal_size_limit", "4194304")
                 .connect()
                 .await
                 .map(Connection::Sqlite)
