@@ -2,6 +2,8 @@
 //! some packages are touched: the images that hold them are looked at
 //! for those packages alone, every other is only noted as matched.
 
+mod likelihood;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
@@ -14,15 +16,15 @@ use model::{Finding, PackageKind, Vulnerability, VulnerabilityId, Warning};
 use crate::{
     Counts, ImageKey, PackageFix, Store, StoreError,
     change::{self, ChangeKind, NewChange},
-    counts::finding_rank,
     db::{Connection, ROWS, Value, sql},
     finding::kind_number,
     image::key_of,
     ingest::{self, dictionary, findings as of_report},
     priority,
-    rollup::{Deltas, WEIGHT, Weight},
-    sighting::{self, Known, Look, Sighting, Whole, Within},
+    sighting::{self, Known, Look, LookedAt, Sighting, Whole, Within},
 };
+
+pub(crate) use likelihood::rank_of;
 
 /// One package in one place of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,89 +164,6 @@ impl Store {
             .fetch_all(&self.readers)
             .await
     }
-
-    /// Brings up to date what is known of vulnerabilities, and the order
-    /// of their findings by it.
-    pub async fn put_vulnerabilities(
-        &self,
-        vulnerabilities: Vec<Vulnerability>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let ids =
-                        dictionary::put_vulnerabilities(connection, &mut vulnerabilities.iter())
-                            .await?;
-                    let known: HashMap<i64, &Vulnerability> = vulnerabilities
-                        .iter()
-                        .filter_map(|vulnerability| {
-                            Some((*ids.get(&vulnerability.id)?, vulnerability))
-                        })
-                        .collect();
-                    rank(connection, &known, now).await
-                })
-            })
-            .await
-    }
-}
-
-/// Orders findings by what is known of their vulnerabilities.
-async fn rank(
-    connection: &mut Connection,
-    known: &HashMap<i64, &Vulnerability>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let rules: Vec<i64> = known.keys().copied().collect();
-    let mut deltas = Deltas::default();
-    let mut weighed = BTreeSet::new();
-    for chunk in rules.chunks(500) {
-        let mut query = sql("SELECT finding.id, ");
-        query
-            .push(WEIGHT)
-            .push(" FROM finding WHERE finding.rule_id");
-        query.push_in(chunk, connection.dialect());
-        query.push(" AND finding.state <> 1");
-        let mut moved: Vec<Vec<Value>> = Vec::new();
-        for row in &query.fetch_all(&mut *connection).await? {
-            let was = Weight::read(row)?;
-            let Some(vulnerability) = known.get(&was.rule) else {
-                continue;
-            };
-            let rank = rank_of(
-                crate::counts::severity_of(was.severity),
-                Some(vulnerability),
-            );
-            if rank == row.int("rank")? {
-                continue;
-            }
-            let is = Weight {
-                kev: crate::rollup::kev_of(rank),
-                ..was
-            };
-            deltas.change(Some(&was), Some(&is));
-            moved.push(vec![row.int("id")?.into(), rank.into()]);
-            weighed.insert(was.rule);
-        }
-        for chunk in moved.chunks(ROWS) {
-            let mut query = sql("UPDATE finding SET rank = delta.column2 FROM ");
-            query.push_rows(chunk.to_vec(), connection.dialect());
-            query.push(" WHERE finding.id = delta.column1");
-            query.execute(&mut *connection).await?;
-        }
-    }
-    deltas.apply(connection, now).await?;
-    let weighed: Vec<i64> = weighed.into_iter().collect();
-    priority::refresh_rules(connection, &weighed).await?;
-    crate::rollup::rerank(connection, &rules).await
-}
-
-pub(crate) fn rank_of(severity: model::Severity, vulnerability: Option<&Vulnerability>) -> i64 {
-    finding_rank(
-        severity,
-        vulnerability.is_some_and(|vulnerability| vulnerability.kev.is_some()),
-        vulnerability.and_then(|vulnerability| vulnerability.epss.map(|epss| epss.score)),
-    )
 }
 
 /// One image as the record has it.
@@ -316,16 +235,21 @@ async fn load(
 
 /// Kinds and names of packages: a finding may rest on another version
 /// than the one that is there now.
-async fn names(
-    connection: &mut Connection,
-    packages: &[i64],
-) -> Result<HashSet<(String, String)>, StoreError> {
-    let mut names = HashSet::new();
+#[derive(Default)]
+struct Names {
+    looked_at: LookedAt,
+    /// By the store's number of a package.
+    of_packages: HashMap<i64, usize>,
+}
+
+async fn names(connection: &mut Connection, packages: &[i64]) -> Result<Names, StoreError> {
+    let mut names = Names::default();
     for chunk in packages.chunks(5000) {
-        let mut query = sql("SELECT DISTINCT kind, name FROM package WHERE id");
+        let mut query = sql("SELECT id, kind, name FROM package WHERE id");
         query.push_in(chunk, connection.dialect());
         for row in &query.fetch_all(&mut *connection).await? {
-            names.insert((row.text("kind")?, row.text("name")?));
+            let name = names.looked_at.name(row.text("kind")?, row.text("name")?);
+            names.of_packages.insert(row.int("id")?, name);
         }
     }
     Ok(names)
@@ -383,7 +307,7 @@ async fn put_images(
     connection: &mut Connection,
     rematch: &Rematch,
     known: &HashMap<VulnerabilityId, i64>,
-    names: &HashSet<(String, String)>,
+    names: &Names,
     (environment, images): (i64, Vec<Image>),
     outcome: &mut Rematched,
 ) -> Result<(), StoreError> {
@@ -399,10 +323,16 @@ async fn put_images(
     let mut sightings = Vec::new();
     let mut pairs = Vec::new();
     let mut because = HashMap::new();
+    let mut looked_at = names.looked_at.clone();
     for (image, verdict) in images.iter().zip(&verdicts) {
         let rules = verdict.vulnerabilities.iter().filter_map(|id| ids.get(id));
         pairs.extend(rules.map(|rule| (image.asset, *rule)));
         because.insert(image.asset, verdict.because.clone());
+        for held in &image.touched.packages {
+            if let Some(&name) = names.of_packages.get(&held.number) {
+                looked_at.note(image.asset, name);
+            }
+        }
         for (package, finding) in &verdict.findings {
             let Some(&rule) = ids.get(&finding.vulnerability) else {
                 continue;
@@ -439,14 +369,13 @@ async fn put_images(
                 .map(|image| (image.asset, image.assessed))
                 .collect(),
             kind: kind_number(model::FindingKind::Vulnerability),
-            within: Within::Pairs(pairs, names.clone()),
+            within: Within::Pairs(pairs, looked_at),
             may_be_hidden: &hides,
         }),
         because: Some(&because),
     };
     let changes = sighting::put(connection, &look, sightings).await?;
     put_fixes(connection, environment, &images, &verdicts).await?;
-    let numbers: Vec<i64> = images.iter().map(|image| image.id).collect();
     note(connection, &numbers, &rematch.to, rematch.now).await?;
     let by_asset = changes.by_asset.clone();
     let came = changes.finish(connection, environment, rematch.now).await?;
@@ -542,22 +471,27 @@ async fn put_fixes(
     images: &[Image],
     verdicts: &[Verdict],
 ) -> Result<(), StoreError> {
-    let mut upgrades: Vec<Vec<Value>> = Vec::new();
+    let mut gone: Vec<Vec<Value>> = Vec::new();
     let mut fixes: Vec<(i64, &PackageFix)> = Vec::new();
     for (image, verdict) in images.iter().zip(verdicts) {
+        let known = verdict.fixes.iter();
+        let known: HashSet<(PackageKind, &str)> =
+            known.map(|fix| (fix.kind, fix.package.as_str())).collect();
         for (kind, name) in &verdict.upgrades {
-            upgrades.push(vec![image.id.into(), kind.as_str().into(), name.into()]);
+            if !known.contains(&(*kind, name.as_str())) {
+                gone.push(vec![image.id.into(), kind.as_str().into(), name.into()]);
+            }
         }
         fixes.extend(verdict.fixes.iter().map(|fix| (image.id, fix)));
     }
-    for chunk in upgrades.chunks(ROWS) {
+    for chunk in gone.chunks(ROWS) {
         let mut query = sql("DELETE FROM fix WHERE (image_id, kind, package) IN (SELECT ");
         query.push("column1, column2, column3 FROM ");
         query.push_rows(chunk.to_vec(), connection.dialect());
         query.push(")");
         query.execute(&mut *connection).await?;
     }
-    ingest::insert_fixes(connection, environment, &fixes).await
+    ingest::insert_fixes(connection, environment, &fixes, ingest::REPLACE).await
 }
 
 /// Notes that images were matched.

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use jiff::Timestamp;
@@ -53,6 +53,34 @@ pub enum OpenError {
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(crate) generation: Arc<Generation>,
+    shelf: Arc<Mutex<Shelf>>,
+}
+
+/// What was gathered of vulnerabilities lately: the images of one fleet
+/// have most of theirs in common, and unpacking prose takes longer than
+/// matching.
+#[derive(Debug, Default)]
+struct Shelf {
+    kept: HashMap<u32, Vulnerability>,
+    bytes: usize,
+}
+
+impl Shelf {
+    const MAX_BYTES: usize = 16 << 20;
+
+    fn put(&mut self, index: u32, vulnerability: &Vulnerability) {
+        let references = vulnerability.references.iter();
+        let bytes = 512
+            + vulnerability.title.len()
+            + vulnerability.description.len()
+            + references.map(|link| link.len() + 32).sum::<usize>();
+        if self.bytes + bytes > Self::MAX_BYTES {
+            *self = Self::default();
+        }
+        if bytes <= Self::MAX_BYTES && self.kept.insert(index, vulnerability.clone()).is_none() {
+            self.bytes += bytes;
+        }
+    }
 }
 
 /// One line of a list of vulnerabilities.
@@ -134,6 +162,7 @@ impl Database {
     pub(crate) fn of(generation: Generation) -> Self {
         Self {
             generation: Arc::new(generation),
+            shelf: Arc::default(),
         }
     }
 
@@ -168,6 +197,10 @@ impl Database {
         Some(VulnerabilityId::new(self.generation.string(row.id)))
     }
 
+    pub(crate) fn is_id_of(&self, id: &VulnerabilityId, index: u32) -> bool {
+        self.generation.id_of(index) == id.as_str()
+    }
+
     fn index_of(&self, name: &str) -> Option<u32> {
         self.generation
             .by_name(name)
@@ -192,12 +225,33 @@ impl Database {
         &self,
         vulnerabilities: impl IntoIterator<Item = u32>,
     ) -> BTreeMap<VulnerabilityId, Vulnerability> {
+        let shelf = || {
+            self.shelf
+                .lock()
+                .expect("invariant: no panic under the lock")
+        };
+        let mut details = BTreeMap::new();
+        let mut missing = Vec::new();
+        {
+            let shelf = shelf();
+            for index in vulnerabilities {
+                match shelf.kept.get(&index) {
+                    Some(known) => drop(details.insert(known.id.clone(), known.clone())),
+                    None => missing.push(index),
+                }
+            }
+        }
         let mut blocks = Blocks::default();
-        vulnerabilities
+        let gathered: Vec<(u32, Vulnerability)> = missing
             .into_iter()
-            .filter_map(|index| self.gather(index, &mut blocks))
-            .map(|vulnerability| (vulnerability.id.clone(), vulnerability))
-            .collect()
+            .filter_map(|index| Some((index, self.gather(index, &mut blocks)?)))
+            .collect();
+        let mut shelf = shelf();
+        for (index, vulnerability) in gathered {
+            shelf.put(index, &vulnerability);
+            details.insert(vulnerability.id.clone(), vulnerability);
+        }
+        details
     }
 
     /// Joins what all records say of one vulnerability. A record that

@@ -6,8 +6,9 @@
 //! everything must be matched again.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt, thread,
 };
 
 use model::VulnerabilityId;
@@ -83,7 +84,10 @@ impl KeyChange {
 
     /// The advisories that say something else, by id.
     pub fn causes(&self, old: &Database, new: &Database) -> Vec<Cause> {
-        causes(&old.generation, &new.generation, &self.key)
+        causes(
+            &by_record(&old.generation, &self.key),
+            &by_record(&new.generation, &self.key),
+        )
     }
 
     /// The package's name.
@@ -106,9 +110,15 @@ impl Delta {
         {
             return Err(Untold::Ecosystems);
         }
+        // Two walks through two files, neither of which needs the other.
+        let (keys, vulnerabilities) = thread::scope(|scope| {
+            let keys = scope.spawn(|| keys(old, new));
+            let vulnerabilities = vulnerabilities(old, new);
+            (keys.join(), vulnerabilities)
+        });
         Ok(Self {
-            keys: keys(old, new),
-            vulnerabilities: vulnerabilities(old, new),
+            keys: keys.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            vulnerabilities,
         })
     }
 
@@ -124,20 +134,24 @@ fn ecosystems(generation: &Generation) -> BTreeSet<String> {
         .collect()
 }
 
+/// A key lies in the same slot of both tables unless they differ in size
+/// or a neighbour took its place, so that most are told apart without
+/// hashing them again.
 fn keys(old: &Generation, new: &Generation) -> Vec<KeyChange> {
     let mut changed = Vec::new();
+    let mut in_both = 0;
     for (place, slot) in new.keys() {
-        let key = new.string(slot.key);
-        let before = old.slot_of(key);
-        if before.is_some_and(|before| old.key_mark(before) == new.key_mark(place)) {
-            continue;
+        let before = old.slot_like(new, place, &slot);
+        in_both += usize::from(before.is_some());
+        if before.is_none_or(|before| old.key_mark(before) != new.key_mark(place)) {
+            changed.push(new.string(slot.key));
         }
-        changed.push(key);
     }
-    for (_, slot) in old.keys() {
-        let key = old.string(slot.key);
-        if new.slot_of(key).is_none() {
-            changed.push(key);
+    if in_both < old.keys().count() {
+        for (place, slot) in old.keys() {
+            if new.slot_like(old, place, &slot).is_none() {
+                changed.push(old.string(slot.key));
+            }
         }
     }
     changed.sort_unstable();
@@ -149,11 +163,40 @@ fn keys(old: &Generation, new: &Generation) -> Vec<KeyChange> {
         .collect()
 }
 
-/// The advisories that differ under one key.
-fn causes(old: &Generation, new: &Generation, key: &str) -> Vec<Cause> {
-    let (before, after) = (by_record(old, key), by_record(new, key));
+/// What two generations do not share of one key.
+#[derive(Debug)]
+pub(crate) struct Differing {
+    /// Rules of advisories that say something else.
+    pub(crate) old: Vec<Rule>,
+    pub(crate) new: Vec<Rule>,
+    /// These advisories.
+    pub(crate) causes: Vec<Cause>,
+}
+
+impl KeyChange {
+    pub(crate) fn differing(&self, old: &Generation, new: &Generation) -> Differing {
+        let (before, after) = (by_record(old, &self.key), by_record(new, &self.key));
+        let of = |generation: &Generation| {
+            let mut rules = generation.rules(&self.key);
+            rules.retain(|rule| {
+                let record = generation.record(rule.record);
+                let id = record.map_or("", |record| generation.string(record.id));
+                before.get(id) != after.get(id)
+            });
+            rules
+        };
+        Differing {
+            old: of(old),
+            new: of(new),
+            causes: causes(&before, &after),
+        }
+    }
+}
+
+/// The advisories that differ between what each says.
+fn causes(before: &BTreeMap<&str, u64>, after: &BTreeMap<&str, u64>) -> Vec<Cause> {
     let mut causes = Vec::new();
-    for (record, said) in &after {
+    for (record, said) in after {
         let how = match before.get(record) {
             None => How::Added,
             Some(before) if before != said => How::Changed,
@@ -212,6 +255,10 @@ fn number_of(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
+fn name_of(generation: &Generation, row: u32) -> &[u8] {
+    generation.bytes(generation.vulnerability(row).map_or(0, |row| row.id))
+}
+
 /// Rows are sorted by id in both.
 fn vulnerabilities(old: &Generation, new: &Generation) -> Vec<VulnerabilityId> {
     let id = |generation: &Generation, row: u32| {
@@ -219,29 +266,27 @@ fn vulnerabilities(old: &Generation, new: &Generation) -> Vec<VulnerabilityId> {
             .vulnerability(row)
             .map(|row| VulnerabilityId::new(generation.string(row.id)))
     };
-    let text =
-        |generation: &Generation, row: u32| generation.vulnerability(row).map_or(0, |row| row.id);
     let (mut a, mut b) = (0, 0);
     let (ends_a, ends_b) = (old.vulnerability_count(), new.vulnerability_count());
     let mut changed = Vec::new();
     while a < ends_a || b < ends_b {
         let order = if a == ends_a {
-            std::cmp::Ordering::Greater
+            Ordering::Greater
         } else if b == ends_b {
-            std::cmp::Ordering::Less
+            Ordering::Less
         } else {
-            old.string(text(old, a)).cmp(new.string(text(new, b)))
+            name_of(old, a).cmp(name_of(new, b))
         };
         match order {
-            std::cmp::Ordering::Less => {
+            Ordering::Less => {
                 changed.extend(id(old, a));
                 a += 1;
             }
-            std::cmp::Ordering::Greater => {
+            Ordering::Greater => {
                 changed.extend(id(new, b));
                 b += 1;
             }
-            std::cmp::Ordering::Equal => {
+            Ordering::Equal => {
                 if old.vulnerability_mark(a) != new.vulnerability_mark(b) {
                     changed.extend(id(new, b));
                 }
@@ -321,6 +366,40 @@ mod tests {
         let delta = Delta::between(&database(&[&a]), &database(&[&b])).unwrap();
         assert!(delta.keys.is_empty());
         assert_eq!(delta.vulnerabilities.len(), 1);
+    }
+
+    #[test]
+    fn tables_of_different_sizes_are_told_apart_by_what_is_in_them() {
+        let record = |number: usize| {
+            let fixed = format!("{}.0.0", number % 7 + 1);
+            record(
+                &format!("CVE-1-{number}"),
+                &format!("p{number}"),
+                &fixed,
+                "words",
+            )
+        };
+        let records: Vec<String> = (0..300).map(record).collect();
+        let texts = |from: usize, to: usize| -> Vec<&str> {
+            records[from..to].iter().map(String::as_str).collect()
+        };
+        for (a, b) in [
+            ((0, 300), (290, 300)),
+            ((0, 10), (5, 200)),
+            ((0, 99), (99, 300)),
+        ] {
+            let (old, new) = (database(&texts(a.0, a.1)), database(&texts(b.0, b.1)));
+            let delta = Delta::between(&old, &new).unwrap();
+            let mut expected: Vec<String> = (a.0..a.1)
+                .filter(|number| !(b.0..b.1).contains(number))
+                .chain((b.0..b.1).filter(|number| !(a.0..a.1).contains(number)))
+                .map(|number| format!("p{number}"))
+                .collect();
+            expected.sort();
+            let names: Vec<&str> = delta.keys.iter().map(KeyChange::name).collect();
+            assert_eq!(names, expected);
+            assert_eq!(delta.vulnerabilities.len(), expected.len());
+        }
     }
 
     #[test]

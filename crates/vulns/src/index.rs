@@ -16,7 +16,7 @@ use crate::{
     delta::Delta,
     matcher,
     names::{self, Named},
-    postings::Postings,
+    postings::{Places, Postings},
     version,
 };
 
@@ -97,6 +97,15 @@ fn tagged(tag: u8, kind: &str, text: &str) -> u64 {
     hasher.update(&[0]);
     hasher.update(text.as_bytes());
     hasher.digest()
+}
+
+/// Components that have to do with each other.
+#[derive(Debug, Default)]
+pub(crate) struct Family {
+    /// Those it was asked for by.
+    pub(crate) touched: Vec<u32>,
+    /// All of them, ascending.
+    pub(crate) members: Vec<u32>,
 }
 
 /// What is upgraded together goes by this name.
@@ -243,14 +252,15 @@ impl Index {
         self.edges
     }
 
-    /// The components about which a delta says something else.
-    pub(crate) fn touched(&self, delta: &Delta) -> HashMap<u32, Vec<usize>> {
-        let mut touched: HashMap<u32, Vec<usize>> = HashMap::new();
+    /// The components about which a delta may say something else, each
+    /// with the key that does; ascending.
+    pub(crate) fn touched(&self, delta: &Delta) -> Vec<(u32, usize)> {
+        let mut touched: Vec<(u32, usize)> = Vec::new();
         for (index, change) in delta.keys.iter().enumerate() {
-            for &component in self.listed(tagged(KEY, "", &change.key)) {
-                touched.entry(component).or_default().push(index);
-            }
+            let components = self.listed(tagged(KEY, "", &change.key)).iter();
+            touched.extend(components.map(|&component| (component, index)));
         }
+        touched.sort_unstable();
         touched
     }
 
@@ -262,97 +272,118 @@ impl Index {
         named(&self.components[component as usize], &self.ecosystems)
     }
 
+    /// The component of the store's number.
+    pub(crate) fn component(&self, package: i64) -> Option<u32> {
+        self.by_package.get(&package).copied()
+    }
+
     /// The store's number of a component.
     pub(crate) fn package(&self, component: u32) -> i64 {
         self.components[component as usize].package
     }
 
     /// The components that are upgraded together with these or share
-    /// their names, themselves among them.
-    pub(crate) fn related(&self, components: impl IntoIterator<Item = u32>) -> BTreeSet<u32> {
-        let mut waiting: Vec<u32> = components.into_iter().collect();
-        let mut related: BTreeSet<u32> = waiting.iter().copied().collect();
-        let mut asked: HashSet<u64> = HashSet::new();
-        while let Some(component) = waiting.pop() {
-            let named = self.named(component);
-            let kind = named.kind.as_str();
-            for hash in [
-                tagged(GROUP, kind, group(named)),
-                tagged(NAME, kind, named.name),
-            ] {
-                if asked.insert(hash) {
-                    let others = self.listed(hash).iter().copied();
-                    waiting.extend(others.filter(|other| related.insert(*other)));
+    /// their names, themselves among them: one family for all that have
+    /// to do with each other.
+    pub(crate) fn families(&self, components: &[u32]) -> Vec<Family> {
+        let mut families: Vec<Family> = Vec::new();
+        let mut family_of: HashMap<u32, usize> = HashMap::new();
+        for &first in components {
+            if let Some(&family) = family_of.get(&first) {
+                families[family].touched.push(first);
+                continue;
+            }
+            let number = families.len();
+            family_of.insert(first, number);
+            let mut family = Family {
+                touched: vec![first],
+                members: vec![first],
+            };
+            let mut asked: HashSet<u64> = HashSet::new();
+            let mut waiting = vec![first];
+            while let Some(component) = waiting.pop() {
+                let named = self.named(component);
+                let kind = named.kind.as_str();
+                for hash in [
+                    tagged(GROUP, kind, group(named)),
+                    tagged(NAME, kind, named.name),
+                ] {
+                    if !asked.insert(hash) {
+                        continue;
+                    }
+                    for &other in self.listed(hash) {
+                        if family_of.insert(other, number).is_none() {
+                            family.members.push(other);
+                            waiting.push(other);
+                        }
+                    }
                 }
             }
+            family.members.sort_unstable();
+            families.push(family);
         }
-        related
+        families
     }
 
     /// The images that hold any of these components, in the order in
     /// which they came.
     pub(crate) fn holders(&self, components: impl IntoIterator<Item = u32>) -> Vec<i64> {
         let places = self.places_of(components);
-        let images = places
-            .into_iter()
-            .map(|place| self.places[place as usize].0);
+        let images = places.iter().map(|place| self.places[place as usize].0);
         images.filter(|image| *image != GONE).collect()
     }
 
-    /// The images that hold any of `touched`, each with what it holds of
-    /// `related`.
-    pub(crate) fn held(
-        &self,
-        touched: impl IntoIterator<Item = u32>,
-        related: impl IntoIterator<Item = u32>,
-    ) -> Vec<(i64, Vec<i64>)> {
-        let places = self.places_of(touched);
-        let mut held: Vec<(i64, Vec<i64>)> = Vec::with_capacity(places.len());
-        let mut row_of = vec![u32::MAX; self.places.len()];
-        for place in places {
-            let (image, _) = self.places[place as usize];
-            if image != GONE {
-                row_of[place as usize] = u32::try_from(held.len()).unwrap_or(u32::MAX);
-                held.push((image, Vec::new()));
-            }
-        }
-        for component in related {
-            let package = self.package(component);
-            for place in self.components[component as usize].holders.iter() {
-                let row = row_of[place as usize] as usize;
-                if let Some((_, packages)) = held.get_mut(row) {
-                    packages.push(package);
-                }
-            }
-        }
-        held
+    /// How many images hold any of these components.
+    pub(crate) fn count_holders(&self, components: impl IntoIterator<Item = u32>) -> usize {
+        let places = self.places_of(components);
+        let images = places.iter().map(|place| self.places[place as usize].0);
+        images.filter(|image| *image != GONE).count()
     }
 
-    fn places_of(&self, components: impl IntoIterator<Item = u32>) -> Vec<u32> {
-        let mut is_held = vec![0_u64; self.places.len().div_ceil(64)];
+    /// The images that hold a component, in the order in which they came.
+    pub(crate) fn holders_of(&self, component: u32) -> impl Iterator<Item = i64> + '_ {
+        let places = self.components[component as usize].holders.iter();
+        let images = places.map(|place| self.places[place as usize].0);
+        images.filter(|image| *image != GONE)
+    }
+
+    /// The images that hold a touched member of any family, each with all
+    /// members it holds of such families.
+    pub(crate) fn held(&self, families: &[Family]) -> Vec<(i64, Vec<i64>)> {
+        let mut pairs: Vec<(u32, u32)> = Vec::new();
+        let mut holds_touched = Places::of(self.places.len());
+        for family in families {
+            holds_touched.clear();
+            for &component in &family.touched {
+                for place in self.components[component as usize].holders.iter() {
+                    holds_touched.insert(place);
+                }
+            }
+            for &component in &family.members {
+                let holders = self.components[component as usize].holders.iter();
+                let holders = holders.filter(|place| holds_touched.contains(*place));
+                pairs.extend(holders.map(|place| (place, component)));
+            }
+        }
+        pairs.sort_unstable();
+        let images = pairs.chunk_by(|a, b| a.0 == b.0);
+        images
+            .filter_map(|held| {
+                let (image, _) = self.places[held[0].0 as usize];
+                let packages = held.iter().map(|(_, component)| self.package(*component));
+                (image != GONE).then(|| (image, packages.collect()))
+            })
+            .collect()
+    }
+
+    fn places_of(&self, components: impl IntoIterator<Item = u32>) -> Places {
+        let mut places = Places::of(self.places.len());
         for component in components {
             for place in self.components[component as usize].holders.iter() {
-                if let Some(word) = is_held.get_mut(place as usize / 64) {
-                    *word |= 1 << (place % 64);
-                }
-            }
-        }
-        let mut places = Vec::new();
-        for (index, mut word) in (0_u32..).zip(is_held) {
-            while word != 0 {
-                places.push(index * 64 + word.trailing_zeros());
-                word &= word - 1;
+                places.insert(place);
             }
         }
         places
-    }
-
-    /// How many of the held places of a component are images.
-    pub(crate) fn held_by(&self, component: u32) -> usize {
-        let places = self.components[component as usize].holders.iter();
-        places
-            .filter(|place| self.places[*place as usize].0 != GONE)
-            .count()
     }
 
     /// The packages somebody looks for, by the store's numbers.
@@ -375,8 +406,8 @@ impl Index {
     /// The images of these environments that hold what somebody looks
     /// for, in the order in which they came.
     pub fn images_with(&self, wanted: &Wanted, environments: &[i64]) -> Vec<i64> {
-        let places = self.places_of(self.matching(wanted).collect::<Vec<_>>());
-        let places = places.into_iter().map(|place| self.places[place as usize]);
+        let places = self.places_of(self.matching(wanted));
+        let places = places.iter().map(|place| self.places[place as usize]);
         places
             .filter(|(image, environment)| *image != GONE && environments.contains(environment))
             .map(|(image, _)| image)

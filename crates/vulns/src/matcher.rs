@@ -10,6 +10,7 @@ use std::{borrow::Cow, cmp::Ordering};
 use model::{AffectedState, Ecosystem, Package, PackageKind, Severity, VersionScheme, Warning};
 
 use crate::{
+    delta::Differing,
     generation::{
         Generation,
         layout::{Bound, Rule},
@@ -52,7 +53,7 @@ pub(crate) fn find<'g>(
         let Some(home) = &home else {
             continue;
         };
-        if let Some(version) = ask(generation, index, package.into(), home, &mut hits) {
+        if let Some(version) = ask(generation, index, package.into(), home, None, &mut hits) {
             warnings.push(not_a_version(package, &version));
         }
     }
@@ -66,8 +67,21 @@ pub(crate) fn find_one<'g>(
     package: Named<'_>,
 ) -> (Vec<Hit<'g>>, Option<String>) {
     let mut hits = Vec::new();
-    let unread = Home::of(package).and_then(|home| ask(generation, 0, package, &home, &mut hits));
+    let unread =
+        Home::of(package).and_then(|home| ask(generation, 0, package, &home, None, &mut hits));
     (hits, unread)
+}
+
+/// The same for `only` some vulnerabilities, ascending.
+pub(crate) fn find_some<'g>(
+    generation: &'g Generation,
+    package: Named<'_>,
+    home: &Home,
+    only: &[u32],
+) -> Vec<Hit<'g>> {
+    let mut hits = Vec::new();
+    ask(generation, 0, package, home, Some(only), &mut hits);
+    hits
 }
 
 /// Puts all questions there are for one package.
@@ -76,6 +90,7 @@ fn ask<'g>(
     index: usize,
     package: Named<'_>,
     home: &Home,
+    only: Option<&[u32]>,
     hits: &mut Vec<Hit<'g>>,
 ) -> Option<String> {
     let scheme = home.scheme?;
@@ -86,7 +101,10 @@ fn ask<'g>(
     let mut settled: Vec<u32> = Vec::new();
     for query in names::queries(package, &home.canonical) {
         names::key(&query.ecosystem, &query.name, &mut key);
-        let rules = generation.rules(&key);
+        let mut rules = generation.rules(&key);
+        if let Some(only) = only {
+            keep_what_covers(generation, only, &mut rules);
+        }
         if rules.is_empty() {
             continue;
         }
@@ -99,7 +117,7 @@ fn ask<'g>(
             version,
         };
         let question = Question::new(generation, scheme, &asked, &rules);
-        question.ask(index, &settled, hits);
+        question.ask(index, &settled, only, hits);
         if query.overrides {
             settled.extend(question.vulnerabilities());
             settled.sort_unstable();
@@ -107,6 +125,118 @@ fn ask<'g>(
     }
     merge(hits, start);
     unread
+}
+
+/// Asks again and again about packages of which only some advisories say
+/// something else.
+#[derive(Default)]
+pub(crate) struct Sieve {
+    /// Packages of one ecosystem come one after the other.
+    home: Option<Home>,
+    key: String,
+}
+
+impl Sieve {
+    /// What two generations may say otherwise of a package, given what
+    /// they do not share. Rules that do not hold for it decide nothing,
+    /// except those of a query that overrides others.
+    pub(crate) fn sift<'d>(
+        &mut self,
+        generations: (&Generation, &Generation),
+        package: Named<'_>,
+        differing: impl Fn(&str) -> Option<&'d Differing>,
+    ) -> Sifted<'_> {
+        let is_home =
+            |home: &Home| home.kind == package.kind && home.ecosystem.as_ref() == package.ecosystem;
+        if !self.home.as_ref().is_some_and(is_home) {
+            self.home = Home::of(package);
+        }
+        let Some(home) = &self.home else {
+            return Sifted::Nothing;
+        };
+        let Some(scheme) = home.scheme else {
+            return Sifted::Nothing;
+        };
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        let mut is_read = true;
+        for query in names::queries(package, &home.canonical) {
+            let version = Version::parse(scheme, query.version);
+            is_read &= version.is_some();
+            names::key(&query.ecosystem, &query.name, &mut self.key);
+            let Some(differing) = differing(&self.key) else {
+                continue;
+            };
+            let Some(version) = version.filter(|_| !query.overrides) else {
+                return Sifted::Anything;
+            };
+            let asked = Asked {
+                text: query.version,
+                version,
+            };
+            for (generation, rules, into) in [
+                (generations.0, &differing.old, &mut old),
+                (generations.1, &differing.new, &mut new),
+            ] {
+                let question = Question {
+                    generation,
+                    scheme,
+                    asked: &asked,
+                    rules,
+                    held: Vec::new(),
+                };
+                let held = rules.iter().filter(|rule| question.holds(rule, &asked));
+                into.extend(held.flat_map(|rule| question.covered(rule.record)));
+            }
+        }
+        if old.is_empty() && new.is_empty() {
+            return Sifted::Nothing;
+        }
+        // One that cannot be read ends the questions.
+        if !is_read {
+            return Sifted::Anything;
+        }
+        // What one calls by a name the other may know by it too.
+        let known_to =
+            |own: &[u32], (generation, other): (&Generation, &Generation), all: &[u32]| {
+                let named = all
+                    .iter()
+                    .filter_map(|&one| generation.by_name(other.id_of(one)));
+                let mut known: Vec<u32> = named.chain(own.iter().copied()).collect();
+                known.sort_unstable();
+                known.dedup();
+                known
+            };
+        Sifted::Some(
+            home,
+            known_to(&old, generations, &new),
+            known_to(&new, (generations.1, generations.0), &old),
+        )
+    }
+}
+
+/// What two generations may say otherwise of a package.
+pub(crate) enum Sifted<'h> {
+    Nothing,
+    /// Of these vulnerabilities, as each of the two numbers them.
+    Some(&'h Home, Vec<u32>, Vec<u32>),
+    Anything,
+}
+
+/// Leaves the rules of records that cover any of these vulnerabilities.
+fn keep_what_covers(generation: &Generation, only: &[u32], rules: &mut Vec<Rule>) {
+    let mut last = None;
+    rules.retain(|rule| {
+        if let Some((record, covers)) = last
+            && record == rule.record
+        {
+            return covers;
+        }
+        let row = generation.record(rule.record).into_iter();
+        let mut covered = row.flat_map(|row| generation.list(row.start, row.count));
+        let covers = covered.any(|vulnerability| only.binary_search(&vulnerability).is_ok());
+        last = Some((rule.record, covers));
+        covers
+    });
 }
 
 /// Writes every key under which advisories for a package are kept.
@@ -122,7 +252,7 @@ pub(crate) fn keys(package: Named<'_>, mut tell: impl FnMut(&str)) {
 }
 
 /// Where a package comes from, as advisories spell it.
-struct Home {
+pub(crate) struct Home {
     kind: PackageKind,
     ecosystem: Option<Ecosystem>,
     canonical: String,
@@ -246,7 +376,7 @@ impl<'g, 'q> Question<'g, 'q> {
         question
     }
 
-    fn ask(&self, package: usize, settled: &[u32], hits: &mut Vec<Hit<'g>>) {
+    fn ask(&self, package: usize, settled: &[u32], only: Option<&[u32]>, hits: &mut Vec<Hit<'g>>) {
         // (vulnerability, record) of every rule that holds.
         let mut found: Vec<(u32, u32)> = Vec::new();
         let mut start = 0;
@@ -260,6 +390,7 @@ impl<'g, 'q> Question<'g, 'q> {
             found.extend(
                 self.covered(record)
                     .filter(|vulnerability| settled.binary_search(vulnerability).is_err())
+                    .filter(|one| only.is_none_or(|only| only.binary_search(one).is_ok()))
                     .map(|vulnerability| (vulnerability, record)),
             );
         }

@@ -61,6 +61,49 @@ impl Postings {
     }
 }
 
+/// A set of numbers below a bound.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    words: Vec<u64>,
+}
+
+impl Places {
+    /// None of the numbers below `end`.
+    pub(crate) fn of(end: usize) -> Self {
+        Self {
+            words: vec![0; end.div_ceil(64)],
+        }
+    }
+
+    /// Takes a number in; one beyond the bound is left out.
+    pub(crate) fn insert(&mut self, number: u32) {
+        if let Some(word) = self.words.get_mut(number as usize / 64) {
+            *word |= 1 << (number % 64);
+        }
+    }
+
+    pub(crate) fn contains(&self, number: u32) -> bool {
+        let word = self.words.get(number as usize / 64);
+        word.is_some_and(|word| word & 1 << (number % 64) != 0)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// Its numbers, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        (0_u32..).zip(&self.words).flat_map(|(index, word)| {
+            let mut word = *word;
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros())?;
+                word &= word - 1;
+                Some(index * 64 + bit)
+            })
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

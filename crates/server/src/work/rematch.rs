@@ -5,19 +5,20 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use model::{Ecosystem, Package, PackageKind, VulnerabilityId};
-use store::{ImageKey, PackageFix, Rematch, Store, StoreError, TouchedImage, Verdict};
+use store::{HeldPackage, ImageKey, PackageFix, Rematch, Store, StoreError, TouchedImage, Verdict};
 use vulns::{
     Cause, Database, Delta, Untold,
-    rematch::{self, Installed},
+    rematch::{self, Differences, Installed},
 };
 
 use super::{
     fix::{self, Compare},
-    holdings::Holdings,
+    holdings::{Holdings, Kept},
 };
 
 /// Images of one transaction: what is written meanwhile waits for it.
@@ -41,6 +42,8 @@ pub(crate) struct Done {
     pub(crate) left: usize,
     /// Those with findings that came or went, and why.
     pub(crate) changed: Vec<(ImageKey, String)>,
+    /// How long it took to say what changes.
+    pub(crate) computed: Duration,
 }
 
 /// Why images must be matched whole.
@@ -70,23 +73,28 @@ pub(crate) struct Computed {
     pub(crate) delta: Delta,
     pub(crate) rematch: rematch::Rematch,
     mark: i64,
+    took: Duration,
 }
 
-/// Computes what changes, from the index alone.
-pub(crate) fn compute(change: &Change, holdings: &Holdings) -> Result<Computed, Untold> {
+/// Says what changes, from the index alone.
+pub(crate) fn compare(change: &Change, kept: &Kept) -> Result<(Delta, Differences), Untold> {
     let delta = Delta::between(&change.old, &change.new)?;
+    let differences = rematch::compare(&change.old, &change.new, &delta, &kept.index);
+    Ok((delta, differences))
+}
+
+/// The same, and what it takes to write it down.
+pub(crate) fn compute(change: &Change, holdings: &Holdings) -> Result<Computed, Untold> {
     let kept = holdings.read();
-    let rematch = rematch::compute(
-        &change.old,
-        &change.new,
-        &delta,
-        &kept.index,
-        &change.spoken,
-    );
+    let began = Instant::now();
+    let (delta, differences) = compare(change, &kept)?;
+    let took = began.elapsed();
+    let generations = (&*change.old, &*change.new);
     Ok(Computed {
         delta,
-        rematch,
+        rematch: differences.carry(generations, &kept.index, &change.spoken),
         mark: kept.mark,
+        took,
     })
 }
 
@@ -119,6 +127,7 @@ pub(crate) async fn write(
         delta,
         rematch,
         mark,
+        took,
     } = computed;
     let mut done = Done {
         names: delta.keys.len(),
@@ -127,6 +136,7 @@ pub(crate) async fn write(
         findings: rematch.findings,
         left: rematch.whole.len(),
         changed: Vec::new(),
+        computed: took,
     };
     put_vulnerabilities(store, &change, &delta, now).await?;
     let images = rematch.images.clone();
@@ -199,10 +209,10 @@ async fn put_vulnerabilities(
 }
 
 /// What goes by an upgrade's name in an image, and its upgrades.
-type Upgraded = Arc<(Vec<(PackageKind, String)>, Vec<PackageFix>)>;
+type Upgraded = (Vec<(PackageKind, String)>, Vec<PackageFix>);
 
 /// Upgrades of what images have in common, worked out once.
-type Upgrades = HashMap<u64, Upgraded>;
+type Upgrades = HashMap<u64, Arc<Upgraded>>;
 
 /// Says what is to be said of one image.
 struct Judge {
@@ -215,38 +225,36 @@ struct Judge {
 
 impl Judge {
     fn judge(&self, image: &TouchedImage) -> Verdict {
-        let installed: Vec<Installed> = image
-            .packages
-            .iter()
-            .filter_map(|held| {
-                let package = self.packages.get(&held.number)?;
-                Some(Installed {
-                    number: held.number,
-                    package: Package {
-                        path: held.path.clone(),
-                        layer: held.layer,
-                        owned_by: held.owned_by.clone(),
-                        ..package.clone()
-                    },
-                })
-            })
-            .collect();
         let mut vulnerabilities = BTreeSet::new();
         let mut causes: BTreeSet<&Cause> = BTreeSet::new();
-        for Installed { number, .. } in &installed {
-            for (id, why) in self.rematch.changed(*number) {
-                if vulnerabilities.insert(id.clone()) || causes.len() < NAMED {
+        for held in &image.packages {
+            for (id, why) in self.rematch.changed(held.number) {
+                let is_new = !vulnerabilities.contains(id);
+                if is_new {
+                    vulnerabilities.insert(id.clone());
+                }
+                if is_new || causes.len() < NAMED {
                     causes.extend(why);
                 }
             }
         }
         let distribution = image.distribution.as_deref();
         let distribution: Option<Ecosystem> = distribution.and_then(|text| text.parse().ok());
+        let installed: Vec<Installed> = image
+            .packages
+            .iter()
+            .filter(|held| self.rematch.may_be_hit(held.number, &vulnerabilities))
+            .filter_map(|held| self.installed(held))
+            .collect();
         // The record names a finding's package by its place; of several
         // there the last counts.
-        let numbers: HashMap<_, i64> = installed
+        let numbers: HashMap<_, i64> = image
+            .packages
             .iter()
-            .map(|one| ((&one.package.purl, one.package.path.as_str()), one.number))
+            .filter_map(|held| {
+                let purl = &self.packages.get(&held.number)?.purl;
+                Some(((purl, held.path.as_str()), held.number))
+            })
             .collect();
         let findings = self
             .rematch
@@ -263,25 +271,55 @@ impl Judge {
                 Some((*numbers.get(&at)?, finding))
             })
             .collect();
-        let upgrades = self.upgrades(image, &installed, distribution.as_ref());
+        let (upgrades, fixes) = self.upgrades(image, distribution.as_ref());
         Verdict {
             vulnerabilities,
             findings,
-            upgrades: upgrades.0.clone(),
-            fixes: upgrades.1.clone(),
+            upgrades,
+            fixes,
             because: because(&causes),
         }
     }
 
-    fn upgrades(
+    /// A package in its place.
+    fn installed(&self, held: &HeldPackage) -> Option<Installed> {
+        let package = self.packages.get(&held.number)?;
+        Some(Installed {
+            number: held.number,
+            package: Package {
+                path: held.path.clone(),
+                layer: held.layer,
+                owned_by: held.owned_by.clone(),
+                ..package.clone()
+            },
+        })
+    }
+
+    fn upgrades(&self, image: &TouchedImage, distribution: Option<&Ecosystem>) -> Upgraded {
+        let mut families: BTreeMap<u32, Vec<&HeldPackage>> = BTreeMap::new();
+        for held in &image.packages {
+            let family = self.rematch.family(held.number);
+            families.entry(family).or_default().push(held);
+        }
+        let mut upgrades = (Vec::new(), Vec::new());
+        for members in families.into_values() {
+            let known = self.of_family(image, &members, distribution);
+            upgrades.0.extend(known.0.iter().cloned());
+            upgrades.1.extend(known.1.iter().cloned());
+        }
+        upgrades
+    }
+
+    /// Images of one base have most families in common.
+    fn of_family(
         &self,
         image: &TouchedImage,
-        installed: &[Installed],
+        members: &[&HeldPackage],
         distribution: Option<&Ecosystem>,
-    ) -> Upgraded {
+    ) -> Arc<Upgraded> {
         let mut hasher = DefaultHasher::new();
         image.distribution.hash(&mut hasher);
-        for held in &image.packages {
+        for held in members {
             held.number.hash(&mut hasher);
             held.path.hash(&mut hasher);
             held.layer.hash(&mut hasher);
@@ -296,9 +334,13 @@ impl Judge {
         if let Some(upgrades) = known().get(&key) {
             return Arc::clone(upgrades);
         }
+        let installed: Vec<Installed> = members
+            .iter()
+            .filter_map(|held| self.installed(held))
+            .collect();
         let findings =
             self.rematch
-                .findings(&self.new, &image.subject, distribution, installed, None);
+                .findings(&self.new, &image.subject, distribution, &installed, None);
         let packages = || installed.iter().map(|one| &one.package);
         let open = findings.iter().filter(|one| one.suppression.is_none());
         let fixes = fix::fixes(packages(), open, self.compare);

@@ -1,6 +1,6 @@
 //! Packages and vulnerabilities: each different one stored once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use model::{Fingerprint, Package, PackageKind, Report, Vulnerability, VulnerabilityId};
 
@@ -15,17 +15,16 @@ use crate::{
 
 /// The ids of a report's packages.
 pub(super) struct Packages {
-    ids: HashMap<Fingerprint, i64>,
+    /// In the report's order.
+    ids: Vec<i64>,
     /// A finding names its package by purl and path only.
     places: HashMap<(String, String), i64>,
 }
 
 impl Packages {
-    pub(super) fn id_of(&self, package: &Package) -> i64 {
-        self.ids
-            .get(&fingerprint(package))
-            .copied()
-            .expect("invariant: every package of the report was given an id")
+    /// Of every package of the report, in its order.
+    pub(super) fn ids(&self) -> &[i64] {
+        &self.ids
     }
 
     /// The package a finding is about; `None` when the report names one
@@ -63,9 +62,10 @@ pub(super) async fn packages(
     connection: &mut Connection,
     packages: &[Package],
 ) -> Result<Packages, StoreError> {
-    let wanted: HashSet<Fingerprint> = packages.iter().map(fingerprint).collect();
+    let fingerprints: Vec<Fingerprint> = packages.iter().map(fingerprint).collect();
+    let wanted: BTreeSet<&Fingerprint> = fingerprints.iter().collect();
     let mut known: HashMap<String, i64> = HashMap::new();
-    let all: Vec<&Fingerprint> = wanted.iter().collect();
+    let all: Vec<&Fingerprint> = wanted.into_iter().collect();
     for chunk in all.chunks(CHUNK) {
         let mut select = sql("SELECT id, fingerprint FROM package WHERE fingerprint IN ");
         select.push_list(chunk.iter().map(|fingerprint| fingerprint.as_str()));
@@ -75,11 +75,11 @@ pub(super) async fn packages(
     }
     // In the report's order, so that equal reports give equal databases.
     let mut told = HashSet::new();
-    let missing = packages
+    let missing = fingerprints
         .iter()
-        .map(|package| (fingerprint(package), package))
+        .zip(packages)
         .filter(|(fingerprint, _)| !known.contains_key(fingerprint.as_str()))
-        .filter(|(fingerprint, _)| told.insert(fingerprint.clone()))
+        .filter(|(fingerprint, _)| told.insert(*fingerprint))
         .collect::<Vec<_>>();
     let made = insert(
         "INSERT INTO package (fingerprint, kind, name, version, purl, ecosystem, source,
@@ -101,20 +101,13 @@ pub(super) async fn packages(
     for row in made {
         known.insert(row.text("fingerprint")?, row.int("id")?);
     }
-    let ids: HashMap<Fingerprint, i64> = wanted
-        .into_iter()
-        .filter_map(|fingerprint| {
-            let id = known.get(fingerprint.as_str())?;
-            Some((fingerprint, *id))
-        })
-        .collect();
-    let places = packages
-        .iter()
-        .map(|package| {
-            let place = (package.purl.to_string(), package.path.clone());
-            (place, ids[&fingerprint(package)])
-        })
-        .collect();
+    let mut ids = Vec::with_capacity(packages.len());
+    let mut places = HashMap::with_capacity(packages.len());
+    for (fingerprint, package) in fingerprints.iter().zip(packages) {
+        let id = known[fingerprint.as_str()];
+        ids.push(id);
+        places.insert((package.purl.to_string(), package.path.clone()), id);
+    }
     Ok(Packages { ids, places })
 }
 

@@ -109,11 +109,11 @@ async fn put_content(
     insert("INSERT INTO image_package (image_id, ordinal, package_id, path, layer, owned_by) ")
         .rows(
             &mut *connection,
-            report.sbom.packages.iter().enumerate(),
-            |row, (ordinal, package)| {
+            report.sbom.packages.iter().zip(packages.ids()).enumerate(),
+            |row, (ordinal, (package, id))| {
                 row.push_bind(image)
                     .push_bind(number(ordinal))
-                    .push_bind(packages.id_of(package))
+                    .push_bind(*id)
                     .push_bind(&package.path)
                     .push_bind(package.layer)
                     .push_bind(&package.owned_by);
@@ -152,8 +152,7 @@ async fn put_content(
     .bind(document)
     .execute(&mut *connection)
     .await?;
-    let held = report.sbom.packages.iter();
-    let held = held.map(|package| packages.id_of(package)).collect();
+    let held = packages.ids().iter().copied().collect();
     content::put(connection, image, report, held).await
 }
 
@@ -168,19 +167,27 @@ async fn put_fixes(
         .execute(&mut *connection)
         .await?;
     let fixes: Vec<(i64, &PackageFix)> = fixes.iter().map(|fix| (image, fix)).collect();
-    insert_fixes(connection, environment_id, &fixes).await
+    insert_fixes(connection, environment_id, &fixes, KEEP).await
 }
+
+/// What is done where an upgrade is known already.
+pub(crate) const KEEP: &str = " ON CONFLICT (image_id, kind, package) DO NOTHING";
+pub(crate) const REPLACE: &str = " ON CONFLICT (image_id, kind, package) DO UPDATE SET
+    version = excluded.version, installed = excluded.installed, layer = excluded.layer,
+    critical = excluded.critical, high = excluded.high, medium = excluded.medium,
+    low = excluded.low, info = excluded.info, unknown = excluded.unknown";
 
 pub(crate) async fn insert_fixes(
     connection: &mut Connection,
     environment_id: i64,
     fixes: &[(i64, &PackageFix)],
+    known: &'static str,
 ) -> Result<(), StoreError> {
     insert(
         "INSERT INTO fix (image_id, environment_id, kind, package, version, installed, layer,
              critical, high, medium, low, info, unknown) ",
     )
-    .ending(" ON CONFLICT (image_id, kind, package) DO NOTHING")
+    .ending(known)
     .rows(&mut *connection, fixes, |row, (image, fix)| {
         row.push_bind(*image)
             .push_bind(environment_id)

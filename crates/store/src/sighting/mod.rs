@@ -16,5 +16,5 @@ pub use batch::{
     AssetStep, BatchOutcome, FindingBatch, Happened, NewFinding, NewRule, RuleDetails, Sight,
 };
 pub(crate) use batch::{put_rules, sighting};
-pub(crate) use put::{Changes, Look, Whole, Within, put};
+pub(crate) use put::{Changes, Look, LookedAt, Whole, Within, put};
 pub(crate) use said::{Known, Said, Seen, Sighting, push_keys};

@@ -49,9 +49,34 @@ pub(crate) enum Within {
     Kind,
     /// Of what these rules say.
     Rules(Vec<i64>),
-    /// Of what these rules say in these assets, of packages of these kinds
-    /// and names.
-    Pairs(Vec<(i64, i64)>, HashSet<(String, String)>),
+    /// Of what these rules say in these assets, of packages each of them
+    /// was looked at for.
+    Pairs(Vec<(i64, i64)>, LookedAt),
+}
+
+/// Which packages assets were looked at for, by kind and name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LookedAt {
+    names: HashMap<(String, String), usize>,
+    of_assets: HashSet<(i64, usize)>,
+}
+
+impl LookedAt {
+    /// The number of a kind and name.
+    pub(crate) fn name(&mut self, kind: String, name: String) -> usize {
+        let next = self.names.len();
+        *self.names.entry((kind, name)).or_insert(next)
+    }
+
+    pub(crate) fn note(&mut self, asset: i64, name: usize) {
+        self.of_assets.insert((asset, name));
+    }
+
+    fn has(&self, known: &Known) -> bool {
+        let package = known.package.as_ref();
+        let name = package.and_then(|package| self.names.get(package));
+        name.is_some_and(|name| self.of_assets.contains(&(known.said.asset, *name)))
+    }
 }
 
 /// What a look changed.
@@ -162,12 +187,9 @@ pub(crate) async fn put(
                 let rules = Some(rules.as_slice());
                 said::load_whole(connection, &assets, whole.kind, rules, &mut before).await?;
             }
-            Within::Pairs(pairs, packages) => {
+            Within::Pairs(pairs, looked_at) => {
                 said::load_pairs(connection, pairs, whole.kind, &mut before).await?;
-                before.retain(|_, known| {
-                    let package = known.package.as_ref();
-                    package.is_some_and(|package| packages.contains(package))
-                });
+                before.retain(|_, known| looked_at.has(known));
             }
         }
     } else {
@@ -253,6 +275,11 @@ pub(crate) async fn put(
             state,
             said: &sighting.said,
             seen: sighting.seen,
+            is_about_fix: is_whole
+                && sighting.seen.is_none()
+                && state == known.state
+                && state != 1
+                && known.said.differs_in_fix_alone(&sighting.said),
         });
     }
     said::update(connection, now, is_whole, &updates).await?;

@@ -347,7 +347,27 @@ pub(crate) struct Update<'a> {
     pub state: i64,
     pub said: &'a Said,
     pub seen: Option<Seen>,
+    /// Whether all that differs is how it can be mended and who says so.
+    pub is_about_fix: bool,
 }
+
+impl Said {
+    /// Whether all that tells it from another is in the columns
+    /// [`update`] calls [`OF_FIX`].
+    pub(crate) fn differs_in_fix_alone(&self, other: &Self) -> bool {
+        let rest = Self {
+            fix_state: other.fix_state.clone(),
+            fix_versions: other.fix_versions.clone(),
+            fixable: other.fixable,
+            advisories: other.advisories.clone(),
+            ..self.clone()
+        };
+        rest == *other
+    }
+}
+
+/// Columns no index has: where they alone change, no index is written.
+const OF_FIX: [&str; 4] = ["fix_state", "fix_versions", "fixable", "advisories"];
 
 pub(crate) async fn update(
     connection: &mut Connection,
@@ -355,7 +375,30 @@ pub(crate) async fn update(
     is_whole: bool,
     updates: &[Update<'_>],
 ) -> Result<(), StoreError> {
-    for chunk in updates.chunks(ROWS) {
+    let (of_fix, others): (Vec<&Update<'_>>, Vec<_>) =
+        updates.iter().partition(|update| update.is_about_fix);
+    for chunk in of_fix.chunks(ROWS) {
+        let mut query = sql("UPDATE finding SET ");
+        for (place, column) in OF_FIX.iter().enumerate() {
+            let comma = if place > 0 { ", " } else { "" };
+            query.push(format_args!("{comma}{column} = delta.column{}", place + 2));
+        }
+        query.push(" FROM ");
+        let rows = chunk.iter().map(|update| -> Vec<Value> {
+            let said = update.said;
+            vec![
+                update.id.into(),
+                (&said.fix_state).into(),
+                (&said.fix_versions).into(),
+                said.fixable.into(),
+                (&said.advisories).into(),
+            ]
+        });
+        query.push_rows(rows.collect(), connection.dialect());
+        query.push(" WHERE finding.id = delta.column1");
+        query.execute(&mut *connection).await?;
+    }
+    for chunk in others.chunks(ROWS) {
         let mut query = sql("UPDATE finding SET state = delta.column2,
              occurrences = occurrences + delta.column3, last_seen = delta.column4,
              resolved = NULL");

@@ -89,6 +89,11 @@ impl Generation {
         strings::get(self.section(Section::Strings), reference).unwrap_or_default()
     }
 
+    /// The same, unread.
+    pub(crate) fn bytes(&self, reference: u32) -> &[u8] {
+        strings::bytes(self.section(Section::Strings), reference).unwrap_or_default()
+    }
+
     /// A run of the list section.
     pub(crate) fn list(&self, start: u32, count: u32) -> impl Iterator<Item = u32> + '_ {
         let start = (start as usize).saturating_mul(4);
@@ -147,6 +152,12 @@ impl Generation {
         self.row(index)
     }
 
+    /// What a vulnerability goes by; nothing where there is no such row.
+    pub(crate) fn id_of(&self, vulnerability: u32) -> &str {
+        let row = self.vulnerability(vulnerability);
+        row.map_or("", |row| self.string(row.id))
+    }
+
     pub(crate) fn vulnerability_count(&self) -> u32 {
         u32::try_from(self.row_count::<VulnerabilityRow, 10>()).unwrap_or(u32::MAX)
     }
@@ -160,9 +171,28 @@ impl Generation {
         })
     }
 
-    /// Where a key is kept.
-    pub(crate) fn slot_of(&self, key: &str) -> Option<u32> {
-        self.seek(key).map(|(index, _)| index)
+    /// Where the key is kept that another generation keeps in this slot.
+    pub(crate) fn slot_like(&self, other: &Self, place: u32, slot: &KeySlot) -> Option<u32> {
+        let own = u32::try_from(self.row_count::<KeySlot, 4>()).unwrap_or(u32::MAX);
+        let others = u32::try_from(other.row_count::<KeySlot, 4>()).unwrap_or(u32::MAX);
+        let key = other.bytes(slot.key);
+        let is_there = |place: u32| {
+            let here: Option<KeySlot> = self.row(place);
+            here.is_some_and(|here| {
+                here.count > 0 && here.hash == slot.hash && self.bytes(here.key) == key
+            })
+        };
+        // Where a slot is counts from the end of the hash, so that a table
+        // twice as large has it in one of two places.
+        let first = place.checked_rem(own)?;
+        let second = place.saturating_add(others);
+        if is_there(first) {
+            return Some(first);
+        }
+        if others < own && is_there(second) {
+            return Some(second);
+        }
+        self.seek(other.string(slot.key)).map(|(index, _)| index)
     }
 
     /// Whether it says of itself what tells it from another.

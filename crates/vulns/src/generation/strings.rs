@@ -63,9 +63,12 @@ impl Strings {
 
 /// The string at an offset of a pool; `None` where there is none.
 pub(crate) fn get(pool: &[u8], offset: u32) -> Option<&str> {
+    std::str::from_utf8(bytes(pool, offset)?).ok()
+}
+
+pub(crate) fn bytes(pool: &[u8], offset: u32) -> Option<&[u8]> {
     let (length, rest) = pool.get(offset as usize..)?.split_first_chunk::<2>()?;
-    let bytes = rest.get(..usize::from(u16::from_le_bytes(*length)))?;
-    std::str::from_utf8(bytes).ok()
+    rest.get(..usize::from(u16::from_le_bytes(*length)))
 }
 
 #[cfg(test)]
