@@ -4,10 +4,13 @@
 //!
 //! `SEAWALL_TESTDATA=… cargo bench -p store --bench rematch`;
 //! `SEAWALL_BENCH_IMAGES=10000` for the figures of
-//! docs/reference/performance.md. Packages of a distribution are this
-//! machine's (`/var/lib/dpkg/status`), those of languages are drawn from
-//! what OSV's records name, with versions those name. Not gating: it
-//! prints.
+//! docs/reference/performance.md, `SEAWALL_BENCH_ONLY=sqlite` or
+//! `postgresql` for one database or `search`, `SEAWALL_BENCH_KEPT=folder` to keep the
+//! file with all images for the next run. Packages of a distribution are
+//! this machine's (`/var/lib/dpkg/status`), in images of several ages: an
+//! older one has of each what advisories say was mended later. Those of
+//! languages are drawn from what OSV's records name, with versions those
+//! name, newer ones more often. Not gating: it prints.
 
 #![expect(
     clippy::print_stdout,
@@ -17,18 +20,15 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    io::Read as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use model::{
-    Digest, Ecosystem, ImageIdentity, Layer, Package, PackageKind, Sbom, SourcePackage, TargetKind,
-    scan::Target,
-};
+use model::{Package, Sbom, TargetKind, scan::Target};
 use store::{Assessment, Store};
+use tokio::task::JoinSet;
 use vulns::{Component, Database, Held, Index, Judgements, Wanted, version::Relation};
 
 /// What the server does between the matcher and the record.
@@ -41,40 +41,18 @@ mod work {
     pub(crate) mod rematch;
 }
 
+#[path = "rematch/fleet.rs"]
+mod fleet;
+
+use fleet::{CHANGED, Dice, Fleet, changed, records, the_day_before};
 use work::{
     fix,
     holdings::Holdings,
     rematch::{self, Change},
 };
 
-const BASES: usize = 100;
-const CHANGED: usize = 500;
-const REGISTRIES: [(&str, PackageKind); 5] = [
-    ("PyPI", PackageKind::Pypi),
-    ("Go", PackageKind::Golang),
-    ("Maven", PackageKind::Maven),
-    ("npm", PackageKind::Npm),
-    ("RubyGems", PackageKind::Gem),
-];
-
-/// Chance that comes again: xorshift.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap()
-    }
-
-    /// The first of many come far more often than the last.
-    fn skewed(&mut self, end: usize) -> usize {
-        let one = self.below(end);
-        let other = self.below(end);
-        one * other / end
-    }
-}
+/// Images on their way to the store at once.
+const AT_ONCE: usize = 64;
 
 fn time(minute: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + minute * 60).unwrap()
@@ -84,357 +62,208 @@ fn images() -> usize {
     std::env::var("SEAWALL_BENCH_IMAGES").map_or(1000, |text| text.parse().unwrap())
 }
 
-/// Every record of the feeds, as text.
-fn records(data: &std::path::Path) -> Vec<String> {
-    let mut records = Vec::new();
-    let feeds = std::fs::read_dir(data.join("osv")).unwrap();
-    let mut feeds: Vec<PathBuf> = feeds.map(|entry| entry.unwrap().path()).collect();
-    feeds.push(data.join("osv-derived/Debian-12-changelogs"));
-    feeds.sort();
-    for feed in feeds {
-        let archive = feed.join("all.zip");
-        if let Ok(file) = std::fs::File::open(&archive) {
-            let mut archive = zip::ZipArchive::new(file).unwrap();
-            for index in 0..archive.len() {
-                let mut text = String::new();
-                let mut entry = archive.by_index(index).unwrap();
-                if entry.is_file() && entry.read_to_string(&mut text).is_ok() {
-                    records.push(text);
-                }
-            }
-        } else if let Ok(files) = std::fs::read_dir(&feed) {
-            for file in files {
-                let path = file.unwrap().path();
-                if path.extension().is_some_and(|ending| ending == "json") {
-                    records.push(std::fs::read_to_string(path).unwrap());
-                }
-            }
-        }
-    }
-    records.chunks(500).flat_map(readable).collect()
-}
-
-/// Feeds hold a few records that are none; an update leaves them out.
-fn readable(records: &[String]) -> Vec<String> {
-    let is_read = |records: &[String]| {
-        let all: Vec<&str> = records.iter().map(String::as_str).collect();
-        Database::from_records(&[("feed", &all)], time(0)).is_ok()
-    };
-    if is_read(records) {
-        return records.to_vec();
-    }
-    let single = records
-        .iter()
-        .filter(|one| is_read(std::slice::from_ref(*one)));
-    single.cloned().collect()
-}
-
 fn database(records: &[String], minute: i64) -> Arc<Database> {
     let all: Vec<&str> = records.iter().map(String::as_str).collect();
     Arc::new(Database::from_records(&[("feed", &all)], time(minute)).unwrap())
-}
-
-/// The same records, of which some say something else: a third is
-/// withdrawn, a third names another fixed version, a third no longer
-/// names any.
-fn changed(records: &[String], dice: &mut Dice) -> Vec<String> {
-    let mut changed = records.to_vec();
-    let mut left = CHANGED;
-    while left > 0 {
-        let place = dice.below(changed.len());
-        let record = &mut changed[place];
-        if !record.contains("\"fixed\"") || record.contains("\"withdrawn\"") {
-            continue;
-        }
-        let mut value: serde_json::Value = serde_json::from_str(record).unwrap();
-        match left % 3 {
-            0 => value["withdrawn"] = "2026-01-01T00:00:00Z".into(),
-            kind => {
-                for affected in value["affected"].as_array_mut().into_iter().flatten() {
-                    for range in affected["ranges"].as_array_mut().into_iter().flatten() {
-                        let Some(events) = range["events"].as_array_mut() else {
-                            continue;
-                        };
-                        if kind == 1 {
-                            events.retain(|event| event["fixed"].is_null());
-                        }
-                        for event in events {
-                            if let Some(fixed) = event["fixed"].as_str() {
-                                event["fixed"] = format!("{fixed}.1").into();
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        *record = value.to_string();
-        left -= 1;
-    }
-    changed
-}
-
-/// Names and versions of one registry, as its advisories name them.
-fn named(records: &[String]) -> BTreeMap<&'static str, Vec<(String, Vec<String>)>> {
-    let mut named: BTreeMap<&'static str, BTreeMap<String, Vec<String>>> = BTreeMap::new();
-    for record in records {
-        let value: serde_json::Value = serde_json::from_str(record).unwrap();
-        for affected in value["affected"].as_array().into_iter().flatten() {
-            let ecosystem = affected["package"]["ecosystem"]
-                .as_str()
-                .unwrap_or_default();
-            let Some((registry, _)) = REGISTRIES.iter().find(|(name, _)| *name == ecosystem) else {
-                continue;
-            };
-            let name = affected["package"]["name"].as_str().unwrap_or_default();
-            let versions = named
-                .entry(registry)
-                .or_default()
-                .entry(name.to_owned())
-                .or_default();
-            let listed = affected["versions"].as_array().into_iter().flatten();
-            versions.extend(
-                listed
-                    .take(20)
-                    .filter_map(|one| Some(one.as_str()?.to_owned())),
-            );
-            for event in affected["ranges"][0]["events"]
-                .as_array()
-                .into_iter()
-                .flatten()
-            {
-                versions.extend(event["fixed"].as_str().map(str::to_owned));
-            }
-        }
-    }
-    named
-        .into_iter()
-        .map(|(registry, names)| {
-            let mut kept: Vec<_> = names
-                .into_iter()
-                .filter(|(_, all)| !all.is_empty())
-                .collect();
-            kept.sort_by_key(|(name, _)| Digest::of(name.as_bytes()).hex());
-            (registry, kept)
-        })
-        .collect()
-}
-
-fn package(kind: PackageKind, name: &str, version: &str, path: &str) -> Option<Package> {
-    let text = match kind {
-        PackageKind::Deb => format!("pkg:deb/debian/{name}@{version}"),
-        PackageKind::Maven => {
-            let (group, artifact) = name.split_once(':')?;
-            format!("pkg:maven/{group}/{artifact}@{version}")
-        }
-        kind => format!("pkg:{}/{name}@{version}", kind.as_str()),
-    };
-    Some(Package {
-        kind,
-        name: name.to_owned(),
-        version: version.to_owned(),
-        ecosystem: (kind == PackageKind::Deb).then(|| Ecosystem::with_release("Debian", "12")),
-        source: None,
-        architecture: None,
-        licenses: Vec::new(),
-        purl: text.parse().ok()?,
-        path: path.to_owned(),
-        layer: Some(u32::from(kind != PackageKind::Deb)),
-        owned_by: None,
-    })
-}
-
-/// This machine's packages.
-fn distribution() -> Vec<Package> {
-    let status = std::fs::read_to_string("/var/lib/dpkg/status").unwrap();
-    let field = |stanza: &str, key: &str| {
-        let mut lines = stanza.lines();
-        lines.find_map(|line| Some(line.strip_prefix(key)?.trim().to_owned()))
-    };
-    status
-        .split("\n\n")
-        .filter_map(|stanza| {
-            let (name, version) = (field(stanza, "Package:")?, field(stanza, "Version:")?);
-            let source = field(stanza, "Source:").map(|source| {
-                let (name, rest) = source.split_once(' ').unwrap_or((&source, ""));
-                SourcePackage {
-                    name: name.to_owned(),
-                    version: match rest.trim_matches(['(', ')']) {
-                        "" => version.clone(),
-                        other => other.to_owned(),
-                    },
-                }
-            });
-            let path = "var/lib/dpkg/status";
-            Some(Package {
-                source,
-                ..package(PackageKind::Deb, &name, &version, path)?
-            })
-        })
-        .collect()
-}
-
-/// Bills of materials: so many bases, a layer of its own on each.
-struct Fleet {
-    bases: Vec<Vec<Package>>,
-    names: BTreeMap<&'static str, Vec<(String, Vec<String>)>>,
-}
-
-impl Fleet {
-    fn of(records: &[String], dice: &mut Dice) -> Self {
-        let all = distribution();
-        let bases = (0..BASES)
-            .map(|base| {
-                // Every base is of its own day: some of its packages are
-                // older.
-                let keep = 20 + dice.below(60);
-                let mut packages = all.clone();
-                packages.retain(|_| dice.below(100) < keep);
-                for package in &mut packages {
-                    if base % 3 > 0 && dice.below(4) == 0 {
-                        package.version = format!("0~{base}");
-                        if let Some(source) = &mut package.source {
-                            source.version.clone_from(&package.version);
-                        }
-                    }
-                }
-                packages
-            })
-            .collect();
-        Self {
-            bases,
-            names: named(records),
-        }
-    }
-
-    fn image(&self, number: usize, dice: &mut Dice) -> Sbom {
-        let mut packages = self.bases[number % BASES].clone();
-        let (registry, kind) = REGISTRIES[dice.skewed(REGISTRIES.len())];
-        let names = &self.names[registry];
-        for _ in 0..10 + dice.below(60) {
-            let (name, versions) = &names[dice.skewed(names.len())];
-            let version = &versions[dice.below(versions.len())];
-            packages.extend(package(kind, name, version, "app/lock"));
-        }
-        packages.sort();
-        packages.dedup();
-        let layer = |text: String| Layer {
-            diff_id: Digest::of(text.as_bytes()),
-            digest: None,
-            size: Some(1000),
-            created_by: None,
-            created: None,
-        };
-        Sbom {
-            image: Some(ImageIdentity {
-                manifest: None,
-                config: Some(Digest::of(number.to_string().as_bytes())),
-                tags: vec![format!("registry.example/app-{number}:1")],
-            }),
-            layers: vec![
-                layer(format!("base {}", number % BASES)),
-                layer(format!("app {number}")),
-            ],
-            packages,
-            ..Sbom::default()
-        }
-    }
 }
 
 fn ms(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-async fn stored(fleet: &Fleet, store: &Store, db: &Database, dice: &mut Dice) -> (u64, u64) {
-    let (mut packages, mut findings) = (0, 0);
-    for number in 0..images() {
-        let sbom = fleet.image(number, dice);
-        let target = Target {
-            kind: TargetKind::Image,
-            name: format!("registry.example/app-{number}:1"),
-        };
-        let report = vulns::assess(db, sbom, target, &Judgements::default(), "bench", time(0));
-        packages += report.sbom.packages.len() as u64;
-        findings += report.findings.len() as u64;
-        let assessment = Assessment {
-            fixes: fix::fixes(
-                report.sbom.packages.iter(),
-                report.findings.iter(),
-                vulns::version::compare,
-            ),
-            report: Arc::new(report),
-            target: "bench".to_owned(),
-            fresh: true,
-        };
-        store.put_report("local", assessment).await.unwrap();
-    }
-    (packages, findings)
+async fn put(store: Store, db: Arc<Database>, number: usize, sbom: Sbom) -> (u64, u64) {
+    let target = Target {
+        kind: TargetKind::Image,
+        name: format!("registry.example/app-{number}:1"),
+    };
+    let report = vulns::assess(&db, sbom, target, &Judgements::default(), "bench", time(0));
+    let sums = (
+        report.sbom.packages.len() as u64,
+        report.findings.len() as u64,
+    );
+    let assessment = Assessment {
+        fixes: fix::fixes(
+            report.sbom.packages.iter(),
+            report.findings.iter(),
+            vulns::version::compare,
+        ),
+        report: Arc::new(report),
+        target: "bench".to_owned(),
+        fresh: true,
+    };
+    store.put_report("local", assessment).await.unwrap();
+    sums
 }
 
-async fn carried(records: &[String], fleet: &Fleet, dice: &mut Dice) {
-    let (old, new) = (database(records, 0), database(&changed(records, dice), 1));
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("seawall.db"))
-        .await
-        .unwrap();
+async fn fill(fleet: &Fleet, store: &Store, db: &Arc<Database>) {
     store
         .ensure_environment("local", "Bench", false)
         .await
         .unwrap();
     let began = Instant::now();
-    let (packages, findings) = stored(fleet, &store, &old, dice).await;
+    let (mut packages, mut findings) = (0, 0);
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let mut under_way = JoinSet::new();
+    for number in 0..images() {
+        if under_way.len() >= AT_ONCE {
+            let (more, hit) = under_way.join_next().await.unwrap().unwrap();
+            packages += more;
+            findings += hit;
+        }
+        let sbom = fleet.image(number, &mut dice);
+        under_way.spawn(put(store.clone(), Arc::clone(db), number, sbom));
+    }
+    for (more, hit) in under_way.join_all().await {
+        packages += more;
+        findings += hit;
+    }
     println!(
-        "stored {} images with {packages} packages and {findings} findings in {:.0} s",
+        "  stored {} images with {packages} packages and {findings} findings in {:.0} s",
         images(),
         began.elapsed().as_secs_f64()
     );
+}
+
+async fn carried(store: &Store, generations: &[Arc<Database>; 3]) {
     let holdings = Holdings::default();
     let began = Instant::now();
-    holdings.sweep(&store).await.unwrap();
+    holdings.sweep(store).await.unwrap();
     {
         let kept = holdings.read();
         println!(
-            "index: {} components, {} edges, {} KiB, read in {}",
+            "  index: {} components, {} edges, {} KiB, read in {}",
             kept.index.components(),
             kept.index.edges(),
             kept.index.bytes() / 1024,
             ms(began.elapsed())
         );
     }
-    let change = Change {
-        from: old.status().generation.clone(),
-        to: new.status().generation.clone(),
-        old,
-        new,
-        spoken: HashSet::new(),
-    };
-    for _ in 0..5 {
-        let began = Instant::now();
-        let computed = rematch::compute(&change, &holdings).unwrap();
-        println!(
-            "computed: {} names, {} vulnerabilities, {} images, {} findings in {}",
-            computed.delta.keys.len(),
-            computed.delta.vulnerabilities.len(),
-            computed.rematch.images.len(),
-            computed.rematch.findings,
-            ms(began.elapsed())
-        );
+    let [before, day, after] = generations;
+    for (what, old, new, minute) in [
+        ("an ordinary day's change of 500 advisories", before, day, 1),
+        ("500 advisories, all of versions", day, after, 2),
+    ] {
+        println!(" {what}");
+        let change = Change {
+            old: Arc::clone(old),
+            new: Arc::clone(new),
+            from: old.status().generation.clone(),
+            to: new.status().generation.clone(),
+            spoken: HashSet::new(),
+        };
+        carry(store, &holdings, change, time(minute)).await;
     }
-    let began = Instant::now();
-    let computed = rematch::compute(&change, &holdings).unwrap();
-    let compare = vulns::version::compare;
-    let to = change.to.clone();
-    let done = rematch::write(&store, change, computed, compare, time(1))
-        .await
-        .unwrap();
-    println!("computed and durable in {}", ms(began.elapsed()));
-    let left = store.outdated(&to).await.unwrap().len();
-    assert_eq!(left, done.left);
-    println!("{left} images are left to be matched whole: versions nobody can read");
     let wanted = wanted("openssl", Relation::Below, "3.0.16");
     let began = Instant::now();
     let found = holdings.read().index.images_with(&wanted, &[1]).len();
-    println!("search: {found} images in {}", ms(began.elapsed()));
+    println!("  search: {found} images in {}", ms(began.elapsed()));
     assert_eq!(store.check_roll_ups().await.unwrap(), []);
+}
+
+/// Time of the processors this process has used.
+fn processor() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields = stat.rsplit(") ").next().unwrap().split(' ');
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// How often it is computed, to say what it takes.
+const TIMES: u32 = 20;
+
+async fn carry(store: &Store, holdings: &Holdings, change: Change, now: Timestamp) {
+    let mut times = Vec::new();
+    let used = processor();
+    for _ in 0..TIMES {
+        let kept = holdings.read();
+        let began = Instant::now();
+        let (delta, differences) = rematch::compare(&change, &kept).unwrap();
+        times.push(began.elapsed());
+        if times.len() == 1 {
+            println!(
+                "  {} names, {} vulnerabilities; {} of {} images; {} findings come, {} change, {} go",
+                delta.keys.len(),
+                delta.vulnerabilities.len(),
+                differences.images,
+                kept.index.images(),
+                differences.came,
+                differences.changed,
+                differences.went
+            );
+        }
+    }
+    times.sort();
+    println!(
+        "  computed in {} (best {}, worst {}), {} of processor",
+        ms(times[times.len() / 2]),
+        ms(times[0]),
+        ms(times[times.len() - 1]),
+        ms((processor() - used) / TIMES)
+    );
+    let began = Instant::now();
+    let used = processor();
+    let computed = rematch::compute(&change, holdings).unwrap();
+    let took = began.elapsed();
+    let findings = computed.rematch.findings;
+    let compare = vulns::version::compare;
+    let to = change.to.clone();
+    let done = rematch::write(store, change, computed, compare, now)
+        .await
+        .unwrap();
+    let durable = began.elapsed();
+    println!(
+        "  ready to be written in {}, durable in {} ({} of processor): {:.0} findings a second",
+        ms(took),
+        ms(durable),
+        ms(processor() - used),
+        findings as f64 / durable.as_secs_f64()
+    );
+    let left = store.outdated(&to).await.unwrap().len();
+    assert!(left >= done.left);
+    println!("  {left} images are left to be matched whole: versions nobody can read");
+}
+
+fn say_load(database: &str) {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("{database} (load of the machine: {})", load.trim());
+}
+
+async fn on_sqlite(fleet: &Fleet, generations: &[Arc<Database>; 3]) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("seawall.db");
+    let kept = std::env::var_os("SEAWALL_BENCH_KEPT").map(|kept| {
+        let name = format!("{}-{}.db", generations[0].status().generation, images());
+        Path::new(&kept).join(name)
+    });
+    say_load("SQLite");
+    if let Some(kept) = kept.as_ref().filter(|kept| kept.exists()) {
+        std::fs::copy(kept, &file).unwrap();
+    } else {
+        let store = Store::open(&file).await.unwrap();
+        fill(fleet, &store, &generations[0]).await;
+        store.close().await;
+        if let Some(kept) = kept {
+            std::fs::copy(&file, kept).unwrap();
+        }
+    }
+    let store = Store::open(&file).await.unwrap();
+    carried(&store, generations).await;
+    store.close().await;
+}
+
+async fn on_postgresql(fleet: &Fleet, generations: &[Arc<Database>; 3]) {
+    let Some(cluster) = testkit::postgres::Postgres::start(true).unwrap() else {
+        return;
+    };
+    say_load("PostgreSQL");
+    let url = cluster.create_database().unwrap();
+    let store = Store::connect(&url).await.unwrap();
+    fill(fleet, &store, &generations[0]).await;
+    carried(&store, generations).await;
     store.close().await;
 }
 
@@ -497,16 +326,29 @@ fn searched(fleet: &Fleet, dice: &mut Dice) {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() {
     let Some(data) = std::env::var_os("SEAWALL_TESTDATA").map(PathBuf::from) else {
         println!("skipped: SEAWALL_TESTDATA names no data");
         return;
     };
+    let only = std::env::var("SEAWALL_BENCH_ONLY").unwrap_or_default();
     let records = records(&data);
     println!("{} advisories", records.len());
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let fleet = Fleet::of(&records, &mut dice);
-    carried(&records, &fleet, &mut dice).await;
-    searched(&fleet, &mut dice);
+    let generations = [
+        database(&the_day_before(&records, &mut dice), 0),
+        database(&records, 1),
+        database(&changed(&records, CHANGED, &mut dice), 2),
+    ];
+    if !matches!(only.as_str(), "postgresql" | "search") {
+        on_sqlite(&fleet, &generations).await;
+    }
+    if !matches!(only.as_str(), "sqlite" | "search") {
+        on_postgresql(&fleet, &generations).await;
+    }
+    if only.is_empty() || only == "search" {
+        searched(&fleet, &mut dice);
+    }
 }

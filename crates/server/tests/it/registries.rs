@@ -415,3 +415,80 @@ async fn what_a_pipeline_read_is_known_with_its_name() {
         .await;
     assert!(nonsense.status.is_client_error(), "{}", nonsense.text);
 }
+
+/// An advisory of one package, as feeds have it.
+fn advisory(id: &str, package: &str) -> Value {
+    json!({
+        "id": id,
+        "modified": "2026-01-01T00:00:00Z",
+        "summary": format!("{package} goes wrong"),
+        "affected": [{
+            "package": { "ecosystem": "npm", "name": package },
+            "ranges": [{
+                "type": "SEMVER",
+                "events": [{ "introduced": "0" }, { "fixed": "2.0.0" }],
+            }],
+        }],
+    })
+}
+
+async fn import(person: &Person, id: &str, package: &str) {
+    let answer = person
+        .ask(
+            Method::POST,
+            &format!("/api/v1/database/import?name={id}.json"),
+            Body::from(advisory(id, package).to_string()),
+            &[],
+        )
+        .await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_new_advisory_reaches_stored_images_and_asks_no_registry() {
+    let test = start().await;
+    test.server.start_jobs().await.unwrap();
+    let person = test.signed_in().await;
+    let fake = fake(false);
+    let mut body = body_of("team", &address(&fake));
+    body["credential"] = json!({"type": "anonymous"});
+    add(&person, body).await;
+    test.server.look_at_registries(true).await.unwrap();
+    person.wait_for_scans().await;
+    let read = fake.server.asked().len();
+    assert!(read > 0, "the image was read from the registry");
+
+    // The first makes npm known; what comes after it is told apart.
+    import(&person, "GHSA-else-wher-etgd", "elsewhere").await;
+    let is_idle = |database: &Value| database["activity"].is_null() && database["advisories"] == 1;
+    until(&person, "/api/v1/database", is_idle).await;
+    import(&person, "GHSA-left-padd-gone", "left-pad").await;
+    let found = until(&person, "/api/v1/findings?package=left-pad", |page| {
+        page["total"] == 1
+    })
+    .await;
+    let finding = &found["items"][0];
+    assert_eq!(finding["rule"], "GHSA-left-padd-gone");
+    let image = finding["image"]["id"].as_str().unwrap();
+    let timeline = until(
+        &person,
+        &format!("/api/v1/images/{image}/timeline"),
+        |entries| {
+            let entries = entries.as_array().unwrap();
+            entries.iter().any(|entry| entry["trigger"] == "advisory")
+        },
+    )
+    .await;
+    let entries = timeline.as_array().unwrap().iter();
+    let told: Vec<&Value> = entries
+        .filter(|entry| entry["trigger"] == "advisory")
+        .map(|entry| &entry["reason"])
+        .collect();
+    assert_eq!(told, ["advisory GHSA-left-padd-gone came"]);
+    assert_eq!(
+        fake.server.asked().len(),
+        read,
+        "matching again asked the registry: {:?}",
+        fake.server.asked().get(read..)
+    );
+}
