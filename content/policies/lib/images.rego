@@ -42,3 +42,7 @@ full(reference) := sprintf("docker.io/library/%s", [reference]) if {
 }
 
 state(reference) := data.seawall.images[reference]
+
+# Whose signatures are asked for, and what was found; nothing where no trust
+# policy holds for it.
+trust(reference) := data.seawall.trust[reference]

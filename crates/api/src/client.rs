@@ -6,6 +6,7 @@
 
 mod registry;
 mod running;
+mod trust;
 
 use std::{
     fmt::Write as _,
@@ -26,7 +27,7 @@ use crate::{
     sensor::{Sensor, SensorDetail},
     token::{ApiTokenMade, NewApiToken},
     user::{NewUser, UserChange, UserMade},
-    vex::VexDocument,
+    vex::{NewVexSource, VexDocument, VexSource},
 };
 
 /// The most bytes of an answer that is read into memory.
@@ -44,6 +45,7 @@ pub trait Transport {
 pub enum Method {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -182,6 +184,23 @@ impl<T: Transport> Client<T> {
 
     pub fn remove_vex(&self, id: &str) -> Answer<(), T> {
         self.end(&format!("/vex/{}", encoded(id)))
+    }
+
+    pub fn vex_sources(&self, parameters: &Parameters<'_>) -> Answer<Vec<VexSource>, T> {
+        self.get("/vex/sources", parameters)
+    }
+
+    pub fn add_vex_source(&self, source: &NewVexSource) -> Answer<VexSource, T> {
+        self.post("/vex/sources", source)
+    }
+
+    /// Has a VEX source fetched now.
+    pub fn fetch_vex_source(&self, id: &str) -> Answer<VexSource, T> {
+        self.post(&format!("/vex/sources/{}/fetch", encoded(id)), &())
+    }
+
+    pub fn remove_vex_source(&self, id: &str) -> Answer<(), T> {
+        self.end(&format!("/vex/sources/{}", encoded(id)))
     }
 
     /// Our own decisions, as they come.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{SeverityCounts, overview::TopFix};
+use crate::{SeverityCounts, TrustOutcome, overview::TopFix};
 
 /// What kind of thing was scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -126,6 +126,9 @@ pub struct ImageDetail {
     pub top_fixes: Vec<TopFix>,
     /// The database it was matched against.
     pub generation: String,
+    /// By each trust policy that holds for it, whether it is signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<TrustOutcome>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

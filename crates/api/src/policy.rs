@@ -5,6 +5,8 @@
 //! is stored (admission), and while it is there (posture). What this
 //! speaks of holds for the last two; the action matters at admission.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -397,6 +399,39 @@ pub struct Bundle {
     /// In force when this was made; each ends when it says.
     pub exemptions: Vec<BundleExemption>,
     pub images: Vec<BundleImage>,
+    /// Whose signatures are asked for where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<BundleTrust>,
+    /// Images these hold for, and what was found of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted: Vec<BundleTrusted>,
+}
+
+/// A trust policy, as whoever judges needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct BundleTrust {
+    pub name: String,
+    /// With their registry; `*` stands for anything.
+    pub repositories: Vec<String>,
+}
+
+/// What is known of one image's signatures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct BundleTrusted {
+    /// With its registry.
+    pub repository: String,
+    pub digest: String,
+    /// Tags that lead to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Who signed, by the trust policies that satisfies.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub signed: BTreeMap<String, String>,
+    /// Why not, by the others; those nobody looked at yet are in neither.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    ScanState, SeverityCounts,
+    ScanState, SeverityCounts, TrustVerdict,
     scan::{RegistryRef, ScanOutcome, ScanTrigger},
 };
 
@@ -90,6 +90,16 @@ pub enum TimelineKind {
         summary: String,
         new: SeverityCounts,
         resolved: u64,
+    },
+    /// Whether it is signed as a trust policy asks for changed.
+    Trust {
+        /// The policy's name.
+        policy: String,
+        verdict: TrustVerdict,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 

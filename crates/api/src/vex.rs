@@ -54,3 +54,56 @@ pub struct VexExportQuery {
     /// Only about this image, by id.
     pub image: Option<String>,
 }
+
+/// An address VEX documents are fetched from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VexSource {
+    pub id: String,
+    /// Only in this environment; everywhere when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    pub name: String,
+    pub address: String,
+    pub allow_private: bool,
+    /// Hours between two looks.
+    pub every_hours: u32,
+    pub created: Timestamp,
+    pub created_by: String,
+    pub documents: u64,
+    pub statements: u64,
+    /// Files there that are no VEX documents.
+    pub left_out: u64,
+    /// When it was last asked, when that went well, and when something
+    /// there changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Timestamp>,
+    /// Why the last look failed; what was there before holds on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    pub next: Timestamp,
+}
+
+/// An address to fetch VEX documents from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewVexSource {
+    #[schema(max_length = 100)]
+    pub name: String,
+    /// `https://…`: an OpenVEX, CSAF or CycloneDX document, a VEX
+    /// repository's `vex-repository.json`, its archive (`.tar.gz`) or its
+    /// `index.json`.
+    #[schema(max_length = 2000)]
+    pub address: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// It is on a private network, or on this machine.
+    #[serde(default)]
+    pub allow_private: bool,
+    /// Hours between two looks, 1 to 720; a day when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_hours: Option<u32>,
+}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::inventory::Inventory;
+use crate::{inventory::Inventory, trust::Trust};
 
 /// What is known around an object.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,10 @@ pub struct World {
     /// reads `data.seawall.images[reference]`; it sees those the object
     /// it judges names, and of an unknown one nothing.
     pub images: Arc<BTreeMap<String, ImageState>>,
+    /// Whose signatures images need, and which have them. A policy reads
+    /// `data.seawall.trust[reference]`; of an image no trust policy holds
+    /// for there is nothing.
+    pub trust: Arc<Trust>,
     /// Asks external data providers; nobody does where this is absent.
     pub external: Option<Arc<dyn ExternalData>>,
     /// Nanoseconds since 1970: what `time.now_ns()` answers.
@@ -49,7 +53,9 @@ pub struct ImageState {
     pub fixable: u64,
     /// Vulnerabilities known to be exploited.
     pub exploited: u64,
-    /// It carries a signature that was verified; absent where nobody looked.
+    /// Every trust policy that holds for it is satisfied; absent where
+    /// none does, and where nobody looked. Told of references in full
+    /// by `data.seawall.trust`.
     pub signed: Option<bool>,
 }
 

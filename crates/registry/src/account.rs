@@ -1,6 +1,6 @@
 //! Where a registry is, as whom it is asked, and whom it is believed.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use model::Secret;
 use serde::Deserialize;
@@ -31,6 +31,10 @@ pub struct Account {
     /// its interface (Azure, Amazon, Google).
     #[serde(default)]
     pub endpoint: Option<String>,
+    /// Where Docker keeps whom somebody logged in as (`config.json`), for
+    /// an account without a credential of its own. A server has none.
+    #[serde(skip)]
+    pub docker_config: Option<PathBuf>,
 }
 
 /// As whom a registry is asked.
@@ -151,6 +155,7 @@ impl Account {
             trust: Trust::default(),
             queue: None,
             endpoint: None,
+            docker_config: None,
         }
     }
 

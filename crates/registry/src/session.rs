@@ -126,7 +126,7 @@ impl Registry {
         let login = self.login()?;
         Ok(RegistryOptions {
             insecure: self.insecure(),
-            docker_config: None,
+            docker_config: self.account.docker_config.clone(),
             credentials: login.credentials,
             token: login.token,
             fetch: transport(&self.account),
@@ -179,6 +179,7 @@ impl Registry {
         }
         let options = RegistryOptions {
             insecure: self.insecure(),
+            docker_config: self.account.docker_config.clone(),
             credentials: login.credentials,
             token: login.token,
             ..RegistryOptions::default()

@@ -64,12 +64,14 @@ pub fn extractors() -> String {
 }
 
 /// Reads an SBOM document that was handed in; `name` is what people know
-/// it by.
-pub fn read_sbom(name: &str, bytes: &[u8]) -> Result<Sbom, ScanError> {
-    sbom_document::read(bytes).map_err(|error| ScanError::Sbom {
-        path: name.into(),
-        source: Box::new(error),
-    })
+/// it by. A stranger's is read in a process that may do nothing else.
+pub fn read_sbom(
+    name: &str,
+    bytes: &[u8],
+    isolation: Option<&Isolation>,
+    cancel: &Cancel,
+) -> Result<Sbom, ScanError> {
+    sbom_document::read_apart(name.as_ref(), bytes, isolation, cancel)
 }
 
 /// Scans one target. What could not be read is among the result's
@@ -99,6 +101,6 @@ pub fn scan(
         Source::Containerd { namespace, image } => {
             engine::scan_containerd(&options.engines.containerd, namespace, image, &reader)
         }
-        Source::Sbom(path) => sbom_document::open(path),
+        Source::Sbom(path) => sbom_document::open(path, options.isolation.as_ref(), cancel),
     }
 }

@@ -22,6 +22,7 @@ pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod store;
 pub(crate) mod top;
+pub(crate) mod trust;
 pub(crate) mod users;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -149,6 +150,9 @@ pub(crate) enum Command {
     Sbom(sbom::Sbom),
     #[command(subcommand)]
     Vex(sbom::Vex),
+    Verify(Box<trust::Verify>),
+    #[command(subcommand)]
+    Trust(trust::Trust),
     #[command(subcommand)]
     Recommendations(image::Recommendations),
     Compliance(compliance::Compliance),

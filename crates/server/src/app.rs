@@ -28,7 +28,7 @@ use crate::{
     vault::Vault,
     work::{
         database::Keeper, delivery::Deliverer, holdings::Holdings, host::Hosts, posture::Bell,
-        queue::Queue, registry::Registries, running::RunningBell, spoken::Spoken,
+        queue::Queue, registry::Registries, running::RunningBell, spoken::Spoken, trust::Trust,
     },
 };
 
@@ -63,6 +63,10 @@ pub(crate) struct App {
     pub(crate) hosts: Hosts,
     /// Registries that are to be walked, or told something.
     pub(crate) registries: Registries,
+    /// Rung when there is a VEX source to be fetched.
+    pub(crate) vex_bell: tokio::sync::Notify,
+    /// Images whose signatures are to be looked at.
+    pub(crate) trust: Trust,
     /// Webhooks that prove nothing, by where they come from; and how many
     /// a registry may send.
     pub(crate) hooks: SignInThrottle,

@@ -34,6 +34,7 @@ mod telemetry;
 mod throttle;
 mod tls;
 mod token;
+mod trust;
 pub mod vault;
 mod work;
 
@@ -234,6 +235,8 @@ impl Server {
                 running: work::running::RunningBell::default(),
                 hosts: work::host::Hosts::default(),
                 registries: work::registry::Registries::default(),
+                trust: work::trust::Trust::default(),
+                vex_bell: tokio::sync::Notify::new(),
                 hooks: throttle::SignInThrottle::default(),
                 hook_requests: throttle::RequestThrottle::new(HOOKS_PER_MINUTE),
                 metrics,
@@ -348,6 +351,17 @@ impl Server {
         work::registry::remind_once(&self.app).await
     }
 
+    /// Verifies every image trust policies hold for, as is done all the
+    /// time.
+    pub async fn look_at_signatures(&self) -> Result<(), StoreError> {
+        work::trust::once(&self.app).await
+    }
+
+    /// Fetches the VEX sources that are due, as is done all the time.
+    pub async fn look_at_vex_sources(&self) -> Result<(), StoreError> {
+        work::vex::once(&self.app).await
+    }
+
     /// Starts the background jobs.
     pub async fn start_jobs(&self) -> Result<(), ServeError> {
         let app = &self.app;
@@ -369,6 +383,8 @@ impl Server {
         app.tasks.spawn(work::delivery::run(Arc::clone(app)));
         app.tasks.spawn(work::host::run(Arc::clone(app)));
         app.tasks.spawn(work::registry::run(Arc::clone(app)));
+        app.tasks.spawn(work::trust::run(Arc::clone(app)));
+        app.tasks.spawn(work::vex::run(Arc::clone(app)));
         app.tasks.spawn(work::detection::run(Arc::clone(app)));
         app.tasks.spawn(telemetry::run(Arc::clone(app)));
         if app.config.sensor.beside == config::Beside::Auto {

@@ -7,6 +7,7 @@ use crate::{
     Counts, Scope, Store, StoreError,
     db::{Connection, Row, sql},
     scan::{ScanOrigin, ScanOutcome, ScanState, origin_of},
+    trust::outcome::TrustVerdict,
 };
 
 /// The most entries of each sort that are read for one answer.
@@ -54,6 +55,13 @@ pub enum ImageEntry {
         summary: String,
         new: Counts,
         resolved: u64,
+    },
+    /// Whether its signature is one a trust policy asks for changed.
+    Trust {
+        policy: String,
+        verdict: TrustVerdict,
+        signer: Option<String>,
+        reason: Option<String>,
     },
 }
 
@@ -144,6 +152,18 @@ fn change(row: &Row) -> Result<ImageEvent, StoreError> {
     })
 }
 
+fn trust(row: &Row) -> Result<ImageEvent, StoreError> {
+    Ok(ImageEvent {
+        time: row.time("time")?,
+        entry: ImageEntry::Trust {
+            policy: row.text("policy")?,
+            verdict: TrustVerdict::parse(&row.text("verdict")?).unwrap_or_default(),
+            signer: row.maybe_text("signer")?,
+            reason: row.maybe_text("reason")?,
+        },
+    })
+}
+
 impl Store {
     /// Notes why images were judged again, whoever did: re-matching after
     /// an advisory changed, an upload. Images that are gone are left out.
@@ -191,11 +211,18 @@ impl Store {
         let changes = sql("SELECT time, summary, new, resolved FROM change
              WHERE image_id = ? AND time < ? AND kind <> 'scan_failed'
              ORDER BY id DESC LIMIT ?");
+        let trusts = sql(
+            "SELECT time, policy, verdict, signer, reason FROM trust_event
+             WHERE (environment_id, digest) IN
+                   (SELECT image.environment_id, image.digest FROM image WHERE image.id = ?)
+               AND time < ? ORDER BY id DESC LIMIT ?",
+        );
         let mut events = Vec::new();
         for (query, read) in [
             (causes, cause as fn(&Row) -> Result<ImageEvent, StoreError>),
             (looks, look),
             (changes, change),
+            (trusts, trust),
         ] {
             let rows = query
                 .bind(id)
@@ -212,7 +239,7 @@ impl Store {
             let step = match event.entry {
                 ImageEntry::Cause { .. } => 2,
                 ImageEntry::Scan { .. } => 1,
-                ImageEntry::Change { .. } => 0,
+                ImageEntry::Change { .. } | ImageEntry::Trust { .. } => 0,
             };
             (std::cmp::Reverse(event.time), step)
         });

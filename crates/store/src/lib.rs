@@ -75,8 +75,10 @@ mod sink;
 mod standing;
 mod token;
 mod trend;
+mod trust;
 mod user;
 mod vex;
+mod vex_source;
 mod view;
 mod vulnerability;
 mod work_list;
@@ -182,8 +184,16 @@ pub use sink::{DeliveryAnswer, Sink, SinkQueue, SinkRecord};
 pub use standing::{NewStanding, RuleStanding};
 pub use token::{NewToken, Token, TokenUse};
 pub use trend::{Activity, TrendDay};
+pub use trust::{
+    MAX_TRUST_POLICIES, TrustPolicy, TrustRecord, TrustRefusal, TrustTally,
+    outcome::{TrustDue, TrustFinding, TrustOutcome, TrustSubject, TrustVerdict},
+    place::TrustTag,
+};
 pub use user::{NewUser, User, UserChange, UserOutcome, UserRefusal};
 pub use vex::{MAX_VEX_DOCUMENTS, NewVexDocument, VexRecord, VexText};
+pub use vex_source::{
+    FetchedVex, MAX_VEX_SOURCES, VexFetch, VexSource, VexSourceRecord, VexSourceRefusal,
+};
 pub use view::{NewView, View};
 pub use vulnerability::{
     Vulnerability, VulnerabilityFilter, VulnerabilityFix, VulnerabilityRecord, VulnerabilitySort,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     Author, Scope, Store, StoreError,
     audit::{self, Note},
-    db::{Connection, Row, sql},
+    db::{Connection, Row, Sql, sql},
     environment,
 };
 
@@ -58,7 +58,19 @@ fn read(row: &Row) -> Result<VexRecord, StoreError> {
     })
 }
 
-async fn touch(connection: &mut Connection) -> Result<(), StoreError> {
+/// The start of a question for documents with their texts.
+pub(crate) fn select_text() -> Sql {
+    let mut query = sql(SELECT);
+    query.push(", vex_document.document").push(FROM);
+    query
+}
+
+/// A document as it is kept.
+pub(crate) fn pack(document: &[u8]) -> Result<Vec<u8>, StoreError> {
+    zstd::bulk::compress(document, 3).map_err(StoreError::Sbom)
+}
+
+pub(crate) async fn touch(connection: &mut Connection) -> Result<(), StoreError> {
     sql("INSERT INTO mark (name, value) VALUES ('vex', 1)
          ON CONFLICT (name) DO UPDATE SET value = mark.value + 1")
     .execute(connection)
@@ -90,11 +102,8 @@ impl Store {
 
     /// Every document with its text, for whoever matches.
     pub async fn vex_texts(&self) -> Result<Vec<VexText>, StoreError> {
-        let mut query = sql(SELECT);
-        query
-            .push(", vex_document.document")
-            .push(FROM)
-            .push(" ORDER BY vex_document.id");
+        let mut query = select_text();
+        query.push(" ORDER BY vex_document.id");
         let rows = query.fetch_all(&self.readers).await?;
         rows.iter().map(text).collect()
     }
@@ -106,7 +115,7 @@ impl Store {
         author: Author,
         new: NewVexDocument,
     ) -> Result<Option<(VexRecord, Option<VexText>)>, StoreError> {
-        let document = zstd::bulk::compress(&new.document, 3).map_err(StoreError::Sbom)?;
+        let document = pack(&new.document)?;
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
@@ -114,13 +123,11 @@ impl Store {
                         Some(name) => Some(environment::id(connection, name).await?),
                         None => None,
                     };
-                    let mut query = sql(SELECT);
+                    let mut query = select_text();
                     query
-                        .push(", vex_document.document")
-                        .push(FROM)
                         .push(" WHERE COALESCE(vex_document.environment_id, 0) = ")
                         .push_bind(environment_id.unwrap_or(0))
-                        .push(" AND vex_document.name = ")
+                        .push(" AND vex_document.source_id IS NULL AND vex_document.name = ")
                         .push_bind(&new.name);
                     let row = query.fetch_optional(&mut *connection).await?;
                     let before = row.as_ref().map(text).transpose()?;
@@ -173,11 +180,8 @@ impl Store {
         scope: &Scope,
         id: &str,
     ) -> Result<Option<VexText>, StoreError> {
-        let mut query = sql(SELECT);
-        query
-            .push(", vex_document.document")
-            .push(FROM)
-            .push(" WHERE (vex_document.environment_id IS NULL OR ");
+        let mut query = select_text();
+        query.push(" WHERE (vex_document.environment_id IS NULL OR ");
         scope.constrain(&mut query, "vex_document.environment_id");
         query
             .push(") AND vex_document.uid = ")
@@ -226,7 +230,7 @@ impl Store {
     }
 }
 
-fn text(row: &Row) -> Result<VexText, StoreError> {
+pub(crate) fn text(row: &Row) -> Result<VexText, StoreError> {
     let packed = row.blob("document")?;
     Ok(VexText {
         record: read(row)?,

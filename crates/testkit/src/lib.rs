@@ -26,6 +26,7 @@ pub mod node;
 pub mod postgres;
 pub mod receiver;
 pub mod service;
+pub mod signing;
 mod skip;
 pub mod sleeper;
 pub mod uring;

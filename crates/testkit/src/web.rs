@@ -172,23 +172,28 @@ pub fn send(
 pub fn push(image: &crate::Image, host: &str, repository: &str, tag: &str) {
     let blobs = image.blobs();
     for blob in blobs.layers.iter().chain([&blobs.config]) {
-        let digest = model::Digest::of(blob);
-        let uploads = format!("/v2/{repository}/blobs/uploads/");
-        let (status, headers) = send("POST", host, &uploads, &[], &[]);
-        assert_eq!(status, 202);
-        let place = headers["location"]
-            .trim_start_matches(&format!("http://{host}"))
-            .to_owned();
-        let target = format!(
-            "{place}{}digest={digest}",
-            if place.contains('?') { '&' } else { '?' }
-        );
-        let (status, _) = send("PUT", host, &target, &[], blob);
-        assert_eq!(status, 201);
+        push_blob(host, repository, blob);
     }
     let target = format!("/v2/{repository}/manifests/{tag}");
     let kind = [("content-type", crate::image::OCI_MANIFEST)];
     let (status, _) = send("PUT", host, &target, &kind, &blobs.manifest);
+    assert_eq!(status, 201);
+}
+
+/// Pushes one blob.
+pub fn push_blob(host: &str, repository: &str, blob: &[u8]) {
+    let digest = model::Digest::of(blob);
+    let uploads = format!("/v2/{repository}/blobs/uploads/");
+    let (status, headers) = send("POST", host, &uploads, &[], &[]);
+    assert_eq!(status, 202);
+    let place = headers["location"]
+        .trim_start_matches(&format!("http://{host}"))
+        .to_owned();
+    let target = format!(
+        "{place}{}digest={digest}",
+        if place.contains('?') { '&' } else { '?' }
+    );
+    let (status, _) = send("PUT", host, &target, &[], blob);
     assert_eq!(status, 201);
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use api::policy::{Bundle, BundleDocument, BundleImage, BundlePolicy, PolicyAction};
 use model::{Query, Severity};
-use policy::{Document, ImageState, Policies, review::Violation};
+use policy::{Document, ImageState, Policies, Trust, TrustFound, review::Violation};
 use serde_json::Value;
 
 use super::exempt::Exemption;
@@ -29,6 +29,7 @@ pub struct Rules {
     pub cluster: String,
     pub policies: Policies,
     pub images: Arc<BTreeMap<String, ImageState>>,
+    pub trust: Arc<Trust>,
     /// What is wrong with documents, and where.
     pub problems: Vec<String>,
     pub(super) exemptions: Vec<Exemption>,
@@ -126,6 +127,7 @@ impl Rules {
             cluster: bundle.cluster.clone(),
             known: known(bundle, &good),
             images: Arc::new(images(&bundle.images)),
+            trust: Arc::new(trust(bundle)),
             policies,
             problems,
             exemptions,
@@ -221,7 +223,8 @@ fn severity(severity: api::Severity) -> Severity {
     }
 }
 
-fn images(all: &[BundleImage]) -> BTreeMap<String, ImageState> {
+/// What scans said of images, by every way a pod may name each.
+pub fn images(all: &[BundleImage]) -> BTreeMap<String, ImageState> {
     let mut states = BTreeMap::new();
     for image in all {
         let state = ImageState {
@@ -233,7 +236,7 @@ fn images(all: &[BundleImage]) -> BTreeMap<String, ImageState> {
             signed: None,
         };
         for reference in &image.references {
-            for spelling in spellings(reference, image.digest.as_deref()) {
+            for spelling in policy::spellings(reference, image.digest.as_deref()) {
                 states.insert(spelling, state);
             }
         }
@@ -241,61 +244,19 @@ fn images(all: &[BundleImage]) -> BTreeMap<String, ImageState> {
     states
 }
 
-/// Every way a pod may name what `reference` names: with and without the
-/// registry and the tag that go without saying, and by digest.
-fn spellings(reference: &str, digest: Option<&str>) -> BTreeSet<String> {
-    let (named, own_digest) = match reference.split_once('@') {
-        Some((named, digest)) => (named, Some(digest)),
-        None => (reference, None),
-    };
-    let slash = named.rfind('/').map_or(0, |place| place + 1);
-    let (repository, tag) = match named.get(slash..).and_then(|last| last.rfind(':')) {
-        Some(colon) => named.split_at(slash + colon),
-        None => (named, ""),
-    };
-    let tag = tag.trim_start_matches(':');
-    let first = repository.split('/').next().unwrap_or_default();
-    let has_registry =
-        repository.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-    let path = match (has_registry, first) {
-        (false, _) => Some(repository),
-        (true, "docker.io" | "index.docker.io") => repository.split_once('/').map(|(_, path)| path),
-        (true, _) => None,
-    };
-    let mut repositories = vec![repository.to_owned()];
-    if let Some(path) = path {
-        let short = path.strip_prefix("library/").unwrap_or(path);
-        repositories.extend([
-            path.to_owned(),
-            format!("docker.io/{path}"),
-            short.to_owned(),
-        ]);
-        if !short.contains('/') {
-            repositories.push(format!("docker.io/library/{short}"));
-            repositories.push(format!("library/{short}"));
-        }
+/// Whose signatures a bundle asks for, and what was found.
+pub fn trust(bundle: &Bundle) -> Trust {
+    let asked = bundle.trust.iter();
+    let mut trust = Trust::new(asked.map(|it| (it.name.as_str(), it.repositories.as_slice())));
+    for image in &bundle.trusted {
+        let found = TrustFound {
+            digest: image.digest.clone(),
+            signed: image.signed.clone(),
+            refused: image.refused.clone(),
+        };
+        trust.put(&image.repository, &image.tags, found);
     }
-    let mut all = BTreeSet::new();
-    for repository in repositories {
-        if own_digest.is_none() || !tag.is_empty() {
-            match tag {
-                "" | "latest" => {
-                    all.insert(repository.clone());
-                    all.insert(format!("{repository}:latest"));
-                }
-                tag => {
-                    all.insert(format!("{repository}:{tag}"));
-                }
-            }
-        }
-        for digest in own_digest.iter().chain(&digest) {
-            all.insert(format!("{repository}@{digest}"));
-            if !tag.is_empty() {
-                all.insert(format!("{repository}:{tag}@{digest}"));
-            }
-        }
-    }
-    all
+    trust
 }
 
 /// Reads a folder of policies as a bundle, for admission without a
@@ -331,8 +292,7 @@ pub fn read_folder(folder: &Path, cluster: &str) -> io::Result<(Bundle, Vec<Stri
         environment: "local".to_owned(),
         cluster: cluster.to_owned(),
         policies: policies.into_values().collect(),
-        exemptions: Vec::new(),
-        images: Vec::new(),
+        ..Bundle::default()
     };
     Ok((bundle, problems))
 }
@@ -400,30 +360,4 @@ fn gather(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_is_known_by_every_spelling_of_its_name() {
-        let all = spellings("nginx:latest", Some("sha256:aa"));
-        for name in [
-            "nginx",
-            "nginx:latest",
-            "library/nginx",
-            "docker.io/library/nginx:latest",
-            "nginx@sha256:aa",
-            "docker.io/library/nginx:latest@sha256:aa",
-        ] {
-            assert!(all.contains(name), "{name} in {all:?}");
-        }
-        let all = spellings("registry.example:5000/shop/web:1.2", None);
-        let all: Vec<_> = all.iter().map(String::as_str).collect();
-        assert_eq!(all, ["registry.example:5000/shop/web:1.2"]);
-        let all = spellings("docker.io/grafana/loki:3", None);
-        assert!(all.contains("grafana/loki:3") && !all.contains("grafana/loki"));
-        assert!(!spellings("web@sha256:bb", None).contains("web"));
-    }
 }

@@ -118,10 +118,13 @@ impl Door {
 
     /// Decides by these rules from now on.
     pub fn put_rules(&self, rules: Rules) {
-        let images = Arc::clone(&rules.images);
+        let (images, trust) = (Arc::clone(&rules.images), Arc::clone(&rules.trust));
         let rules = Arc::new(rules);
         *self.rules.write().expect("invariant: no panic under it") = rules;
-        self.around(|world| world.images = images);
+        self.around(|world| {
+            world.images = images;
+            world.trust = trust;
+        });
         self.is_ready.store(true, Ordering::Release);
     }
 

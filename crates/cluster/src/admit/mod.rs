@@ -25,7 +25,7 @@ mod review;
 mod run;
 
 pub use self::{
-    bundle::{Loaded, Rules, read_folder},
+    bundle::{Loaded, Rules, images, read_folder, trust},
     certificate::{Authority, CertificateError, Leaf},
     decide::{Answer, Fail, Judge, Place},
     door::{Door, DoorSettings},

@@ -201,6 +201,14 @@ impl Core {
         }
     }
 
+    /// Who signed images changed, or whose signatures are asked for.
+    pub fn take_trust(&mut self, trust: Arc<policy::Trust>, now: Instant) {
+        if !Arc::ptr_eq(&self.world.trust, &trust) && *self.world.trust != *trust {
+            self.world.trust = trust;
+            self.rejudge_all(now);
+        }
+    }
+
     /// Notes what an object means to others.
     fn note(&mut self, key: &Arc<ObjectKey>, is_gone: bool, now: Instant) {
         if kinds::is_policy(&key.group, &key.kind) {

@@ -84,6 +84,7 @@ pub enum OnceError {
 pub(crate) struct Told {
     pub bundle: Option<Arc<Vec<Document>>>,
     pub images: Arc<BTreeMap<String, ImageState>>,
+    pub trust: Arc<policy::Trust>,
 }
 
 /// One kind, as its stream is.
@@ -479,6 +480,7 @@ fn step(state: &Mutex<State>, news: Vec<News>, told: Told, now_ns: i64) -> Stepp
         state.core.take_bundle(bundle, now);
     }
     state.core.take_images(told.images, now);
+    state.core.take_trust(told.trust, now);
     state.look_whether_ready(now);
     let mut renews = std::mem::take(&mut state.is_defined) && state.is_ready;
     if state.is_ready {

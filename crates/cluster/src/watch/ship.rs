@@ -6,7 +6,6 @@
 //! came before, everything is told again.
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -23,9 +22,11 @@ use api::{
     posture::{ObjectBatch, ObjectReceipt},
 };
 use fetch::{Client, FetchError, Url, is_loopback};
-use policy::{Document, ImageState};
+use policy::Document;
 use serde::Serialize;
 use tokio::sync::watch;
+
+use crate::admit;
 
 use super::{
     run::{RunError, State, Told, lock},
@@ -454,6 +455,7 @@ pub(crate) fn first(settings: &ShipSettings) -> Result<Option<(Told, String)>, S
 }
 
 fn told(bundle: Bundle) -> Told {
+    let (images, trust) = (admit::images(&bundle.images), admit::trust(&bundle));
     let documents = bundle.policies.into_iter().flat_map(|policy| {
         let documents = policy.documents.into_iter();
         documents.map(|document| Document {
@@ -461,23 +463,10 @@ fn told(bundle: Bundle) -> Told {
             value: document.value,
         })
     });
-    let mut images = BTreeMap::new();
-    for image in bundle.images {
-        let state = ImageState {
-            scanned: true,
-            critical: image.critical,
-            high: image.high,
-            fixable: image.fixable,
-            exploited: image.exploited,
-            ..ImageState::default()
-        };
-        for reference in image.references {
-            images.insert(reference, state);
-        }
-    }
     Told {
         bundle: Some(Arc::new(documents.collect())),
         images: Arc::new(images),
+        trust: Arc::new(trust),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{Policy, folders, kind_of, read, yaml};
 use crate::mend::{fix, mended};
 use crate::review::{Kind, Moment, Operation, Origin, Review, Violation};
 use crate::set::Policies;
+use crate::trust::{Trust, TrustFound};
 use crate::world::{ImageState, World};
 use crate::{Recommendation, attack};
 
@@ -32,11 +33,35 @@ struct Case {
     inventory: Vec<Value>,
     #[serde(default)]
     images: BTreeMap<String, ImageState>,
+    #[serde(default)]
+    trust: CaseTrust,
     /// Instead of the constraint's own.
     #[serde(default)]
     parameters: Option<Value>,
     /// Every message, word by word; none where the object is as it should be.
     violations: Vec<String>,
+}
+
+/// Whose signatures are asked for, and what was found.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CaseTrust {
+    /// Repositories, by the names of trust policies.
+    asked: BTreeMap<String, Vec<String>>,
+    /// By repository and tag.
+    found: BTreeMap<String, TrustFound>,
+}
+
+impl CaseTrust {
+    fn trust(&self) -> Trust {
+        let asked = self.asked.iter();
+        let mut trust = Trust::new(asked.map(|(name, of)| (name.as_str(), of.as_slice())));
+        for (name, found) in &self.found {
+            let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+            trust.put(repository, &[tag.to_owned()], found.clone());
+        }
+        trust
+    }
 }
 
 fn create() -> Operation {
@@ -47,6 +72,7 @@ impl Case {
     fn world(&self) -> World {
         let mut world = World {
             images: Arc::new(self.images.clone()),
+            trust: Arc::new(self.trust.trust()),
             ..World::default()
         };
         for object in self.inventory.iter().chain([&self.object]) {

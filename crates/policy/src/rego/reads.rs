@@ -18,7 +18,7 @@ pub(crate) struct Reads {
     pub(crate) parts: Vec<Part>,
     /// Other objects.
     pub(crate) inventory: bool,
-    /// What is known of the images the object names.
+    /// What is known of the images the object names, and who signed them.
     pub(crate) images: bool,
     /// The time.
     pub(crate) clock: bool,
@@ -58,7 +58,7 @@ impl Reads {
             ["review", _, ..] => self.parts.push(path[1..].to_vec()),
             ["__inventory", ..] => self.inventory = true,
             ["__seawall", "now_ns"] => self.clock = true,
-            ["__seawall", "images", ..] => self.images = true,
+            ["__seawall", "images" | "trust", ..] => self.images = true,
             _ => self.all = true,
         }
     }

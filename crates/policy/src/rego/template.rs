@@ -8,6 +8,7 @@ use super::reads::Reads;
 use super::{from_rego, to_rego};
 use crate::engine::{Ask, Said, TemplateEngine};
 use crate::suite::RegoEngine;
+use crate::world::ImageState;
 
 /// Which of the two evaluates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +116,9 @@ impl RegoTemplate {
         if reads.clock || reads.images {
             let mut own = vec![(Rego::from("now_ns"), Rego::from(ask.world.now_ns))];
             if reads.images {
-                own.push((Rego::from("images"), images(ask)));
+                let (images, trust) = images(ask);
+                own.push((Rego::from("images"), images));
+                own.push((Rego::from("trust"), trust));
             }
             fields.push((Rego::from("__seawall"), object(own)));
         }
@@ -131,8 +134,8 @@ fn object(fields: Vec<(Rego, Rego)>) -> Rego {
     )
 }
 
-/// What is known of the images the object names.
-fn images(ask: &Ask<'_>) -> Rego {
+/// What is known of the images the object names, and of who signed them.
+fn images(ask: &Ask<'_>) -> (Rego, Rego) {
     let mut names = Vec::new();
     for object in [ask.review.object, ask.review.old_object]
         .into_iter()
@@ -140,15 +143,24 @@ fn images(ask: &Ask<'_>) -> Rego {
     {
         crate::world::image_names(object, &mut names);
     }
-    let known = names
-        .into_iter()
-        .filter_map(|name| {
-            let state = ask.world.images.get(name)?;
-            let state = serde_json::to_value(state).ok()?;
-            Some((Rego::from(name), to_rego(&state)))
-        })
-        .collect();
-    object(known)
+    let (mut known, mut trusted) = (Vec::new(), Vec::new());
+    for name in names {
+        let trust = ask.world.trust.of(name);
+        if let Some(state) = ask.world.images.get(name) {
+            let signed = trust.as_ref().filter(|trust| trust.verified);
+            let state = ImageState {
+                signed: signed.map(|trust| trust.signed).or(state.signed),
+                ..*state
+            };
+            if let Ok(state) = serde_json::to_value(state) {
+                known.push((Rego::from(name), to_rego(&state)));
+            }
+        }
+        if let Some(trust) = trust.and_then(|trust| serde_json::to_value(trust).ok()) {
+            trusted.push((Rego::from(name), to_rego(&trust)));
+        }
+    }
+    (object(known), object(trusted))
 }
 
 /// The violations in a rule's value: `violation[{"msg": …}]`. What has no

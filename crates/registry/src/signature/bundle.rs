@@ -240,6 +240,7 @@ pub(super) fn verify(
         signer,
         claim,
         logged,
+        until: None,
         annotations,
     })
 }

@@ -29,8 +29,8 @@ pub(super) struct Certificate {
     subject: String,
     names: Vec<String>,
     issuer: Option<String>,
-    not_before: i64,
-    not_after: i64,
+    not_before: Timestamp,
+    pub(super) not_after: Timestamp,
 }
 
 impl Certificate {
@@ -68,8 +68,8 @@ impl Certificate {
             subject: parsed.subject().to_string(),
             names,
             issuer,
-            not_before: parsed.validity().not_before.timestamp(),
-            not_after: parsed.validity().not_after.timestamp(),
+            not_before: moment(parsed.validity().not_before.timestamp()),
+            not_after: moment(parsed.validity().not_after.timestamp()),
             der: der.to_vec(),
         })
     }
@@ -127,14 +127,16 @@ impl Certificate {
         at: Timestamp,
     ) -> Result<(), NotVerified> {
         let no = |reason: &str| NotVerified::NotVouchedFor(reason.to_owned());
+        if !(self.not_before..=self.not_after).contains(&at) {
+            return Err(NotVerified::OutOfTime {
+                from: self.not_before,
+                until: self.not_after,
+                at,
+            });
+        }
         // A certificate that is trusted itself needs nobody to vouch.
         if roots.contains(&self.der) {
-            let is_in_time = (self.not_before..=self.not_after).contains(&at.as_second());
-            return if is_in_time {
-                Ok(())
-            } else {
-                Err(no("its certificate is not valid at that time"))
-            };
+            return Ok(());
         }
         let ders = |list: &[Vec<u8>]| -> Vec<CertificateDer<'static>> {
             let all = list.iter().take(MOST_CERTIFICATES);
@@ -162,6 +164,15 @@ impl Certificate {
         .map(|_path| ())
         .map_err(|error| no(&error.to_string()))
     }
+}
+
+/// Years before 1 or after 9999 are as good as never.
+fn moment(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(if second < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
 }
 
 /// The text in a DER `UTF8String` of fewer than 128 bytes, or of more.

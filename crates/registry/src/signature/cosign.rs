@@ -96,6 +96,7 @@ pub(super) fn verify(
         signer,
         claim: Claim::Signature,
         logged,
+        until: None,
         annotations: optional
             .into_iter()
             .filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())))
@@ -124,6 +125,7 @@ fn attestation(
         signer,
         claim,
         logged,
+        until: None,
         annotations,
     })
 }

@@ -7,6 +7,7 @@
 //! whoever asks. A signature by an identity proves that somebody could
 //! log in as it, no more: anybody has one.
 
+mod asked;
 mod bundle;
 mod certificate;
 mod cosign;
@@ -23,11 +24,15 @@ use model::Digest;
 
 use crate::{Artifact, AskError, Referrer, Registry};
 
+pub use asked::{Accepted, Asked, AskedError, Refused, Wanted, Why, judge};
 pub use key::{KeyError, PublicKey};
 pub use trust_root::{TrustRoot, TrustRootError};
 
 /// Signatures that are looked at of one image.
 const MOST_SIGNATURES: usize = 64;
+/// Bytes of one, and of those of one image; what is larger is no signature.
+const LARGEST_SIGNATURE: usize = 16 << 20;
+const LARGEST_TOGETHER: usize = 64 << 20;
 
 /// Whose signatures count.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +43,9 @@ pub struct Believed {
     pub root: Option<Arc<TrustRoot>>,
     /// Certificates notation's signers are vouched for by, PEM, by name.
     pub authorities: Vec<(String, String)>,
+    /// Certificates of those whose timestamps notation's signatures are
+    /// believed, PEM, by name.
+    pub stampers: Vec<(String, String)>,
 }
 
 /// A signature, and what was found out about it.
@@ -89,6 +97,9 @@ pub struct Verified {
     /// When the transparency log took it in, or where that says no time,
     /// when a timestamp authority saw it.
     pub logged: Option<Timestamp>,
+    /// Until when it counts, where nobody says it was made while its
+    /// certificate was good, or its signer gave it an end.
+    pub until: Option<Timestamp>,
     /// What the signer wrote beside it.
     pub annotations: BTreeMap<String, String>,
 }
@@ -134,6 +145,12 @@ pub enum NotVerified {
     Wrong,
     #[error("its signer is not vouched for: {0}")]
     NotVouchedFor(String),
+    #[error("its certificate was good from {from} until {until}, and not at {at}")]
+    OutOfTime {
+        from: Timestamp,
+        until: Timestamp,
+        at: Timestamp,
+    },
     #[error("the transparency log does not have it: {0}")]
     NotLogged(String),
     #[error("it ended at {0}")]
@@ -156,6 +173,7 @@ impl Signer {
     }
 }
 
+/// Whether a text is what a pattern means: `*` stands for anything.
 fn is_like(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
@@ -185,17 +203,35 @@ impl Registry {
         image: &Digest,
         believed: &Believed,
     ) -> Result<Vec<Signature>, AskError> {
-        let referrers = self.referrers(repository, image)?;
-        let mut found = Vec::new();
-        for referrer in referrers.iter().filter(|one| scheme(one).is_some()) {
-            if found.len() >= MOST_SIGNATURES {
-                break;
-            }
-            let artifact = self.artifact(repository, &referrer.digest)?;
-            found.extend(verify(image, &artifact, believed, self.now()));
-        }
+        let artifacts = self.signed(repository, image)?;
+        let mut found: Vec<Signature> = artifacts
+            .iter()
+            .flat_map(|artifact| verify(image, artifact, believed, self.now()))
+            .collect();
         found.truncate(MOST_SIGNATURES);
         Ok(found)
+    }
+
+    /// What is attached to an image that may be signatures of it, to be
+    /// judged by [`judge`] as often as is wanted.
+    pub fn signed(&self, repository: &str, image: &Digest) -> Result<Vec<Artifact>, AskError> {
+        let referrers = self.referrers(repository, image)?;
+        let signatures = referrers.iter().filter(|one| scheme(one).is_some());
+        let (mut artifacts, mut all) = (Vec::new(), 0);
+        for referrer in signatures.take(MOST_SIGNATURES) {
+            let artifact = self.artifact(repository, &referrer.digest)?;
+            let bytes: usize = artifact.blobs.iter().map(|blob| blob.bytes.len()).sum();
+            // A signature is some kilobytes, and a statement not much more.
+            if bytes > LARGEST_SIGNATURE {
+                continue;
+            }
+            all += bytes;
+            if all > LARGEST_TOGETHER {
+                break;
+            }
+            artifacts.push(artifact);
+        }
+        Ok(artifacts)
     }
 }
 

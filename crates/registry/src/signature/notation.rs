@@ -1,8 +1,9 @@
 //! Notation's signatures: a JSON web signature over the image's
 //! descriptor, with the signer's certificates.
 //!
-//! Limits: no COSE envelopes, no timestamps of authorities (a certificate
-//! must be valid now), no revocation.
+//! A timestamp of an authority that counts says when it was made; without
+//! one its certificate must be good now.
+//! Limits: no COSE envelopes, no revocation.
 //! References: the Notary Project's specifications, "signature
 //! specification", "signature envelope JWS", "signing scheme".
 
@@ -14,9 +15,9 @@ use model::Digest;
 use serde::Deserialize;
 
 use super::{
-    Believed, Claim, NotVerified, Signer, Verified,
+    Believed, Claim, NotVerified, Signer, TrustRoot, Verified,
     certificate::{self, Certificate},
-    decode,
+    decode, timestamp,
 };
 use crate::ArtifactBlob;
 
@@ -42,6 +43,8 @@ struct Envelope {
 #[derive(Deserialize)]
 struct Header {
     x5c: Vec<String>,
+    #[serde(default, rename = "io.cncf.notary.timestampSignature")]
+    stamp: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -121,10 +124,13 @@ pub(super) fn verify(
         .split_first()
         .ok_or_else(|| NotVerified::Malformed("it has no certificate".to_owned()))?;
     let certificate = Certificate::from_der(leaf)?;
+    let signature = part("the signature", &envelope.signature)?;
+    let stamped = stamped(&envelope.header, &signature, believed)?;
+    let at = stamped.unwrap_or(now);
     let mut last = NotVerified::NotVouchedFor("no authority is set up".to_owned());
     let authority = believed.authorities.iter().find(|(_, pem)| {
         let roots = certificate::of_pem(pem);
-        match certificate.is_vouched_for(further, &roots, now, false) {
+        match certificate.is_vouched_for(further, &roots, at, false) {
             Ok(()) => true,
             Err(error) => {
                 last = error;
@@ -136,7 +142,6 @@ pub(super) fn verify(
         return Err(last);
     };
     let signed = format!("{}.{}", envelope.protected, envelope.payload);
-    let signature = part("the signature", &envelope.signature)?;
     match certificate
         .key
         .has_signed_as(&protected.alg, signed.as_bytes(), &signature)
@@ -165,7 +170,31 @@ pub(super) fn verify(
             fingerprint: certificate.fingerprint,
         },
         claim: Claim::Signature,
-        logged: None,
+        logged: stamped,
+        until: match (stamped, protected.expiry) {
+            (Some(_), expiry) => expiry,
+            (None, None) => Some(certificate.not_after),
+            (None, Some(expiry)) => Some(expiry.min(certificate.not_after)),
+        },
         annotations: payload.target_artifact.annotations.unwrap_or_default(),
     })
+}
+
+/// When a timestamp authority that counts saw the signature. One nobody
+/// asked about says nothing.
+fn stamped(
+    header: &Header,
+    signature: &[u8],
+    believed: &Believed,
+) -> Result<Option<Timestamp>, NotVerified> {
+    let Some(stamp) = header
+        .stamp
+        .as_ref()
+        .filter(|_| !believed.stampers.is_empty())
+    else {
+        return Ok(None);
+    };
+    let stamp = decode("the timestamp", stamp)?;
+    let root = TrustRoot::of_stampers(believed.stampers.iter().map(|(_, pem)| pem.as_str()));
+    Ok(timestamp::time_of(&stamp, signature, &root))
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use model::Digest;
 use serde::Deserialize;
 
-use super::{PublicKey, decode};
+use super::{PublicKey, certificate, decode};
 
 /// Authorities and logs, as they were handed in.
 #[derive(Clone, Debug)]
@@ -148,6 +148,22 @@ impl TrustRoot {
             logs,
             timestamps,
         })
+    }
+
+    /// One that knows authorities of timestamps only, from their roots.
+    pub(super) fn of_stampers<'a>(pems: impl Iterator<Item = &'a str>) -> Self {
+        let roots = pems.flat_map(certificate::of_pem);
+        Self {
+            authorities: Vec::new(),
+            logs: Vec::new(),
+            timestamps: roots
+                .map(|root| Authority {
+                    root,
+                    intermediates: Vec::new(),
+                    valid: Period::default(),
+                })
+                .collect(),
+        }
     }
 
     /// The authorities of timestamps at a time.

@@ -16,10 +16,14 @@ mod spdx;
 
 use std::{fs::File, io::Read as _, path::Path};
 
-use model::Sbom;
+use model::{Cancel, Sbom};
 use serde::Deserialize;
 
-use crate::{ScanError, extract::json::Text};
+use crate::{
+    ScanError,
+    extract::json::Text,
+    worker::{self, Isolation},
+};
 
 /// Why a file cannot be read as an SBOM.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +52,14 @@ pub(crate) enum SbomError {
 const MAX_COMPONENTS: usize = 500_000;
 
 /// Larger documents are refused unread.
-const LARGEST: u64 = 256 << 20;
+pub(crate) const LARGEST: u64 = 256 << 20;
 
-/// Reads the document in a file.
-pub(crate) fn open(path: &Path) -> Result<Sbom, ScanError> {
+/// Reads the document in a file, in a worker where there are some.
+pub(crate) fn open(
+    path: &Path,
+    isolation: Option<&Isolation>,
+    cancel: &Cancel,
+) -> Result<Sbom, ScanError> {
     let open = |source| ScanError::Open {
         path: path.to_owned(),
         source,
@@ -67,10 +75,26 @@ pub(crate) fn open(path: &Path) -> Result<Sbom, ScanError> {
             most: LARGEST,
         });
     }
-    read(&bytes).map_err(|error| ScanError::Sbom {
+    read_apart(path, &bytes, isolation, cancel)
+}
+
+/// Reads one that was handed in, in a worker where there are some.
+pub(crate) fn read_apart(
+    path: &Path,
+    bytes: &[u8],
+    isolation: Option<&Isolation>,
+    cancel: &Cancel,
+) -> Result<Sbom, ScanError> {
+    let refuse = |source: Box<dyn std::error::Error + Send + Sync>| ScanError::Sbom {
         path: path.to_owned(),
-        source: Box::new(error),
-    })
+        source,
+    };
+    match isolation {
+        Some(isolation) => {
+            worker::read_sbom(isolation, bytes, cancel).map_err(|told| refuse(told.into()))
+        }
+        None => read(bytes).map_err(|error| refuse(Box::new(error))),
+    }
 }
 
 /// Reads an SBOM in whichever of the known formats it is.

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use ask::read_layer;
 pub(crate) use files::{Files, Handed};
 pub use serve::{Parser, serve, serve_with};
-pub(crate) use unpack::unpack;
+pub(crate) use unpack::{read_sbom, unpack};
 
 /// The word on the command line that makes this program a worker.
 const COMMAND: &str = "scan-worker";

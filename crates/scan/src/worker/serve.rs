@@ -30,6 +30,7 @@ use crate::{
     layer::{self, ExtractorFacts, LayerFacts, Unpack, Watch},
     limits::{Limits, Stop},
     offer::Offer,
+    sbom_document,
 };
 
 /// What stands in for the reading of a layer, to try what one that fell
@@ -169,6 +170,20 @@ fn work(
             }
             Done::default()
         }
+        (Job::Sbom, None) => match document(blob) {
+            Ok(()) => Done {
+                size: Some(0),
+                ..Done::default()
+            },
+            Err(reason) => Done {
+                interrupted: Some(Why::Read(reason)),
+                ..Done::default()
+            },
+        },
+        (Job::Sbom, Some(parser)) => Done {
+            interrupted: Some(Why::Read(parser(&mut blob).join("\n"))),
+            ..Done::default()
+        },
         (Job::Unpack { limits }, _) => match unpack(blob, &limits) {
             Ok(()) => Done {
                 size: Some(0),
@@ -263,6 +278,22 @@ fn unpack(blob: impl Read, limits: &Limits) -> io::Result<()> {
         frame[..wire::HEADER].copy_from_slice(&wire::header(BYTES, read));
         tell(&frame[..wire::HEADER + read])?;
     }
+}
+
+/// Reads an SBOM, and tells what is in it in the model's own words.
+fn document(mut blob: impl Read) -> Result<(), String> {
+    let mut bytes = Vec::new();
+    blob.by_ref()
+        .take(sbom_document::LARGEST)
+        .read_to_end(&mut bytes)
+        .map_err(|error| model::error::chain(&error))?;
+    let sbom = sbom_document::read(&bytes).map_err(|error| model::error::chain(&error))?;
+    drop(bytes);
+    let text = serde_json::to_vec(&sbom).map_err(|error| model::error::chain(&error))?;
+    for part in text.chunks(CHUNK) {
+        tell(&wire::frame(BYTES, part)).map_err(|error| model::error::chain(&error))?;
+    }
+    Ok(())
 }
 
 /// A file for what is too large to hold, made while files can be made.

@@ -1,11 +1,12 @@
-//! Unpacking an archive in a worker: it gives back what was packed.
+//! What a worker gives back as bytes: what was packed in an archive, and
+//! what is in an SBOM.
 
 use std::{
     io::{self, Read},
     thread,
 };
 
-use model::Cancel;
+use model::{Cancel, Sbom};
 
 use super::{
     Isolation,
@@ -19,6 +20,9 @@ use crate::{
     limits::{Limits, Stop},
 };
 
+/// The most a worker may say of one SBOM: half a million components.
+const MOST_TOLD: u64 = 512 << 20;
+
 /// Lends `user` the bytes that `packed` unpacks to.
 pub(crate) fn unpack<T>(
     isolation: &Isolation,
@@ -27,13 +31,54 @@ pub(crate) fn unpack<T>(
     cancel: &Cancel,
     user: impl FnOnce(&mut dyn Read) -> T,
 ) -> Result<T, String> {
-    let mut worker = Worker::start(isolation, limits, cancel)?;
-    let input = worker.input.take().ok_or("could not be fed")?;
     let job = wire::Job::Unpack {
         limits: limits.clone(),
     };
+    through(isolation, &job, packed, limits, cancel, user)
+}
+
+/// What is in an SBOM. The error reads after "failed to".
+pub(crate) fn read_sbom(
+    isolation: &Isolation,
+    document: &[u8],
+    cancel: &Cancel,
+) -> Result<Sbom, String> {
+    let told = |reason: String| format!("read the SBOM: the process for it {reason}");
+    let limits = Limits::default();
+    through(
+        isolation,
+        &wire::Job::Sbom,
+        document,
+        &limits,
+        cancel,
+        |plain| {
+            let mut text = Vec::new();
+            plain
+                .take(MOST_TOLD + 1)
+                .read_to_end(&mut text)
+                .map_err(|error| error.to_string())?;
+            if text.len() as u64 > MOST_TOLD {
+                return Err(told("said too much".to_owned()));
+            }
+            serde_json::from_slice(&text).map_err(|error| told(format!("made no sense: {error}")))
+        },
+    )
+    .map_err(told)?
+}
+
+/// Lends `user` the bytes a worker makes of `blob`.
+fn through<T>(
+    isolation: &Isolation,
+    job: &wire::Job,
+    blob: impl Read + Send,
+    limits: &Limits,
+    cancel: &Cancel,
+    user: impl FnOnce(&mut dyn Read) -> T,
+) -> Result<T, String> {
+    let mut worker = Worker::start(isolation, limits, cancel)?;
+    let input = worker.input.take().ok_or("could not be fed")?;
     Ok(thread::scope(|scope| {
-        let feeding = scope.spawn(|| feed(&job, Hashing::counting(packed), input));
+        let feeding = scope.spawn(|| feed(job, Hashing::counting(blob), input));
         let mut plain = Plain {
             worker,
             frame: Vec::new(),
@@ -102,6 +147,6 @@ impl Plain<'_> {
             Err(gone) => gone,
         };
         let reason = self.worker.explain(&gone);
-        Err(Stop::Limit(format!("the process that unpacked it {reason}")).into())
+        Err(Stop::Limit(format!("the process that read it {reason}")).into())
     }
 }

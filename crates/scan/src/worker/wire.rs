@@ -48,6 +48,8 @@ pub(super) enum Job {
     },
     /// Give back what is packed in it.
     Unpack { limits: Limits },
+    /// Read it as an SBOM, and give back what is in it.
+    Sbom,
     /// Read each of the files that follow, opened, until there is no more.
     Files {
         extractors: Vec<String>,

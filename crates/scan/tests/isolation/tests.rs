@@ -49,6 +49,10 @@ pub(crate) const ALL: &[Test] = &[
         workers_find_what_this_process_finds,
     ),
     (
+        "documents_that_are_handed_in_are_read_by_workers_too",
+        documents_that_are_handed_in_are_read_by_workers_too,
+    ),
+    (
         "folders_are_read_file_by_file_and_only_what_is_handed_over",
         folders_are_read_file_by_file_and_only_what_is_handed_over,
     ),
@@ -277,6 +281,46 @@ fn a_worker_killed_in_a_layer_leaves_what_it_found() {
     let again = scan_with(&both, &options, &Silent).unwrap();
     assert!(again.warnings.is_empty());
     assert!(again.packages.iter().any(|package| package.name == "late"));
+}
+
+fn documents_that_are_handed_in_are_read_by_workers_too() {
+    let read = |bytes: &[u8], isolation: Option<&scan::Isolation>| {
+        scan::read_sbom("the SBOM", bytes, isolation, &Cancel::default())
+            .map_err(|error| model::error::chain(&error))
+    };
+    let component = |number: u32| {
+        format!(
+            r#"{{"type": "library", "name": "p{number}", "version": "1.0.{number}",
+                "purl": "pkg:npm/p{number}@1.0.{number}"}}"#
+        )
+    };
+    let components: Vec<String> = (0..5_000).map(component).collect();
+    let document = format!(
+        r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{}]}}"#,
+        components.join(",")
+    );
+    let here = read(document.as_bytes(), None).unwrap();
+    assert_eq!(here.packages.len(), 5_000);
+    assert_eq!(read(document.as_bytes(), Some(&honest())), Ok(here));
+    let cut = document.get(..document.len() / 2).unwrap();
+    for broken in ["", "nonsense", cut, r#"{"spdxVersion": "SPDX-9.9"}"#] {
+        let (here, there) = (
+            read(broken.as_bytes(), None),
+            read(broken.as_bytes(), Some(&honest())),
+        );
+        assert!(here.is_err(), "{broken}");
+        assert_eq!(there, here, "{broken}");
+    }
+    // One that fell to its document can do nothing, and is told of.
+    let told = read(b"ATTACK files\n", Some(&compromised())).unwrap_err();
+    assert!(
+        told.contains("PermissionDenied") && !told.contains("DONE"),
+        "{told}"
+    );
+    for attack in ["ATTACK socket 2\n", "ATTACK exec\n"] {
+        let told = read(attack.as_bytes(), Some(&compromised())).unwrap_err();
+        assert!(told.contains(ATTACK), "{attack}: {told}");
+    }
 }
 
 fn workers_find_what_this_process_finds() {

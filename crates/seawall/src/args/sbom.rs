@@ -151,6 +151,59 @@ pub(crate) enum Vex {
     Add(AddVex),
     Remove(RemoveVex),
     Export(ExportVex),
+    #[command(subcommand)]
+    Source(VexSource),
+}
+
+/// Fetch VEX documents from addresses: hubs, vendors' documents
+///
+/// A server looks at each now and every so many hours, and takes what
+/// changed; images it speaks of are judged again.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  seawall vex source add hub https://vendor.example/vex-repository.json
+  seawall vex source add curl https://vendor.example/curl.openvex.json --every 6
+  seawall vex source list                  how it went, and what each brought
+  seawall vex source fetch hub             look at it now")]
+pub(crate) enum VexSource {
+    List(ListVex),
+    Add(AddVexSource),
+    /// Look at a source now
+    Fetch(OneVexSource),
+    /// Forget a source and what came from it
+    Remove(OneVexSource),
+}
+
+/// Have what is at an address hold on a server
+#[derive(Args, Debug)]
+pub(crate) struct AddVexSource {
+    /// What people know it by; its documents' names begin with it
+    pub name: String,
+    /// An OpenVEX, CSAF or CycloneDX document, or a VEX repository: its vex-repository.json, its
+    /// archive (.tar.gz) or its index.json
+    #[arg(value_name = "URL", value_hint = clap::ValueHint::Url)]
+    pub address: String,
+    /// Only in this environment
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// Hours between two looks (24)
+    #[arg(long, value_name = "HOURS")]
+    pub every: Option<u32>,
+    /// It is on a private network
+    #[arg(long)]
+    pub allow_private: bool,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// One of them.
+#[derive(Args, Debug)]
+pub(crate) struct OneVexSource {
+    /// Its name or id
+    pub name: String,
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// List the VEX documents that hold on a server

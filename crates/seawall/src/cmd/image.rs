@@ -1,7 +1,7 @@
 //! `seawall images`
 
 use api::{
-    Image, SeverityCounts,
+    Image, SeverityCounts, TrustVerdict,
     queue::{TimelineEntry, TimelineKind},
 };
 use jiff::Timestamp;
@@ -92,6 +92,19 @@ fn told(entry: &TimelineEntry) -> [String; 2] {
         } => [
             "change".to_owned(),
             format!("{summary} (new: {}; resolved: {resolved})", counted(new)),
+        ],
+        TimelineKind::Trust {
+            policy,
+            verdict,
+            signer,
+            reason,
+        } => [
+            word(verdict),
+            match (verdict, signer, reason) {
+                (TrustVerdict::Signed, Some(signer), _) => format!("{policy}: by {signer}"),
+                (_, _, Some(reason)) => format!("{policy}: {reason}"),
+                _ => policy.clone(),
+            },
         ],
     }
 }

@@ -30,7 +30,9 @@ mod scan;
 mod server;
 mod store;
 mod top;
+mod trust;
 mod users;
+mod verify;
 mod version;
 mod vex;
 
@@ -83,6 +85,8 @@ pub(crate) fn run(cli: Cli, env: Env) -> Exit {
         Command::FixFirst(fix_first) => running::fix_first(&context, &fix_first),
         Command::Sbom(sbom) => sbom::run(&context, &sbom),
         Command::Vex(vex) => vex::run(&context, &vex),
+        Command::Verify(verify) => verify::run(&context, &verify),
+        Command::Trust(trust) => trust::run(&context, &trust),
         Command::Recommendations(list) => recommendation::run(&context, &list),
         Command::Compliance(compliance) => compliance::run(&context, &compliance),
         Command::Exempt(exempt) => exempt::run(&context, &exempt),

@@ -197,7 +197,7 @@ fn document(context: &Context, arguments: &AttachSbom) -> Result<(Vec<u8>, &'sta
     let bytes = files::text(path)?.into_bytes();
     let name = path.display().to_string();
     // What is no SBOM is not attached as one.
-    scan::read_sbom(&name, &bytes).map_err(Failure::failed)?;
+    scan::read_sbom(&name, &bytes, None, &model::Cancel::default()).map_err(Failure::failed)?;
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| {
         Failure::failed(error).context(format!("read {name}: only documents in JSON are attached"))
     })?;

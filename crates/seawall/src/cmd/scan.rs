@@ -20,7 +20,7 @@ use crate::{
     progress::ScanProgress,
 };
 
-pub(super) use options::password;
+pub(super) use options::{docker_config, password};
 
 /// Read where it lies in the working folder, without being asked for.
 const IGNORE_FILE: &str = ".seawallignore.yaml";

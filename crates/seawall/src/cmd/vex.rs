@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use api::vex::VexDocument;
+use api::vex::{NewVexSource, VexDocument};
 use jiff::Timestamp;
 use model::Clock as _;
 use report::Heading;
@@ -10,13 +10,15 @@ use report::Heading;
 use super::{
     Context, files,
     remote::{
-        self, failure,
+        self, Server, failure,
         output::{Listing, age},
     },
     sbom::{image_id, put},
 };
 use crate::{
-    args::sbom::{AddVex, ExportVex, ListVex, RemoveVex, Vex, VexForm},
+    args::sbom::{
+        AddVex, AddVexSource, ExportVex, ListVex, OneVexSource, RemoveVex, Vex, VexForm, VexSource,
+    },
     exit::{Exit, Failure},
 };
 
@@ -26,6 +28,12 @@ pub(super) fn run(context: &Context, vex: &Vex) -> Result<Exit, Failure> {
         Vex::Add(arguments) => add(context, arguments),
         Vex::Remove(arguments) => remove(context, arguments),
         Vex::Export(arguments) => export(context, arguments),
+        Vex::Source(source) => match source {
+            VexSource::List(arguments) => sources(context, arguments),
+            VexSource::Add(arguments) => add_source(context, arguments),
+            VexSource::Fetch(arguments) => fetch_source(context, arguments),
+            VexSource::Remove(arguments) => remove_source(context, arguments),
+        },
     }
 }
 
@@ -124,6 +132,118 @@ fn add(context: &Context, arguments: &AddVex) -> Result<Exit, Failure> {
             left_out.len()
         ));
     }
+    Ok(Exit::Clean)
+}
+
+fn sources(context: &Context, arguments: &ListVex) -> Result<Exit, Failure> {
+    let server = remote::connect(context, &arguments.remote)?;
+    let sources = server
+        .vex_sources(&[("environment", arguments.environment.clone())])
+        .map_err(failure(None))?;
+    let listing = Listing {
+        items: &sources,
+        headings: &[
+            Heading::whole("NAME"),
+            Heading::whole("ADDRESS").cut(20, 2),
+            Heading::whole("DOCUMENTS"),
+            Heading::whole("STATEMENTS"),
+            Heading::whole("REACHED"),
+            Heading::whole("CHANGED").cut(4, 3),
+            Heading::whole("WRONG").cut(10, 0).ends_matter(),
+        ],
+        row: |source: &api::vex::VexSource, now| {
+            let since = |time: Option<Timestamp>| {
+                time.map_or_else(|| "never".to_owned(), |time| age(time, now))
+            };
+            vec![
+                source.name.clone(),
+                source.address.clone(),
+                source.documents.to_string(),
+                source.statements.to_string(),
+                since(source.reached),
+                since(source.changed),
+                source.error.clone().unwrap_or_default(),
+            ]
+        },
+        csv_headings: &[
+            "id",
+            "name",
+            "address",
+            "environment",
+            "documents",
+            "statements",
+            "left_out",
+            "reached",
+            "changed",
+            "error",
+        ],
+        csv_row: |source| {
+            let time =
+                |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+            vec![
+                source.id.clone(),
+                source.name.clone(),
+                source.address.clone(),
+                source.environment.clone().unwrap_or_default(),
+                source.documents.to_string(),
+                source.statements.to_string(),
+                source.left_out.to_string(),
+                time(source.reached),
+                time(source.changed),
+                source.error.clone().unwrap_or_default(),
+            ]
+        },
+        now: context.clock.now(),
+    };
+    listing.print(context, arguments.format)?;
+    Ok(Exit::Clean)
+}
+
+fn add_source(context: &Context, arguments: &AddVexSource) -> Result<Exit, Failure> {
+    let server = remote::connect(context, &arguments.remote)?;
+    let body = NewVexSource {
+        name: arguments.name.clone(),
+        address: arguments.address.clone(),
+        environment: arguments.environment.clone(),
+        allow_private: arguments.allow_private,
+        every_hours: arguments.every,
+    };
+    let made = server.add_vex_source(&body).map_err(failure(None))?;
+    context.note(&format_args!(
+        "{} is fetched now, and every {} hours: seawall vex source list",
+        made.name, made.every_hours
+    ));
+    Ok(Exit::Clean)
+}
+
+/// The id of the source of that name or id.
+fn source_id(server: &Server, name: &str) -> Result<String, Failure> {
+    let sources = server.vex_sources(&[]).map_err(failure(None))?;
+    let mut found = sources
+        .into_iter()
+        .filter(|source| source.name == name || source.id == name);
+    found.next().map(|source| source.id).ok_or_else(|| {
+        Failure::usage(anyhow::anyhow!("no VEX source is called '{name}'"))
+            .help("seawall vex source list shows what there is")
+    })
+}
+
+fn fetch_source(context: &Context, arguments: &OneVexSource) -> Result<Exit, Failure> {
+    let server = remote::connect(context, &arguments.remote)?;
+    let id = source_id(&server, &arguments.name)?;
+    server.fetch_vex_source(&id).map_err(failure(None))?;
+    context.note(&format_args!("{} is fetched now.", arguments.name));
+    Ok(Exit::Clean)
+}
+
+fn remove_source(context: &Context, arguments: &OneVexSource) -> Result<Exit, Failure> {
+    let server = remote::connect(context, &arguments.remote)?;
+    let id = source_id(&server, &arguments.name)?;
+    server.remove_vex_source(&id).map_err(failure(None))?;
+    context.note(&format_args!(
+        "{} is forgotten, and what came from it.",
+        arguments.name
+    ));
     Ok(Exit::Clean)
 }
 

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(300);
 const DAY_BEFORE: i64 = -20 * 3_600;
 
-struct Admission {
+pub(crate) struct Admission {
     child: Child,
     clock: PathBuf,
     log: PathBuf,
@@ -38,7 +38,12 @@ impl Drop for Admission {
 }
 
 impl Admission {
-    fn start(seawall: &Seawall, server: &Server, cluster: &Cluster, more: &[&str]) -> Self {
+    pub(crate) fn start(
+        seawall: &Seawall,
+        server: &Server,
+        cluster: &Cluster,
+        more: &[&str],
+    ) -> Self {
         let folder = seawall.folder();
         let token = folder.join("admission.token");
         if !token.exists() {
@@ -88,7 +93,7 @@ impl Admission {
 }
 
 /// kubectl with something on its standard input.
-fn kubectl(cluster: &Cluster, arguments: &[&str], input: &Value) -> Output {
+pub(crate) fn kubectl(cluster: &Cluster, arguments: &[&str], input: &Value) -> Output {
     let mut child = cluster
         .kubectl("admin")
         .args(arguments)
@@ -103,11 +108,11 @@ fn kubectl(cluster: &Cluster, arguments: &[&str], input: &Value) -> Output {
     child.wait_with_output().expect("kubectl ends")
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn done(output: &Output) {
+pub(crate) fn done(output: &Output) {
     assert!(output.status.success(), "{}", said(output));
 }
 
@@ -118,19 +123,19 @@ fn pod(name: &str, namespace: &str, is_privileged: bool) -> Value {
             "securityContext": {"privileged": is_privileged}}]}})
 }
 
-fn namespace(cluster: &Cluster, name: &str, labels: &Value) {
+pub(crate) fn namespace(cluster: &Cluster, name: &str, labels: &Value) {
     let object = json!({"apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": name, "labels": labels}});
     done(&kubectl(cluster, &["apply", "-f", "-"], &object));
 }
 
 /// Asks to make a pod, without making it.
-fn trial(cluster: &Cluster, pod: &Value) -> Output {
+pub(crate) fn trial(cluster: &Cluster, pod: &Value) -> Output {
     kubectl(cluster, &["create", "--dry-run=server", "-f", "-"], pod)
 }
 
 /// Tries until it goes as it should.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
         assert!(started.elapsed() < PATIENCE, "never: {what}");

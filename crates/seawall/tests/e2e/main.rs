@@ -26,3 +26,4 @@ mod registry;
 mod sensor;
 mod server;
 mod sources;
+mod trust;

@@ -25,7 +25,7 @@ use super::{
     error::ApiError,
     finding, overview,
     query::{self, Query},
-    scan, severity,
+    scan, severity, trust,
 };
 use crate::{
     app::App,
@@ -179,6 +179,14 @@ pub(crate) async fn read(
         .ok_or_else(|| ApiError::not_found("image"))?;
     let fixes = app.store.top_fixes(&scope, Some(&id), FIXES).await?;
     let running = app.store.running_images(&scope).await?;
+    let signatures = match &image.digest {
+        Some(digest) => {
+            app.store
+                .trust_of_digest(&image.key.environment, digest)
+                .await?
+        }
+        None => Vec::new(),
+    };
     Ok(Json(ImageDetail {
         target: image.target.clone(),
         generation: image.generation.clone(),
@@ -186,6 +194,7 @@ pub(crate) async fn read(
         config: document.config.map(Into::into),
         warnings: document.warnings.into_iter().map(Into::into).collect(),
         top_fixes: fixes.into_iter().map(overview::top_fix).collect(),
+        signatures: signatures.into_iter().map(trust::outcome).collect(),
     }))
 }
 

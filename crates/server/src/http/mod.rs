@@ -87,8 +87,10 @@ pub(crate) mod severity;
 pub(crate) mod sink;
 pub(crate) mod token;
 pub(crate) mod trend;
+pub(crate) mod trust;
 pub(crate) mod user;
 pub(crate) mod vex;
+pub(crate) mod vex_source;
 pub(crate) mod view;
 pub(crate) mod vulnerability;
 pub(crate) mod work_list;
@@ -226,6 +228,10 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(vex::list)))
         .routes(needs(View, routes!(vex::export)))
         .routes(needs(Exempt, routes!(vex::delete)))
+        .routes(needs(View, routes!(vex_source::list)))
+        .routes(needs_everywhere(Configure, routes!(vex_source::create)))
+        .routes(needs_everywhere(Configure, routes!(vex_source::fetch_now)))
+        .routes(needs_everywhere(Configure, routes!(vex_source::remove)))
         .routes(needs(View, routes!(finding::list)))
         .routes(needs(View, routes!(finding::facets)))
         .routes(needs(View, routes!(finding::groups)))
@@ -269,6 +275,12 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs_everywhere(Configure, routes!(registry::rotate)))
         .routes(needs(View, routes!(repository::list)))
         .routes(needs(View, routes!(repository::tags)))
+        .routes(needs(View, routes!(trust::list)))
+        .routes(needs(Configure, routes!(trust::create)))
+        .routes(needs(View, routes!(trust::read)))
+        .routes(needs(Configure, routes!(trust::change, trust::remove)))
+        .routes(needs(View, routes!(trust::images)))
+        .routes(needs(Configure, routes!(trust::verify)))
         .routes(needs(View, routes!(event::stream)))
         .routes(needs(View, routes!(database::read)))
         .routes(needs_everywhere(Configure, routes!(database::update)))

@@ -58,9 +58,9 @@ impl Known {
         }
     }
 
-    fn by_default(&self) -> PolicyAction {
+    fn by_default(&self, trusts: bool) -> PolicyAction {
         match self {
-            Self::BuiltIn(policy) => policies::by_default(policy),
+            Self::BuiltIn(policy) => policies::by_default(policy, trusts),
             Self::Custom(custom) => policies::action_of(&custom.1.documents),
         }
     }
@@ -91,6 +91,8 @@ pub(crate) fn tally(tally: AdmissionTally) -> PolicyDecisions {
 /// What is counted of every policy.
 struct Counted {
     settings: BTreeMap<String, Vec<store::PolicySetting>>,
+    /// Environments where a trust policy is on.
+    trusting: BTreeSet<String>,
     violations: BTreeMap<String, u64>,
     decisions: BTreeMap<String, PolicyDecisions>,
 }
@@ -122,8 +124,11 @@ async fn counted(app: &App, scope: &Scope, asked: &PolicyQuery) -> Result<Counte
             _ => None,
         })
     };
+    let trusts = app.store.trust_policies(scope).await?;
+    let trusting = trusts.into_iter().filter(|policy| policy.record.enabled);
     let violations = groups.items.iter();
     Ok(Counted {
+        trusting: trusting.map(|policy| policy.environment).collect(),
         settings: policies::by_policy(app.store.policy_settings(scope).await?),
         violations: violations
             .filter_map(|group| Some((of_rule(&group.query)?, group.counts.total())))
@@ -169,12 +174,18 @@ fn wire(known: &Known, counted: &Counted, asked: &PolicyQuery, environments: &[S
             asked.is_none_or(|asked| set.cluster.is_empty() || set.cluster == asked)
         })
         .collect();
-    let by_default = known.by_default();
+    let default_in =
+        |environment: &String| known.by_default(counted.trusting.contains(environment));
+    let by_default = own.iter().map(default_in).max();
+    let by_default = by_default.unwrap_or_else(|| known.by_default(false));
     let mut actions: BTreeSet<PolicyAction> = BTreeSet::new();
     for environment in own {
         let cluster = asked.cluster.as_deref().unwrap_or("");
         let holds = policies::holding(all, environment, cluster);
-        actions.insert(holds.map_or(by_default, |set| policies::action(&set.action)));
+        actions.insert(holds.map_or_else(
+            || default_in(environment),
+            |set| policies::action(&set.action),
+        ));
         if asked.cluster.is_none() {
             let of_clusters = settings
                 .iter()

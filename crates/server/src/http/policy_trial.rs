@@ -1,7 +1,7 @@
 //! What a policy would do, before it does: on objects, and on what was
 //! asked for lately.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::policy::{
     ImpactExample, ImpactQuery, PolicyImpact, PolicyProblem, PolicyTest, PolicyTestResult,
@@ -11,8 +11,8 @@ use axum::{
     extract::{Path, State},
 };
 use jiff::SignedDuration;
-use model::{FindingKind, FindingState, Query as FindingQuery, query::Field};
-use policy::ImageState;
+use model::{FindingKind, FindingState, Permission, Query as FindingQuery, query::Field};
+use policy::World;
 use store::{AdmissionFilter, FindingFilter, FindingSort, PageRequest, Suppressed};
 
 use super::{
@@ -23,7 +23,10 @@ use super::{
     policy as policies_of,
     query::{Body, Query},
 };
-use crate::policies::{self, MAX_TEXT, Object};
+use crate::{
+    app::App,
+    policies::{self, MAX_TEXT, Object},
+};
 
 /// Objects of one trial.
 const MAX_OBJECTS: usize = 20_000;
@@ -86,14 +89,30 @@ pub(crate) async fn test(
             })
             .collect()
     };
-    let images: BTreeMap<String, ImageState> = BTreeMap::new();
-    let now = i64::try_from(app.clock.now().as_nanosecond()).unwrap_or(i64::MAX);
+    let around = around(&app, &access, asked.environment.as_deref()).await?;
     let trying =
-        tokio::task::spawn_blocking(move || policies::trial(&documents, &objects, images, now));
+        tokio::task::spawn_blocking(move || policies::trial(&documents, &objects, &around));
     let mut result = trying.await.map_err(|error| ApiError::internal(&error))?;
     result.is_partial |= is_partial;
     result.problems.splice(0..0, wrong);
     Ok(Json(result))
+}
+
+/// What is known of images, as admission would know it: of the
+/// environment that is asked for, else of the asker's own.
+async fn around(app: &App, access: &Access, asked: Option<&str>) -> Result<World, ApiError> {
+    let environment = match asked {
+        Some(name) => name.to_owned(),
+        None => access.own_environment(Permission::Configure),
+    };
+    let images = app.bundles.images_of(app, &environment).await?;
+    let told = app.bundles.trusted_of(app, &environment).await?;
+    Ok(World {
+        images: Arc::new(policies::states(&images)),
+        trust: Arc::new(told.trust()),
+        now_ns: i64::try_from(app.clock.now().as_nanosecond()).unwrap_or(i64::MAX),
+        ..World::default()
+    })
 }
 
 /// What denying by a policy would have meant in the last days, and would

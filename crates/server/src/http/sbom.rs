@@ -279,7 +279,12 @@ pub(crate) async fn import(
         }
     }
     let bytes = whole(body, MAX_DOCUMENT).await?;
-    let read = engine::blocking(move || scan::read_sbom("the SBOM", &bytes)).await;
+    let isolation = engine::isolation(&app.config);
+    let read = engine::blocking(move || {
+        let cancel = model::Cancel::default();
+        scan::read_sbom("the SBOM", &bytes, isolation.as_ref(), &cancel)
+    })
+    .await;
     let mut sbom = read.map_err(|error| {
         ApiError::invalid("body", format!("failed to {}", model::error::chain(&error)))
     })?;

@@ -17,7 +17,7 @@ use axum::{
 use model::{Permission, TargetKind};
 use store::{ImageEntry, NewImageEvent, ScanOrigin};
 
-use super::{Shared, access::Access, error::ApiError, image, query::Query, scan, severity};
+use super::{Shared, access::Access, error::ApiError, image, query::Query, scan, severity, trust};
 use crate::{
     app::App,
     work::{engine, queue},
@@ -192,6 +192,17 @@ pub(crate) async fn timeline(
                 summary,
                 new: severity::counts(new),
                 resolved,
+            },
+            ImageEntry::Trust {
+                policy,
+                verdict,
+                signer,
+                reason,
+            } => TimelineKind::Trust {
+                policy,
+                verdict: trust::verdict(verdict),
+                signer,
+                reason,
             },
         },
     };

@@ -167,12 +167,12 @@ fn may_hold_in(access: &Access, environment: Option<&str>) -> Result<(), ApiErro
     }
 }
 
-fn reread(text: &VexText) -> Option<vex::Document> {
+pub(crate) fn reread(text: &VexText) -> Option<vex::Document> {
     vex::parse(&text.record.name, &text.document).ok()
 }
 
 /// Matches in the background the images of which something else is said.
-fn judge_again(
+pub(crate) fn judge_again(
     app: &Arc<App>,
     environment: Option<String>,
     said: Vec<vex::Document>,

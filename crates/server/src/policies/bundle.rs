@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use store::{ExemptionFilter, ExemptionState, PageRequest, PolicySetting, Scope};
 
 use super::{action, by_default, by_policy, customs, holding};
-use crate::{app::App, http::error::ApiError};
+use crate::{app::App, http::error::ApiError, trust::Told};
 
 /// Exemptions of one bundle.
 const MAX_EXEMPTIONS: usize = 10_000;
@@ -22,6 +22,7 @@ pub(super) async fn make(
     environment: &str,
     cluster: &str,
     images: &[BundleImage],
+    trusted: &Told,
 ) -> Result<Bundle, ApiError> {
     let scope = app.store.scope(Some(environment)).await?;
     let settings = by_policy(app.store.policy_settings(&scope).await?);
@@ -29,10 +30,11 @@ pub(super) async fn make(
         let settings = settings.get(policy).map_or(&[][..], Vec::as_slice);
         holding(settings, environment, cluster)
     };
+    let trusts = !trusted.policies.is_empty();
     let mut policies = Vec::new();
     for policy in policy::policies() {
         let setting = of(&policy.id);
-        let action = setting.map_or_else(|| by_default(policy), |set| action(&set.action));
+        let action = setting.map_or_else(|| by_default(policy, trusts), |set| action(&set.action));
         if action == PolicyAction::Off {
             continue;
         }
@@ -71,6 +73,8 @@ pub(super) async fn make(
         policies,
         exemptions: exemptions(app, &scope).await?,
         images: images.to_vec(),
+        trust: trusted.policies.clone(),
+        trusted: trusted.images.clone(),
     };
     let content = serde_json::to_vec(&bundle).expect("invariant: plain data");
     bundle.mark = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&content));

@@ -18,9 +18,9 @@ use store::{CustomPolicy, PolicySetting, Scope};
 pub(crate) use self::{
     bundle::{action_of, documents_for},
     custom::{MAX_TEXT, Parsed, parse},
-    trial::{Object, trial},
+    trial::{Object, states, trial},
 };
-use crate::{app::App, http::error::ApiError};
+use crate::{app::App, http::error::ApiError, trust::Told};
 
 /// A bundle is made anew after so long at the latest: another server may
 /// have changed what it is made of.
@@ -31,6 +31,7 @@ const FRESH_IMAGES: Duration = Duration::from_secs(20);
 const MOST: usize = 500;
 
 type Images = Arc<Vec<BundleImage>>;
+type Trusted = Arc<Told>;
 /// By environment and cluster, each with when it was made.
 type Made = HashMap<(String, String), (Instant, Arc<Bundle>)>;
 
@@ -39,6 +40,7 @@ type Made = HashMap<(String, String), (Instant, Arc<Bundle>)>;
 pub(crate) struct Bundles {
     all: Mutex<Made>,
     images: Mutex<HashMap<String, (Instant, Images)>>,
+    trusted: Mutex<HashMap<String, (Instant, Trusted)>>,
 }
 
 impl Bundles {
@@ -56,7 +58,9 @@ impl Bundles {
             return Ok(Arc::clone(bundle));
         }
         let images = self.images_of(app, environment).await?;
-        let bundle = Arc::new(bundle::make(app, environment, cluster, &images).await?);
+        let trusted = self.trusted_of(app, environment).await?;
+        let bundle = bundle::make(app, environment, cluster, &images, &trusted).await?;
+        let bundle = Arc::new(bundle);
         let mut all = self.all();
         if all.len() >= MOST {
             all.clear();
@@ -69,7 +73,7 @@ impl Bundles {
         self.all.lock().expect("invariant: no panic under the lock")
     }
 
-    async fn images_of(&self, app: &App, environment: &str) -> Result<Images, ApiError> {
+    pub(crate) async fn images_of(&self, app: &App, environment: &str) -> Result<Images, ApiError> {
         {
             let images = self
                 .images
@@ -97,6 +101,44 @@ impl Bundles {
             .expect("invariant: no panic under the lock");
         images.insert(environment.to_owned(), (Instant::now(), Arc::clone(&known)));
         Ok(known)
+    }
+
+    /// What is asked for and known of signatures in an environment.
+    pub(crate) async fn trusted_of(
+        &self,
+        app: &App,
+        environment: &str,
+    ) -> Result<Trusted, ApiError> {
+        if let Some((made, told)) = self.trusted().get(environment)
+            && made.elapsed() < FRESH_IMAGES
+        {
+            return Ok(Arc::clone(told));
+        }
+        let scope = app.store.scope(Some(environment)).await?;
+        let policies = app.store.trust_policies(&scope).await?;
+        let told = if policies.iter().any(|policy| policy.record.enabled) {
+            let outcomes = app.store.trust_facts(environment).await?;
+            let tags = app.store.trust_tags(environment).await?;
+            crate::trust::told(&policies, outcomes, tags)
+        } else {
+            Told::default()
+        };
+        let told = Arc::new(told);
+        self.trusted()
+            .insert(environment.to_owned(), (Instant::now(), Arc::clone(&told)));
+        Ok(told)
+    }
+
+    fn trusted(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Instant, Trusted)>> {
+        self.trusted
+            .lock()
+            .expect("invariant: no panic under the lock")
+    }
+
+    /// Who signed what changed, or whom to believe.
+    pub(crate) fn trust_changed(&self, environment: &str) {
+        self.trusted().remove(environment);
+        self.all().retain(|(of, _), _| of != environment);
     }
 
     /// Something a bundle is made of changed.
@@ -148,9 +190,14 @@ pub(crate) fn action(word: &str) -> PolicyAction {
     }
 }
 
-/// What is done about one of the product's own where nobody says.
-pub(crate) fn by_default(policy: &policy::Policy) -> PolicyAction {
-    if policy.bundle {
+/// What asks whether images are signed: it is on where a trust policy
+/// says whose signatures count, and without one there is nothing to ask.
+const SIGNED: &str = "pods-images-signed";
+
+/// What is done about one of the product's own where nobody says;
+/// `trusts`: there is a trust policy that is on.
+pub(crate) fn by_default(policy: &policy::Policy, trusts: bool) -> PolicyAction {
+    if policy.bundle || (trusts && policy.id == SIGNED) {
         PolicyAction::Audit
     } else {
         PolicyAction::Off

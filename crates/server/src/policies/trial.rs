@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::policy::{PolicyTestResult, TestChange, TestViolation};
+use api::policy::{BundleImage, PolicyTestResult, TestChange, TestViolation};
 use policy::{
     Document, ImageState, Policies, World,
     review::{Kind, Moment, Operation, Origin, Review},
@@ -32,12 +32,33 @@ fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or("")
 }
 
-/// Judges `objects`; blocks for as long as it takes.
+/// What scans said of images, by every way a pod may name each.
+pub(crate) fn states(images: &[BundleImage]) -> BTreeMap<String, ImageState> {
+    let mut states = BTreeMap::new();
+    for image in images {
+        let state = ImageState {
+            scanned: true,
+            critical: image.critical,
+            high: image.high,
+            fixable: image.fixable,
+            exploited: image.exploited,
+            ..ImageState::default()
+        };
+        for reference in &image.references {
+            for spelling in policy::spellings(reference, image.digest.as_deref()) {
+                states.insert(spelling, state);
+            }
+        }
+    }
+    states
+}
+
+/// Judges `objects`, with what is known of images and the time `around`
+/// them; blocks for as long as it takes.
 pub(crate) fn trial(
     documents: &[Document],
     objects: &[Object],
-    images: BTreeMap<String, ImageState>,
-    now_ns: i64,
+    around: &World,
 ) -> PolicyTestResult {
     let (policies, problems) = Policies::load(documents);
     let mut result = PolicyTestResult {
@@ -45,11 +66,11 @@ pub(crate) fn trial(
         ..PolicyTestResult::default()
     };
     let mut worlds: BTreeMap<&str, World> = BTreeMap::new();
-    let images = Arc::new(images);
     for object in objects {
         let world = worlds.entry(&object.cluster).or_insert_with(|| World {
-            images: Arc::clone(&images),
-            now_ns,
+            images: Arc::clone(&around.images),
+            trust: Arc::clone(&around.trust),
+            now_ns: around.now_ns,
             ..World::default()
         });
         world.inventory.put(&object.value);

@@ -213,7 +213,7 @@ pub(crate) fn options(config: &Config, target: &Target, platform: Option<&str>) 
 }
 
 /// Who parses images, where that is not this process.
-fn isolation(config: &Config) -> Option<scan::Isolation> {
+pub(crate) fn isolation(config: &Config) -> Option<scan::Isolation> {
     let program = config.scan.worker.as_ref()?;
     config
         .scan

@@ -26,3 +26,5 @@ mod retry;
 pub(crate) mod running;
 pub(crate) mod sensor;
 pub(crate) mod spoken;
+pub(crate) mod trust;
+pub(crate) mod vex;

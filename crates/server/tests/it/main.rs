@@ -32,4 +32,5 @@ mod sinks;
 mod telemetry;
 mod test_server;
 mod tls;
+mod trust;
 mod views;

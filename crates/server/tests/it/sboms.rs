@@ -203,3 +203,101 @@ async fn what_others_say_sets_findings_aside_and_our_word_goes_out() {
         }
     }
 }
+
+/// One document at an address, which may be changed and may be away.
+struct Vendor {
+    server: testkit::web::Server,
+    held: std::sync::Arc<std::sync::Mutex<Option<String>>>,
+}
+
+fn vendor(text: &str) -> Vendor {
+    let held = std::sync::Arc::new(std::sync::Mutex::new(Some(text.to_owned())));
+    let served = std::sync::Arc::clone(&held);
+    let server = testkit::web::Server::start(move |request: &testkit::web::Request| {
+        let Some(text) = served.lock().unwrap().clone() else {
+            return testkit::web::Reply::new(503, "");
+        };
+        let tag = model::Digest::of(text.as_bytes()).to_string();
+        if request.headers.get("if-none-match") == Some(&tag) {
+            return testkit::web::Reply::new(304, "");
+        }
+        testkit::web::Reply::new(200, text).header("etag", &tag)
+    });
+    Vendor { server, held }
+}
+
+#[tokio::test]
+async fn what_is_at_an_address_holds_as_it_is_there() {
+    let server = start().await;
+    let person = server.signed_in().await;
+    let old = format!("{LOG4J}@2.14.1");
+    let path = format!("/api/v1/sboms?name=registry.example/shop:1&digest={DIGEST}");
+    let imported = send(&person, &path, &bom(&[&old])).await.json();
+    let image = imported["image"]["id"].as_str().unwrap().to_owned();
+    let before = findings(&person, &image).await;
+    let total = before["total"].as_u64().unwrap();
+    let rule = before["items"][0]["rule"].as_str().unwrap().to_owned();
+    let says = |status: &str| {
+        json!({"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://vendor.example/1",
+            "author": "Vendor", "timestamp": "2026-01-01T00:00:00Z", "version": 1,
+            "statements": [{"vulnerability": {"name": rule}, "products": [{"@id": LOG4J}],
+                "status": status, "justification": "vulnerable_code_not_present"}]})
+        .to_string()
+    };
+    let vendor = vendor(&says("not_affected"));
+    let address = format!("http://{}/vex.json", vendor.server.host());
+    let body = json!({"name": "vendor", "address": address});
+    let refused = person.post("/api/v1/vex/sources", body.clone()).await;
+    assert!(refused.text.contains("https://"), "{}", refused.text);
+    let mut body = body;
+    body["allow_private"] = json!(true);
+    let made = person.post("/api/v1/vex/sources", body.clone()).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let again = person.post("/api/v1/vex/sources", body).await;
+    assert!(again.problem().starts_with("409 name_taken"), "{again:?}");
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let becomes = async |expected: u64| {
+        let patience = tokio::time::timeout(Duration::from_mins(1), async {
+            let mut events = person.events().await;
+            while findings(&person, &image).await["total"] != expected {
+                events.next().await;
+            }
+        });
+        patience.await.expect("the image is judged again");
+    };
+    let source = async || person.get("/api/v1/vex/sources").await.json()[0].clone();
+    server.server.look_at_vex_sources().await.unwrap();
+    becomes(total - 1).await;
+    let known = source().await;
+    assert_eq!(
+        (&known["documents"], &known["statements"]),
+        (&json!(1), &json!(1))
+    );
+    let documents = person.get("/api/v1/vex").await.json();
+    assert_eq!(documents[0]["name"], "vendor");
+    // Away, it holds on, and why is told.
+    let fetch = async || {
+        let path = format!("/api/v1/vex/sources/{id}/fetch");
+        let answer = person.post(&path, json!({})).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        server.server.look_at_vex_sources().await.unwrap();
+    };
+    let text = vendor.held.lock().unwrap().take();
+    fetch().await;
+    let known = source().await;
+    assert!(known["error"].as_str().unwrap().contains("503"), "{known}");
+    assert_eq!(known["documents"], 1);
+    // Another word, and none.
+    *vendor.held.lock().unwrap() = text.map(|text| text.replace("not_affected", "affected"));
+    fetch().await;
+    becomes(total).await;
+    let known = source().await;
+    assert!(known.get("error").is_none(), "{known}");
+    let gone = person.delete(&format!("/api/v1/vex/sources/{id}")).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(person.get("/api/v1/vex").await.json(), json!([]));
+    let trail = person.get("/api/v1/audit").await.text;
+    for action in ["vex_source.create", "vex_source.remove"] {
+        assert!(trail.contains(action), "{trail}");
+    }
+}

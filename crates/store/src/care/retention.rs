@@ -92,6 +92,13 @@ impl Store {
                              AND id < (SELECT COALESCE(MIN(id), 0) FROM image_event) + ?",
                         retention.changes,
                     )
+                    .await?
+                + self
+                    .prune_one(
+                        "DELETE FROM trust_event WHERE time < ?
+                             AND id < (SELECT COALESCE(MIN(id), 0) FROM trust_event) + ?",
+                        retention.changes,
+                    )
                     .await?,
             scans: self
                 .prune_one(

@@ -152,6 +152,16 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0170_running.sql"),
     ),
     both(
+        185,
+        "trust",
+        include_str!("../../migrations/0185_trust.sql"),
+    ),
+    both(
+        186,
+        "vex_source",
+        include_str!("../../migrations/0186_vex_source.sql"),
+    ),
+    both(
         190,
         "container",
         include_str!("../../migrations/0190_container.sql"),

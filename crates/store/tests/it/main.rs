@@ -32,6 +32,8 @@ mod sample;
 mod schema;
 mod search;
 mod sensor;
+mod trust;
+mod vex_source;
 
 /// What the server does between the matcher and the record, tried here
 /// on both databases.

@@ -7,6 +7,7 @@
 
 mod csaf;
 mod cyclonedx;
+pub mod hub;
 mod openvex;
 mod product;
 mod read;

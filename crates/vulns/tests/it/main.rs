@@ -6,6 +6,7 @@
 mod assess;
 mod bundle;
 mod debian;
+mod hub;
 mod import;
 mod server;
 mod shared;

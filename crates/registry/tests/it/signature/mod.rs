@@ -2,6 +2,7 @@
 //! transparency log of our own, by notation's form; and sigstore's own
 //! suite, where a copy of it is at hand.
 
+mod asked;
 mod notation;
 mod program;
 mod sigstore;
@@ -331,7 +332,10 @@ fn certificates_count_at_their_time_from_their_authority_for_their_use() {
         let signed = bundle(&sigstore, &somebody, &payload, moment(), |_| {});
         let verdict = judged(&signed, &believed);
         assert!(
-            matches!(verdict, Err(NotVerified::NotVouchedFor(_))),
+            matches!(
+                verdict,
+                Err(NotVerified::NotVouchedFor(_) | NotVerified::OutOfTime { .. })
+            ),
             "{verdict:?}"
         );
     }

@@ -71,6 +71,17 @@ impl Sigstore {
 
     /// A certificate as Fulcio gives it, valid in one year.
     pub(super) fn issue(&self, year: i32, usage: rcgen::ExtendedKeyUsagePurpose) -> Somebody {
+        let first = |year| rcgen::date_time_ymd(year, 1, 1).unix_timestamp();
+        self.issue_for(usage, first(year), first(year + 1))
+    }
+
+    /// The same, between two seconds.
+    pub(super) fn issue_for(
+        &self,
+        usage: rcgen::ExtendedKeyUsagePurpose,
+        from: i64,
+        until: i64,
+    ) -> Somebody {
         let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
         parameters.distinguished_name = rcgen::DistinguishedName::new();
         parameters.subject_alt_names = vec![rcgen::SanType::URI(SUBJECT.try_into().unwrap())];
@@ -79,8 +90,10 @@ impl Sigstore {
         issuer.extend_from_slice(ISSUER.as_bytes());
         let oid = [1, 3, 6, 1, 4, 1, 57_264, 1, 8];
         parameters.custom_extensions = vec![rcgen::CustomExtension::from_oid_content(&oid, issuer)];
-        parameters.not_before = rcgen::date_time_ymd(year, 1, 1);
-        parameters.not_after = rcgen::date_time_ymd(year + 1, 1, 1);
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        let at = |second: i64| epoch + std::time::Duration::from_secs(second.unsigned_abs());
+        parameters.not_before = at(from);
+        parameters.not_after = at(until);
         let key = rcgen::KeyPair::generate().unwrap();
         Somebody {
             certificate: parameters.signed_by(&key, &self.authority).unwrap(),

@@ -53,6 +53,7 @@ impl Transport for Http {
             Method::Get => self.client.get(&url),
             // What changes something is not sent twice.
             Method::Post => self.client.post(&url).retries(0),
+            Method::Put => self.client.put(&url).retries(0),
             Method::Patch => self.client.patch(&url).retries(0),
             Method::Delete => self.client.delete(&url).retries(0),
         };

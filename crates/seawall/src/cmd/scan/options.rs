@@ -1,6 +1,6 @@
 //! From flags and environment to what a scan may do.
 
-use std::io::Read as _;
+use std::{io::Read as _, path::PathBuf};
 
 use scan::{Credentials, Isolation, Landlock, ScanError};
 
@@ -31,11 +31,7 @@ pub(super) fn of(context: &Context, scan: &Scan) -> Result<scan::Options, Failur
         .insecure
         .clone_from(&scan.insecure_registry);
     options.registry.fetch.ca_file.clone_from(&scan.ca_file);
-    options.registry.docker_config = context
-        .env
-        .path("DOCKER_CONFIG")
-        .or_else(|| context.env.path("HOME").map(|home| home.join(".docker")))
-        .map(|folder| folder.join("config.json"));
+    options.registry.docker_config = docker_config(context);
     if let Some(host) = context.env.text("DOCKER_HOST") {
         match host.strip_prefix("unix://") {
             Some(socket) => options.engines.docker = socket.into(),
@@ -101,6 +97,15 @@ pub(in crate::cmd) fn password() -> Result<String, Failure> {
         )));
     }
     Ok(password.to_owned())
+}
+
+/// Where Docker keeps whom somebody logged in as.
+pub(in crate::cmd) fn docker_config(context: &Context) -> Option<PathBuf> {
+    context
+        .env
+        .path("DOCKER_CONFIG")
+        .or_else(|| context.env.path("HOME").map(|home| home.join(".docker")))
+        .map(|folder| folder.join("config.json"))
 }
 
 /// What the user may do, where the error does not say so itself.

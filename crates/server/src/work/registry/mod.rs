@@ -29,6 +29,7 @@ use crate::{
     app::App,
     metrics,
     registries::{self, OpenError},
+    trust,
 };
 
 /// How often it is looked for registries that have something to do.
@@ -315,6 +316,50 @@ fn images(resolved: &registry::Resolved) -> Vec<(String, Option<String>)> {
             .collect(),
         registry::Content::Artifact { .. } => Vec::new(),
     }
+}
+
+/// Something was pushed: where trust policies hold, whether it is signed
+/// is looked at, as is every image in it.
+fn to_verify(
+    app: &App,
+    known: &Registry,
+    repository: &str,
+    digest: &str,
+    images: &[(String, Option<String>)],
+) {
+    if images.is_empty() {
+        return;
+    }
+    let name = format!("{}/{repository}", known.address);
+    let Some((repository, _)) = trust::place(&name) else {
+        return;
+    };
+    let inner = images.iter().map(|(digest, _)| digest.as_str());
+    for digest in std::iter::once(digest).chain(inner) {
+        app.trust
+            .look_at(&known.environment, repository.clone(), digest.to_owned());
+    }
+}
+
+/// What was pushed is attached to an image, as signatures are, by naming
+/// it or by a tag that stands for it: that image is looked at again.
+async fn attached(
+    app: &App,
+    known: &Registry,
+    tag: &str,
+    subject: Option<&model::Digest>,
+) -> Result<(), StoreError> {
+    let hex = tag.strip_prefix("sha256-").and_then(|rest| rest.get(..64));
+    let by_tag = hex.and_then(|hex| format!("sha256:{hex}").parse().ok());
+    let Some(digest) = subject.copied().or(by_tag) else {
+        return Ok(());
+    };
+    let digest: model::Digest = digest;
+    app.store
+        .hurry_trust(&known.environment, &digest.to_string())
+        .await?;
+    app.trust.ring();
+    Ok(())
 }
 
 /// Why an image is to be read.

@@ -179,6 +179,10 @@ async fn look_at_tag(
         }
         Err(error) => return Ok(Err(error)),
     };
+    if let Some(images) = &images {
+        super::attached(app, known, &tag.name, None).await?;
+        super::to_verify(app, known, repository, &digest, images);
+    }
     let elsewhere = match &images {
         Some(images) if !images.is_empty() => {
             app.store.elsewhere(known, repository, &digest).await?

@@ -181,6 +181,9 @@ async fn pushed(
     };
     let (now, digest) = (app.clock.now(), resolved.digest.to_string());
     let images = images(&resolved);
+    let tag = told.tag.as_deref().unwrap_or_default();
+    super::attached(app, known, tag, resolved.subject.as_ref()).await?;
+    super::to_verify(app, known, &told.repository, &digest, &images);
     let elsewhere = app
         .store
         .elsewhere(known, &told.repository, &digest)
