@@ -99,6 +99,13 @@ pub struct ImageConfig {
     /// Whether it says how its health is checked; `None`: not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<bool>,
+    /// Ports it says it listens on, as in `8080/tcp`; absent where nobody
+    /// looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Vec<String>>,
+    /// Names of the variables it sets that say their values are secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret_variables: Vec<String>,
     /// The steps it was built by, first to last, without the values of
     /// secrets ([`crate::secret::mask`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ImageConfig, ImageIdentity, Layer, OperatingSystem, Package, PackageFiles, TargetKind, Warning,
-    scan::Target,
+    FoundSecret, ImageConfig, ImageIdentity, Layer, NotableFile, OperatingSystem, Package,
+    PackageFiles, TargetKind, Warning, scan::Target,
 };
 
 /// What one target holds. Produced by scanning or by reading an SBOM
@@ -26,6 +26,13 @@ pub struct Sbom {
     /// known: read before it was kept, or from a document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<PackageFiles>,
+    /// Sorted; absent where nobody looked for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Vec<FoundSecret>>,
+    /// Files that checks of images look at, sorted; absent where nobody
+    /// looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notable: Option<Vec<NotableFile>>,
     /// What could not be read; the rest stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,

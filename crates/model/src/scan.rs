@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Finding, Sbom, Severity, Vulnerability, VulnerabilityId, db::DatabaseStatus};
+use crate::{
+    Finding, Issue, IssueRule, Sbom, Severity, Vulnerability, VulnerabilityId, db::DatabaseStatus,
+};
 
 /// What kind of thing was scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +55,23 @@ pub struct Report {
     pub suppressed: Vec<Finding>,
     /// Details of every vulnerability named above.
     pub vulnerabilities: BTreeMap<VulnerabilityId, Vulnerability>,
+    /// Secrets, misconfigurations and licences that need attention: worst
+    /// first, then by kind, rule and place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<Issue>,
+    /// Of them, those someone has said need none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressed_issues: Vec<Issue>,
+    /// What says so, by id: of every issue above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, IssueRule>,
+    /// Whether whoever asked wants to see the licences of all packages.
+    #[serde(skip)]
+    pub lists_licenses: bool,
+    /// Whether they asked for something else than vulnerabilities: that
+    /// there are none is then not said.
+    #[serde(skip)]
+    pub leaves_out_vulnerabilities: bool,
 }
 
 /// What was scanned.
@@ -66,6 +85,20 @@ pub struct Target {
 impl Report {
     /// The schema this version writes.
     pub const SCHEMA: u32 = 1;
+
+    /// Takes in what there is to say beside vulnerabilities, and of the
+    /// rules those that say so.
+    pub fn tell(
+        &mut self,
+        issues: impl IntoIterator<Item = Issue>,
+        rules: impl IntoIterator<Item = BTreeMap<String, IssueRule>>,
+    ) {
+        self.issues.extend(issues);
+        self.issues.sort_by(Issue::order);
+        let mut rules: BTreeMap<String, IssueRule> = rules.into_iter().flatten().collect();
+        rules.retain(|id, _| self.issues.iter().any(|issue| issue.rule == *id));
+        self.rules.extend(rules);
+    }
 
     /// Findings by severity; severities without any are absent.
     pub fn counts(&self) -> BTreeMap<Severity, usize> {

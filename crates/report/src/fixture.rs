@@ -66,6 +66,11 @@ pub(crate) fn report() -> Report {
             .into_iter()
             .map(|vulnerability| (vulnerability.id.clone(), vulnerability))
             .collect(),
+        issues: Vec::new(),
+        suppressed_issues: Vec::new(),
+        rules: std::collections::BTreeMap::new(),
+        lists_licenses: false,
+        leaves_out_vulnerabilities: false,
     };
     report.findings = findings(&report.sbom);
     report.suppressed = suppressed(&report.sbom);
@@ -123,6 +128,8 @@ fn sbom() -> Sbom {
         ],
         packages: packages(),
         files: None,
+        secrets: None,
+        notable: None,
         warnings: vec![
             Warning::new("not a zip archive: end of central directory is missing")
                 .at("app/broken.jar")

@@ -93,6 +93,11 @@ pub fn assess(
         findings,
         suppressed,
         vulnerabilities,
+        issues: Vec::new(),
+        suppressed_issues: Vec::new(),
+        rules: std::collections::BTreeMap::new(),
+        lists_licenses: false,
+        leaves_out_vulnerabilities: false,
     }
 }
 

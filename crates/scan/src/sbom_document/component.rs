@@ -110,6 +110,8 @@ impl Document {
             layers,
             packages,
             files: None,
+            secrets: None,
+            notable: None,
             warnings,
         }
     }

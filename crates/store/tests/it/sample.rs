@@ -148,6 +148,11 @@ pub(crate) fn image(
         findings: Vec::new(),
         suppressed: Vec::new(),
         vulnerabilities: BTreeMap::new(),
+        issues: Vec::new(),
+        suppressed_issues: Vec::new(),
+        rules: BTreeMap::new(),
+        lists_licenses: false,
+        leaves_out_vulnerabilities: false,
     };
     for (vulnerability, package, severity) in findings {
         let purl: Purl = format!("pkg:deb/debian/{package}@1.0").parse().unwrap();
