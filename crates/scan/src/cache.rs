@@ -24,6 +24,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     extract::Owned,
     layer::{ExtractorFacts, LayerFacts, Remark},
+    manifest,
 };
 
 /// First bytes of every layer file; the last one is the format.
@@ -80,7 +81,11 @@ impl Cache {
         (Digest::of(&bytes) == *digest).then_some(bytes)
     }
 
+    /// One with a secret in it is not kept: it is asked for again.
     pub(crate) fn put_document(&self, digest: &Digest, bytes: &[u8]) {
+        if manifest::holds_secret(bytes) {
+            return;
+        }
         write(&self.path("documents", digest), bytes);
     }
 

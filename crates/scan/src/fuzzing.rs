@@ -48,6 +48,14 @@ pub fn extract(path: &str, bytes: &[u8]) {
     assert!(wanted, "no extractor wants {path}");
 }
 
+/// Looks for secrets in `bytes`; none of what is told holds a value.
+pub fn secrets(path: &str, bytes: &[u8]) {
+    for found in crate::secret::in_file(path, bytes) {
+        assert!(found.redacted.len() <= 64, "more than a few letters");
+        assert!(found.mark.len() <= 12, "more than a mark");
+    }
+}
+
 /// Reads `bytes` as an SBOM, in whatever format they are.
 pub fn sbom_document(bytes: &[u8]) {
     if let Ok(sbom) = crate::sbom_document::read(bytes) {

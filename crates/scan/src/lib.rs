@@ -28,6 +28,7 @@ mod reference;
 mod registry;
 mod rootfs;
 mod sbom_document;
+mod secret;
 mod skip;
 mod source;
 mod squash;
@@ -45,6 +46,7 @@ pub use options::{Credentials, Options, RegistryOptions, Token};
 pub use progress::{Progress, ProgressEvent, Silent};
 pub use reference::{ParseReferenceError, Reference};
 pub use registry::{Draft, RegistryError, Session};
+pub use secret::{SecretCase, SecretKind, secret_issues, secret_kinds, secret_rules};
 pub use source::{DetectError, Source};
 pub use worker::{Isolation, Landlock, Parser, Sealed, User, serve, serve_with};
 
@@ -82,8 +84,13 @@ pub fn scan(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Sbom, ScanError> {
+    let extractors: Vec<&dyn extract::Extractor> = extract::all()
+        .iter()
+        .filter(|extractor| options.secrets || extractor.name() != extract::SECRETS)
+        .copied()
+        .collect();
     let reader = Reader {
-        extractors: extract::all(),
+        extractors: &extractors,
         options,
         cache: options
             .cache
@@ -92,7 +99,7 @@ pub fn scan(
         progress,
         cancel,
     };
-    match source {
+    let mut sbom = match source {
         Source::Archive(path) => image::archive::scan(path, &reader),
         Source::Layout(path) => image::folder::scan(path, &reader),
         Source::Rootfs(path) => rootfs::scan(path, &reader),
@@ -102,5 +109,10 @@ pub fn scan(
             engine::scan_containerd(&options.engines.containerd, namespace, image, &reader)
         }
         Source::Sbom(path) => sbom_document::open(path, options.isolation.as_ref(), cancel),
+    }?;
+    // A layer may be known from a scan that looked for them.
+    if !options.secrets {
+        sbom.secrets = None;
     }
+    Ok(sbom)
 }

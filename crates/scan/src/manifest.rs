@@ -2,15 +2,19 @@
 //! (OCI image specification 1.1; Docker image manifest v2, schema 2;
 //! `docker save`'s manifest.json).
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::Timestamp;
-use model::{Digest, ImageConfig, Platform};
+use model::{Digest, FoundSecret, ImageConfig, Platform, SecretPlace};
 use serde::Deserialize;
+
+use crate::secret::{hide, of_config};
 
 /// Build steps that are kept of an image, and bytes of each.
 const MOST_STEPS: usize = 300;
 const LONGEST_STEP: usize = 2_000;
+/// Variables, labels and ports of one image that are looked at.
+const MOST_VARIABLES: usize = 1_000;
 
 /// A pointer to a blob.
 #[derive(Clone, Debug, Deserialize)]
@@ -79,6 +83,10 @@ struct Run {
     entrypoint: Option<Vec<String>>,
     #[serde(default)]
     cmd: Option<Vec<String>>,
+    #[serde(default)]
+    env: Option<Vec<String>>,
+    #[serde(default)]
+    exposed_ports: Option<BTreeMap<String, serde::de::IgnoredAny>>,
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
     #[serde(default)]
@@ -165,6 +173,19 @@ pub(crate) fn parse_digest(what: &str, text: &str) -> Result<Digest, ManifestErr
             reason: error.to_string(),
         },
     )
+}
+
+/// Whether a document is a configuration with somebody's secret in it.
+pub(crate) fn holds_secret(document: &[u8]) -> bool {
+    parse::<Config>("", document).is_ok_and(|config| config.holds_secret())
+}
+
+/// A name that somebody else chose, for people.
+fn shortened(name: &str) -> String {
+    name.chars()
+        .filter(|letter| !letter.is_control())
+        .take(100)
+        .collect()
 }
 
 /// What a manifest's layers are when they are not a file system.
@@ -321,23 +342,93 @@ impl Config {
                     .created_by
                     .clone()
                     .or_else(|| line.comment.clone())
-                    .filter(|text| !text.is_empty()),
+                    .filter(|text| !text.is_empty())
+                    .map(|text| hide(&text)),
                 created: line.created.as_deref().and_then(|text| text.parse().ok()),
             })
             .collect()
     }
 
+    /// What may hold a secret: the place, its name there, and its text.
+    fn entries(&self) -> Vec<(SecretPlace, String, Cow<'_, str>)> {
+        let mut entries = Vec::new();
+        if let Some(run) = &self.run {
+            for entry in run.env.iter().flatten().take(MOST_VARIABLES) {
+                let name = entry.split('=').next().unwrap_or_default();
+                let name = format!("ENV {}", shortened(name));
+                entries.push((SecretPlace::Environment, name, Cow::from(entry)));
+            }
+            for (key, value) in run.labels.iter().flatten().take(MOST_VARIABLES) {
+                let name = format!("LABEL {}", shortened(key));
+                let text = format!("{key}={value}");
+                entries.push((SecretPlace::Label, name, Cow::from(text)));
+            }
+            for (name, words) in [("ENTRYPOINT", &run.entrypoint), ("CMD", &run.cmd)] {
+                let text = words.as_deref().unwrap_or_default().join(" ");
+                entries.push((SecretPlace::Command, name.to_owned(), Cow::from(text)));
+            }
+        }
+        let steps = self.history.iter().flatten().take(MOST_STEPS);
+        for (index, step) in steps.enumerate() {
+            let texts = [&step.created_by, &step.comment].into_iter().flatten();
+            entries.extend(texts.map(|text| {
+                let name = format!("step {}", index + 1);
+                (SecretPlace::BuildStep, name, Cow::from(text))
+            }));
+        }
+        entries
+    }
+
+    /// Secrets in the configuration itself.
+    pub(crate) fn secrets(&self) -> Vec<FoundSecret> {
+        let entries = self.entries();
+        of_config(
+            entries
+                .iter()
+                .map(|(place, name, text)| (*place, name.clone(), text.as_ref())),
+        )
+    }
+
+    /// Whether keeping it as it came would keep somebody's secret.
+    fn holds_secret(&self) -> bool {
+        let entries = self.entries();
+        entries.iter().any(|(_, _, text)| hide(text) != **text)
+    }
+
     pub(crate) fn facts(&self) -> ImageConfig {
         let run = self.run.clone().unwrap_or_default();
+        let hidden = |words: Option<Vec<String>>| -> Vec<String> {
+            let words = words.unwrap_or_default();
+            words.iter().map(|word| hide(word)).collect()
+        };
+        let labels = run.labels.unwrap_or_default().into_iter();
         let present = |text: Option<String>| text.filter(|text| !text.is_empty());
         ImageConfig {
             platform: self.platform.to_platform(),
             created: self.created.as_deref().and_then(|text| text.parse().ok()),
             author: present(self.author.clone()),
             user: present(run.user),
-            entrypoint: run.entrypoint.unwrap_or_default(),
-            command: run.cmd.unwrap_or_default(),
-            labels: run.labels.unwrap_or_default(),
+            entrypoint: hidden(run.entrypoint),
+            command: hidden(run.cmd),
+            labels: labels.map(|(key, value)| (key, hide(&value))).collect(),
+            ports: Some(
+                run.exposed_ports
+                    .unwrap_or_default()
+                    .into_keys()
+                    .take(MOST_VARIABLES)
+                    .collect(),
+            ),
+            secret_variables: run
+                .env
+                .iter()
+                .flatten()
+                .take(MOST_VARIABLES)
+                .filter_map(|entry| {
+                    let masked = model::secret::mask(entry);
+                    let names = model::secret::masked_names(&masked);
+                    names.first().map(|name| (*name).to_owned())
+                })
+                .collect(),
             health_check: Some(run.healthcheck.is_some_and(|check| {
                 check
                     .test
@@ -353,7 +444,7 @@ impl Config {
                 .map(|step| {
                     let mut step = step.to_owned();
                     step.truncate(step.floor_char_boundary(LONGEST_STEP));
-                    model::secret::mask(&step)
+                    hide(&step)
                 })
                 .collect(),
         }

@@ -58,6 +58,16 @@ impl<'a> Offer<'a> {
         !self.wanted.is_empty()
     }
 
+    /// As [`Offer::is_wanted`], of a hard link, for those whom its name
+    /// tells more than its target's.
+    pub(crate) fn is_link_wanted(&mut self, meta: &FileMeta<'_>) -> bool {
+        self.is_wanted(meta);
+        let extractors = self.extractors;
+        self.wanted
+            .retain(|(index, _)| extractors[*index].follows_links());
+        !self.wanted.is_empty()
+    }
+
     /// The names of those who want it.
     pub(crate) fn wanted_by(&self) -> impl Iterator<Item = &'static str> {
         self.wanted
@@ -72,6 +82,7 @@ impl<'a> Offer<'a> {
         content: &mut dyn Read,
         facts: &mut LayerFacts,
     ) -> io::Result<()> {
+        self.names(meta, facts);
         let mut magic = [0; LONGEST_MAGIC];
         let known = self.magic(content, &mut magic)?;
         let largest = self.narrow(meta, known, facts);
@@ -85,11 +96,7 @@ impl<'a> Offer<'a> {
         }
         // A folder's file may grow while it is read.
         let mut content = Cursor::new(known).chain(content).take(largest);
-        let needs_memory = self
-            .wanted
-            .iter()
-            .any(|(_, want)| matches!(want, Want::Whole { .. }));
-        if needs_memory || meta.size <= self.limits.memory_bytes {
+        if self.is_whole() || meta.size <= self.limits.memory_bytes {
             self.buffer.clear();
             content.read_to_end(&mut self.buffer)?;
             for (index, _) in &self.wanted {
@@ -131,14 +138,11 @@ impl<'a> Offer<'a> {
         file: &mut File,
         facts: &mut LayerFacts,
     ) -> io::Result<()> {
-        let needs_whole = self
-            .wanted
-            .iter()
-            .any(|(_, want)| matches!(want, Want::Whole { .. }));
-        if needs_whole || meta.size <= SPOOL_BUFFER as u64 {
+        if self.is_whole() || meta.size <= SPOOL_BUFFER as u64 {
             return self.take(meta, file, facts);
         }
         let mut magic = [0; LONGEST_MAGIC];
+        self.names(meta, facts);
         let known = self.magic(file, &mut magic)?;
         self.narrow(meta, known, facts);
         for (index, _) in &self.wanted {
@@ -147,6 +151,24 @@ impl<'a> Offer<'a> {
             run(self.extractors[*index], input, facts, self.watch);
         }
         Ok(())
+    }
+
+    /// Whether anyone wants all of it in memory.
+    fn is_whole(&self) -> bool {
+        self.wanted
+            .iter()
+            .any(|(_, want)| matches!(want, Want::Whole { .. } | Want::Text { .. }))
+    }
+
+    /// Asks those who need nothing of the file, and leaves the others.
+    fn names(&mut self, meta: &FileMeta<'_>, facts: &mut LayerFacts) {
+        let (extractors, watch) = (self.extractors, self.watch);
+        self.wanted.retain(|(index, want)| {
+            if *want == Want::Name {
+                run(extractors[*index], Input::unopened(meta), facts, watch);
+            }
+            *want != Want::Name
+        });
     }
 
     /// The file's first bytes, if anyone asks for them.
@@ -175,7 +197,14 @@ impl<'a> Offer<'a> {
             }
             let (Want::Whole { limit }
             | Want::Seekable { limit }
-            | Want::SeekableIf { limit, .. }) = *want;
+            | Want::Text { limit }
+            | Want::SeekableIf { limit, .. }) = *want
+            else {
+                return false;
+            };
+            if meta.size > limit && matches!(want, Want::Text { .. }) {
+                return false;
+            }
             if meta.size > limit {
                 let name = extractors[*index].name();
                 let message = format!("larger than the {limit} bytes read by {name}");

@@ -23,6 +23,8 @@ pub struct Options {
     pub workers: usize,
     pub registry: RegistryOptions,
     pub engines: Engines,
+    /// Whether secrets are looked for.
+    pub secrets: bool,
     /// Paths not to report from: `*` within a name, `**` across names.
     pub skip: Vec<String>,
     /// Which image of an archive or layout that holds several: its name
@@ -42,6 +44,7 @@ impl Default for Options {
             workers: cores.min(4),
             registry: RegistryOptions::default(),
             engines: Engines::default(),
+            secrets: true,
             skip: Vec::new(),
             select: None,
         }

@@ -1,6 +1,8 @@
 //! Laying layers over one another: what is left visible, since when,
 //! and who owns it.
 
+mod beside;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use model::{Layer, OperatingSystem, Package, PackageFiles, Sbom, Warning};
@@ -29,22 +31,28 @@ struct Visible<'a> {
 }
 
 /// What remains visible, by path and extractor.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct View<'a>(BTreeMap<(&'a str, &'a str), Visible<'a>>);
+#[derive(Default)]
+struct View<'a> {
+    files: BTreeMap<(&'a str, &'a str), Visible<'a>>,
+    /// Files with secrets that a layer above hid.
+    removed: Vec<beside::Removed<'a>>,
+}
 
 impl<'a> View<'a> {
     /// Lays one more layer on top.
     fn lay(&mut self, layer: u32, facts: &'a LayerFacts) {
         let mut replaced: HashMap<(&str, &str), Visible<'_>> = HashMap::new();
         let hidden: BTreeSet<&str> = self
-            .0
+            .files
             .keys()
             .map(|(path, _)| *path)
             .filter(|path| facts.hides(path))
             .collect();
-        self.0.retain(|(path, extractor), visible| {
+        let removed = &mut self.removed;
+        self.files.retain(|(path, extractor), visible| {
             let is_hidden = hidden.contains(path);
             if is_hidden {
+                removed.extend(beside::Removed::of(path, visible, layer));
                 replaced.insert((*path, *extractor), visible.clone());
             }
             !is_hidden
@@ -60,7 +68,7 @@ impl<'a> View<'a> {
                     origins,
                     layer,
                 };
-                self.0.insert(key, visible);
+                self.files.insert(key, visible);
             }
         }
     }
@@ -99,7 +107,7 @@ pub(crate) fn squash(
     for (index, floor) in floors.iter().enumerate() {
         view.lay(u32::try_from(index).unwrap_or(u32::MAX), floor.facts);
     }
-    view.0.retain(|(path, _), _| !is_skipped(path));
+    view.files.retain(|(path, _), _| !is_skipped(path));
 
     let os = operating_system(&view);
     let mut sbom = Sbom {
@@ -109,7 +117,7 @@ pub(crate) fn squash(
             .collect(),
         ..Sbom::default()
     };
-    for ((path, _), visible) in &view.0 {
+    for ((path, _), visible) in &view.files {
         for (found, origin) in visible.extraction.packages.iter().zip(&visible.origins) {
             let layer = floors
                 .get(*origin as usize)
@@ -140,6 +148,7 @@ pub(crate) fn squash(
         find_owners(&mut sbom.packages, &view);
     }
     sbom.os = os;
+    beside::tell(&mut sbom, &view, floors, is_skipped);
     warnings(&mut sbom, &view, floors, is_skipped);
     sbom
 }
@@ -177,7 +186,7 @@ fn package(
 
 /// Where several files name the system, the most trusted one speaks.
 fn operating_system(view: &View<'_>) -> Option<OperatingSystem> {
-    view.0
+    view.files
         .iter()
         .filter_map(|((path, _), visible)| Some((*path, visible.extraction.os.as_ref()?)))
         .min_by_key(|(path, _)| (os_release::rank(path), *path))
@@ -197,12 +206,15 @@ fn find_owners(packages: &mut [Package], view: &View<'_>) {
     if wanted.is_empty() {
         return;
     }
-    let found = view.0.values().flat_map(|file| &file.extraction.packages);
+    let found = view
+        .files
+        .values()
+        .flat_map(|file| &file.extraction.packages);
     let foreign: HashSet<&str> = found
         .filter(|found| found.is_foreign)
         .map(|found| found.name.as_str())
         .collect();
-    for visible in view.0.values() {
+    for visible in view.files.values() {
         let owners = visible.extraction.owned.iter();
         for owner in owners.filter(|owner| !foreign.contains(owner.package.as_str())) {
             for file in &owner.files {
@@ -224,7 +236,7 @@ fn programs(packages: &[Package], view: &View<'_>) -> PackageFiles {
             places.entry(&package.name).or_insert(place);
         }
     }
-    let owners = view.0.values().flat_map(|file| &file.extraction.owned);
+    let owners = view.files.values().flat_map(|file| &file.extraction.owned);
     PackageFiles::new(owners.flat_map(|owner| {
         let place = places.get(owner.package.as_str()).copied();
         let programs = place.map(|place| {
@@ -246,7 +258,7 @@ fn warnings(
         let floor = floors.get(index as usize)?;
         floor.layer.as_ref().map(|layer| layer.diff_id)
     };
-    for ((path, _), visible) in &view.0 {
+    for ((path, _), visible) in &view.files {
         for message in &visible.extraction.warnings {
             let mut warning = Warning::new(message.clone()).at(*path);
             warning.layer = layer_of(visible.layer);

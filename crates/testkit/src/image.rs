@@ -21,6 +21,10 @@ pub struct Image {
     pub tag: String,
     pub compression: Compression,
     pub labels: BTreeMap<String, String>,
+    /// `NAME=value`
+    pub variables: Vec<String>,
+    /// `8080/tcp`
+    pub ports: Vec<String>,
 }
 
 /// An image as a registry holds it.
@@ -46,6 +50,8 @@ impl Default for Image {
             tag: "example.org/shop:1".to_owned(),
             compression: Compression::default(),
             labels: BTreeMap::new(),
+            variables: Vec::new(),
+            ports: Vec::new(),
         }
     }
 }
@@ -120,7 +126,7 @@ impl Image {
             .iter()
             .map(|(layer, _)| Digest::of(&layer.tar()))
             .collect();
-        let config = json!({
+        let mut config = json!({
             "architecture": self.architecture,
             "os": "linux",
             "created": "2026-01-02T03:04:05Z",
@@ -134,6 +140,13 @@ impl Image {
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
             "history": self.history,
         });
+        if !self.variables.is_empty() {
+            config["config"]["Env"] = json!(self.variables);
+        }
+        if !self.ports.is_empty() {
+            let ports = self.ports.iter().map(|port| (port.clone(), json!({})));
+            config["config"]["ExposedPorts"] = ports.collect();
+        }
         serde_json::to_vec(&config).unwrap()
     }
 

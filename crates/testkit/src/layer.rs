@@ -59,6 +59,12 @@ impl Layer {
         self.entry(EntryType::Regular, path, "", 0o755, content.as_ref())
     }
 
+    /// A file with such permission bits.
+    #[must_use]
+    pub fn with_mode(self, path: &str, mode: u32, content: impl AsRef<[u8]>) -> Self {
+        self.entry(EntryType::Regular, path, "", mode, content.as_ref())
+    }
+
     #[must_use]
     pub fn dir(self, path: &str) -> Self {
         self.entry(EntryType::Directory, &format!("{path}/"), "", 0o755, &[])

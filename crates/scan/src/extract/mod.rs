@@ -25,6 +25,7 @@ pub(crate) mod json;
 mod lines;
 mod listing;
 mod node_module;
+pub(crate) mod notable;
 mod npm_lock;
 mod nuget_lock;
 pub(crate) mod os_release;
@@ -39,6 +40,7 @@ mod random_access;
 mod requirements;
 mod rpm;
 mod rust_binary;
+mod secrets;
 mod uv_lock;
 mod yarn_lock;
 mod zip_directory;
@@ -46,7 +48,7 @@ mod zip_directory;
 use std::io::{Read, Seek};
 
 pub(crate) use model::package_files::path_key;
-use model::{OperatingSystem, PackageKind, SourcePackage};
+use model::{FoundSecret, NotableSort, OperatingSystem, PackageKind, SourcePackage};
 use serde::{Deserialize, Serialize};
 
 /// One parser. Stateless; called from several threads at once.
@@ -61,6 +63,12 @@ pub(crate) trait Extractor: Sync {
     /// Asked of every regular file (and resolved hard link) in a layer:
     /// must be cheap and allocation-free.
     fn wants(&self, file: &FileMeta<'_>) -> Option<Want>;
+
+    /// Whether a hard link is to be read under its own name, too, where
+    /// its target was not.
+    fn follows_links(&self) -> bool {
+        true
+    }
 
     /// Parses one wanted file into `out`.
     fn extract(&self, file: &mut Input<'_>, out: &mut Extraction);
@@ -95,6 +103,10 @@ pub(crate) enum Want {
     /// As `Seekable`, but only if the file begins with `magic`; any other
     /// file is passed over in silence.
     SeekableIf { magic: &'static [u8], limit: u64 },
+    /// As `Whole`, but passed over in silence where it is larger.
+    Text { limit: u64 },
+    /// Nothing of it: how it is called and what it is like is enough.
+    Name,
 }
 
 pub(crate) trait ReadSeek: Read + Seek + Send {}
@@ -104,6 +116,8 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 pub(crate) struct Input<'a> {
     pub path: &'a str,
     pub size: u64,
+    /// Permission bits, where the file was met by name.
+    pub mode: u32,
     content: Content<'a>,
 }
 
@@ -126,6 +140,7 @@ impl<'a> Input<'a> {
         Self {
             path,
             size: bytes.len() as u64,
+            mode: 0,
             content: Content::Memory(std::io::Cursor::new(bytes)),
         }
     }
@@ -134,7 +149,18 @@ impl<'a> Input<'a> {
         Self {
             path,
             size,
+            mode: 0,
             content: Content::Spooled(content),
+        }
+    }
+
+    /// A file that is not opened.
+    pub(crate) fn unopened(meta: &FileMeta<'a>) -> Self {
+        Self {
+            path: meta.path,
+            size: meta.size,
+            mode: meta.mode,
+            content: Content::Memory(std::io::Cursor::new(&[])),
         }
     }
 
@@ -166,9 +192,21 @@ pub(crate) struct Extraction {
     /// Files a distribution package put there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owned: Vec<Owned>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<FoundSecret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noted: Option<Noted>,
     /// What could not be understood, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// What a file is like, where that matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Noted {
+    pub sort: NotableSort,
+    pub mode: u32,
+    pub size: u64,
 }
 
 impl Extraction {
@@ -263,6 +301,9 @@ fn is_foreign(path: &str) -> bool {
     FOREIGN_FOLDERS.iter().any(|folder| inside(path, folder))
 }
 
+/// The name of the one that looks for secrets.
+pub(crate) const SECRETS: &str = "secrets";
+
 /// Every extractor, in the order their results are listed.
 pub(crate) fn all() -> &'static [&'static dyn Extractor] {
     &[
@@ -291,5 +332,7 @@ pub(crate) fn all() -> &'static [&'static dyn Extractor] {
         &yarn_lock::YarnLock,
         &go_binary::GoBinary,
         &rust_binary::RustBinary,
+        &notable::Notable,
+        &secrets::Secrets,
     ]
 }

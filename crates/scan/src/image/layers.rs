@@ -128,6 +128,10 @@ impl Reader<'_> {
         let mut sbom = squash(&floors, &self.options.limits, &|path| skip.covers(path));
         sbom.image = Some(plan.identity.clone());
         sbom.config = Some(plan.config.facts());
+        if let Some(secrets) = &mut sbom.secrets {
+            secrets.extend(plan.config.secrets());
+            secrets.sort();
+        }
         let of_layers = readings
             .iter()
             .zip(&plan.layers)

@@ -262,12 +262,18 @@ impl Walk<'_> {
             self.facts.files.push(key);
         }
         if self.seen.remove(&key).is_some() {
+            let mut is_told = false;
             for own in self.facts.extractors.values_mut() {
+                let before = (own.files.len(), own.remarks.len());
                 own.files.retain(|file| file.path != path);
                 own.remarks
                     .retain(|remark| remark.path.as_deref() != Some(path));
+                is_told |= before != (own.files.len(), own.remarks.len());
             }
-            self.job.watch.forgets()?;
+            // Most files are read and say nothing.
+            if is_told {
+                self.job.watch.forgets()?;
+            }
         }
         Ok(())
     }
@@ -315,7 +321,7 @@ impl Walk<'_> {
             size: seen.as_ref().map_or(LINK_SIZE, |seen| seen.size),
             mode,
         };
-        if !offer.is_wanted(&meta) {
+        if !offer.is_link_wanted(&meta) {
             return;
         }
         let was_read_by = |name: &str| {

@@ -3,12 +3,15 @@
 
 use std::collections::HashMap;
 
+use model::{FoundSecret, SecretPlace};
+
 use super::{end::clean, wire::Done};
 use crate::{
     cache,
     extract::Extractor,
     layer::{LayerFacts, Remark, normalise},
     limits::Limits,
+    secret_kinds,
 };
 
 /// Bytes of one frame.
@@ -72,6 +75,7 @@ impl<'a> Told<'a> {
                 if packages.iter().any(|found| found.name.is_empty()) {
                     return Err(Lie("a package without a name"));
                 }
+                check_secrets(&mut file.extraction.secrets)?;
                 for warning in &mut file.extraction.warnings {
                     *warning = clean(warning, MOST_MESSAGE);
                 }
@@ -131,6 +135,32 @@ fn checked(remark: Remark, limits: &Limits, space: &mut String) -> Result<Remark
         path: remark.path,
         message: clean(&remark.message, MOST_MESSAGE),
     })
+}
+
+/// Letters of what is shown of a secret, and of its mark.
+const MOST_SHOWN: usize = 40;
+/// Secrets told of one file.
+const MOST_SECRETS: usize = 100;
+
+/// What a worker says of secrets: of known kinds, and short enough that
+/// no value hides in it.
+fn check_secrets(secrets: &mut [FoundSecret]) -> Result<(), Lie> {
+    if secrets.len() > MOST_SECRETS {
+        return Err(Lie("more secrets than are told of a file"));
+    }
+    for secret in secrets {
+        let is_known = secret_kinds().iter().any(|kind| kind.id == secret.rule);
+        let is_mark = secret.mark.len() <= MOST_SHOWN
+            && secret.mark.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_known || !is_mark || secret.place != SecretPlace::File {
+            return Err(Lie("a secret of no kind"));
+        }
+        secret.path.clear();
+        secret.redacted = clean(&secret.redacted, MOST_SHOWN);
+        secret.proof = secret.proof.take().map(|proof| clean(&proof, 300));
+        (secret.layer, secret.removed_in) = (None, None);
+    }
+    Ok(())
 }
 
 /// Whether a path is one that walking a layer can bring forth.

@@ -336,6 +336,8 @@ fn workers_find_what_this_process_finds() {
                         br#"{"name":"a","version":"1.0.0"}"#,
                     )
                     .file("app/broken.jar", b"PK\x03\x04 and no more")
+                    .file("app/settings.conf", "db_password = Tr0ub4dor-and-3\n")
+                    .with_mode("app/tool", 0o4755, "x")
                     .file(
                         "app/large.jar",
                         [b"PK\x03\x04".as_slice(), &noise(6 << 20)].concat(),
@@ -348,6 +350,8 @@ fn workers_find_what_this_process_finds() {
             )
             .layer("RUN rm", Layer::new().whiteout("app/broken.jar"));
         let here = scan_with(&image, &Options::default(), &Silent).unwrap();
+        assert_eq!(here.secrets.as_ref().map(Vec::len), Some(1));
+        assert_eq!(here.notable.as_ref().map(Vec::len), Some(1));
         assert_eq!(scan_by(honest(), &image), here, "{packing:?}");
 
         // The whole archive is packed once more, and unpacked by a worker.

@@ -12,4 +12,5 @@ mod forms;
 mod hostile;
 mod registry;
 mod rootfs;
+mod secrets;
 mod subject;
