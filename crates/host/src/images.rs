@@ -86,6 +86,7 @@ fn facts(name: String, inspected: &Value, history: &Value) -> ImageFacts {
             user: config.get("User").and_then(Value::as_str).map(daemon::cut),
             health_check: Some(first.is_some_and(|word| word != "NONE")),
             steps,
+            ..ImageSettings::default()
         }),
         unscanned: true,
         ..ImageFacts::default()

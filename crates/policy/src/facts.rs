@@ -3,15 +3,19 @@
 //! `None` and absent mean "not known", which no check may read as "no".
 
 mod host;
+mod image;
 
 use jiff::Timestamp;
-use model::{ContainerEngine, OperatingSystem, PackageKind, RunOptions, RunningContainer};
+use model::{
+    ContainerEngine, NotableFile, OperatingSystem, PackageKind, RunOptions, RunningContainer,
+};
 use serde::{Deserialize, Serialize};
 
 pub use host::{
     AuditFacts, CertificateFacts, DaemonFacts, EngineFile, FileFacts, HostFacts, SwarmFacts,
     TlsFacts,
 };
+pub use image::Unlicensed;
 
 /// What is known of one asset.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -85,6 +89,14 @@ pub struct ImageFacts {
     pub unread: Vec<String>,
     pub os: Option<OperatingSystem>,
     pub config: Option<ImageSettings>,
+    /// Files in it that matter for how they are.
+    pub files: Option<Vec<NotableFile>>,
+    /// Of the packages that checks ask about ([`model::notable::PACKAGES`]),
+    /// those its distribution installed.
+    pub packages: Option<Vec<String>>,
+    /// Packages whose licence is not one of those that may be shipped;
+    /// `None`: nobody said which may.
+    pub unlicensed: Option<Vec<Unlicensed>>,
     /// Only its configuration was looked at: nothing can be said of what
     /// is in it.
     pub unscanned: bool,
@@ -100,6 +112,12 @@ pub struct ImageSettings {
     pub health_check: Option<bool>,
     /// The steps it was built by, secrets masked; empty: not told.
     pub steps: Vec<String>,
+    /// Ports it says it listens on: `8080/tcp`.
+    pub ports: Option<Vec<String>>,
+    /// Variables it sets whose names say that they are secret.
+    pub secret_variables: Vec<String>,
+    /// The image it was built on, as whoever built it wrote it.
+    pub base: Option<String>,
 }
 
 /// A running container.

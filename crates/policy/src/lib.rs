@@ -22,6 +22,7 @@ pub mod facts;
 pub mod fuzzing;
 mod gatekeeper;
 mod inventory;
+mod issue;
 pub mod manifest;
 mod mend;
 mod mutation;
@@ -46,6 +47,7 @@ pub use facts::{
     AdvisoryFacts, ContainerFacts, Facts, HostFacts, ImageFacts, MachineFacts, NodeFacts,
 };
 pub use inventory::{Inventory, names_only};
+pub use issue::{LICENSES, image_issues, image_rules};
 pub use mend::{MendError, fix, mended, pod_path};
 pub use mutation::{MutateError, difference};
 pub use policies::{Policy, bundle, policies, policy, policy_of_kind};

@@ -178,7 +178,7 @@ pub(super) fn health_checked(image: &ImageFacts) -> Verdict {
 }
 
 /// What the engine writes before a step of a Dockerfile.
-fn instruction(step: &str) -> &str {
+pub(super) fn instruction(step: &str) -> &str {
     let step = step.trim();
     let step = step.split_once("#(nop)").map_or(step, |(_, rest)| rest);
     step.trim()
@@ -223,21 +223,31 @@ fn is_base(step: &str) -> bool {
 }
 
 pub(super) fn no_secrets(image: &ImageFacts) -> Verdict {
-    let Some(steps) = steps(image) else {
-        return Verdict::NotApplicable;
-    };
+    let variables = image
+        .config
+        .iter()
+        .flat_map(|config| &config.secret_variables);
+    let steps = steps(image);
     let mut names: Vec<String> = steps
+        .unwrap_or_default()
         .iter()
         .flat_map(|step| model::secret::masked_names(step))
         .map(str::to_owned)
+        .chain(variables.cloned())
         .collect();
+    if names.is_empty() && steps.is_none() {
+        return Verdict::NotApplicable;
+    }
     names.sort_unstable();
     names.dedup();
     if names.is_empty() {
         return Verdict::Healthy;
     }
     Fault::verdict(
-        format!("{} can be read in its build steps", list(&names)),
+        format!(
+            "{} can be read in its build steps or variables",
+            list(&names)
+        ),
         json!({ "names": names }),
         vec![
             Step::say("Replace what was in there: whoever may pull the image has it."),

@@ -4,6 +4,7 @@ mod advisories;
 mod container;
 mod host;
 mod image;
+mod image_contents;
 mod machine;
 mod run;
 
@@ -32,11 +33,19 @@ pub(crate) fn judge(rule: &str, facts: &Facts, now: Timestamp) -> Verdict {
         }
         Facts::Image(facts) => match rule {
             "images-copy-not-add" => image::copy_not_add(facts),
+            "images-few-setuid" => image_contents::few_setuid(facts),
             "images-fix-critical" => image::fix_critical(facts),
             "images-fix-high" => image::fix_high(facts),
+            "images-fixed-base" => image_contents::fixed_base(facts),
             "images-health-checked" => image::health_checked(facts),
+            "images-licenses-allowed" => image_contents::licenses_allowed(facts),
             "images-no-exploited" => image::no_exploited(facts),
+            "images-no-leftovers" => image_contents::no_leftovers(facts),
+            "images-no-open-programs" => image_contents::no_open_programs(facts),
+            "images-no-piped-scripts" => image_contents::no_piped_scripts(facts),
+            "images-no-privilege-tools" => image_contents::no_privilege_tools(facts),
             "images-no-secrets" => image::no_secrets(facts),
+            "images-no-ssh" => image_contents::no_ssh(facts),
             "images-not-root" => image::not_root(facts),
             "images-read-whole" => image::read_whole(facts),
             "images-supported-base" => image::supported_base(facts, now),
