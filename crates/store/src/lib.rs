@@ -44,6 +44,7 @@ mod invitation;
 mod kind;
 mod layer;
 mod lease;
+mod license;
 mod node;
 mod notice;
 mod oidc;
@@ -67,6 +68,7 @@ mod running;
 mod scan;
 mod scope;
 mod score;
+mod secret;
 mod sensor;
 mod session;
 mod setting;
@@ -142,6 +144,7 @@ pub use incident::{
 pub use inventory::{Asset, AssetDetail, AssetFilter};
 pub use kind::KindCounts;
 pub use layer::{Layer, LayerTotals};
+pub use license::{HeldLicense, ImageLicense, LicenseFilter, LicenseHolder, LicenseUse};
 pub use model::RuleStep;
 pub use node::{NewNodeAssessment, NodeAssessment, NodeVerdicts};
 pub use notice::PictureFilter;
@@ -175,6 +178,7 @@ pub use scan::{
 };
 pub use scope::Scope;
 pub use score::{ScoreMove, ScorePoint};
+pub use secret::{SecretEntry, SecretFilter, SecretTally};
 pub use sensor::{SensorGap, SensorItems, SensorPolicy, SensorRecord, StalePolicy, TakenItems};
 pub use session::{Ended, NewSession, OpenSession, Session, SessionUser, SignInMethod};
 pub use sighting::{

@@ -64,6 +64,11 @@ pub(crate) struct Order {
 impl Order {
     /// Adds `AND (key, id) after cursor ORDER BY key, id LIMIT limit+1`.
     pub(crate) fn page(&self, query: &mut Sql, request: &PageRequest) -> Result<(), CursorError> {
+        self.grouped_page(query, request, "")
+    }
+
+    /// Adds `AND (key, id) after cursor`.
+    fn after(&self, query: &mut Sql, request: &PageRequest) -> Result<(), CursorError> {
         let after = if self.descending { "<" } else { ">" };
         if let Some(cursor) = &request.cursor {
             let Cursor(order, key, id) = decode(cursor).ok_or(CursorError)?;
@@ -80,6 +85,19 @@ impl Order {
             };
             query.push(", ").push_bind(id).push(")");
         }
+        Ok(())
+    }
+
+    /// As [`Order::page`], of rows that are grouped, by the key and the id
+    /// among others.
+    pub(crate) fn grouped_page(
+        &self,
+        query: &mut Sql,
+        request: &PageRequest,
+        grouped: &str,
+    ) -> Result<(), CursorError> {
+        self.after(query, request)?;
+        query.push(grouped);
         self.sort(query);
         query
             .push(" LIMIT ")

@@ -152,6 +152,11 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0170_running.sql"),
     ),
     both(
+        180,
+        "contents",
+        include_str!("../../migrations/0180_contents.sql"),
+    ),
+    both(
         185,
         "trust",
         include_str!("../../migrations/0185_trust.sql"),

@@ -4,6 +4,7 @@
 pub(crate) mod dictionary;
 pub(crate) mod findings;
 pub(crate) mod sbom;
+mod secrets;
 mod target;
 
 use model::Report;
@@ -11,7 +12,7 @@ use model::Report;
 use crate::{
     Assessment, Counts, ImageKey, Outcome, PackageFix, StoreError, content,
     db::{Connection, insert, sql},
-    environment,
+    environment, license,
     row::{json, number},
 };
 
@@ -56,9 +57,12 @@ pub(crate) async fn put_report(
     put_fixes(connection, known.id, environment_id, &assessment.fixes).await?;
     put_totals(connection, known.id, assessment).await?;
 
-    let came = changes
+    let mut came = changes
         .finish(connection, environment_id, report.scanned)
         .await?;
+    let secrets = secrets::put(connection, environment_id, &known, report).await?;
+    came.new += secrets.new;
+    came.resolved += secrets.resolved;
     let outcome = Outcome {
         image: ImageKey {
             id: known.uid,
@@ -142,16 +146,19 @@ async fn put_content(
     )
     .await?;
     sql(
-        "INSERT INTO image_document (image_id, config, warnings, sbom) VALUES (?, ?, ?, ?)
+        "INSERT INTO image_document (image_id, config, warnings, sbom, notable)
+         VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (image_id) DO UPDATE SET config = excluded.config,
-             warnings = excluded.warnings, sbom = excluded.sbom",
+             warnings = excluded.warnings, sbom = excluded.sbom, notable = excluded.notable",
     )
     .bind(image)
     .bind(report.sbom.config.as_ref().map(json))
     .bind(json(&report.sbom.warnings))
     .bind(document)
+    .bind(report.sbom.notable.as_ref().map(json))
     .execute(&mut *connection)
     .await?;
+    license::put(connection, image, &report.sbom.packages).await?;
     let held = packages.ids().iter().copied().collect();
     content::put(connection, image, report, held).await
 }

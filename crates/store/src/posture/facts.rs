@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use model::{ImageConfig, OperatingSystem, RunOptions, TargetKind, Warning};
+use model::{ImageConfig, NotableFile, OperatingSystem, RunOptions, TargetKind, Warning};
 
 use crate::{
     Counts, FindingFilter, PackageFix, Scope, Store, StoreError,
@@ -30,6 +30,9 @@ pub struct ImageFacts {
     pub digest: Option<String>,
     pub os: Option<OperatingSystem>,
     pub config: Option<ImageConfig>,
+    pub notable: Option<Vec<NotableFile>>,
+    /// Of the packages that checks ask about, those it holds.
+    pub asked: Vec<String>,
     /// What could not be read, the first few.
     pub warnings: Vec<Warning>,
     /// Containers that run it now.
@@ -121,7 +124,7 @@ impl Store {
         let mut query = sql(
             "SELECT image.id, image.uid, image.kind, image.name, image.digest,
                  image.os, image.packages, image.warnings AS unread, asset.id AS asset_id,
-                 image_document.config, image_document.warnings
+                 image_document.config, image_document.warnings, image_document.notable
              FROM image
              JOIN environment ON environment.id = image.environment_id
              JOIN asset ON asset.image_id = image.id AND asset.kind = 'image'
@@ -137,7 +140,9 @@ impl Store {
         let rows = query.fetch_all(&self.readers).await?;
         let mut images = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let running = self.running_by_number(environment).await?;
+        let mut asked = self.asked_packages(environment, only).await?;
         for image in &mut images {
+            image.asked = asked.remove(&image.number).unwrap_or_default();
             image.running = running.get(&image.number).copied().unwrap_or(0);
         }
         let matters =
@@ -181,6 +186,35 @@ impl Store {
             self.put_fixes(chunk, &places, &mut images).await?;
         }
         Ok(images)
+    }
+
+    /// Which images hold packages that checks ask about, by number.
+    async fn asked_packages(
+        &self,
+        environment: &str,
+        only: Option<&[String]>,
+    ) -> Result<HashMap<i64, Vec<String>>, StoreError> {
+        let mut query = sql("SELECT DISTINCT image_package.image_id, package.name
+             FROM package JOIN image_package ON image_package.package_id = package.id
+             JOIN image ON image.id = image_package.image_id
+             JOIN environment ON environment.id = image.environment_id
+             WHERE package.kind IN ('deb', 'apk', 'rpm') AND package.name IN ");
+        query
+            .push_list(model::notable::PACKAGES.into_iter())
+            .push(" AND environment.name = ")
+            .push_bind(environment);
+        if let Some(ids) = only {
+            query
+                .push(" AND image.uid IN ")
+                .push_list(ids.iter().map(String::as_str));
+        }
+        query.push(" ORDER BY image_package.image_id, package.name");
+        let mut asked: HashMap<i64, Vec<String>> = HashMap::new();
+        for row in &query.fetch_all(&self.readers).await? {
+            let names = asked.entry(row.int("image_id")?).or_default();
+            names.push(row.text("name")?);
+        }
+        Ok(asked)
     }
 
     async fn put_fixes(
@@ -378,6 +412,7 @@ fn read(row: &Row) -> Result<ImageFacts, StoreError> {
         digest: row.maybe_text("digest")?,
         os: row.maybe_json("os")?,
         config: row.maybe_json("config")?,
+        notable: row.maybe_json("notable")?,
         warnings,
         packages: row.count("packages")?,
         number: row.int("id")?,

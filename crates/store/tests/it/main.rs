@@ -11,6 +11,7 @@ mod care;
 mod compliance;
 mod connect;
 mod container;
+mod contents;
 mod context;
 mod crash;
 mod deliveries;
