@@ -43,6 +43,8 @@ pub struct Config {
     pub store: StoreConfig,
     pub advisories: AdvisoryConfig,
     pub scan: ScanConfig,
+    /// Which licences images may ship.
+    pub licenses: model::LicensePolicy,
     pub audit: AuditConfig,
     pub rules: RuleConfig,
     pub sensor: SensorConfig,
@@ -180,6 +182,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             advisories: AdvisoryConfig::default(),
             scan: ScanConfig::default(),
+            licenses: model::LicensePolicy::default(),
             audit: AuditConfig::default(),
             rules: RuleConfig::default(),
             sensor: SensorConfig::default(),

@@ -32,12 +32,7 @@ pub(crate) fn wire(finding: store::Finding) -> Finding {
         id: finding.id.to_string(),
         fingerprint: finding.fingerprint,
         kind: kind(finding.kind),
-        state: match finding.state {
-            model::FindingState::Open => FindingState::Open,
-            model::FindingState::Resolved => FindingState::Resolved,
-            model::FindingState::Dismissed => FindingState::Dismissed,
-            model::FindingState::Exempted => FindingState::Exempted,
-        },
+        state: state(finding.state),
         severity: finding.severity.into(),
         rule: finding.rule,
         title: finding.title,
@@ -81,6 +76,15 @@ pub(crate) fn wire(finding: store::Finding) -> Finding {
         }),
         suppression: finding.suppression.map(Into::into),
         alert: finding.context.as_deref().map(context::brief),
+    }
+}
+
+pub(crate) fn state(state: model::FindingState) -> FindingState {
+    match state {
+        model::FindingState::Open => FindingState::Open,
+        model::FindingState::Resolved => FindingState::Resolved,
+        model::FindingState::Dismissed => FindingState::Dismissed,
+        model::FindingState::Exempted => FindingState::Exempted,
     }
 }
 

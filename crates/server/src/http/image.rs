@@ -88,7 +88,7 @@ fn wire(image: store::Image, running: &HashMap<String, u64>) -> Image {
     }
 }
 
-async fn find(app: &App, scope: &Scope, id: &str) -> Result<store::Image, ApiError> {
+pub(crate) async fn find(app: &App, scope: &Scope, id: &str) -> Result<store::Image, ApiError> {
     app.store
         .image(scope, id)
         .await?

@@ -59,6 +59,7 @@ pub(crate) mod host;
 pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod incident;
+pub(crate) mod license;
 pub(crate) mod mute;
 pub(crate) mod node;
 pub(crate) mod oidc;
@@ -81,6 +82,7 @@ pub(crate) mod scan;
 pub(crate) mod scan_queue;
 pub(crate) mod score;
 pub(crate) mod search;
+pub(crate) mod secret;
 pub(crate) mod sensor;
 pub(crate) mod session;
 pub(crate) mod severity;
@@ -223,6 +225,11 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(image::layers)))
         .routes(needs(View, routes!(image::scans)))
         .routes(needs(View, routes!(image::report)))
+        .routes(needs(View, routes!(secret::list)))
+        .routes(needs(View, routes!(secret::kinds)))
+        .routes(needs(View, routes!(license::list)))
+        .routes(needs(View, routes!(license::holders)))
+        .routes(needs(View, routes!(license::of_image)))
         .routes(needs(View, routes!(sbom::search)))
         .routes(needs(View, routes!(sbom::compare)))
         .routes(needs(View, routes!(vex::list)))

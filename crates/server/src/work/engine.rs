@@ -7,7 +7,9 @@ use std::{
     str::FromStr as _,
 };
 
-use model::{Cancel, RunningContainers, Sbom, TargetKind, VersionScheme, Warning};
+use model::{
+    Cancel, LicensePolicy, Report, RunningContainers, Sbom, TargetKind, VersionScheme, Warning,
+};
 use scan::{ProgressEvent, ScanError, Source};
 
 use super::{discovery::Found, meter::Meter};
@@ -195,6 +197,9 @@ pub(crate) fn options(config: &Config, target: &Target, platform: Option<&str>) 
     options.registry.docker_config = docker_config();
     options.skip.extend(config.scan.skip.iter().cloned());
     if target.is_machine() {
+        // A machine is where secrets are: keys it proves itself by,
+        // passwords of those who sign in to it.
+        options.secrets = false;
         // Our own files, and other engines' layers, are no part of the
         // machine that holds them.
         let own = [&config.data_dir, &config.cache_dir];
@@ -259,6 +264,18 @@ pub(crate) fn read(
         ScanError::Cancelled => LookError::Cancelled,
         error => LookError::Scan(error),
     })
+}
+
+/// Adds what there is to say beside vulnerabilities: secrets, settings,
+/// licences.
+pub(crate) fn tell_beside(report: &mut Report, licenses: &LicensePolicy) {
+    let (sbom, target, now) = (&report.sbom, &report.target, report.scanned);
+    let secrets = scan::secret_issues(sbom, target, now).unwrap_or_default();
+    let settings = policy::image_issues(sbom, target, Some(licenses), now);
+    report.tell(
+        secrets.into_iter().chain(settings),
+        [scan::secret_rules(), policy::image_rules()],
+    );
 }
 
 /// Hands the engine's progress to the meter.

@@ -535,8 +535,10 @@ pub(crate) async fn assess(
         tracing::error!(error = %model::error::chain(&error), "cannot read VEX documents");
         Arc::default()
     });
+    let licenses = app.config.licenses.clone();
     engine::blocking(move || {
-        let report = advisories.assess(sbom, target, &judgements, now);
+        let mut report = advisories.assess(sbom, target, &judgements, now);
+        engine::tell_beside(&mut report, &licenses);
         Assessment {
             fixes: fix::fixes(
                 report.sbom.packages.iter(),

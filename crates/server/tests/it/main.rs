@@ -7,6 +7,7 @@ mod authorization;
 mod clusters;
 mod compliance;
 mod connectors;
+mod contents;
 mod contract;
 mod dashboard;
 mod demonstration;

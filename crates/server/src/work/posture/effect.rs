@@ -92,7 +92,7 @@ async fn upgraded(
 
 /// The recommendations that hold against an image or a machine.
 fn against(app: &App, image: ImageFacts) -> BTreeSet<String> {
-    let Some(facts) = facts::image(image) else {
+    let Some(facts) = facts::image(image, None) else {
         return BTreeSet::new();
     };
     let now = app.clock.now();

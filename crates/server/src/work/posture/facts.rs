@@ -3,7 +3,7 @@
 use model::{PackageKind, container::PublishedPort};
 use policy::{
     AdvisoryFacts, ContainerFacts, Facts, HostFacts, ImageFacts, MachineFacts,
-    facts::{Count, ImageSettings, Port, Upgrade},
+    facts::{Count, Port, Unlicensed, Upgrade},
 };
 use store::{Counts, PackageFix};
 
@@ -30,8 +30,12 @@ fn upgrade(fix: PackageFix) -> Upgrade {
 }
 
 /// An image's facts; a machine's, where it is one; `None` for what has
-/// nothing to judge.
-pub(super) fn image(image: store::ImageFacts) -> Option<Facts> {
+/// nothing to judge. `unlicensed` is absent where nobody said which
+/// licences may be shipped.
+pub(super) fn image(
+    image: store::ImageFacts,
+    unlicensed: Option<Vec<Unlicensed>>,
+) -> Option<Facts> {
     let upgrades: Vec<Upgrade> = image.fixes.into_iter().map(upgrade).collect();
     match image.kind? {
         model::TargetKind::Rootfs => Some(Facts::Machine(MachineFacts {
@@ -58,11 +62,11 @@ pub(super) fn image(image: store::ImageFacts) -> Option<Facts> {
             unread: image.warnings.iter().map(ToString::to_string).collect(),
             unscanned: false,
             os: image.os,
-            config: image.config.map(|config| ImageSettings {
-                user: config.user,
-                health_check: config.health_check,
-                steps: config.steps,
-            }),
+            config: image.config.map(Into::into),
+            // Without a list nobody looked; packages are known of all.
+            packages: image.notable.is_some().then_some(image.asked),
+            files: image.notable,
+            unlicensed,
         })),
         model::TargetKind::Sbom => None,
     }

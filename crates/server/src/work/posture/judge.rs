@@ -8,8 +8,8 @@ use std::{
 
 use api::Event;
 use jiff::Timestamp;
-use model::{attack::Tactics, score::Standing};
-use policy::{Facts, Verdict, recommendations};
+use model::{LicenseVerdict, attack::Tactics, score::Standing};
+use policy::{Facts, Verdict, facts::Unlicensed, recommendations};
 use serde_json::json;
 use store::{
     Counts, Environment, Fault, Judgement, NewStanding, PolicyCount, RuleText, StoreError,
@@ -204,6 +204,7 @@ async fn images(
         return Ok(Vec::new());
     }
     let found = app.store.image_facts(environment, only).await?;
+    let mut unlicensed = unlicensed(app, environment, only).await?;
     let ids: BTreeSet<String> = found.iter().map(|image| image.id.clone()).collect();
     // Its findings went with the image.
     state
@@ -213,9 +214,52 @@ async fn images(
         .into_iter()
         .filter_map(|image| {
             let id = image.id.clone();
-            remember(&mut state.images, &id, &facts::image(image)?, now)
+            let unlicensed = unlicensed
+                .as_mut()
+                .map(|by_image| by_image.remove(&id).unwrap_or_default());
+            remember(
+                &mut state.images,
+                &id,
+                &facts::image(image, unlicensed)?,
+                now,
+            )
         })
         .collect())
+}
+
+/// What images hold that may not be shipped, by image; `None` where
+/// nobody said what may.
+async fn unlicensed(
+    app: &App,
+    environment: &str,
+    only: Option<&[String]>,
+) -> Result<Option<HashMap<String, Vec<Unlicensed>>>, StoreError> {
+    let policy = &app.config.licenses;
+    if policy.is_empty() {
+        return Ok(None);
+    }
+    let mut texts = app.store.license_texts().await?;
+    texts.retain(|text| policy.judge_text(text) != LicenseVerdict::Allowed);
+    let held = app
+        .store
+        .packages_licensed(environment, &texts, only)
+        .await?;
+    let mut by_image: HashMap<String, Vec<Unlicensed>> = HashMap::new();
+    for package in held {
+        if !policy.excepts(package.kind, &package.name) {
+            let faults = by_image.entry(package.image).or_default();
+            faults.push(Unlicensed::named(
+                policy,
+                package.name,
+                package.version,
+                &package.licenses,
+            ));
+        }
+    }
+    for faults in by_image.values_mut() {
+        faults.sort();
+    }
+    Ok(Some(by_image))
 }
 
 async fn containers(
