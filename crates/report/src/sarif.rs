@@ -4,6 +4,8 @@
 //! that names the package, with the layer as its logical location. The
 //! fingerprint is ours, so that a viewer follows a finding over scans.
 
+mod issue;
+
 use std::collections::BTreeMap;
 
 use model::{Finding, Report, Severity, Vulnerability, VulnerabilityId};
@@ -36,10 +38,21 @@ fn run(report: &Report) -> Value {
         .map(|(index, id)| (id, index))
         .collect();
     let findings = report.findings.iter().chain(&report.suppressed);
+    let issues = report.issues.iter().chain(&report.suppressed_issues);
     let results: Vec<Value> = findings
         .map(|finding| result(report, &places, &rule_of, finding))
+        .chain(issues.filter_map(|one| {
+            let index = report.rules.keys().position(|id| *id == one.rule)?;
+            let index = report.vulnerabilities.len() + index;
+            Some(issue::result(report, &places, index, one))
+        }))
         .collect();
-    let rules: Vec<Value> = report.vulnerabilities.values().map(rule).collect();
+    let rules: Vec<Value> = report
+        .vulnerabilities
+        .values()
+        .map(rule)
+        .chain(report.rules.values().map(issue::rule))
+        .collect();
     let (name, version) = crate::tool(report);
     json!({
         "tool": { "driver": {

@@ -1,6 +1,7 @@
 //! The table: for a terminal in columns, for a pipe in tab-separated
 //! lines.
 
+mod issues;
 pub(crate) mod layout;
 mod lines;
 
@@ -136,6 +137,7 @@ impl Table<'_> {
             self.write_findings(out)?;
             self.write_layers(out)?;
         }
+        self.write_issues(out)?;
         if self.options.show_suppressed && !self.report.suppressed.is_empty() {
             self.write_suppressed(out)?;
         }
@@ -143,6 +145,7 @@ impl Table<'_> {
             self.write_packages(out)?;
         }
         let has_blocks = !self.report.findings.is_empty()
+            || self.has_issues()
             || self.options.list_packages && !self.report.sbom.packages.is_empty()
             || self.options.show_suppressed && !self.report.suppressed.is_empty();
         if has_blocks {

@@ -2,10 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use model::{Finding, Report, Severity};
+use model::{Finding, FindingKind, Issue, Report, Severity};
 
-/// `high`, `high,fixable`, `low,kev`, `medium,epss>0.5`: a severity and
-/// conditions that must all hold.
+use crate::args::scan::Scanner;
+
+/// `high`, `high,fixable`, `low,kev`, `medium,epss>0.5`, `low,secret`: a
+/// severity and conditions that must all hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Gate {
     severity: Severity,
@@ -13,12 +15,24 @@ pub(crate) struct Gate {
     exploited: bool,
     /// Likelier than this to be exploited within 30 days.
     epss: Option<f64>,
+    /// Of what sort alone.
+    sort: Option<Scanner>,
+}
+
+/// What sort of thing an issue is.
+pub(crate) fn sort(issue: &Issue) -> Scanner {
+    match issue.kind {
+        FindingKind::Secret => Scanner::Secret,
+        _ if issue.rule == policy::LICENSES => Scanner::License,
+        _ => Scanner::Misconfig,
+    }
 }
 
 impl Gate {
     pub(crate) fn is_reached_by(&self, report: &Report, finding: &Finding) -> bool {
         let details = report.vulnerabilities.get(&finding.vulnerability);
         finding.severity >= self.severity
+            && self.sort.is_none_or(|sort| sort == Scanner::Vuln)
             && (!self.fixable || finding.fix.version().is_some())
             && (!self.exploited || details.is_some_and(|details| details.kev.is_some()))
             && self.epss.is_none_or(|limit| {
@@ -28,13 +42,25 @@ impl Gate {
             })
     }
 
+    fn is_reached_by_issue(&self, issue: &Issue) -> bool {
+        issue.severity >= self.severity
+            && !self.fixable
+            && !self.exploited
+            && self.epss.is_none()
+            && self.sort.is_none_or(|wanted| wanted == sort(issue))
+    }
+
     /// How many findings of `report` reach any of `gates`.
     pub(crate) fn count(gates: &[Self], report: &Report) -> usize {
-        report
+        let findings = report
             .findings
             .iter()
-            .filter(|finding| gates.iter().any(|gate| gate.is_reached_by(report, finding)))
-            .count()
+            .filter(|finding| gates.iter().any(|gate| gate.is_reached_by(report, finding)));
+        let issues = report
+            .issues
+            .iter()
+            .filter(|issue| gates.iter().any(|gate| gate.is_reached_by_issue(issue)));
+        findings.count() + issues.count()
     }
 }
 
@@ -50,6 +76,9 @@ impl fmt::Display for Gate {
         if let Some(limit) = self.epss {
             write!(f, ",epss>{limit}")?;
         }
+        if let Some(sort) = self.sort {
+            write!(f, ",{}", sort.as_str())?;
+        }
         Ok(())
     }
 }
@@ -61,7 +90,9 @@ pub(crate) enum ParseGateError {
     NoSeverity,
     #[error(transparent)]
     Severity(#[from] model::severity::ParseSeverityError),
-    #[error("unknown condition '{0}' (expected fixable, kev or epss>NUMBER)")]
+    #[error(
+        "unknown condition '{0}' (expected fixable, kev, epss>NUMBER, vuln, secret, misconfig or license)"
+    )]
     Condition(String),
     #[error("'{0}' is no probability (expected a number from 0 to 1, as in epss>0.5)")]
     Probability(String),
@@ -78,6 +109,7 @@ impl FromStr for Gate {
             fixable: false,
             exploited: false,
             epss: None,
+            sort: None,
         };
         for word in words {
             match word.split_once('>') {
@@ -92,6 +124,7 @@ impl FromStr for Gate {
                     gate.epss =
                         Some(limit.ok_or_else(|| ParseGateError::Probability(number.to_owned()))?);
                 }
+                None if let Ok(sort) = word.parse() => gate.sort = Some(sort),
                 _ => return Err(ParseGateError::Condition(word.to_owned())),
             }
         }
@@ -105,7 +138,13 @@ mod tests {
 
     #[test]
     fn a_gate_reads_back_what_it_prints() {
-        for text in ["high", "low,kev", "medium,fixable,epss>0.5", "unknown"] {
+        for text in [
+            "high",
+            "low,kev",
+            "medium,fixable,epss>0.5",
+            "unknown",
+            "low,secret",
+        ] {
             assert_eq!(text.parse::<Gate>().unwrap().to_string(), text);
         }
     }

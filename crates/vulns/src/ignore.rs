@@ -12,7 +12,7 @@ use std::{
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use model::{
-    Finding, Suppression, VulnerabilityId, Warning,
+    Finding, Issue, Report, Suppression, VulnerabilityId, Warning,
     finding::SuppressedBy,
     purl::{Purl, PurlParts},
 };
@@ -235,6 +235,23 @@ impl File {
             .collect()
     }
 
+    /// Sets aside what the file says of secrets, settings and licences: by
+    /// the rule's id, and the path where one is given.
+    pub fn judge_issues(&self, report: &mut Report, now: Timestamp) {
+        let in_force = self.in_force(now);
+        let issues = std::mem::take(&mut report.issues);
+        for mut issue in issues {
+            let entry = in_force.entries.iter().find(|entry| entry.is_about(&issue));
+            match entry {
+                Some(entry) => {
+                    issue.suppression = Some(entry.suppression(&self.source));
+                    report.suppressed_issues.push(issue);
+                }
+                None => report.issues.push(issue),
+            }
+        }
+    }
+
     /// Leaves out the expired. An entry holds through the day it names.
     pub(crate) fn in_force(&self, now: Timestamp) -> InForce<'_> {
         let today = now.to_zoned(TimeZone::UTC).date();
@@ -258,18 +275,33 @@ impl InForce<'_> {
                 && (finding.advisories.contains(&entry.id)
                     || canonical(&entry.id) == finding.vulnerability)
         })?;
-        Some(Suppression {
-            by: SuppressedBy::IgnoreFile,
-            status: "ignored".to_owned(),
-            justification: entry.reason.clone(),
-            statement: None,
-            source: self.file.source.clone(),
-            expires: entry.expires,
-        })
+        Some(entry.suppression(&self.file.source))
     }
 }
 
 impl Entry {
+    fn suppression(&self, source: &str) -> Suppression {
+        Suppression {
+            by: SuppressedBy::IgnoreFile,
+            status: "ignored".to_owned(),
+            justification: self.reason.clone(),
+            statement: None,
+            source: source.to_owned(),
+            expires: self.expires,
+        }
+    }
+
+    fn is_about(&self, issue: &Issue) -> bool {
+        let path = issue.path.as_deref().unwrap_or_default();
+        self.id == issue.rule
+            && self.package.is_none()
+            && self.purl.is_none()
+            && self
+                .path
+                .as_deref()
+                .is_none_or(|pattern| glob(pattern.trim_start_matches('/'), path))
+    }
+
     fn is_about_place(&self, finding: &Finding) -> bool {
         let package = &finding.package;
         let name = self.package.as_deref();
@@ -369,6 +401,41 @@ mod tests {
             file.expired(later)[0].message,
             "the ignore entry for X expired on 2026-03-01"
         );
+    }
+
+    #[test]
+    fn an_issue_is_ignored_by_its_rule_and_its_path() {
+        let issue = |rule: &str, path: &str| Issue {
+            fingerprint: model::Fingerprint::of(&[rule, path]),
+            kind: model::FindingKind::Secret,
+            rule: rule.to_owned(),
+            severity: model::Severity::High,
+            summary: String::new(),
+            path: Some(path.to_owned()),
+            line: None,
+            layer: None,
+            evidence: serde_json::Value::Null,
+            suppression: None,
+        };
+        let about = |text: &str, issue: &Issue| {
+            let file = yaml(text).unwrap();
+            file.entries.iter().any(|entry| entry.is_about(issue))
+        };
+        let key = issue("private-key", "app/tests/key.pem");
+        assert!(about("ignore: [{id: private-key, reason: x}]", &key));
+        assert!(about(
+            "ignore: [{id: private-key, path: /app/tests/*, reason: x}]",
+            &key
+        ));
+        assert!(!about(
+            "ignore: [{id: private-key, path: srv/*, reason: x}]",
+            &key
+        ));
+        assert!(!about(
+            "ignore: [{id: private-key, package: x, reason: x}]",
+            &key
+        ));
+        assert!(!about("ignore: [{id: aws-access-key-id, reason: x}]", &key));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use model::{PackageKind, Report, Severity};
+use model::{FindingKind, PackageKind, Report, Severity};
 
 use super::{BaseAdvice, Summary, SystemUpgrade, Upgrade};
 use crate::{
@@ -40,6 +40,13 @@ pub(crate) fn count(value: usize, noun: &str) -> String {
 /// The one line that says a target is clean.
 pub(crate) fn clean_line(report: &Report, summary: &Summary, options: &WriteOptions) -> String {
     let painter = painter(options);
+    if report.leaves_out_vulnerabilities {
+        return format!(
+            "{}: {}",
+            plain(&report.target.name),
+            beside(report, painter).unwrap_or_else(|| painter.paint(GOOD, "nothing found"))
+        );
+    }
     if summary.packages == 0 {
         let nothing = painter.paint(CAUTION, "no packages found, so nothing was checked");
         return format!("{}: {nothing}", plain(&report.target.name));
@@ -65,7 +72,45 @@ pub(crate) fn write(
         writeln!(out, "{}", totals(summary, painter))?;
         write_advice(report, summary, painter, out)?;
     }
+    if !report.leaves_out_vulnerabilities
+        && let Some(line) = beside(report, painter)
+    {
+        writeln!(out, "{line}")?;
+    }
     write_caveats(report, summary, options, out)
+}
+
+/// How much there is beside vulnerabilities: `2 secrets: 1 high, 1 low ·
+/// 3 settings: 1 medium, 2 info`.
+fn beside(report: &Report, painter: Painter) -> Option<String> {
+    let sorts = [
+        (FindingKind::Secret, "secret"),
+        (FindingKind::Misconfiguration, "setting"),
+    ];
+    let parts = sorts.into_iter().filter_map(|(kind, noun)| {
+        let issues: Vec<_> = report
+            .issues
+            .iter()
+            .filter(|issue| issue.kind == kind)
+            .collect();
+        let by_severity: Vec<String> = Severity::WORST_FIRST
+            .into_iter()
+            .filter_map(|severity| {
+                let found = issues
+                    .iter()
+                    .filter(|issue| issue.severity == severity)
+                    .count();
+                let text = format!("{} {severity}", number(found));
+                (found > 0).then(|| painter.paint(severity_style(severity), &text))
+            })
+            .collect();
+        (!issues.is_empty()).then(|| {
+            let title = painter.paint(HEADING, &count(issues.len(), noun));
+            format!("{title}: {}", by_severity.join(", "))
+        })
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
 fn painter(options: &WriteOptions) -> Painter {

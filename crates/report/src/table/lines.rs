@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use model::{Finding, Report};
 
-use super::{because, layer_number, no_fix, percent};
+use super::{because, issues, layer_number, no_fix, percent};
 use crate::{WriteOptions, places::Places, terminal::plain};
 
 const FINDINGS: &[&str] = &[
@@ -43,6 +43,7 @@ pub(super) fn write(
             write_line(&cells[..width], out)?;
         }
     }
+    issues::write_lines(reports, options, out)?;
     if options.list_packages {
         writeln!(out, "\n{}", PACKAGES.join("\t"))?;
         for report in reports {
@@ -90,7 +91,7 @@ fn finding_cells(report: &Report, places: &Places<'_>, finding: &Finding) -> [St
     ]
 }
 
-fn write_line(cells: &[String], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_line(cells: &[String], out: &mut dyn Write) -> io::Result<()> {
     let clean: Vec<_> = cells.iter().map(|cell| plain(cell)).collect();
     writeln!(out, "{}", clean.join("\t"))
 }

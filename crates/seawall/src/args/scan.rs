@@ -9,7 +9,7 @@ use report::Format;
 use super::DatabaseDir;
 use crate::gate::Gate;
 
-/// Scan images, folders, archives and SBOMs for known vulnerabilities
+/// Scan images, folders, archives and SBOMs for vulnerabilities, secrets and bad settings
 ///
 /// A target is an image reference (debian:12, registry.example/app@sha256:…), the
 /// path of a `docker save` archive, an OCI layout, a folder with a root file system
@@ -33,6 +33,8 @@ Examples:
   seawall scan / --skip var/lib/docker
   seawall scan . --fail-on high,fixable --format table --format sarif=seawall.sarif
   seawall scan app.cdx.json --vex app.openvex.json --show-suppressed
+  seawall scan shop:1 --scanners secret --fail-on medium
+  seawall scan shop:1 --scanners license --license-policy licenses.yaml
 
 Exit codes: 0 clean, 1 --fail-on was reached, 2 usage, 3 a target could not be scanned,
 4 part of a target could not be read (unless --allow-partial)."
@@ -65,6 +67,23 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..), help_heading = "Output")]
     pub width: Option<u16>,
 
+    /// What to look for: vuln, secret, misconfig, license
+    ///
+    /// Without it the first three; of a running machine (`/`), where secrets belong, not
+    /// those. `license` lists the licences of all packages, and judges them where a policy
+    /// is given. A bill of materials goes with every one.
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "What counts"
+    )]
+    pub scanners: Vec<Scanner>,
+    /// Which licences may be shipped: a YAML file with `allowed`, `forbidden`, `exceptions`
+    ///
+    /// As `licenses` of a server's configuration. Implies `license`.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "What counts")]
+    pub license_policy: Option<PathBuf>,
     /// Report only findings of these severities
     #[arg(
         long,
@@ -79,7 +98,8 @@ pub(crate) struct Scan {
     /// Exit with 1 if a reported finding is this severe or worse
     ///
     /// Conditions after the severity must hold too: `high,fixable`, `low,kev` (known
-    /// to be exploited), `medium,epss>0.5`. Given several times, any of them suffices.
+    /// to be exploited), `medium,epss>0.5`, which hold of vulnerabilities alone, or what it is:
+    /// `high,vuln`, `low,secret`. Given several times, any of them suffices.
     /// `unknown` means any finding at all.
     #[arg(
         long,
@@ -181,6 +201,39 @@ pub(crate) struct Scan {
     /// Touch no network: refuse registry targets
     #[arg(long)]
     pub offline: bool,
+}
+
+/// What a scan looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scanner {
+    Vuln,
+    Secret,
+    Misconfig,
+    License,
+}
+
+impl Scanner {
+    const ALL: [Self; 4] = [Self::Vuln, Self::Secret, Self::Misconfig, Self::License];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Vuln => "vuln",
+            Self::Secret => "secret",
+            Self::Misconfig => "misconfig",
+            Self::License => "license",
+        }
+    }
+}
+
+impl FromStr for Scanner {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|known| known.as_str() == text);
+        found.ok_or_else(|| {
+            format!("unknown scanner '{text}' (expected vuln, secret, misconfig or license)")
+        })
+    }
 }
 
 /// A format and where its output goes.

@@ -1,5 +1,6 @@
 //! `seawall scan`
 
+mod beside;
 mod hand_in;
 mod options;
 mod output;
@@ -33,6 +34,7 @@ pub(super) fn run(context: &Context, scan: &Scan) -> Result<Exit, Failure> {
     let sources = sources(scan)?;
     let judgements = judgements(context, scan)?;
     let options = options::of(context, scan)?;
+    let beside = beside::Beside::of(scan)?;
     let database = database(context, scan)?;
     let cancel = cancel::on_signal()?;
 
@@ -43,6 +45,8 @@ pub(super) fn run(context: &Context, scan: &Scan) -> Result<Exit, Failure> {
             kind: kind(source),
             name: name.clone(),
         };
+        let mut options = options.clone();
+        options.secrets = beside.seeks_secrets(source) || server.is_some();
         match scan_one(context, scan, source, name, &options, &cancel) {
             Ok(sbom) => {
                 let mut report = vulns::assess(
@@ -58,6 +62,10 @@ pub(super) fn run(context: &Context, scan: &Scan) -> Result<Exit, Failure> {
                 {
                     context.complain(&failure);
                     ending = ending.max(failure.exit);
+                }
+                beside.tell(source, &mut report);
+                if let Some(file) = &judgements.ignore {
+                    file.judge_issues(&mut report, context.clock.now());
                 }
                 narrow(context, scan, &mut report);
                 ending = ending.max(verdict(context, scan, &report));
@@ -171,14 +179,18 @@ fn scan_one(
 /// Keeps what `--severity` and `--ignore-unfixed` ask for, and says how
 /// much that leaves out.
 fn narrow(context: &Context, scan: &Scan, report: &mut Report) {
-    let is_severe =
-        |finding: &Finding| scan.severity.is_empty() || scan.severity.contains(&finding.severity);
-    let before = report.findings.len();
+    let is_asked = |severity| scan.severity.is_empty() || scan.severity.contains(&severity);
+    let is_severe = |finding: &Finding| is_asked(finding.severity);
+    let before = report.findings.len() + report.issues.len();
+    report.issues.retain(|issue| is_asked(issue.severity));
+    report
+        .suppressed_issues
+        .retain(|issue| is_asked(issue.severity));
     report.findings.retain(|finding| {
         is_severe(finding) && (!scan.ignore_unfixed || finding.fix.version().is_some())
     });
     report.suppressed.retain(is_severe);
-    let left_out = before - report.findings.len();
+    let left_out = before - report.findings.len() - report.issues.len();
     if left_out == 0 {
         return;
     }
@@ -189,6 +201,9 @@ fn narrow(context: &Context, scan: &Scan, report: &mut Report) {
         .map(|finding| finding.vulnerability.clone())
         .collect();
     report.vulnerabilities.retain(|id, _| named.contains(id));
+    let said = report.issues.iter().chain(&report.suppressed_issues);
+    let said: BTreeSet<_> = said.map(|issue| issue.rule.clone()).collect();
+    report.rules.retain(|id, _| said.contains(id));
     let noun = if left_out == 1 {
         "finding is"
     } else {
