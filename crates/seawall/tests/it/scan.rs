@@ -261,3 +261,135 @@ fn a_worker_nobody_asked_for_says_so() {
     assert!(said.starts_with("exit: 2\n"), "{said}");
     assert!(said.contains("of no use by itself"), "{said}");
 }
+
+/// A private key's shape, made here: no file of ours may look as if it
+/// held one.
+fn key() -> String {
+    let mut der = vec![0x30, 0x82, 1, 44];
+    der.extend((0..300_u32).map(|at| at.wrapping_mul(97).wrapping_add(13).to_le_bytes()[0]));
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let encoded: String = der
+        .chunks(3)
+        .flat_map(|three| {
+            let number = three
+                .iter()
+                .fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
+            let number = number << (8 * (3 - three.len()));
+            (0..=three.len()).map(move |at| {
+                let digit = number >> (18 - 6 * u32::try_from(at).unwrap()) & 63;
+                char::from(LETTERS[digit as usize])
+            })
+        })
+        .collect();
+    let dashes = "-".repeat(5);
+    format!(
+        "{dashes}BEGIN RSA PRIVATE KEY{dashes}\n{encoded}\n{dashes}END RSA PRIVATE KEY{dashes}\n"
+    )
+}
+
+fn place_with_secrets() -> Place {
+    let place = Place::with_advisories();
+    let mut image = Image::new();
+    image.variables = vec!["DB_PASSWORD=Tr0ub4dor-and-3".to_owned()];
+    image
+        .layer(
+            "COPY key /root/key.pem",
+            Layer::new().file("root/key.pem", key()),
+        )
+        .layer(
+            "RUN rm /root/key.pem",
+            Layer::new().whiteout("root/key.pem"),
+        )
+        .write_docker_archive(&place.path("shop.tar"));
+    place
+}
+
+#[test]
+fn secrets_and_settings_are_told_and_no_value_is() {
+    let place = place_with_secrets();
+    insta::assert_snapshot!(place.run(&["scan", "shop.tar", "--width", "120"]));
+    let middle = &key()[80..100];
+    for format in ["json", "sarif", "csv", "cyclonedx", "spdx", "wide", "table"] {
+        let said = place.run(&["scan", "shop.tar", "--format", format]);
+        for value in ["Tr0ub4dor", middle] {
+            assert!(!said.contains(value), "{format} tells a value: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_looked_for_is_chosen_and_so_is_what_fails() {
+    let place = place_with_secrets();
+    for (arguments, code) in [
+        (&["--fail-on", "high"][..], 1),
+        (&["--fail-on", "high", "--scanners", "vuln"], 0),
+        (&["--fail-on", "high,vuln"], 0),
+        (&["--fail-on", "high,secret"], 1),
+        (&["--fail-on", "high,fixable"], 0),
+        (&["--fail-on", "unknown,license"], 0),
+        (&["--fail-on", "low", "--scanners", "license"], 0),
+    ] {
+        let line = [&["scan", "-q", "shop.tar"], arguments].concat();
+        let said = place.run(&line);
+        assert!(
+            said.starts_with(&format!("exit: {code}\n")),
+            "{arguments:?}: {said}"
+        );
+    }
+    place.write(
+        "ignore.yaml",
+        "ignore:\n  - id: private-key\n    path: /root/*\n    reason: of a test\n",
+    );
+    let ignoring = [
+        "scan",
+        "-q",
+        "shop.tar",
+        "--ignorefile",
+        "ignore.yaml",
+        "--fail-on",
+        "high,secret",
+    ];
+    assert!(place.run(&ignoring).starts_with("exit: 0\n"));
+    let refused = place.run(&["scan", "shop.tar", "--scanners", "virus"]);
+    assert!(
+        refused.contains("expected vuln, secret, misconfig or license"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn licences_are_listed_and_judged() {
+    let place = Place::with_advisories();
+    Image::example().write_docker_archive(&place.path("shop.tar"));
+    let listed = place.run(&[
+        "scan",
+        "-q",
+        "shop.tar",
+        "--scanners",
+        "license",
+        "--width",
+        "100",
+    ]);
+    assert!(listed.contains("WTFPL"), "{listed}");
+    place.write("policy.yaml", "forbidden: [WTFPL]\n");
+    let judged = [
+        "scan",
+        "-q",
+        "shop.tar",
+        "--license-policy",
+        "policy.yaml",
+        "--fail-on",
+        "low,license",
+    ];
+    let judged = place.run(&judged);
+    assert!(
+        judged.starts_with("exit: 1\n") && judged.contains("left-pad"),
+        "{judged}"
+    );
+    place.write("policy.yaml", "forbidden: [GPL 3]\n");
+    let refused = place.run(&["scan", "shop.tar", "--license-policy", "policy.yaml"]);
+    assert!(
+        refused.starts_with("exit: 2\n") && refused.contains("'GPL 3'"),
+        "{refused}"
+    );
+}
