@@ -68,7 +68,7 @@ impl Order {
     }
 
     /// Adds `AND (key, id) after cursor`.
-    fn after(&self, query: &mut Sql, request: &PageRequest) -> Result<(), CursorError> {
+    fn seek(&self, query: &mut Sql, request: &PageRequest) -> Result<(), CursorError> {
         let after = if self.descending { "<" } else { ">" };
         if let Some(cursor) = &request.cursor {
             let Cursor(order, key, id) = decode(cursor).ok_or(CursorError)?;
@@ -96,7 +96,7 @@ impl Order {
         request: &PageRequest,
         grouped: &str,
     ) -> Result<(), CursorError> {
-        self.after(query, request)?;
+        self.seek(query, request)?;
         query.push(grouped);
         self.sort(query);
         query

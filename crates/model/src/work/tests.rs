@@ -152,7 +152,7 @@ fn world() -> impl Strategy<Value = (Vec<WorkImage>, Vec<WorkFinding>)> {
             |(image, cve, package, layer, has_fix, priority)| WorkFinding {
                 version: has_fix.then(|| "2".to_owned()),
                 priority,
-                ..self::finding(image, &format!("CVE-{cve}"), &format!("p{package}"), layer)
+                ..finding(image, &format!("CVE-{cve}"), &format!("p{package}"), layer)
             },
         );
     (images, proptest::collection::vec(finding, 0..40))
