@@ -487,7 +487,7 @@ CREATE TABLE image_document (
     config TEXT,
     warnings TEXT NOT NULL,
     sbom BLOB NOT NULL
-);
+, notable TEXT);
 CREATE TABLE image_event (
     id INTEGER PRIMARY KEY,
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
@@ -502,6 +502,16 @@ CREATE TABLE image_event (
 );
 CREATE INDEX image_event_by_image ON image_event (image_id, id);
 CREATE INDEX image_event_by_scan ON image_event (scan_id);
+CREATE TABLE image_license (
+    image_id BIGINT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
+    license TEXT NOT NULL,
+    class TEXT NOT NULL,
+    packages BIGINT NOT NULL,
+    -- The first few of them, as JSON.
+    named TEXT NOT NULL,
+    PRIMARY KEY (image_id, license)
+);
+CREATE INDEX image_license_by_license ON image_license (license, image_id);
 CREATE TABLE image_package (
     image_id BIGINT NOT NULL REFERENCES image (id) ON DELETE CASCADE,
     ordinal BIGINT NOT NULL,
@@ -984,23 +994,6 @@ CREATE TABLE trend (
     unknown BIGINT NOT NULL,
     PRIMARY KEY (environment_id, day)
 );
-CREATE TABLE used_file (
-    used_image_id BIGINT NOT NULL REFERENCES used_image (id) ON DELETE CASCADE,
-    path TEXT NOT NULL,
-    first_seen BIGINT NOT NULL,
-    last_seen BIGINT NOT NULL,
-    PRIMARY KEY (used_image_id, path)
-);
-CREATE TABLE used_image (
-    id INTEGER PRIMARY KEY,
-    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
-    digest TEXT NOT NULL,
-    image_id BIGINT,
-    identity TEXT,
-    told BIGINT NOT NULL,
-    UNIQUE (environment_id, digest)
-);
-CREATE INDEX used_image_by_image ON used_image (image_id) WHERE image_id IS NOT NULL;
 CREATE TABLE trust_event (
     id INTEGER PRIMARY KEY,
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
@@ -1053,6 +1046,23 @@ CREATE TABLE trust_policy (
     updated_by TEXT NOT NULL,
     UNIQUE (environment_id, name)
 );
+CREATE TABLE used_file (
+    used_image_id BIGINT NOT NULL REFERENCES used_image (id) ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    PRIMARY KEY (used_image_id, path)
+);
+CREATE TABLE used_image (
+    id INTEGER PRIMARY KEY,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    image_id BIGINT,
+    identity TEXT,
+    told BIGINT NOT NULL,
+    UNIQUE (environment_id, digest)
+);
+CREATE INDEX used_image_by_image ON used_image (image_id) WHERE image_id IS NOT NULL;
 CREATE TABLE vex_document (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
@@ -1062,6 +1072,27 @@ CREATE TABLE vex_document (
     added BIGINT NOT NULL,
     added_by TEXT NOT NULL,
     document BLOB NOT NULL
+, source_id BIGINT);
+CREATE INDEX vex_document_by_source ON vex_document (source_id);
+CREATE TABLE vex_source (
+    id INTEGER PRIMARY KEY,
+    uid TEXT NOT NULL UNIQUE,
+    environment_id BIGINT REFERENCES environment (id) ON DELETE CASCADE,
+    name TEXT NOT NULL UNIQUE,
+    address TEXT NOT NULL,
+    allow_private BIGINT NOT NULL,
+    every_hours BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    mark TEXT,
+    asked BIGINT,
+    reached BIGINT,
+    changed BIGINT,
+    left_out BIGINT NOT NULL,
+    error TEXT,
+    next_try BIGINT NOT NULL,
+    lease_holder TEXT NOT NULL,
+    lease_until BIGINT NOT NULL
 );
 CREATE TABLE watched_container (
     environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,

@@ -280,6 +280,7 @@ mod tests {
         let owned = Owned {
             package: "x".to_owned(),
             files: vec![path_key("usr/lib/x/test.key"), path_key("etc/x.conf")],
+            programs: Vec::new(),
         };
         let extraction = Extraction {
             owned: vec![owned],
