@@ -6,6 +6,7 @@ import type { ClusterAudit } from '../src/api/settings';
 import type { Database, Environment, ImageDetail, Scan, ScanState } from '../src/api/types';
 import { SEVERITIES } from '../src/lib/severity';
 import { CATALOGUE } from './catalogue';
+import { createContents } from './contents';
 import { databaseOf } from './database';
 import { events } from './events';
 import { facetsOf, imagesOf, isFixable, narrowed, words } from './lists';
@@ -127,6 +128,8 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     { json, page, problem },
     { isEmpty: world.targets.length === 0, isReader: scenario === 'reader' },
   );
+
+  const contents = createContents(world, { json, page, problem });
 
   let hasDemo = scenario !== 'empty' && scenario !== 'first';
   let isSignedIn = scenario !== 'signed-out';
@@ -284,6 +287,7 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     }
     const answer =
       (await people.route(request, url.pathname, [noun, name, part])) ??
+      contents.route(url, [noun, name, part]) ??
       (await registries.route(request, url, [noun, name, part])) ??
       (await platform.route(request, url, [noun, name, part]));
     if (answer) return answer;

@@ -114,6 +114,13 @@ const bases = createRoute({
   component: lazyRouteComponent(() => import('./pages/bases/BasesPage'), 'BasesPage'),
 });
 
+const licences = createRoute({
+  getParentRoute: () => shell,
+  path: '/licences',
+  validateSearch: keys('q', 'kind', 'sel'),
+  component: lazyRouteComponent(() => import('./pages/licences/LicencesPage'), 'LicencesPage'),
+});
+
 const packages = createRoute({
   getParentRoute: () => shell,
   path: '/packages',
@@ -398,6 +405,7 @@ export const routeTree = root.addChildren([
     running,
     fixFirst,
     bases,
+    licences,
     packages,
     registries,
     registry,

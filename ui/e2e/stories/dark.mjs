@@ -14,6 +14,7 @@ export default async function story({ page, url, isMock, axe }) {
     '/fix-first',
     '/running',
     '/base-images',
+    '/licences',
     '/recommendations',
     '/findings',
     '/inventory',

@@ -30,6 +30,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
       { to: '/images', label: 'Images', key: 'i', counts: 'images' },
       { to: '/base-images', label: 'Base images', key: 'g' },
       { to: '/packages', label: 'Packages', key: 'b' },
+      { to: '/licences', label: 'Licences', key: 'j' },
       { to: '/registries', label: 'Registries', key: 'l' },
       { to: '/inventory', label: 'Inventory', key: 'n' },
       { to: '/clusters', label: 'Clusters', key: 'k' },

@@ -27,8 +27,10 @@ import { HistoryTab } from './HistoryTab';
 import { ImageActions } from './ImageActions';
 import classes from './images.module.css';
 import { LayersTab } from './LayersTab';
+import { LicencesTab } from './LicencesTab';
 import { PackagesTab } from './PackagesTab';
 import { RunsTab } from './RunsTab';
+import { SecretsTab } from './SecretsTab';
 import { TimelineTab } from './TimelineTab';
 
 export function ImagePage() {
@@ -79,6 +81,8 @@ export function ImagePage() {
             ? [{ id: 'layers', label: 'Layers', count: image.layers }]
             : []),
           { id: 'runs', label: 'Runs', count: image.running || undefined },
+          { id: 'secrets', label: 'Secrets and settings' },
+          { id: 'licences', label: 'Licences' },
           { id: 'timeline', label: 'Timeline' },
           { id: 'history', label: 'Scans' },
           { id: 'about', label: 'About', count: image.warnings > 0 ? image.warnings : undefined },
@@ -96,6 +100,8 @@ export function ImagePage() {
         {tab === 'packages' && <PackagesTab detail={data} layers={layers?.items} />}
         {tab === 'layers' && <LayersTab id={id} layers={layers} />}
         {tab === 'runs' && <RunsTab detail={data} />}
+        {tab === 'secrets' && <SecretsTab detail={data} />}
+        {tab === 'licences' && <LicencesTab id={id} />}
         {tab === 'timeline' && <TimelineTab id={id} name={image.name} />}
         {tab === 'history' && <HistoryTab id={id} />}
         {tab === 'about' && <AboutTab detail={data} layers={layers?.items} />}
