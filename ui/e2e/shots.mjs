@@ -8,6 +8,18 @@ import { axe, DESK, open, PHONE, ROOT, serve, signIn } from './browser.mjs';
 const [folder = join(ROOT, 'e2e/shots'), ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 
+/** The first row of a list, or its first card on a phone, beside its links. */
+async function openFirst(page) {
+  await page.locator('[data-opens] [role=row], li[data-index]').first().waitFor();
+  const row = page.locator('[data-opens] [role=row]').first();
+  if (await row.isVisible()) await row.click({ position: { x: 500, y: 8 } });
+  else
+    await page
+      .locator('li[data-index]')
+      .first()
+      .click({ position: { x: 300, y: 60 } });
+}
+
 /** name, scenario of the mock, path, what to do before the picture */
 const PAGES = [
   ['overview', 'normal', '/'],
@@ -26,11 +38,7 @@ const PAGES = [
     'normal',
     '/images/:image',
     async (page) => {
-      await page
-        .locator('[data-opens] [role=row], li[data-index]')
-        .first()
-        .click({ position: { x: 500, y: 8 } })
-        .catch(async () => page.locator('li[data-index]').first().click());
+      await openFirst(page);
       await page.getByRole('complementary').waitFor();
     },
   ],
@@ -149,7 +157,7 @@ const PAGES = [
     'normal',
     '/running?q=checkout',
     async (page) => {
-      await page.keyboard.press('j');
+      await openFirst(page);
       await page.getByRole('heading', { name: /^\d+ workloads$/ }).waitFor();
     },
   ],
@@ -174,7 +182,7 @@ const PAGES = [
     'normal',
     '/base-images?q=debian:12',
     async (page) => {
-      await page.keyboard.press('j');
+      await openFirst(page);
       await page.getByText('Of the base').first().waitFor();
     },
   ],
@@ -182,9 +190,36 @@ const PAGES = [
   ['image-runs', 'normal', '/images/:image?tab=runs'],
   ['image-secrets', 'normal', '/images/:image?tab=secrets'],
   ['image-licences', 'normal', '/images/:image?tab=licences'],
+  ['image-signatures', 'normal', '/images/:image?tab=signatures'],
   ['licences', 'normal', '/licences'],
   ['licences-pane', 'normal', '/licences?sel=BUSL-1.1'],
   ['licences-empty', 'empty', '/licences'],
+  ['vex', 'normal', '/vex'],
+  ['vex-empty', 'empty', '/vex'],
+  ['vex-source', 'normal', '/vex?tab=source'],
+  ['vex-document', 'normal', '/vex?tab=document'],
+  ['sbom-import', 'normal', '/images?tab=sbom'],
+  [
+    'settings-trust-images',
+    'normal',
+    '/settings/trust',
+    async (page) => {
+      await page
+        .getByRole('link', { name: /^\d+ signed$/ })
+        .first()
+        .click();
+      await page.getByRole('heading', { name: /^Images of / }).waitFor();
+    },
+  ],
+  [
+    'settings-trust-new',
+    'normal',
+    '/settings/trust',
+    async (page) => {
+      await page.getByRole('button', { name: 'New trust policy' }).click();
+      await page.getByRole('dialog').waitFor();
+    },
+  ],
   ['packages-ask', 'normal', '/packages'],
   ['packages', 'normal', '/packages?q=log4j-core+<+2.17'],
   ['packages-none', 'normal', '/packages?q=log4j-core+>+9'],
@@ -309,6 +344,7 @@ const PAGES = [
     'sessions',
     'tokens',
     'people',
+    'trust',
     'intake',
     'notifications',
     'deliveries',

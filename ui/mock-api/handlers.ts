@@ -16,6 +16,8 @@ import { createPlatform } from './platform';
 import { createRegistries } from './registries';
 import { comparisonOf, holdersOf } from './sboms';
 import { liveScans, pastScans, queueOf } from './scans';
+import { createTrust } from './trust';
+import { createVex } from './vex';
 import { detailOf, vulnerabilitiesOf } from './vulnerabilities';
 import {
   createWorld,
@@ -130,6 +132,9 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
   );
 
   const contents = createContents(world, { json, page, problem });
+  const apart = { isEmpty: world.targets.length === 0, isReader: scenario === 'reader' };
+  const trust = createTrust(world, { json, page, problem }, apart);
+  const vex = createVex(world, { json, page, problem }, apart);
 
   let hasDemo = scenario !== 'empty' && scenario !== 'first';
   let isSignedIn = scenario !== 'signed-out';
@@ -179,6 +184,7 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     generation: database.generation,
     warnings: target.warnings,
     top_fixes: topFixes(target.findings, 5),
+    signatures: trust.of(target),
     config:
       target.image.kind === 'image'
         ? {
@@ -288,6 +294,8 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     const answer =
       (await people.route(request, url.pathname, [noun, name, part])) ??
       contents.route(url, [noun, name, part]) ??
+      (await trust.route(request, url, [noun, name, part])) ??
+      (await vex.route(request, url, [noun, name, part])) ??
       (await registries.route(request, url, [noun, name, part])) ??
       (await platform.route(request, url, [noun, name, part]));
     if (answer) return answer;

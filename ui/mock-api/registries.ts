@@ -375,6 +375,13 @@ function timelineOf(target: Target, now: number): TimelineEntry[] {
     },
     scanned(last - DAY, 1, 0, 0),
     {
+      time: on(last - 3_000),
+      kind: 'trust',
+      policy: 'Shop',
+      verdict: 'signed',
+      signer: 'key shop-release',
+    },
+    {
       time: on(last - DAY - 40_000),
       kind: 'trigger',
       trigger: 'running',

@@ -121,6 +121,13 @@ const licences = createRoute({
   component: lazyRouteComponent(() => import('./pages/licences/LicencesPage'), 'LicencesPage'),
 });
 
+const vex = createRoute({
+  getParentRoute: () => shell,
+  path: '/vex',
+  validateSearch: keys('tab'),
+  component: lazyRouteComponent(() => import('./pages/vex/VexPage'), 'VexPage'),
+});
+
 const packages = createRoute({
   getParentRoute: () => shell,
   path: '/packages',
@@ -406,6 +413,7 @@ export const routeTree = root.addChildren([
     fixFirst,
     bases,
     licences,
+    vex,
     packages,
     registries,
     registry,

@@ -15,6 +15,8 @@ export default async function story({ page, url, isMock, axe }) {
     '/running',
     '/base-images',
     '/licences',
+    '/vex',
+    '/settings/trust',
     '/recommendations',
     '/findings',
     '/inventory',

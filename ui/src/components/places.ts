@@ -48,6 +48,7 @@ export const GROUPS: readonly { name?: string; places: readonly Place[] }[] = [
       { to: '/drift', label: 'Drift policy', key: 'p' },
       { to: '/compliance', label: 'Compliance', key: 'c' },
       { to: '/exemptions', label: 'Exemptions', key: 'e' },
+      { to: '/vex', label: 'VEX', key: '.' },
     ],
   },
   {

@@ -31,6 +31,7 @@ import { LicencesTab } from './LicencesTab';
 import { PackagesTab } from './PackagesTab';
 import { RunsTab } from './RunsTab';
 import { SecretsTab } from './SecretsTab';
+import { SignaturesTab } from './SignaturesTab';
 import { TimelineTab } from './TimelineTab';
 
 export function ImagePage() {
@@ -83,6 +84,9 @@ export function ImagePage() {
           { id: 'runs', label: 'Runs', count: image.running || undefined },
           { id: 'secrets', label: 'Secrets and settings' },
           { id: 'licences', label: 'Licences' },
+          ...(image.kind === 'image'
+            ? [{ id: 'signatures', label: 'Signatures', count: unsigned(data) }]
+            : []),
           { id: 'timeline', label: 'Timeline' },
           { id: 'history', label: 'Scans' },
           { id: 'about', label: 'About', count: image.warnings > 0 ? image.warnings : undefined },
@@ -102,6 +106,7 @@ export function ImagePage() {
         {tab === 'runs' && <RunsTab detail={data} />}
         {tab === 'secrets' && <SecretsTab detail={data} />}
         {tab === 'licences' && <LicencesTab id={id} />}
+        {tab === 'signatures' && <SignaturesTab detail={data} />}
         {tab === 'timeline' && <TimelineTab id={id} name={image.name} />}
         {tab === 'history' && <HistoryTab id={id} />}
         {tab === 'about' && <AboutTab detail={data} layers={layers?.items} />}
@@ -119,6 +124,11 @@ export function ImagePage() {
       />
     </Page>
   );
+}
+
+/** By how many trust policies it is not signed as is asked for. */
+function unsigned(detail: ImageDetail): number | undefined {
+  return detail.signatures?.filter((each) => each.verdict === 'refused').length || undefined;
 }
 
 function Heading({ detail }: { detail: ImageDetail }) {

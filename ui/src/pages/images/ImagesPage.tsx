@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { IconPlus } from '@tabler/icons-react';
+import { IconPlus, IconUpload } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type ImageFilters, queries } from '../../api/queries';
@@ -10,12 +10,14 @@ import { List } from '../../components/List';
 import { TARGET_KIND } from '../../components/marks';
 import { keepEnvironment } from '../../components/Names';
 import { Page, Toolbar } from '../../components/Page';
+import { usePermissions } from '../../components/permissions';
 import { useEnvironment, useUrl } from '../../components/url';
 import { count } from '../../lib/format';
 import { list, toggle } from '../../lib/url-state';
 import { Chip, Chips } from '../../ui/Filters';
 import { SearchField } from '../../ui/SearchField';
 import { COLUMNS, ImageCard } from './columns';
+import { ImportSbom } from './ImportSbom';
 
 const SORTS: ImageSort[] = [
   'severity',
@@ -49,6 +51,7 @@ export function ImagesPage() {
   const navigate = useNavigate();
   const query = useInfiniteQuery(queries.images(filtersOf(search, environment)));
   const { data: facets } = useQuery(queries.imageFacets(environment));
+  const { scan: whyNot } = usePermissions();
   const { data: environments } = useQuery(queries.environments());
   const kinds = facet(facets, 'kind');
   const open = (image: Image) =>
@@ -61,13 +64,25 @@ export function ImagesPage() {
       title="Images"
       isFixed
       actions={
-        <Button
-          size="xs"
-          leftSection={<IconPlus size={14} aria-hidden />}
-          onClick={() => set({ scan: 'new' }, 'push')}
-        >
-          Scan an image
-        </Button>
+        <>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconUpload size={14} aria-hidden />}
+            disabled={whyNot !== undefined}
+            title={whyNot}
+            onClick={() => set({ tab: 'sbom' }, 'push')}
+          >
+            Bring in an SBOM
+          </Button>
+          <Button
+            size="xs"
+            leftSection={<IconPlus size={14} aria-hidden />}
+            onClick={() => set({ scan: 'new' }, 'push')}
+          >
+            Scan an image
+          </Button>
+        </>
       }
     >
       <Toolbar label="Filter images">
@@ -128,6 +143,7 @@ export function ImagesPage() {
           )
         }
       />
+      <ImportSbom opened={search.tab === 'sbom'} onClose={() => set({ tab: undefined })} />
     </Page>
   );
 }

@@ -14,6 +14,7 @@ import {
   IconRadar2,
   IconUpload,
   IconUser,
+  IconWritingSign,
 } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { type ReactNode, useMemo } from 'react';
@@ -29,6 +30,7 @@ import { ProblemBlank } from '../../components/ProblemNotice';
 import { TRIGGER } from '../../components/ScanTable';
 import { SeverityStrip } from '../../components/Severity';
 import { useUrl } from '../../components/url';
+import { VERDICT } from '../../components/Verdict';
 import { plural } from '../../lib/format';
 import { totalOf } from '../../lib/severity';
 import { day } from '../../lib/time';
@@ -37,8 +39,13 @@ import { Chip, Chips } from '../../ui/Filters';
 import { Time } from '../../ui/Time';
 import classes from './timeline.module.css';
 
-const KINDS = ['trigger', 'scan', 'change'] as const;
-const KIND_NAME = { trigger: 'Why it was looked at', scan: 'Scans', change: 'Changes' };
+const KINDS = ['trigger', 'scan', 'change', 'trust'] as const;
+const KIND_NAME = {
+  trigger: 'Why it was looked at',
+  scan: 'Scans',
+  change: 'Changes',
+  trust: 'Signatures',
+};
 
 const ICON: Record<Scan['trigger'], typeof IconClock> = {
   user: IconUser,
@@ -183,6 +190,19 @@ function told(entry: TimelineEntry, image: string): [typeof IconClock, string, R
         </div>
       </>,
     ];
+  if (entry.kind === 'trust') {
+    const { policy, verdict, signer, reason } = entry;
+    return [
+      IconWritingSign,
+      verdict === 'signed' ? 'good' : verdict === 'refused' ? 'bad' : 'quiet',
+      <>
+        <b>{VERDICT[verdict].word}</b>
+        {verdict === 'signed' && signer && <span> by {signer}</span>}
+        {reason && <span> · {reason}</span>}
+        <div className={classes.quiet}>trust policy {policy}</div>
+      </>,
+    ];
+  }
   const { state, outcome, error, scan } = entry;
   const link = (
     <Go to="/scans" search={{ sel: scan }}>

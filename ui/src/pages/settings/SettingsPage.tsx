@@ -68,6 +68,12 @@ const PARTS: Part[] = [
     content: lazy(() => import('./DeliveriesPart').then((m) => ({ default: m.DeliveriesPart }))),
   },
   {
+    id: 'trust',
+    label: 'Signatures',
+    doc: 'Whose signatures images must have, and which have one',
+    content: lazy(() => import('./TrustPart').then((m) => ({ default: m.TrustPart }))),
+  },
+  {
     id: 'audit',
     label: 'Audit trail',
     doc: 'Who changed what, in a chain that shows tampering',
