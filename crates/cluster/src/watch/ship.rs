@@ -35,6 +35,8 @@ use super::{
 
 /// How often the server hears how the connector is.
 const STATUS: Duration = Duration::from_secs(10);
+/// And so soon where the server did not hear it.
+const STATUS_AGAIN: Duration = Duration::from_secs(2);
 /// How often it is asked which policies hold.
 const BUNDLE: Duration = Duration::from_secs(15);
 /// After what only a person can mend.
@@ -303,15 +305,19 @@ impl Courier {
         let mut next_status = Instant::now();
         let mut next_bundle = Instant::now();
         let mut not_before = Instant::now();
+        let mut was_ready = false;
         loop {
             let now = Instant::now();
             if now >= next_bundle {
                 next_bundle = now + BUNDLE;
                 self.fetch_bundle();
             }
-            if now >= next_status {
-                next_status = now + STATUS;
-                self.report();
+            // That all is known is told as soon as it is.
+            let is_ready = lock(&self.state).is_ready;
+            if now >= next_status || is_ready != was_ready {
+                was_ready = is_ready;
+                let pause = if self.report() { STATUS } else { STATUS_AGAIN };
+                next_status = now + pause;
             }
             let mut has_more = false;
             if now >= not_before {
@@ -417,15 +423,20 @@ impl Courier {
         wait
     }
 
-    fn report(&mut self) {
+    /// Says how the connector is; whether the server heard it.
+    fn report(&mut self) -> bool {
         let status = lock(&self.state).status();
         if let Some(path) = &self.status_file
             && let Err(error) = write(path, &status)
         {
             tracing::warn!(path = %path.display(), %error, "cannot write the status file");
         }
-        if let Err(fault) = self.link.post("connector", &status) {
-            tracing::debug!(?fault, "the server did not hear how the connector is");
+        match self.link.post("connector", &status) {
+            Ok(_) => true,
+            Err(fault) => {
+                tracing::debug!(?fault, "the server did not hear how the connector is");
+                false
+            }
         }
     }
 

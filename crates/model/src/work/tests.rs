@@ -1,3 +1,5 @@
+//! What is asked of the list of what to do first.
+
 use proptest::prelude::*;
 
 use super::*;
