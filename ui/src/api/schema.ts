@@ -1182,6 +1182,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/images/{id}/licenses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An image's licences, and which of its packages may not be shipped. */
+        get: operations["get_images_id_licenses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images/{id}/packages": {
         parameters: {
             query?: never;
@@ -1306,6 +1323,40 @@ export interface paths {
          *     it.
          */
         patch: operations["patch_incidents_id"];
+        trace?: never;
+    };
+    "/api/v1/licenses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Licences of everything in the images: most images first. */
+        get: operations["get_licenses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/licenses/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Images that ship something under a licence, or under one of a class. */
+        get: operations["get_licenses_images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/me": {
@@ -2071,6 +2122,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Secrets found in images, worst first. */
+        get: operations["get_secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The kinds of secrets that are looked for, and how many are open. */
+        get: operations["get_secrets_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sensors": {
         parameters: {
             query?: never;
@@ -2495,6 +2580,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every trust policy, by name, and how many images are signed as it
+         *     asks.
+         */
+        get: operations["get_trust"];
+        put?: never;
+        /**
+         * Ask for signatures on images of some repositories. Images that are
+         *     known are verified within seconds; nothing is refused by this alone:
+         *     the policy `pods-images-signed` says what is done about it.
+         */
+        post: operations["post_trust"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trust/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One trust policy. */
+        get: operations["get_trust_id"];
+        /**
+         * Change a trust policy. What was verified by it counts no more until it
+         *     is verified again, which is at once.
+         */
+        put: operations["put_trust_id"];
+        post?: never;
+        /** Remove a trust policy: nothing is asked of images by it any more. */
+        delete: operations["delete_trust_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trust/{id}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Images a trust policy holds for, by repository, each with what was
+         *     found.
+         */
+        get: operations["get_trust_id_images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trust/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Verify everything a trust policy holds for again, now. */
+        post: operations["post_trust_id_verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -2611,6 +2780,61 @@ export interface paths {
         get: operations["get_vex_export"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vex/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Addresses VEX documents are fetched from, by name, and how that goes. */
+        get: operations["get_vex_sources"];
+        put?: never;
+        /**
+         * Have what is at an address hold here, as it is there: it is fetched
+         *     now, and looked at again.
+         */
+        post: operations["post_vex_sources"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vex/sources/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget an address and all documents that came from it. */
+        delete: operations["delete_vex_sources_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vex/sources/{id}/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look at an address now, and take all that is there. */
+        post: operations["post_vex_sources_id_fetch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3341,6 +3565,10 @@ export interface components {
              *     written into its documents.
              */
             policies: components["schemas"]["BundlePolicy"][];
+            /** @description Whose signatures are asked for where. */
+            trust?: components["schemas"]["BundleTrust"][];
+            /** @description Images these hold for, and what was found of each. */
+            trusted?: components["schemas"]["BundleTrusted"][];
         };
         BundleDocument: {
             /** @description The file, or which of somebody's documents. */
@@ -3396,6 +3624,45 @@ export interface components {
             id: string;
             severity: components["schemas"]["Severity"];
             title: string;
+        };
+        /** @description A trust policy, as whoever judges needs it. */
+        BundleTrust: {
+            /** @default  */
+            name: string;
+            /**
+             * @description With their registry; `*` stands for anything.
+             * @default []
+             */
+            repositories: string[];
+        };
+        /** @description What is known of one image's signatures. */
+        BundleTrusted: {
+            /** @default  */
+            digest: string;
+            /**
+             * @description Why not, by the others; those nobody looked at yet are in neither.
+             * @default {}
+             */
+            refused: {
+                [key: string]: string;
+            };
+            /**
+             * @description With its registry.
+             * @default
+             */
+            repository: string;
+            /**
+             * @description Who signed, by the trust policies that satisfies.
+             * @default {}
+             */
+            signed: {
+                [key: string]: string;
+            };
+            /**
+             * @description Tags that lead to it.
+             * @default []
+             */
+            tags: string[];
         };
         /** @description One thing that happened. */
         Change: {
@@ -4608,6 +4875,8 @@ export interface components {
             /** @description The database it was matched against. */
             generation: string;
             image: components["schemas"]["Image"];
+            /** @description By each trust policy that holds for it, whether it is signed. */
+            signatures?: components["schemas"]["TrustOutcome"][];
             /** @description What was asked to be scanned; scanning this again refreshes it. */
             target: string;
             /** @description The upgrades that close the most, best first. */
@@ -4615,12 +4884,73 @@ export interface components {
             /** @description What could not be read. */
             warnings: components["schemas"]["Warning"][];
         };
+        ImageLicense: {
+            class: components["schemas"]["LicenseClass"];
+            license: string;
+            /** @description The first few of them, by name. */
+            named: string[];
+            /** Format: int64 */
+            packages: number;
+        };
+        /** @description The licences of one image. */
+        ImageLicenses: {
+            /** @description What asks most first. */
+            licenses: components["schemas"]["ImageLicense"][];
+            /** @description Packages that the policy does not allow. */
+            violations: components["schemas"]["LicenseViolation"][];
+        };
         /** @description Enough of an image to name it and link to it. */
         ImageRef: {
             environment: string;
             id: string;
             kind: components["schemas"]["TargetKind"];
             name: string;
+        };
+        /**
+         * @description One secret in one image, as lists show it. What was decided about it,
+         *     its history and its comments are those of the finding.
+         */
+        ImageSecret: {
+            assignee?: string | null;
+            /** Format: date-time */
+            first_seen: string;
+            /** @description The finding's id. */
+            id: string;
+            image: components["schemas"]["ImageRef"];
+            /**
+             * Format: int32
+             * @description The layer it came with, counted from the lowest.
+             */
+            layer?: number | null;
+            /** Format: int32 */
+            line?: number | null;
+            /** @description The same for the same value of a kind, wherever it is found. */
+            mark: string;
+            /**
+             * @description The file, relative to the root; of the configuration, the entry in
+             *     words (`ENV DB_PASSWORD`).
+             */
+            path: string;
+            place: components["schemas"]["SecretPlace"];
+            /**
+             * @description What could be told without asking anybody: whose it is, that its
+             *     checksum is right, until when it is valid.
+             */
+            proof?: string | null;
+            /** @description A few letters at most, the rest left out. */
+            redacted: string;
+            /**
+             * Format: int32
+             * @description The layer that deleted the file or wrote over it: the secret is
+             *     still in `layer`, and whoever can pull the image has it.
+             */
+            removed_in?: number | null;
+            /** @description The kind of secret, by its id: `github-personal-token`. */
+            rule: string;
+            severity: components["schemas"]["Severity"];
+            state: components["schemas"]["FindingState"];
+            /** @description That kind, in words. */
+            title: string;
         };
         /**
          * @description The order of images. `severity`: worst first, the default.
@@ -4901,6 +5231,73 @@ export interface components {
             /** @description What belongs to no layer: everything, in a root file system. */
             unlayered: components["schemas"]["LayerTotals"];
         };
+        /**
+         * @description What a licence asks of whoever ships software under it.
+         * @enum {string}
+         */
+        LicenseClass: "permissive" | "weak_copyleft" | "strong_copyleft" | "network_copyleft" | "restricted" | "unknown";
+        LicenseClassCount: {
+            class: components["schemas"]["LicenseClass"];
+            /**
+             * Format: int64
+             * @description Different licences of it.
+             */
+            licenses: number;
+            /**
+             * Format: int64
+             * @description Packages under one of them.
+             */
+            packages: number;
+        };
+        /** @description An image that ships something under a licence or a class. */
+        LicenseHolder: {
+            image: components["schemas"]["ImageRef"];
+            /** @description The first few of them, by name. */
+            named: string[];
+            /** Format: int64 */
+            packages: number;
+        };
+        /** @description What may be shipped, as the configuration says. */
+        LicensePolicyText: {
+            allowed: string[];
+            exceptions: string[];
+            forbidden: string[];
+        };
+        /** @description One licence over the images in scope. */
+        LicenseUse: {
+            class: components["schemas"]["LicenseClass"];
+            /**
+             * @description What the policy says of it by itself; of a choice between licences
+             *     one that is allowed is enough.
+             */
+            forbidden: boolean;
+            /** Format: int64 */
+            images: number;
+            /** @description SPDX's identifier, or the words packages use. */
+            license: string;
+            /**
+             * Format: int64
+             * @description Packages in all of them; one in two images counts twice.
+             */
+            packages: number;
+        };
+        /** @description A package with a licence that may not be shipped. */
+        LicenseViolation: {
+            /** @description As one expression, or in the package's words. */
+            license: string;
+            package: string;
+            /** @description Nobody knows the licence, and only some are allowed. */
+            unclear: boolean;
+            version: string;
+        };
+        /** @description Licences over the images in scope, and what may be shipped. */
+        Licenses: {
+            /** @description Images that ship something of each class. */
+            classes: components["schemas"]["LicenseClassCount"][];
+            /** @description Most images first. */
+            licenses: components["schemas"]["LicenseUse"][];
+            policy?: components["schemas"]["LicensePolicyText"] | null;
+        };
         /** @description Who is asking, and what they may do. */
         Me: {
             /** @description For people to read. */
@@ -5172,6 +5569,26 @@ export interface components {
             paused?: boolean;
             settings: Record<string, never>;
         };
+        /** @description A policy to be made, or what one is to be. */
+        NewTrustPolicy: {
+            description?: string;
+            enabled?: boolean;
+            /**
+             * @description Where it holds; only when it is made. The one a token is for, else
+             *     the server's own, when absent.
+             */
+            environment?: string | null;
+            name: string;
+            /** @description Names with their registry, as `registry.example/team/*`. */
+            repositories: string[];
+            signers: components["schemas"]["TrustSigner"][];
+            stampers?: components["schemas"]["TrustStamper"][];
+            /**
+             * @description Sigstore's `trusted_root.json`. Absent in a change: the one that
+             *     is set stays.
+             */
+            trusted_root?: Record<string, never> | null;
+        };
         /** @description An account to make. */
         NewUser: {
             display_name?: string | null;
@@ -5181,6 +5598,24 @@ export interface components {
             /** @description Absent: the answer holds a one-time link to choose one with. */
             password?: string | null;
             roles: components["schemas"]["RoleBinding"][];
+        };
+        /** @description An address to fetch VEX documents from. */
+        NewVexSource: {
+            /**
+             * @description `https://…`: an OpenVEX, CSAF or CycloneDX document, a VEX
+             *     repository's `vex-repository.json`, its archive (`.tar.gz`) or its
+             *     `index.json`.
+             */
+            address: string;
+            /** @description It is on a private network, or on this machine. */
+            allow_private?: boolean;
+            environment?: string | null;
+            /**
+             * Format: int32
+             * @description Hours between two looks, 1 to 720; a day when absent.
+             */
+            every_hours?: number | null;
+            name: string;
         };
         /** @description A view to save; one of the same name and owner is replaced. */
         NewView: {
@@ -5898,6 +6333,66 @@ export interface components {
          * @description One page of a list. Pages are walked by key, not by offset: a row
          *     added meanwhile never shifts the others.
          */
+        Page_ImageSecret: {
+            items: {
+                assignee?: string | null;
+                /** Format: date-time */
+                first_seen: string;
+                /** @description The finding's id. */
+                id: string;
+                image: components["schemas"]["ImageRef"];
+                /**
+                 * Format: int32
+                 * @description The layer it came with, counted from the lowest.
+                 */
+                layer?: number | null;
+                /** Format: int32 */
+                line?: number | null;
+                /** @description The same for the same value of a kind, wherever it is found. */
+                mark: string;
+                /**
+                 * @description The file, relative to the root; of the configuration, the entry in
+                 *     words (`ENV DB_PASSWORD`).
+                 */
+                path: string;
+                place: components["schemas"]["SecretPlace"];
+                /**
+                 * @description What could be told without asking anybody: whose it is, that its
+                 *     checksum is right, until when it is valid.
+                 */
+                proof?: string | null;
+                /** @description A few letters at most, the rest left out. */
+                redacted: string;
+                /**
+                 * Format: int32
+                 * @description The layer that deleted the file or wrote over it: the secret is
+                 *     still in `layer`, and whoever can pull the image has it.
+                 */
+                removed_in?: number | null;
+                /** @description The kind of secret, by its id: `github-personal-token`. */
+                rule: string;
+                severity: components["schemas"]["Severity"];
+                state: components["schemas"]["FindingState"];
+                /** @description That kind, in words. */
+                title: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
         Page_Incident: {
             items: {
                 /** Format: int64 */
@@ -5945,6 +6440,31 @@ export interface components {
                 workloads: string[];
                 /** @description The worst of its alerts'. */
                 worst: components["schemas"]["Severity"];
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_LicenseHolder: {
+            items: {
+                image: components["schemas"]["ImageRef"];
+                /** @description The first few of them, by name. */
+                named: string[];
+                /** Format: int64 */
+                packages: number;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -6263,6 +6783,68 @@ export interface components {
                 /** @description As it was asked for: `registry:debian:12`, `docker:web:latest`, `dir:/`. */
                 target: string;
                 trigger: components["schemas"]["ScanTrigger"];
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
+        Page_TrustOutcome: {
+            items: {
+                /** Format: date-time */
+                checked?: string | null;
+                digest: string;
+                /**
+                 * Format: date-time
+                 * @description Until when the signature counts, where it ends.
+                 */
+                ends?: string | null;
+                image?: components["schemas"]["ImageRef"] | null;
+                mend?: string | null;
+                /** Format: date-time */
+                next_check: string;
+                /** @description The policy's id and name. */
+                policy: string;
+                policy_name: string;
+                /** @description The same in words, and what would mend it. */
+                reason?: string | null;
+                /** @description With its registry. */
+                repository: string;
+                /** @description `cosign`, `bundle` or `notation`. */
+                scheme?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it was signed, as the log or a timestamp authority says.
+                 */
+                signed_at?: string | null;
+                /** @description Who signed; where the verdict is `refused`, who did instead. */
+                signer?: string | null;
+                /**
+                 * Format: date-time
+                 * @description Since when it is so.
+                 */
+                since: string;
+                /** @description The index that is signed, where the image itself is not. */
+                through?: string | null;
+                verdict: components["schemas"]["TrustVerdict"];
+                /**
+                 * @description A word for why not: `unsigned`, `other_key`, `other_signer`,
+                 *     `other_image`, `expired`, `not_logged`, `not_vouched_for`,
+                 *     `attested_only`, `broken`, `not_asked`.
+                 */
+                why?: string | null;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -7532,6 +8114,41 @@ export interface components {
             packages: components["schemas"]["PackageUse"][];
             vulnerabilities: components["schemas"]["Vulnerability"][];
         };
+        /** @description A kind of secret that is looked for. */
+        SecretKind: {
+            /** @description Each is checked by its form before it is told. */
+            checked: boolean;
+            false_positives: string;
+            /**
+             * @description In which files alone; empty: in every text file, and in the
+             *     configuration.
+             */
+            files: string[];
+            fix: components["schemas"]["Step"][];
+            id: string;
+            /**
+             * Format: int64
+             * @description Images they are in.
+             */
+            images: number;
+            /** @description Whose it is: `GitHub`; `Any` where anybody's. */
+            issuer: string;
+            /**
+             * Format: int64
+             * @description Open findings of it, in the environments asked about.
+             */
+            open: number;
+            references: string[];
+            severity: components["schemas"]["Severity"];
+            title: string;
+            /** @description Markdown, as the next ones. */
+            why: string;
+        };
+        /**
+         * @description What of an image holds a secret.
+         * @enum {string}
+         */
+        SecretPlace: "file" | "environment" | "build_step" | "label" | "command";
         /** @description Which findings to act on: these, or all that a query means. */
         Selection: {
             ids: string[];
@@ -8381,6 +8998,14 @@ export interface components {
             /** Format: int64 */
             resolved: number;
             summary: string;
+        } | {
+            /** @enum {string} */
+            kind: "trust";
+            /** @description The policy's name. */
+            policy: string;
+            reason?: string | null;
+            signer?: string | null;
+            verdict: components["schemas"]["TrustVerdict"];
         };
         /**
          * @description Whether a token works.
@@ -8497,6 +9122,148 @@ export interface components {
             /** Format: int64 */
             resolved: number;
         };
+        /** @description Images a policy holds for. */
+        TrustCounts: {
+            /**
+             * Format: int64
+             * @description Not looked at yet, or not since the policy changed.
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Not signed so.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description Signed as is asked for.
+             */
+            signed: number;
+            /**
+             * Format: int64
+             * @description The registry could not be asked.
+             */
+            unknown: number;
+        };
+        /** @description An image, and whether it is signed as a policy asks for. */
+        TrustOutcome: {
+            /** Format: date-time */
+            checked?: string | null;
+            digest: string;
+            /**
+             * Format: date-time
+             * @description Until when the signature counts, where it ends.
+             */
+            ends?: string | null;
+            image?: components["schemas"]["ImageRef"] | null;
+            mend?: string | null;
+            /** Format: date-time */
+            next_check: string;
+            /** @description The policy's id and name. */
+            policy: string;
+            policy_name: string;
+            /** @description The same in words, and what would mend it. */
+            reason?: string | null;
+            /** @description With its registry. */
+            repository: string;
+            /** @description `cosign`, `bundle` or `notation`. */
+            scheme?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was signed, as the log or a timestamp authority says.
+             */
+            signed_at?: string | null;
+            /** @description Who signed; where the verdict is `refused`, who did instead. */
+            signer?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is so.
+             */
+            since: string;
+            /** @description The index that is signed, where the image itself is not. */
+            through?: string | null;
+            verdict: components["schemas"]["TrustVerdict"];
+            /**
+             * @description A word for why not: `unsigned`, `other_key`, `other_signer`,
+             *     `other_image`, `expired`, `not_logged`, `not_vouched_for`,
+             *     `attested_only`, `broken`, `not_asked`.
+             */
+            why?: string | null;
+        };
+        /** @description Whose signatures images of some repositories must have. */
+        TrustPolicy: {
+            counts: components["schemas"]["TrustCounts"];
+            /** Format: date-time */
+            created: string;
+            description: string;
+            enabled: boolean;
+            environment: string;
+            /** @description Sigstore's trusted root is set. */
+            has_root: boolean;
+            id: string;
+            name: string;
+            /** @description Names with their registry; `*` stands for anything. */
+            repositories: string[];
+            /**
+             * Format: int64
+             * @description Grows with every change.
+             */
+            revision: number;
+            /** @description Any one of them suffices. */
+            signers: components["schemas"]["TrustSigner"][];
+            /** @description Authorities whose timestamps notation's signatures are believed. */
+            stampers: components["schemas"]["TrustStamper"][];
+            /** Format: date-time */
+            updated: string;
+            updated_by: string;
+        };
+        /** @description Somebody whose signature will do. */
+        TrustSigner: {
+            /** @description SHA-256 of the key; answered, never asked for. */
+            fingerprint?: string | null;
+            /** @description What people know it by. */
+            name: string;
+            /** @description `-----BEGIN PUBLIC KEY-----` */
+            pem: string;
+            /** @enum {string} */
+            type: "key";
+        } | {
+            /** @description Exactly: `https://token.actions.githubusercontent.com` */
+            issuer: string;
+            /** @description `*` stands for anything. */
+            subject: string;
+            /** @enum {string} */
+            type: "identity";
+        } | {
+            /**
+             * Format: date-time
+             * @description When the first ends; answered, never asked for.
+             */
+            ends?: string | null;
+            /** @description SHA-256 of the first; answered, never asked for. */
+            fingerprint?: string | null;
+            name: string;
+            /** @description `-----BEGIN CERTIFICATE-----`, one or more. */
+            pem: string;
+            /**
+             * @description The signer's name, as the certificate writes it; `*` stands
+             *     for anything. Absent: whoever the authority vouches for.
+             */
+            subject?: string | null;
+            /** @enum {string} */
+            type: "certificate";
+        };
+        /** @description The root of a timestamp authority. */
+        TrustStamper: {
+            name: string;
+            /** @description `-----BEGIN CERTIFICATE-----` */
+            pem: string;
+        };
+        /**
+         * @description What came of looking at an image's signatures.
+         * @enum {string}
+         */
+        TrustVerdict: "pending" | "signed" | "refused" | "unknown";
         /** @description An account. */
         User: {
             /** Format: date-time */
@@ -8564,6 +9331,46 @@ export interface components {
             environment?: string | null;
             id: string;
             name: string;
+            /** Format: int64 */
+            statements: number;
+        };
+        /** @description An address VEX documents are fetched from. */
+        VexSource: {
+            address: string;
+            allow_private: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last asked, when that went well, and when something
+             *     there changed.
+             */
+            asked?: string | null;
+            /** Format: date-time */
+            changed?: string | null;
+            /** Format: date-time */
+            created: string;
+            created_by: string;
+            /** Format: int64 */
+            documents: number;
+            /** @description Only in this environment; everywhere when absent. */
+            environment?: string | null;
+            /** @description Why the last look failed; what was there before holds on. */
+            error?: string | null;
+            /**
+             * Format: int32
+             * @description Hours between two looks.
+             */
+            every_hours: number;
+            id: string;
+            /**
+             * Format: int64
+             * @description Files there that are no VEX documents.
+             */
+            left_out: number;
+            name: string;
+            /** Format: date-time */
+            next: string;
+            /** Format: date-time */
+            reached?: string | null;
             /** Format: int64 */
             statements: number;
         };
@@ -11652,6 +12459,37 @@ export interface operations {
             };
         };
     };
+    get_images_id_licenses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the image's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageLicenses"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_images_id_packages: {
         parameters: {
             query?: {
@@ -11983,6 +12821,77 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_licenses: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description Text in the licence's name. */
+                q?: string;
+                /** @description Several separated by commas. */
+                class?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Licenses"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_licenses_images: {
+        parameters: {
+            query?: {
+                environment?: string;
+                /** @description Exactly this one, as `GET /licenses` names it. */
+                license?: string;
+                /** @description Several separated by commas. */
+                class?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LicenseHolder"];
+                };
             };
             /** @description what went wrong */
             default: {
@@ -13830,6 +14739,83 @@ export interface operations {
             };
         };
     };
+    get_secrets: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+                /** @description One image's id. */
+                image?: string;
+                /** @description Kinds, by id; several separated by commas. */
+                rule?: string;
+                /** @description Several separated by commas. */
+                severity?: string;
+                /**
+                 * @description `open` (the default), `resolved`, `dismissed`, `exempted`; several
+                 *     separated by commas.
+                 */
+                state?: string;
+                /** @description In the path, the kind's title or the image's name. */
+                q?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ImageSecret"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_secrets_kinds: {
+        parameters: {
+            query?: {
+                /** @description One environment; all when absent. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretKind"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_sensors: {
         parameters: {
             query?: {
@@ -14932,6 +15918,246 @@ export interface operations {
             };
         };
     };
+    get_trust: {
+        parameters: {
+            query?: {
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustPolicy"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_trust: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTrustPolicy"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustPolicy"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_trust_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustPolicy"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_trust_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTrustPolicy"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustPolicy"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_trust_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_trust_id_images: {
+        parameters: {
+            query?: {
+                /** @description Text in the repository or the digest. */
+                q?: string;
+                verdict?: "pending" | "signed" | "refused" | "unknown";
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TrustOutcome"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_trust_id_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the policy's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrustPolicy"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_users: {
         parameters: {
             query?: {
@@ -15310,6 +16536,136 @@ export interface operations {
                 };
                 content: {
                     "application/json": string;
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_vex_sources: {
+        parameters: {
+            query?: {
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VexSource"][];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_vex_sources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVexSource"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VexSource"];
+                };
+            };
+            /** @description the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_vex_sources_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the source's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_vex_sources_id_fetch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the source's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VexSource"];
                 };
             };
             /** @description what went wrong */
