@@ -238,7 +238,8 @@ const LINKING: [&str; 9] = [
 
 fn of_requirement(requirement: &LicenseReq) -> LicenseClass {
     let Some(id) = requirement.license.id() else {
-        return LicenseClass::Unknown;
+        // Somebody's own reference: its name may say what it is.
+        return spelling::restricted(&requirement.license.to_string());
     };
     let class = of_identifier(
         id.name,

@@ -78,11 +78,18 @@ fn judge(label: &str, body: &[u8], is_pgp: bool) -> Option<(&'static str, bool)>
     let mut encoded = String::new();
     let mut is_encrypted = false;
     for line in text.lines().take(MOST_LINES) {
-        let line = line.trim().trim_matches(['"', '\'', ',', '\\', '+']).trim();
         if line.contains(':') {
             is_encrypted |= line.contains("ENCRYPTED");
-        } else if !line.starts_with('=') {
-            encoded.push_str(line);
+            continue;
+        }
+        // Programs put a key together from texts: `"MII…" +`. In base 64 a
+        // plus is a letter, so only one that stands alone joins.
+        let pieces = line
+            .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '\\'))
+            .filter(|piece| !piece.is_empty() && *piece != "+");
+        // What begins with `=` is PGP's checksum.
+        for piece in pieces.take_while(|piece| !piece.starts_with('=')) {
+            encoded.push_str(piece);
         }
     }
     let bytes = base64(encoded.trim_end_matches('='))?;
@@ -134,6 +141,8 @@ fn is_sequence(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ::base64::Engine as _;
+
     use super::*;
     use crate::secret::trial;
 
@@ -162,5 +171,39 @@ mod tests {
         let text = trial::filled("<pem:PRIVATE KEY>").replace('\n', "\\n");
         let text = format!("{{\"private_key\": \"{text}\"}}");
         assert!(next(text.as_bytes(), 0).is_some());
+    }
+
+    #[test]
+    fn a_plus_is_a_letter_at_the_ends_of_lines_and_a_sign_by_itself() {
+        // DER of 48 bytes whose base 64 is in lines of four letters, most
+        // of which begin and end with a plus.
+        let mut der = vec![0x30, 46, 0];
+        for _ in 0..15 {
+            der.extend([0xf8, 0, 0x3e]);
+        }
+        let encoded = ::base64::engine::general_purpose::STANDARD.encode(&der);
+        let lines: Vec<&str> = (0..encoded.len() / 4)
+            .map(|at| &encoded[4 * at..4 * at + 4])
+            .collect();
+        assert!(lines.iter().any(|line| line.starts_with('+')));
+        assert!(lines.iter().any(|line| line.ends_with('+')));
+        let dashes = "-".repeat(5);
+        for (before, behind) in [
+            ("", "\n"),
+            ("", "\r\n"),
+            ("", "\\n"),
+            ("  \"", "\\n\" +\n"),
+            ("  + '", "'\n"),
+        ] {
+            let body: String = lines
+                .iter()
+                .map(|line| format!("{before}{line}{behind}"))
+                .collect();
+            let text = format!(
+                "{dashes}BEGIN EC PRIVATE KEY{dashes}\n{body}{before}{dashes}END EC PRIVATE KEY{dashes}"
+            );
+            let key = next(text.as_bytes(), 0).map(|key| (key.sort, key.is_encrypted));
+            assert_eq!(key, Some(("elliptic curve", false)), "{text}");
+        }
     }
 }

@@ -169,7 +169,10 @@ mod tests {
                     let shown = serde_json::to_string(&found).unwrap();
                     let [head, tail] = kind.show;
                     for window in trial::values(&text) {
-                        let kept = window.len() > 12 && shown.contains(&window);
+                        // What a case writes out is no value: those are
+                        // filled in. An account's address is told.
+                        let is_value = !case.text.contains(&window);
+                        let kept = is_value && window.len() > 12 && shown.contains(&window);
                         assert!(!kept, "{}: {shown} shows {window}", kind.id);
                     }
                     assert!(head + tail <= 12, "{} shows too much", kind.id);
