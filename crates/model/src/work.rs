@@ -133,21 +133,21 @@ pub fn work(images: &[WorkImage], findings: &[WorkFinding]) -> WorkList {
     let mut installed: BTreeMap<(PackageKind, &str, &str), BTreeSet<&str>> = BTreeMap::new();
     for finding in findings.iter().filter(|one| asked.contains(&one.image)) {
         list.findings += 1;
-        let based = bases.get(&finding.image).filter(|based| {
+        let stands = bases.get(&finding.image).filter(|stands| {
             finding
                 .layer
-                .is_some_and(|layer| (layer as usize) < based.layers)
+                .is_some_and(|layer| (layer as usize) < stands.layers)
         });
-        let what = match (based, &finding.version) {
-            (Some(based), version) => {
-                let lacks = match based.base.newer {
+        let what = match (stands, &finding.version) {
+            (Some(stands), version) => {
+                let lacks = match stands.base.newer {
                     Some(newer) => !left.contains(&(newer, key(finding))),
                     None => version.is_some(),
                 };
                 // A newer base that has it still does not close it; what
                 // can be raised within the image is raised there.
                 match (lacks, version) {
-                    (true, _) => Some(What::Rebuild(based.base.clone())),
+                    (true, _) => Some(What::Rebuild(stands.base.clone())),
                     (false, Some(version)) => Some(upgrade(finding, version)),
                     (false, None) => None,
                 }
@@ -197,7 +197,7 @@ fn key(finding: &WorkFinding) -> Key<'_> {
 fn left<'f>(bases: &HashMap<i64, Based>, findings: &'f [WorkFinding]) -> HashSet<(i64, Key<'f>)> {
     let newer: HashSet<i64> = bases
         .values()
-        .filter_map(|based| based.base.newer)
+        .filter_map(|stands| stands.base.newer)
         .collect();
     findings
         .iter()
@@ -357,11 +357,11 @@ pub fn bases(images: &[WorkImage]) -> HashMap<i64, Based> {
             newer: None,
         };
         for member in members {
-            let based = Based {
+            let stands = Based {
                 base: base.clone(),
                 layers,
             };
-            bases.insert(member.id, based);
+            bases.insert(member.id, stands);
         }
     }
     bases
