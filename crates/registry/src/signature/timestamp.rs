@@ -1,7 +1,7 @@
 //! Timestamps of authorities (RFC 3161): when a signature existed, where
 //! the log gives no time of its own.
 //!
-//! Only what sigstore's authorities write is understood: one signer, with
+//! Only what authorities of today write is understood: one signer, with
 //! signed attributes, over SHA-2.
 //! References: RFC 3161, section 2.4.2; RFC 5652, sections 5.1 to 5.6.
 
@@ -152,13 +152,16 @@ fn algorithm(mut identifier: Der<'_>) -> Option<&'static digest::Algorithm> {
 }
 
 fn read(stamp: &[u8]) -> Option<Stamp<'_>> {
-    let mut response = Der(stamp).inside(SEQUENCE)?;
-    let mut status = response.inside(SEQUENCE)?;
-    // Granted, or granted with changes.
-    if !matches!(status.take(INTEGER)?, [0 | 1]) {
-        return None;
+    let mut content = Der(stamp).inside(SEQUENCE)?;
+    // An authority's whole answer, as sigstore keeps it, or only the token
+    // in it, as notation does.
+    if let Some(status) = content.take_if(SEQUENCE) {
+        // Granted, or granted with changes.
+        if !matches!(Der(status).take(INTEGER)?, [0 | 1]) {
+            return None;
+        }
+        content = content.inside(SEQUENCE)?;
     }
-    let mut content = response.inside(SEQUENCE)?;
     if content.take(OID)? != SIGNED_DATA {
         return None;
     }

@@ -460,7 +460,7 @@ async fn a_new_advisory_reaches_stored_images_and_asks_no_registry() {
 
     // The first makes npm known; what comes after it is told apart.
     import(&person, "GHSA-else-wher-etgd", "elsewhere").await;
-    let is_idle = |database: &Value| database["activity"].is_null() && database["advisories"] == 1;
+    let is_idle = |database: &Value| database["activity"].is_null() && database["state"] == "ready";
     until(&person, "/api/v1/database", is_idle).await;
     import(&person, "GHSA-left-padd-gone", "left-pad").await;
     let found = until(&person, "/api/v1/findings?package=left-pad", |page| {

@@ -14,14 +14,16 @@ pub struct TrustTag {
 
 impl Store {
     /// What tags and names of an environment lead to: as watched
-    /// registries have it, then as scans found it.
+    /// registries have it, then as scans found it. Tags that lead to no
+    /// image, but to a signature say, are left out.
     pub async fn trust_tags(&self, environment: &str) -> Result<Vec<TrustTag>, StoreError> {
         let tags = sql(
             "SELECT registry.address, repository.name AS repository, tag.name, tag.digest
              FROM tag JOIN repository ON repository.id = tag.repository_id
              JOIN registry ON registry.id = repository.registry_id
              JOIN environment ON environment.id = registry.environment_id
-             WHERE environment.name = ? AND tag.gone IS NULL AND tag.digest IS NOT NULL",
+             WHERE environment.name = ? AND tag.gone IS NULL AND tag.digest IS NOT NULL
+               AND EXISTS (SELECT 1 FROM tag_image WHERE tag_image.tag_id = tag.id)",
         )
         .bind(environment)
         .fetch_all(&self.readers)
