@@ -189,9 +189,12 @@ fn printed(expression: &Expression) -> String {
                     Operator::And => ("AND", false),
                     Operator::Or => ("OR", true),
                 };
-                let inner = |(text, has_or): (String, bool)| match has_or && !is_or {
-                    true => format!("({text})"),
-                    false => text,
+                let inner = |(text, has_or): (String, bool)| {
+                    if has_or && !is_or {
+                        format!("({text})")
+                    } else {
+                        text
+                    }
                 };
                 stack.push((format!("{} {word} {}", inner(left), inner(right)), is_or));
             }
@@ -249,7 +252,7 @@ fn of_requirement(requirement: &LicenseReq) -> LicenseClass {
     let exception = requirement
         .addition
         .as_ref()
-        .and_then(|addition| addition.id());
+        .and_then(spdx::AdditionItem::id);
     match (class, exception) {
         (LicenseClass::StrongCopyleft, Some(exception)) if LINKING.contains(&exception.name) => {
             LicenseClass::WeakCopyleft

@@ -33,10 +33,12 @@ pub struct NotableFile {
     pub layer: Option<u32>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero_bytes(number: &u64) -> bool {
     *number == 0
 }

@@ -490,7 +490,7 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in "[A-Za-z0-9_-]{0,40}") {
-            let _ = serde_json::from_value::<PackageFiles>(text.into()).is_ok();
+            drop(serde_json::from_value::<PackageFiles>(text.into()));
         }
     }
 }

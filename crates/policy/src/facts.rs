@@ -21,7 +21,7 @@ pub use image::Unlicensed;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Facts {
-    Image(ImageFacts),
+    Image(Box<ImageFacts>),
     Container(Box<ContainerFacts>),
     Machine(MachineFacts),
     Host(Box<HostFacts>),

@@ -32,7 +32,7 @@ pub fn image_issues(
     let Some(facts) = ImageFacts::of(sbom, target, policy) else {
         return Vec::new();
     };
-    let facts = Facts::Image(facts);
+    let facts = Facts::Image(Box::new(facts));
     let subject = sbom.subject(target);
     let subject = subject.split('@').next().unwrap_or(&subject);
     let rules = recommendations()

@@ -85,6 +85,8 @@ struct Run {
     cmd: Option<Vec<String>>,
     #[serde(default)]
     env: Option<Vec<String>>,
+    // A set, in the form of an object.
+    #[expect(clippy::zero_sized_map_values, reason = "the values say nothing")]
     #[serde(default)]
     exposed_ports: Option<BTreeMap<String, serde::de::IgnoredAny>>,
     #[serde(default)]

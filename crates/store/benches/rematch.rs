@@ -202,13 +202,14 @@ async fn carry(store: &Store, holdings: &Holdings, change: Change, now: Timestam
         ms(times[times.len() / 2]),
         ms(times[0]),
         ms(times[times.len() - 1]),
-        ms((processor() - used) / TIMES)
+        ms(processor().saturating_sub(used) / TIMES)
     );
     let began = Instant::now();
     let used = processor();
     let computed = rematch::compute(&change, holdings).unwrap();
     let took = began.elapsed();
-    let findings = computed.rematch.findings;
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than that")]
+    let findings = computed.rematch.findings as f64;
     let compare = vulns::version::compare;
     let to = change.to.clone();
     let done = rematch::write(store, change, computed, compare, now)
@@ -219,8 +220,8 @@ async fn carry(store: &Store, holdings: &Holdings, change: Change, now: Timestam
         "  ready to be written in {}, durable in {} ({} of processor): {:.0} findings a second",
         ms(took),
         ms(durable),
-        ms(processor() - used),
-        findings as f64 / durable.as_secs_f64()
+        ms(processor().saturating_sub(used)),
+        findings / durable.as_secs_f64()
     );
     let left = store.outdated(&to).await.unwrap().len();
     assert!(left >= done.left);

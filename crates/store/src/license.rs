@@ -9,7 +9,7 @@ use crate::{
     db::{Connection, Sql, insert, sql},
     image::key_of,
     page::{Key, Order, TOTAL_CAP, Total},
-    row::{json, like, number},
+    row::{json, like},
 };
 
 /// Licences listed at most; the world's list has some seven hundred, and
@@ -170,10 +170,7 @@ impl Store {
             .collect::<Result<Vec<_>, StoreError>>()?;
         let mut count = sql("SELECT COUNT(*) FROM (SELECT DISTINCT image.id");
         narrow(&mut count);
-        count
-            .push(" LIMIT ")
-            .push_bind(number(TOTAL_CAP as usize + 1))
-            .push(") AS counted");
+        count.push(format_args!(" LIMIT {}) AS counted", TOTAL_CAP + 1));
         let total: i64 = count.scalar().fetch_one(&self.readers).await?;
         Ok(BY_IMAGE.cut(
             items,
@@ -245,7 +242,7 @@ impl Store {
             query.push_bind(environment.to_owned());
             query
                 .push(" AND package.licenses IN ")
-                .push_list(chunk.iter().map(|text| json(text)));
+                .push_list(chunk.iter().map(json));
             if let Some(only) = only {
                 query
                     .push(" AND image.uid IN ")

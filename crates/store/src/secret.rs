@@ -140,10 +140,7 @@ impl Store {
         let mut count = sql("SELECT COUNT(*) FROM (SELECT 1");
         from(&mut count, scope);
         filter.narrow(&mut count);
-        count
-            .push(" LIMIT ")
-            .push_bind(number(TOTAL_CAP as usize + 1))
-            .push(") AS counted");
+        count.push(format_args!(" LIMIT {}) AS counted", TOTAL_CAP + 1));
         let total: i64 = count.scalar().fetch_one(&self.readers).await?;
         let total = Total(total.try_into().unwrap_or(0));
         Ok(WORST.cut(items, request, total, |entry| {

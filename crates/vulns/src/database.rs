@@ -225,7 +225,7 @@ impl Database {
         &self,
         vulnerabilities: impl IntoIterator<Item = u32>,
     ) -> BTreeMap<VulnerabilityId, Vulnerability> {
-        let shelf = || {
+        let lock = || {
             self.shelf
                 .lock()
                 .expect("invariant: no panic under the lock")
@@ -233,9 +233,9 @@ impl Database {
         let mut details = BTreeMap::new();
         let mut missing = Vec::new();
         {
-            let shelf = shelf();
+            let kept = lock();
             for index in vulnerabilities {
-                match shelf.kept.get(&index) {
+                match kept.kept.get(&index) {
                     Some(known) => drop(details.insert(known.id.clone(), known.clone())),
                     None => missing.push(index),
                 }
@@ -246,9 +246,9 @@ impl Database {
             .into_iter()
             .filter_map(|index| Some((index, self.gather(index, &mut blocks)?)))
             .collect();
-        let mut shelf = shelf();
+        let mut kept = lock();
         for (index, vulnerability) in gathered {
-            shelf.put(index, &vulnerability);
+            kept.put(index, &vulnerability);
             details.insert(vulnerability.id.clone(), vulnerability);
         }
         details

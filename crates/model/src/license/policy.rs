@@ -40,11 +40,11 @@ impl TryFrom<String> for LicenseRule {
                 .ok_or_else(|| format!("unknown class '{word}' (expected one of {known})"));
         }
         let begin = text.trim_end_matches('*');
-        let is_known = match text.ends_with('*') {
-            true => spdx::identifiers::LICENSES
-                .iter()
-                .any(|license| license.name.starts_with(begin)),
-            false => spdx::license_id(text).is_some() || text.starts_with("LicenseRef-"),
+        let is_known = if text.ends_with('*') {
+            let mut known = spdx::identifiers::LICENSES.iter();
+            known.any(|license| license.name.starts_with(begin))
+        } else {
+            spdx::license_id(text).is_some() || text.starts_with("LicenseRef-")
         };
         if begin.is_empty() || !is_known {
             return Err(format!(
@@ -105,16 +105,11 @@ impl LicensePolicy {
         if self.is_empty() {
             return LicenseVerdict::Allowed;
         }
-        let licensed = Licensed::of(licenses);
-        let Some(text) = &licensed.expression else {
-            let is_forbidden = self
-                .forbidden
-                .iter()
-                .any(|rule| *rule == LicenseRule::Class(licensed.class));
-            let is_allowed = self
-                .allowed
-                .iter()
-                .any(|rule| *rule == LicenseRule::Class(licensed.class));
+        let terms = Licensed::of(licenses);
+        let Some(text) = &terms.expression else {
+            let class = LicenseRule::Class(terms.class);
+            let is_forbidden = self.forbidden.contains(&class);
+            let is_allowed = self.allowed.contains(&class);
             return match (is_forbidden, self.allowed.is_empty() || is_allowed) {
                 (true, _) => LicenseVerdict::Forbidden,
                 (false, true) => LicenseVerdict::Allowed,

@@ -39,15 +39,15 @@ impl Unlicensed {
         version: String,
         licenses: &[String],
     ) -> Self {
-        let licensed = Licensed::of(licenses);
+        let terms = Licensed::of(licenses);
         Self {
             package,
             version,
             is_unclear: policy.judge_text(licenses) == LicenseVerdict::Unclear,
-            license: match licensed.expression {
+            license: match terms.expression {
                 Some(expression) => expression,
-                None if licensed.names.is_empty() => "none named".to_owned(),
-                None => licensed.names.join(", "),
+                None if terms.names.is_empty() => "none named".to_owned(),
+                None => terms.names.join(", "),
             },
         }
     }

@@ -265,7 +265,7 @@ pub struct Refused {
     /// What would mend it.
     pub mend: String,
     /// Who did sign, where that is proved.
-    pub signer: Option<Signer>,
+    pub signer: Option<Box<Signer>>,
 }
 
 /// What keeps an image from counting as signed, the nearest miss last.
@@ -378,14 +378,14 @@ fn accept(signature: Signature, asked: &Asked) -> Result<Accepted, Refused> {
                         asked.names(),
                         verified.signer
                     ),
-                    signer: Some(verified.signer),
+                    signer: Some(Box::new(verified.signer)),
                 }),
                 (Claim::Attestation(kind), _) => Err(Refused {
                     why: Why::AttestedOnly,
                     reason: format!("only a statement of type {kind} about it is signed"),
                     mend: "sign the image itself: an attestation does not say that it may run"
                         .to_owned(),
-                    signer: Some(verified.signer),
+                    signer: Some(Box::new(verified.signer)),
                 }),
             }
         }

@@ -190,10 +190,10 @@ impl Table<'_> {
             };
             for name in names {
                 let class = Licensed::of(std::slice::from_ref(&name)).class;
-                let (packages, named) = licenses.entry((class, name)).or_default();
+                let (packages, shown) = licenses.entry((class, name)).or_default();
                 *packages += 1;
-                if named.len() < NAMED && !named.contains(&package.name.as_str()) {
-                    named.push(&package.name);
+                if shown.len() < NAMED && !shown.contains(&package.name.as_str()) {
+                    shown.push(&package.name);
                 }
             }
         }

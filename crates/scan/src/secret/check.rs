@@ -84,8 +84,8 @@ pub(super) fn judge(check: Check, value: &[u8], whole: &[u8]) -> Judgement {
     judged.unwrap_or(Judgement::No)
 }
 
-fn yes(proof: impl Into<String>) -> Option<Judgement> {
-    Some(Judgement::Yes(proof.into(), None))
+fn yes(proof: impl Into<String>) -> Judgement {
+    Judgement::Yes(proof.into(), None)
 }
 
 /// Bytes of base 64, either alphabet.
@@ -130,7 +130,7 @@ fn base62_crc32(text: &str) -> Option<Judgement> {
     let body = text.rsplit('_').next()?;
     let (random, sum) = body.split_at_checked(body.len().checked_sub(6)?)?;
     (base62(crc32(random.as_bytes())) == sum.as_bytes()).then_some(())?;
-    yes("its checksum is right")
+    Some(yes("its checksum is right"))
 }
 
 /// The account is in the bits that follow the first of the 16 letters
@@ -150,8 +150,8 @@ fn aws_key_id(text: &str) -> Option<Judgement> {
     }
     let first_48 = bits >> 32;
     let account = (first_48 & 0x7fff_ffff_ff80) >> 7;
-    if account < 1_000_000_000_000 && text.bytes().nth(4)? >= b'Q' {
-        return yes(format!("of the AWS account {account:012}"));
+    if account < 1_000_000_000_000 && *text.as_bytes().get(4)? >= b'Q' {
+        return Some(yes(format!("of the AWS account {account:012}")));
     }
     Some(Judgement::Unknown)
 }
@@ -221,7 +221,7 @@ fn macaroon(text: &str) -> Option<Judgement> {
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
         .then_some(())?;
-    yes(format!("a macaroon of {location}"))
+    Some(yes(format!("a macaroon of {location}")))
 }
 
 fn of_length(text: &str, length: usize) -> Option<Judgement> {
@@ -242,7 +242,7 @@ fn bech32(text: &str) -> Option<Judgement> {
         values.push(u32::try_from(at).ok()?);
     }
     (bech32_sum(&values) == 1).then_some(())?;
-    yes("its checksum is right")
+    Some(yes("its checksum is right"))
 }
 
 pub(super) fn bech32_sum(values: &[u32]) -> u32 {
@@ -336,7 +336,7 @@ fn discord_bot(text: &str) -> Option<Judgement> {
     let id = base64(text.split('.').next()?)?;
     let digits = id.iter().all(u8::is_ascii_digit);
     (digits && (17..=20).contains(&id.len())).then_some(())?;
-    yes("it names a bot's id")
+    Some(yes("it names a bot's id"))
 }
 
 /// A value like `hunter2!x` given to a name like `db_password`. What is
@@ -399,7 +399,7 @@ fn assigned(text: &str, whole: &[u8]) -> Judgement {
 
 fn crypt(text: &str) -> Option<Judgement> {
     let scheme = match text.split('$').nth(1) {
-        Some("1") | Some("apr1") => "MD5, which is guessed in no time",
+        Some("1" | "apr1") => "MD5, which is guessed in no time",
         Some("2a" | "2b" | "2y") => "bcrypt",
         Some("5") => "SHA-256",
         Some("6") => "SHA-512",
@@ -410,7 +410,7 @@ fn crypt(text: &str) -> Option<Judgement> {
         None if text.starts_with("{SHA}") => "SHA-1 without salt, which is guessed in no time",
         None => "DES, which is guessed in no time",
     };
-    yes(format!("hashed with {scheme}"))
+    Some(yes(format!("hashed with {scheme}")))
 }
 
 #[cfg(test)]

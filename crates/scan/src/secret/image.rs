@@ -64,7 +64,7 @@ mod tests {
         let token = trial::filled("<crc62:ghp_>");
         let text = format!("RUN git clone https://x:{token}@github.com/a/b && make");
         let hidden = hide(&text);
-        assert!(!hidden.contains(&token[8..30]), "{hidden}");
+        assert!(!hidden.contains(token.get(8..30).unwrap()), "{hidden}");
         assert!(hidden.ends_with("@github.com/a/b && make"), "{hidden}");
         assert_eq!(hide("RUN make -j8"), "RUN make -j8");
         assert_eq!(hide("ENV DB_PASSWORD=hunter2"), "ENV DB_PASSWORD=•••");

@@ -1,4 +1,4 @@
-//! Private keys in PEM (RFC 7468), OpenSSH's and PuTTY's form: whether
+//! Private keys in PEM (RFC 7468), OpenSSH's and `PuTTY`'s form: whether
 //! one is really there, of which sort, and whether a passphrase guards it.
 
 use super::check::base64;
@@ -183,7 +183,7 @@ mod tests {
         }
         let encoded = ::base64::engine::general_purpose::STANDARD.encode(&der);
         let lines: Vec<&str> = (0..encoded.len() / 4)
-            .map(|at| &encoded[4 * at..4 * at + 4])
+            .filter_map(|at| encoded.get(4 * at..4 * at + 4))
             .collect();
         assert!(lines.iter().any(|line| line.starts_with('+')));
         assert!(lines.iter().any(|line| line.ends_with('+')));
@@ -195,10 +195,10 @@ mod tests {
             ("  \"", "\\n\" +\n"),
             ("  + '", "'\n"),
         ] {
-            let body: String = lines
+            let body = lines
                 .iter()
-                .map(|line| format!("{before}{line}{behind}"))
-                .collect();
+                .flat_map(|line| [before, *line, behind])
+                .collect::<String>();
             let text = format!(
                 "{dashes}BEGIN EC PRIVATE KEY{dashes}\n{body}{before}{dashes}END EC PRIVATE KEY{dashes}"
             );

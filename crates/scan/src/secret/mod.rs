@@ -53,7 +53,7 @@ pub(crate) fn in_file(path: &str, bytes: &[u8]) -> Vec<FoundSecret> {
 }
 
 /// What is in a short text: a variable, a step, a label.
-fn in_text<'a>(text: &'a str) -> Vec<Hit<'a>> {
+fn in_text(text: &str) -> Vec<Hit<'_>> {
     let mut hits = Vec::new();
     search::find("", text.as_bytes(), &mut hits);
     one_each(hits)
@@ -131,7 +131,7 @@ impl<'a> Lines<'a> {
             *self = Self::of(self.bytes);
         }
         let between = self.bytes.get(self.at..at).unwrap_or_default();
-        let lines = between.iter().filter(|byte| **byte == b'\n').count();
+        let lines = memchr::memchr_iter(b'\n', between).count();
         self.line = self
             .line
             .saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));

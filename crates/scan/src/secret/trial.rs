@@ -50,15 +50,12 @@ pub(super) fn filled(text: &str) -> String {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             Some((fill(hole, &mut Dice(seed | 1))?, after))
         });
-        match filled {
-            Some((value, after)) => {
-                out.push_str(&value);
-                rest = after;
-            }
-            None => {
-                out.push('<');
-                rest = after;
-            }
+        if let Some((value, after)) = filled {
+            out.push_str(&value);
+            rest = after;
+        } else {
+            out.push('<');
+            rest = after;
         }
     }
     out.push_str(rest);

@@ -17,17 +17,17 @@ pub(super) struct Removed<'a> {
     path: &'a str,
     secrets: &'a [FoundSecret],
     layer: u32,
-    removed_in: u32,
+    hidden_in: u32,
 }
 
 impl<'a> Removed<'a> {
-    pub(super) fn of(path: &'a str, visible: &Visible<'a>, removed_in: u32) -> Option<Self> {
+    pub(super) fn of(path: &'a str, visible: &Visible<'a>, hidden_in: u32) -> Option<Self> {
         let secrets = &visible.extraction.secrets;
         (!secrets.is_empty()).then_some(Self {
             path,
             secrets,
             layer: visible.layer,
-            removed_in,
+            hidden_in,
         })
     }
 }
@@ -88,10 +88,15 @@ fn secrets(
 ) -> Vec<FoundSecret> {
     // What a distribution ships to everybody is no secret; what is in its
     // settings may have been written there by others.
-    let is_shipped = |path: &str| !path.starts_with("etc/") && owners.contains_key(&path_key(path));
+    let is_packaged =
+        |path: &str| !path.starts_with("etc/") && owners.contains_key(&path_key(path));
     let mut told = Vec::new();
     let mut visible = HashSet::new();
-    for ((path, _), file) in view.files.iter().filter(|((path, _), _)| !is_shipped(path)) {
+    for ((path, _), file) in view
+        .files
+        .iter()
+        .filter(|((path, _), _)| !is_packaged(path))
+    {
         for secret in &file.extraction.secrets {
             visible.insert((&secret.rule, &secret.mark, *path));
             told.push(FoundSecret {
@@ -102,7 +107,7 @@ fn secrets(
         }
     }
     for removed in &view.removed {
-        if is_skipped(removed.path) || is_shipped(removed.path) {
+        if is_skipped(removed.path) || is_packaged(removed.path) {
             continue;
         }
         let gone = removed
@@ -112,7 +117,7 @@ fn secrets(
         told.extend(gone.map(|secret| FoundSecret {
             path: removed.path.to_owned(),
             layer: layer(removed.layer),
-            removed_in: layer(removed.removed_in),
+            removed_in: layer(removed.hidden_in),
             ..secret.clone()
         }));
     }

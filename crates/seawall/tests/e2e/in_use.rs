@@ -44,10 +44,8 @@ fn image(sleep: &Path, libraries: &[PathBuf]) -> Image {
             "Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0-1\n\n"
         )
     };
-    let list: String = libraries
-        .iter()
-        .map(|path| format!("{}\n", path.display()))
-        .collect();
+    let lines = libraries.iter().map(|path| format!("{}\n", path.display()));
+    let list = lines.collect::<Vec<_>>().concat();
     let status = ["coreutils", "libc6", "openssl"].map(package).concat();
     let mut layer = Layer::new()
         .file(

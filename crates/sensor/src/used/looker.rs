@@ -28,7 +28,7 @@ const MOST_LATER: usize = 4_096;
 const AFTER: [Duration; 3] = [
     Duration::from_millis(15),
     Duration::from_secs(3),
-    Duration::from_secs(60),
+    Duration::from_mins(1),
 ];
 /// Between two looks, so that many take a hundredth of a processor.
 const PACE: Duration = Duration::from_millis(50);
@@ -94,7 +94,7 @@ fn run(proc: &Path, ledger: &Mutex<Ledger>, clock: &dyn Clock, waiting: &Receive
             .iter()
             .filter_map(|queue| queue.front().map(|due| due.at))
             .min();
-        let wait = next.map_or(Duration::from_secs(3600), |at| {
+        let wait = next.map_or(Duration::from_hours(1), |at| {
             at.saturating_duration_since(time)
         });
         match waiting.recv_timeout(wait) {

@@ -76,9 +76,10 @@ pub(crate) fn understand(
 
 /// With or without the name of its hash.
 fn digest(text: &str) -> Option<Digest> {
-    match text.contains(':') {
-        true => text.parse().ok(),
-        false => format!("sha256:{text}").parse().ok(),
+    if text.contains(':') {
+        text.parse().ok()
+    } else {
+        format!("sha256:{text}").parse().ok()
     }
 }
 

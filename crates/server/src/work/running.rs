@@ -131,8 +131,8 @@ fn of_cluster(ways: &ClusterWays, reached: &mut HashMap<i64, Found>) {
             // Whatever else is in the cluster reaches it.
             found.add(Reach::Inside, None);
             for exposure in &exposures {
-                let named = in_words(exposure, &ways.cluster, &pod.namespace);
-                found.add(reach_of(exposure), Some(named));
+                let words = in_words(exposure, &ways.cluster, &pod.namespace);
+                found.add(reach_of(exposure), Some(words));
             }
         }
     }

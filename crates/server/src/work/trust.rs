@@ -200,10 +200,12 @@ async fn all(app: &App, environment: &str) -> Result<BTreeSet<TrustSubject>, Sto
 struct Look {
     environment: String,
     subject: TrustSubject,
-    by: Vec<(TrustDue, Arc<TrustPolicy>, Result<Arc<Asked>, String>)>,
+    by: Vec<(TrustDue, Arc<TrustPolicy>, Wanted)>,
 }
 
-type ByPolicy = HashMap<String, (Arc<TrustPolicy>, Result<Arc<Asked>, String>)>;
+/// What a policy asks for, or why that cannot be read.
+type Wanted = Result<Arc<Asked>, String>;
+type ByPolicy = HashMap<String, (Arc<TrustPolicy>, Wanted)>;
 
 /// Verifies what is due. `false`: nothing was.
 async fn verify(app: &Arc<App>) -> Result<bool, StoreError> {
@@ -261,13 +263,12 @@ async fn verify(app: &Arc<App>) -> Result<bool, StoreError> {
             .next()
             .unwrap_or_default();
         let key = (look.environment.clone(), host.to_owned());
-        let registry = match opened.get(&key) {
-            Some(registry) => registry.clone(),
-            None => {
-                let registry = open(app, &look.environment, &look.subject, &cancel).await?;
-                opened.insert(key, registry.clone());
-                registry
-            }
+        let registry = if let Some(registry) = opened.get(&key) {
+            registry.clone()
+        } else {
+            let registry = open(app, &look.environment, &look.subject, &cancel).await?;
+            opened.insert(key, registry.clone());
+            registry
         };
         if tasks.len() >= TOGETHER
             && let Some(ended) = tasks.join_next().await
@@ -297,14 +298,13 @@ async fn open(
         .repository
         .split_once('/')
         .unwrap_or((subject.repository.as_str(), ""));
-    let opened = match registries::of_host(app, environment, host).await? {
-        Some(known) => registries::open(app, &known, cancel).map_err(|error| chain(&error)),
-        None => {
-            let mut account = Account::anonymous(Kind::Distribution, host);
-            account.repositories = vec![path.to_owned()];
-            registry::Registry::open(account, Arc::clone(&app.clock), cancel)
-                .map_err(|error| chain(&error))
-        }
+    let opened = if let Some(known) = registries::of_host(app, environment, host).await? {
+        registries::open(app, &known, cancel).map_err(|error| chain(&error))
+    } else {
+        let mut account = Account::anonymous(Kind::Distribution, host);
+        account.repositories = vec![path.to_owned()];
+        registry::Registry::open(account, Arc::clone(&app.clock), cancel)
+            .map_err(|error| chain(&error))
     };
     Ok(opened.map(Arc::new))
 }

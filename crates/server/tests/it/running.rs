@@ -196,8 +196,11 @@ async fn what_runs_is_joined_with_what_was_scanned() {
     assert_eq!(state(&page, 1), "not_seen");
     assert_eq!(page["items"][1]["in_use"]["days"], 2);
     let running = person.get("/api/v1/running").await.json();
-    let uses = &running["items"][0]["packages"];
-    assert_eq!((&uses["seen"], &uses["not_seen"]), (&json!(1), &json!(1)));
+    let counts = &running["items"][0]["packages"];
+    assert_eq!(
+        (&counts["seen"], &counts["not_seen"]),
+        (&json!(1), &json!(1))
+    );
 }
 
 #[tokio::test]

@@ -212,9 +212,9 @@ struct Vendor {
 
 fn vendor(text: &str) -> Vendor {
     let held = std::sync::Arc::new(std::sync::Mutex::new(Some(text.to_owned())));
-    let served = std::sync::Arc::clone(&held);
+    let there = std::sync::Arc::clone(&held);
     let server = testkit::web::Server::start(move |request: &testkit::web::Request| {
-        let Some(text) = served.lock().unwrap().clone() else {
+        let Some(text) = there.lock().unwrap().clone() else {
             return testkit::web::Reply::new(503, "");
         };
         let tag = model::Digest::of(text.as_bytes()).to_string();

@@ -183,10 +183,10 @@ async fn images_of_a_registry_are_verified_and_whoever_judges_is_told() {
     test.server.look_at_signatures().await.unwrap();
     let found = images(&person, &policy).await;
     let of = |digest: &Digest| {
-        let text = digest.to_string();
-        let found = found.iter().find(|image| image["digest"] == text);
+        let digest = digest.to_string();
+        let found = found.iter().find(|image| image["digest"] == digest);
         found
-            .unwrap_or_else(|| panic!("{text}: {found:#?}"))
+            .unwrap_or_else(|| panic!("{digest}: {found:#?}"))
             .clone()
     };
     assert_eq!(found.len(), 3, "signatures are no images: {found:#?}");
@@ -217,11 +217,11 @@ async fn images_of_a_registry_are_verified_and_whoever_judges_is_told() {
     let told = bundle(&person).await;
     assert!(is_on(&told), "a trust policy turns it on");
     assert_eq!(told["trust"][0]["repositories"][0], pattern);
-    let text = held.digests[0].to_string();
+    let signed = held.digests[0].to_string();
     let trusted = told["trusted"].as_array().unwrap();
     let image = trusted
         .iter()
-        .find(|image| image["digest"] == text)
+        .find(|image| image["digest"] == signed)
         .unwrap();
     assert_eq!(image["tags"], json!(["amd64"]));
     assert_eq!(image["signed"]["shop"], "the key release");
@@ -281,9 +281,9 @@ async fn an_image_says_who_signed_it_and_its_timeline_since_when() {
     add(&person, asking("shop", &[&pattern], &held.key)).await;
     test.server.look_at_signatures().await.unwrap();
     let list = person.get("/api/v1/images").await.json();
-    let text = held.digests[0].to_string();
+    let signed = held.digests[0].to_string();
     let all = list["items"].as_array().unwrap();
-    let image = all.iter().find(|image| image["digest"] == text);
+    let image = all.iter().find(|image| image["digest"] == signed);
     let id = image.unwrap_or_else(|| panic!("{list:#}"))["id"]
         .as_str()
         .unwrap();

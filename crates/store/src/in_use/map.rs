@@ -132,19 +132,18 @@ async fn after(
     sbom: Option<&Sbom>,
 ) -> Result<HashMap<i64, Said>, StoreError> {
     let stored;
-    let sbom = match sbom {
-        Some(sbom) => sbom,
-        None => {
-            let document = sql("SELECT sbom FROM image_document WHERE image_id = ?")
-                .bind(image)
-                .fetch_optional(&mut *connection)
-                .await?;
-            let Some(document) = document else {
-                return Ok(HashMap::new());
-            };
-            stored = crate::ingest::sbom::unpack(&document.blob("sbom")?)?;
-            &stored
-        }
+    let sbom = if let Some(sbom) = sbom {
+        sbom
+    } else {
+        let document = sql("SELECT sbom FROM image_document WHERE image_id = ?")
+            .bind(image)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(document) = document else {
+            return Ok(HashMap::new());
+        };
+        stored = crate::ingest::sbom::unpack(&document.blob("sbom")?)?;
+        &stored
     };
     let files = sql("SELECT used_file.path, used_file.last_seen FROM used_image
          JOIN image ON image.id = used_image.image_id AND image.identity = used_image.identity

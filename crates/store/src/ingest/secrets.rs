@@ -98,7 +98,7 @@ fn rule(report: &Report, id: &str) -> Option<NewRule> {
         severity: rule.severity,
         title: rule.title.clone(),
         // Credentials in files are of one tactic.
-        tactics: Tactics::named(["credential-access"].into_iter()),
+        tactics: Tactics::named(["credential-access"]),
         techniques: rule.techniques.clone(),
         details: RuleDetails {
             description: rule.description.clone(),

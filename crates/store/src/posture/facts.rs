@@ -200,7 +200,7 @@ impl Store {
              JOIN environment ON environment.id = image.environment_id
              WHERE package.kind IN ('deb', 'apk', 'rpm') AND package.name IN ");
         query
-            .push_list(model::notable::PACKAGES.into_iter())
+            .push_list(model::notable::PACKAGES)
             .push(" AND environment.name = ")
             .push_bind(environment);
         if let Some(ids) = only {

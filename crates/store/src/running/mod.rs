@@ -309,8 +309,8 @@ impl Store {
         query.push(" GROUP BY image_id");
         let mut uses = HashMap::new();
         for row in &query.fetch_all(&self.readers).await? {
-            let use_ = (row.count("seen")?, row.count("unseen")?);
-            uses.insert(row.int("image_id")?, use_);
+            let counts = (row.count("seen")?, row.count("unseen")?);
+            uses.insert(row.int("image_id")?, counts);
         }
         for row in rows {
             let Some(number) = row.number else { continue };

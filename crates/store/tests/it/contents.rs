@@ -175,11 +175,12 @@ async fn licences_say_who_ships_them(test: &TestStore) {
         let assessment = image(name, name, 0, &[("CVE-1", "x", Severity::Low)]);
         let mut report = (*assessment.report).clone();
         let template = report.sbom.packages[0].clone();
+        let letter = name.trim_end_matches(":1");
         for (index, license) in licenses.iter().enumerate() {
-            let purl = format!("pkg:npm/p{index}-{}@1", &name[..1]);
+            let purl = format!("pkg:npm/p{index}-{letter}@1");
             report.sbom.packages.push(model::Package {
                 kind: PackageKind::Npm,
-                name: format!("p{index}-{}", &name[..1]),
+                name: format!("p{index}-{letter}"),
                 licenses: vec![(*license).to_owned()],
                 purl: purl.parse().unwrap(),
                 ..template.clone()

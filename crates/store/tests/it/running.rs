@@ -122,7 +122,7 @@ async fn what_runs_is_told_from_either_side(test: &TestStore) {
     let mut ours = container(Docker, "aaaaaaaaaaaa", "shop");
     ours.ports = vec!["8080 -> 80/tcp".parse().unwrap()];
     let mut theirs = container(Docker, "bbbbbbbbbbbb", "never scanned");
-    theirs.image = "legacy:9".to_owned();
+    "legacy:9".clone_into(&mut theirs.image);
     look(test, 1, running(vec![ours, theirs])).await;
     let placed = |pod: &str, id: &str| PlacedContainer {
         namespace: "web".to_owned(),
@@ -153,8 +153,8 @@ async fn what_runs_is_told_from_either_side(test: &TestStore) {
         (shop.as_str(), 3)
     );
     let names = |row: &store::RunningRow| -> Vec<(String, u64)> {
-        let places = row.workloads.iter();
-        places
+        row.workloads
+            .iter()
             .map(|place| (place.asset.name.clone(), place.containers))
             .collect()
     };
@@ -457,7 +457,7 @@ async fn work_is_gathered_from_what_runs(test: &TestStore) {
         0,
         &[("CVE-2024-3", "zlib", Severity::Critical)],
     );
-    Arc::make_mut(&mut other.report).target.name = "idle:1".to_owned();
+    "idle:1".clone_into(&mut Arc::make_mut(&mut other.report).target.name);
     store.put_report("local", other).await.unwrap();
     let one = container(ContainerEngine::Docker, "aaaaaaaaaaaa", "shop");
     look(test, 1, running(vec![one])).await;

@@ -8,7 +8,7 @@
 //!
 //! References: github.com/aquasecurity/vex-repo-spec.
 
-use std::io::Read;
+use std::{io::Read, path::Path};
 
 use fetch::{Client, FetchError, Response, Url};
 use model::Cancel;
@@ -277,7 +277,10 @@ fn archive(address: &Url, bytes: &[u8], folder: &str) -> Result<(Vec<Found>, usi
         let Some(name) = below(&path, folder) else {
             continue;
         };
-        if !is_file || !name.ends_with(".json") || is_about_the_hub(&name) {
+        let is_json = Path::new(&name)
+            .extension()
+            .is_some_and(|kind| kind == "json");
+        if !is_file || !is_json || is_about_the_hub(&name) {
             continue;
         }
         if entry.size() > MAX_DOCUMENT {

@@ -164,7 +164,7 @@ fn contents(
     match host::images(access, &endpoint) {
         Ok((images, more)) => {
             gaps.extend(more);
-            assets.extend(images.into_iter().map(Facts::Image));
+            assets.extend(images.into_iter().map(Box::new).map(Facts::Image));
         }
         Err(error) => gaps.push(error.explain()),
     }

@@ -114,7 +114,7 @@ impl Changes {
     /// Flips pods one after the other for so many seconds.
     pub(super) fn make(filled: &Filled, server: &Server, seconds: u32) -> Self {
         let waiting = Mutex::new(Waiting::default());
-        let (ring, rung) = sync_channel::<()>(1);
+        let (ring, bell) = sync_channel::<()>(1);
         let next = AtomicU32::new(0);
         let is_over = AtomicBool::new(false);
         let count = seconds * RATE;
@@ -138,7 +138,7 @@ impl Changes {
             let looking = scope.spawn(move || {
                 let mut line = Line::to(&server.address);
                 while !over.load(Ordering::Relaxed) {
-                    if rung.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
+                    if bell.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
                         thread::sleep(LOOK);
                     }
                     let begun = Instant::now();

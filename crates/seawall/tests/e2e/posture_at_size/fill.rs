@@ -320,6 +320,7 @@ fn run(program: &Path, place: &Place, stays: bool) -> Option<Ended> {
     if stays {
         command.process_group(0);
     }
+    #[expect(clippy::zombie_processes, reason = "it is to stay when this ends")]
     let child = command.spawn().expect("kwok starts");
     if stays {
         std::fs::write(number, child.id().to_string()).expect("kwok's number is noted");

@@ -53,7 +53,7 @@ pub(super) fn image(
                 .filter(|upgrade| PackageKind::is_distribution(upgrade.kind))
                 .collect(),
         })),
-        model::TargetKind::Image => Some(Facts::Image(ImageFacts {
+        model::TargetKind::Image => Some(Facts::Image(Box::new(ImageFacts {
             name: image.name,
             running: image.running,
             upgrades,
@@ -67,7 +67,7 @@ pub(super) fn image(
             packages: image.notable.is_some().then_some(image.asked),
             files: image.notable,
             unlicensed,
-        })),
+        }))),
         model::TargetKind::Sbom => None,
     }
 }
