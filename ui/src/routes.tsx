@@ -104,7 +104,7 @@ const fixFirst = createRoute({
   getParentRoute: () => shell,
   path: '/fix-first',
   validateSearch: keys('of', 'priority', 'sel'),
-  component: lazyRouteComponent(() => import('./pages/work/FixFirstPage'), 'FixFirstPage'),
+  component: lazyRouteComponent(() => import('./pages/fix-first/FixFirstPage'), 'FixFirstPage'),
 });
 
 const bases = createRoute({

@@ -59,7 +59,7 @@ const KEPT_TO: &[(&str, &[&str])] = &[
     ("clap", &["seawall", "sensor", "malware"]),
     ("indicatif", &["seawall"]),
     ("memmap2", &["vulns"]),
-    ("tar", &["scan", "server", "testkit"]),
+    ("tar", &["scan", "server", "testkit", "vulns"]),
 ];
 
 /// No file says what it is for by one of these names.

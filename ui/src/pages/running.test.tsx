@@ -5,8 +5,8 @@ import type { AffectedWorkload, WorkStep } from '../api/running';
 import type { Layers } from '../api/types';
 import { renderApp } from '../testing';
 import { splitAt } from './bases/split';
+import { keyOf } from './fix-first/steps';
 import { ownersOf } from './vulnerabilities/owners';
-import { keyOf } from './work/steps';
 
 const find = { timeout: 10_000 };
 const table = (name: string) => screen.findByRole('table', { name }, find);

@@ -65,6 +65,7 @@ pub(crate) mod node;
 pub(crate) mod oidc;
 pub(crate) mod overview;
 pub(crate) mod policy;
+pub(crate) mod policy_setting;
 pub(crate) mod policy_trial;
 pub(crate) mod posture;
 pub(crate) mod query;
@@ -350,7 +351,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(policy::list)))
         .routes(needs(View, routes!(policy::read)))
         .routes(needs(Configure, routes!(policy::delete)))
-        .routes(needs(Configure, routes!(policy::set)))
+        .routes(needs(Configure, routes!(policy_setting::set)))
         .routes(needs(View, routes!(policy_trial::impact)))
         .routes(needs(Ingest, routes!(admission::bundle)))
         .routes(needs(View, routes!(admission::decisions)))

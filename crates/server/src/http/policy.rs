@@ -7,8 +7,8 @@ use api::{
     Event, Policy, PolicyAction, PolicyDetail,
     finding::Step,
     policy::{
-        CustomPolicyQuery, NewPolicy, NewPolicySetting, PolicyDecisions, PolicyForm, PolicyOrigin,
-        PolicyProblem, PolicyQuery, PolicySetting,
+        CustomPolicyQuery, NewPolicy, PolicyDecisions, PolicyForm, PolicyOrigin, PolicyProblem,
+        PolicyQuery, PolicySetting,
     },
     problem::ProblemPart,
 };
@@ -20,10 +20,9 @@ use axum::{
 use jiff::SignedDuration;
 use model::{FindingKind, FindingState, Permission, Query as FindingQuery, query::Field};
 use policy::{Document, Policies};
-use serde_json::Value;
 use store::{
     AdmissionFilter, AdmissionTally, CustomPolicy, CustomPolicyRefusal, FindingFilter, GroupBy,
-    NewCustomPolicy, NewPolicySetting as Set, PageRequest, Scope,
+    NewCustomPolicy, PageRequest, Scope,
 };
 
 use super::{
@@ -41,7 +40,6 @@ use crate::{
 
 /// Over how many days decisions are counted.
 pub(crate) const DAYS: i64 = 7;
-const MAX_CLUSTER: usize = 200;
 const OFFENDERS: u32 = 20;
 
 /// A policy, whoever wrote it.
@@ -275,7 +273,7 @@ pub(crate) async fn read(
     Ok(Json(detail(&app, &scope, &id, &asked).await?))
 }
 
-async fn detail(
+pub(super) async fn detail(
     app: &App,
     scope: &Scope,
     id: &str,
@@ -399,7 +397,10 @@ fn parts(pointer: &str, problems: &[PolicyProblem]) -> Vec<ProblemPart> {
 
 /// Refuses documents that do not compile; they are compiled beside the
 /// threads everybody shares.
-async fn compiled(pointer: &'static str, documents: Vec<Document>) -> Result<(), ApiError> {
+pub(super) async fn compiled(
+    pointer: &'static str,
+    documents: Vec<Document>,
+) -> Result<(), ApiError> {
     let loading = tokio::task::spawn_blocking(move || Policies::load(&documents).1);
     let wrong = loading.await.map_err(|error| ApiError::internal(&error))?;
     if wrong.is_empty() {
@@ -422,74 +423,8 @@ async fn compiled(pointer: &'static str, documents: Vec<Document>) -> Result<(),
     ))
 }
 
-/// Sets what is done about a policy in an environment or one of its
-/// clusters. Whoever judges there has it within seconds.
-#[utoipa::path(put, path = "/policies/{id}/setting", tag = "policies",
-    params(("id" = String, Path, description = "the policy's id")),
-    request_body = NewPolicySetting,
-    responses((status = 200, body = PolicyDetail),
-        (status = 422, description = "parameters or scope do not fit the policy")))]
-pub(crate) async fn set(
-    State(app): Shared,
-    access: Access,
-    Path(id): Path<String>,
-    Body(asked): Body<NewPolicySetting>,
-) -> Result<Json<PolicyDetail>, ApiError> {
-    let environment = asked
-        .environment
-        .clone()
-        .unwrap_or_else(|| access.own_environment(Permission::Configure));
-    access.require_in(&environment)?;
-    let scope = access.scope(&app, Some(&environment)).await?;
-    let known = find(&app, &scope, &id).await?;
-    let cluster = asked.cluster.as_deref().unwrap_or("").trim();
-    if cluster.len() > MAX_CLUSTER || cluster.chars().any(char::is_control) {
-        return Err(ApiError::invalid("cluster", "expected a cluster's name"));
-    }
-    if asked.action.is_none() && (asked.parameters.is_some() || asked.scope.is_some()) {
-        let told = "say what is done, or leave parameters and scope out";
-        return Err(ApiError::invalid("action", told));
-    }
-    let reason = match asked.reason.trim() {
-        "" => String::new(),
-        reason => action::text("reason", reason, MAX_REASON)?,
-    };
-    let setting = Set {
-        environment: environment.clone(),
-        cluster: cluster.to_owned(),
-        policy: id.clone(),
-        action: asked
-            .action
-            .map(|action| policies::action_word(action).to_owned()),
-        parameters: asked.parameters,
-        scope: asked
-            .scope
-            .map(|scope| serde_json::to_value(scope).unwrap_or(Value::Null)),
-        reason,
-    };
-    if let Some(action) = asked.action {
-        let trial = store::PolicySetting {
-            environment: environment.clone(),
-            cluster: setting.cluster.clone(),
-            policy: id.clone(),
-            action: String::new(),
-            parameters: setting.parameters.clone(),
-            scope: setting.scope.clone(),
-            reason: String::new(),
-            changed: app.clock.now(),
-            changed_by: String::new(),
-        };
-        let documents = policies::documents_for(&known.documents(), Some(action), Some(&trial));
-        compiled("parameters", documents).await?;
-    }
-    app.store.set_policy(access.author(&app), setting).await?;
-    changed(&app, &environment);
-    let asked = PolicyQuery::default();
-    Ok(Json(detail(&app, &scope, &id, &asked).await?))
-}
-
 /// Others are to see what is done about policies now.
-fn changed(app: &App, environment: &str) {
+pub(super) fn changed(app: &App, environment: &str) {
     app.bundles.changed();
     app.bus.publish(&Event::Admission {
         environment: environment.to_owned(),

@@ -22,7 +22,7 @@ import { Pane, PaneSection } from '../../ui/Pane';
 import { Fact, Facts } from '../../ui/Panel';
 import { SearchField } from '../../ui/SearchField';
 import { Time } from '../../ui/Time';
-import { KNOWN_BY, keyOf } from '../work/steps';
+import { KNOWN_BY, keyOf } from '../fix-first/steps';
 import classes from './bases.module.css';
 import { splitAt } from './split';
 

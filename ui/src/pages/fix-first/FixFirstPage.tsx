@@ -22,9 +22,9 @@ import { Chip, Chips } from '../../ui/Filters';
 import { useKeys } from '../../ui/keys';
 import { Notice } from '../../ui/Notice';
 import { PlainButton } from '../../ui/PlainButton';
+import classes from './fix-first.module.css';
 import { StepImages } from './StepImages';
 import { KNOWN_BY, keyOf } from './steps';
-import classes from './work.module.css';
 
 const LIMIT = 200;
 const FROM = [

@@ -9,7 +9,7 @@ import { ImageLink } from '../../components/Names';
 import { Owner, WorkloadPlace } from '../../components/Running';
 import { count, plural } from '../../lib/format';
 import { PlainButton } from '../../ui/PlainButton';
-import classes from './work.module.css';
+import classes from './fix-first.module.css';
 
 const SHOWN = 10;
 
