@@ -23,7 +23,10 @@ export default async function story({ page, url, axe }) {
     'Overview',
   ]) {
     await page.getByRole('button', { name: 'Open navigation' }).click();
-    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: place }).click();
+    await page
+      .getByRole('navigation', { name: 'Main' })
+      .getByRole('link', { name: new RegExp(`^${place}`) })
+      .click();
     await page.getByRole('heading', { name: place, level: 1 }).waitFor();
     await page.getByRole('button', { name: 'Open navigation' }).waitFor();
     await page.waitForLoadState('networkidle').catch(() => {});
