@@ -47,27 +47,61 @@ fn main() {
     }
 }
 
-type Work = (&'static str, u32, fn());
+type Work = (&'static str, u32, Doing);
+
+#[derive(Clone, Copy)]
+enum Doing {
+    All(fn()),
+    /// Nothing but opening: what is opened is closed in between, and that
+    /// does not count.
+    Open(fn() -> io::Result<File>),
+}
+
+/// Files that are open at once.
+const OPEN: usize = 500;
+
+use Doing::{All, Open};
 
 const WORK: &[Work] = &[
-    ("getpid", 200_000, || {
-        std::hint::black_box(rustix::process::getppid());
-    }),
-    ("open+close", 20_000, || {
-        let _closed = File::open("/etc/hostname");
-    }),
-    ("create+close", 20_000, || {
-        let _closed = File::create("/tmp/.seawall-cost");
-    }),
-    ("socket+connect+close", 5_000, || {
-        let _closed: io::Result<()> =
-            UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.connect("127.0.0.1:53"));
-    }),
-    ("exec", 60, || {
-        if let Ok(own) = std::env::current_exe() {
-            let _ended = Command::new(own).arg("nothing").status();
-        }
-    }),
+    (
+        "getpid",
+        200_000,
+        All(|| {
+            std::hint::black_box(rustix::process::getppid());
+        }),
+    ),
+    ("open", 20_000, Open(|| File::open("/etc/hostname"))),
+    (
+        "open+close",
+        20_000,
+        All(|| {
+            let _closed = File::open("/etc/hostname");
+        }),
+    ),
+    (
+        "create+close",
+        20_000,
+        All(|| {
+            let _closed = File::create("/tmp/.seawall-cost");
+        }),
+    ),
+    (
+        "socket+connect+close",
+        5_000,
+        All(|| {
+            let _closed: io::Result<()> =
+                UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.connect("127.0.0.1:53"));
+        }),
+    ),
+    (
+        "exec",
+        60,
+        All(|| {
+            if let Ok(own) = std::env::current_exe() {
+                let _ended = Command::new(own).arg("nothing").status();
+            }
+        }),
+    ),
 ];
 
 #[derive(Clone, Copy)]
@@ -131,17 +165,39 @@ fn costs() -> Result<(), Error> {
     Ok(())
 }
 
-fn measure(count: u32, work: fn(), has_children: bool) -> f64 {
+fn measure(count: u32, work: Doing, has_children: bool) -> f64 {
     let mut best = f64::MAX;
     for _ in 0..3 {
-        let begun = clock(has_children);
-        for _ in 0..count {
-            work();
-        }
-        let took = clock(has_children).saturating_sub(begun);
+        let took = match work {
+            All(work) => {
+                let begun = clock(has_children);
+                for _ in 0..count {
+                    work();
+                }
+                clock(has_children).saturating_sub(begun)
+            }
+            Open(open) => opening(count, open),
+        };
         best = best.min(took.as_secs_f64() * 1e9 / f64::from(count));
     }
     best
+}
+
+fn opening(count: u32, open: fn() -> io::Result<File>) -> Duration {
+    let mut files = Vec::with_capacity(OPEN);
+    let mut took = Duration::ZERO;
+    let mut left = count as usize;
+    while left > 0 {
+        let many = left.min(OPEN);
+        let begun = clock(false);
+        for _ in 0..many {
+            files.push(open());
+        }
+        took += clock(false).saturating_sub(begun);
+        files.clear();
+        left -= many;
+    }
+    took
 }
 
 /// What this thread took, and children that ended.

@@ -3,7 +3,8 @@
 //! that beyond it each one that does not is counted.
 //!
 //! ```sh
-//! cargo bench -p sensor --bench load -- 250000 60    # a second, seconds
+//! cargo bench -p sensor --bench load -- 250000 60            # a second, seconds
+//! cargo bench -p sensor --bench load -- 250000 60 4194304    # and the ring's bytes
 //! ```
 //!
 //! What is synthetic: nobody made the system calls. A program that is run a
@@ -44,7 +45,8 @@ fn main() -> ExitCode {
         .filter_map(|argument| argument.parse().ok())
         .collect();
     let asked = match numbers[..] {
-        [rate, seconds, ..] => vec![(rate, seconds, 8 << 20)],
+        [rate, seconds] => vec![(rate, seconds, 8 << 20)],
+        [rate, seconds, ring, ..] => vec![(rate, seconds, u32::try_from(ring).unwrap_or(8 << 20))],
         _ => RATES.to_vec(),
     };
     for (rate, seconds, ring) in asked {

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 const MAX_TEXT: usize = 256;
 /// Bytes remembered of each field: a node's sensor has a dozen such
 /// fields and tens of megabytes in all.
-const MAX_BYTES: usize = 384 << 10;
+const MAX_BYTES: usize = 256 << 10;
 /// What a text takes beside itself and its answers: its place, twice where
 /// the table has just grown.
 const OVERHEAD: usize = 64;

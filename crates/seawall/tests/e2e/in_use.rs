@@ -143,6 +143,8 @@ fn a_package_whose_program_runs_is_in_use() {
             "--detach",
             "--network",
             "none",
+            "--user",
+            "0",
             TAG,
             "/usr/bin/sleep",
             "1000000",
