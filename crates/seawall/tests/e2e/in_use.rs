@@ -145,8 +145,9 @@ fn a_package_whose_program_runs_is_in_use() {
             "none",
             "--user",
             "0",
-            TAG,
+            "--entrypoint",
             "/usr/bin/sleep",
+            TAG,
             "1000000",
         ])
         .expect("a container runs");
