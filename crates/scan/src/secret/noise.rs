@@ -154,6 +154,8 @@ pub(super) fn is_example(path: &str) -> bool {
         let stem = part.split('.').next().unwrap_or(part);
         EXAMPLES.contains(&part)
             || EXAMPLES.contains(&stem)
+            || stem.starts_with("test_")
+            || stem.ends_with("_test")
             || part
                 .rsplit('.')
                 .next()
@@ -203,6 +205,8 @@ mod tests {
             "fixtures/a",
             ".env.example",
             "a/settings.sample",
+            "app/shop_test.go",
+            "app/test_shop.py",
         ] {
             assert!(is_example(path), "{path}");
         }
@@ -210,6 +214,7 @@ mod tests {
             "app/.env",
             "attestation/key",
             "app/contest.js",
+            "app/greatest_value.py",
             "app/latest/config.yml",
         ] {
             assert!(!is_example(path), "{path}");
