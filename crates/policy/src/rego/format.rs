@@ -42,6 +42,22 @@ pub(super) fn whole_format(format: &str, arguments: usize) -> Option<String> {
     Some(text)
 }
 
+/// How many arguments no verb of the format asks for.
+pub(super) fn surplus(format: &str, arguments: usize) -> usize {
+    arguments.saturating_sub(verbs(format).len())
+}
+
+/// Whether all verbs are `%v` or `%s`, which print whatever they get.
+pub(super) fn is_plain(format: &str) -> bool {
+    let mut letters = format.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '%' && !matches!(letters.next(), Some('%' | 'v' | 's')) {
+            return false;
+        }
+    }
+    true
+}
+
 pub(super) fn octal_arguments(format: &str) -> Vec<usize> {
     verbs(format)
         .into_iter()

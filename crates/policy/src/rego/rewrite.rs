@@ -5,7 +5,9 @@
 //!   given before it negates, so that `not f(input.x)` without an `x` is
 //!   undefined, not true. Such operands move in front of the `not`.
 //! * **`sprintf`** with fewer arguments than verbs prints
-//!   `%!v(MISSING)`; `%o` prints no prefix.
+//!   `%!v(MISSING)`, with more `%!(EXTRA int=1)`; `%o` prints no prefix.
+//!   Where `regorus` would be undefined for a verb or a flag it does not
+//!   know, the format and the arguments are printed as they are.
 //! * **Withdrawn builtins** (`any`, `all`, `re_match`, `set_diff`,
 //!   `cast_…`) become functions of the module.
 //! * **Time and inventory** are read from the input: evaluation asks no
@@ -24,7 +26,7 @@ use regorus::unstable::{
 };
 
 use super::engine::Dialect;
-use super::format::{octal_arguments, plain_octals, whole_format};
+use super::format::{is_plain, octal_arguments, plain_octals, surplus, whole_format};
 use super::scan::Edit;
 use super::tree::{children, end_of, globals, parse, queries, range, stmt_end};
 
@@ -309,7 +311,7 @@ impl Pass<'_> {
     fn call(&mut self, span: &Span, fcn: &Expr, params: &[Ref<Expr>]) {
         let (start, end) = range(fcn);
         let helper = match fcn.span().text() {
-            "sprintf" => return self.sprintf(params),
+            "sprintf" => return self.sprintf(fcn, params),
             "time.now_ns" if self.choice.from_input => {
                 let (start, end) = (span.start as usize, span.end as usize);
                 return self
@@ -332,14 +334,28 @@ impl Pass<'_> {
             .push(vec![(start, end, format!("{MARK}{helper}"))]);
     }
 
-    fn sprintf(&mut self, params: &[Ref<Expr>]) {
+    fn sprintf(&mut self, fcn: &Expr, params: &[Ref<Expr>]) {
         let [format, arguments] = params else { return };
         let (Expr::String { span, .. } | Expr::RawString { span, .. }, Expr::Array { items, .. }) =
             (format.as_ref(), arguments.as_ref())
         else {
-            return;
+            return self.safe_sprintf(fcn);
         };
         let mut edits = Vec::new();
+        let extra = surplus(span.text(), items.len());
+        if extra > 0 {
+            // On its own: what else there is to change waits a round.
+            let end = span.end as usize;
+            let verbs = vec!["%s"; extra].join(", ");
+            edits.push((end, end, format!("%%!(EXTRA {verbs})")));
+            for item in items.iter().skip(items.len() - extra) {
+                let (start, end) = range(item);
+                edits.push((start, start, format!("{MARK}{SURPLUS}(")));
+                edits.push((end, end, ")".to_owned()));
+            }
+            self.helpers.insert(SURPLUS);
+            return self.edits.push(edits);
+        }
         if let Some(text) = whole_format(span.text(), items.len()) {
             edits.push((span.start as usize, span.end as usize, text));
         }
@@ -355,7 +371,17 @@ impl Pass<'_> {
                 edits.push((span.start as usize, span.end as usize, text));
             }
             self.edits.push(edits);
+        } else if !is_plain(span.text()) {
+            self.safe_sprintf(fcn);
         }
+    }
+
+    /// What `regorus` may refuse to print is printed some way or other.
+    fn safe_sprintf(&mut self, fcn: &Expr) {
+        let (start, end) = range(fcn);
+        self.helpers.insert(SPRINTF);
+        self.edits
+            .push(vec![(start, end, format!("{MARK}{SPRINTF}"))]);
     }
 
     /// `data.inventory` and `data.seawall`, wherever they are read.
@@ -468,6 +494,29 @@ const HELPERS: &[(&str, &str)] = &[
     ("cast_object", "(x) = x IF { is_object(x) }"),
 ];
 
+const SURPLUS: &str = "surplus";
+const SPRINTF: &str = "sprintf";
+
+/// What `sprintf` lacks.
+const FORMATTERS: &[(&str, &str)] = &[
+    // An argument that no verb asks for, as Go prints it: with its type,
+    // which is that of a text for all that is no number.
+    (
+        SURPLUS,
+        "(x) = r IF { whole := {1 | is_number(x); floor(x) == x}; \
+         parts := {1 | is_number(x); floor(x) != x}; \
+         kind := [\"string\", \"int\", \"float64\"][count(whole) + 2 * count(parts)]; \
+         r := sprintf(\"%s=%v\", [kind, x]) }",
+    ),
+    // In Go every format prints something. A rule must not hold its
+    // tongue for a flag of its message.
+    (
+        SPRINTF,
+        "(f, xs) = r IF { r := sprintf(f, xs); type_name(r) != \"\" } \
+         else = r IF { is_string(f); is_array(xs); r := sprintf(\"%s %v\", [f, xs]) }",
+    ),
+];
+
 /// Whether OPA knew a function of this name, and the rewriter still does.
 pub(super) fn is_withdrawn(name: &str) -> bool {
     name == "re_match" || HELPERS.iter().any(|(known, _)| *known == name)
@@ -475,7 +524,8 @@ pub(super) fn is_withdrawn(name: &str) -> bool {
 
 fn with_helpers(mut text: String, helpers: &BTreeSet<&'static str>, module: &Module) -> String {
     for helper in helpers {
-        let Some((name, body)) = HELPERS.iter().find(|(name, _)| name == helper) else {
+        let mut known = HELPERS.iter().chain(FORMATTERS);
+        let Some((name, body)) = known.find(|(name, _)| name == helper) else {
             continue;
         };
         let word = if module.rego_v1 { "if" } else { "" };

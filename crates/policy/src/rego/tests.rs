@@ -162,6 +162,59 @@ fn formats_print_what_go_prints() {
         json!({"a": 8}),
         json!(["10 %!v(MISSING)"]),
     );
+    // An argument too many is no reason to say nothing.
+    check(
+        "violation[x] { x := sprintf(\"%v of 3%%\", [input.a, input.a, input.b, input.c, \"d\"]) }",
+        json!({"a": 3, "b": 1.5, "c": [true]}),
+        json!(["3 of 3%%!(EXTRA int=3, float64=1.5, string=[true], string=d)"]),
+    );
+    check(
+        "violation[x] { x := sprintf(\"mode %o\", [input.a, f(input.b)]) }\nf(x) = x { x > 1 }",
+        json!({"a": 8, "b": 2}),
+        json!(["mode 10%!(EXTRA int=2)"]),
+    );
+    check_v1(
+        "violation contains sprintf(`none`, [input.a])",
+        json!({"a": null}),
+        json!(["none%!(EXTRA string=null)"]),
+    );
+}
+
+#[test]
+fn no_format_silences_a_rule() {
+    check(
+        "violation[x] { x := sprintf(\"%d of %5d\", [input.a, input.a]) }",
+        json!({"a": 3}),
+        json!(["3 of     3"]),
+    );
+    for (format, said) in [
+        ("%d", "%d [1.5]"),
+        ("%+v", "%+v [1.5]"),
+        ("%q", "%q [1.5]"),
+        ("%5.2f of %v", "%5.2f of %%!v(MISSING) [1.5]"),
+        ("%v of 100%", "%v of 100% [1.5]"),
+    ] {
+        check(
+            &format!("violation[x] {{ x := sprintf(\"{format}\", [input.a]) }}"),
+            json!({"a": 1.5}),
+            json!([said]),
+        );
+    }
+    check(
+        "violation[x] { x := sprintf(input.format, [input.a]) }",
+        json!({"a": 1, "format": "%v %v"}),
+        json!(["%v %v [1]"]),
+    );
+    // What is no format, or lacks a value, is undefined as before.
+    let absent = "violation[x] { x := sprintf(\"%d\", [input.b]) }";
+    check(absent, json!({"a": 1}), json!([]));
+    let number = "violation[x] { x := sprintf(input.a, [1]) }";
+    check(number, json!({"a": 1}), json!([]));
+    check_v1(
+        "violation contains x if x := sprintf(\"%x\", [input.a])",
+        json!({"a": 1.5}),
+        json!(["%x [1.5]"]),
+    );
 }
 
 #[test]
