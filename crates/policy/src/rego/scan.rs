@@ -37,6 +37,11 @@ const MAX_NESTING: usize = 64;
 /// as there are many.
 const MAX_INFIX: usize = 400;
 
+/// Tokens that are read again because `regorus` reads what may be a
+/// comprehension once as that and once as something else: the first
+/// item of a list within the first item of a list, four times.
+const MAX_RETRIES: u64 = 250_000;
+
 const INFIX: &[&str] = &[
     ".", "[", "+", "-", "*", "/", "%", "&", "|", "==", "!=", "<", ">", "<=", ">=", "=", ":=",
 ];
@@ -67,6 +72,7 @@ fn tokens(name: &str, text: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut open = 0_usize;
     let mut infix = 0_usize;
+    let mut retries = Retries::default();
     loop {
         let token = lexer.next_token().map_err(|error| super::brief(&error))?;
         let (kind, quote) = match token.0 {
@@ -99,6 +105,12 @@ fn tokens(name: &str, text: &str) -> Result<Vec<Token>, String> {
                 token.line
             ));
         }
+        if retries.after(&token) > MAX_RETRIES {
+            return Err(format!(
+                "{name}:{}: lists, sets and objects within each other's first items too deeply",
+                token.line
+            ));
+        }
         let is_infix = INFIX.contains(&token.text.as_str());
         let goes_on = tokens.last().is_some_and(|before: &Token| {
             before.line == token.line || INFIX.contains(&before.text.as_str())
@@ -115,6 +127,44 @@ fn tokens(name: &str, text: &str) -> Result<Vec<Token>, String> {
             ));
         }
         tokens.push(token);
+    }
+}
+
+/// How much is read how often.
+#[derive(Default)]
+struct Retries {
+    /// For each open bracket, how often what stands there is tried in
+    /// two ways.
+    open: Vec<u32>,
+    /// Tokens read again so far.
+    cost: u64,
+}
+
+impl Retries {
+    /// All that are read again, with this one.
+    fn after(&mut self, token: &Token) -> u64 {
+        match token.text.as_str() {
+            // The outermost is the body of a rule.
+            "{" | "[" => self.open.push(u32::from(!self.open.is_empty())),
+            "(" | "set(" => self.open.push(0),
+            "}" | "]" | ")" => drop(self.open.pop()),
+            separator @ ("," | "|" | ";") => {
+                if let Some(tried) = self.open.last_mut() {
+                    // The first statement of a query, and the query.
+                    *tried = match separator {
+                        "," => 0,
+                        "|" => 2,
+                        _ => 1,
+                    };
+                }
+            }
+            _ => {}
+        }
+        let twice: u32 = self.open.iter().sum();
+        self.cost = self
+            .cost
+            .saturating_add((1_u64 << twice.min(32)).saturating_sub(1));
+        self.cost
     }
 }
 

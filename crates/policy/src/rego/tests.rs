@@ -284,8 +284,26 @@ fn recursion_is_refused_by_name() {
 fn what_would_not_fit_is_refused_with_the_reason() {
     let refused = |text: String| program(&text, Dialect::V0).unwrap_err();
     let head = "package t\nviolation[x] { x := ";
-    let nested = format!("{head}{}1{} }}", "[".repeat(200), "]".repeat(200));
+    let nested = format!("{head}{}1{} }}", "(".repeat(200), ")".repeat(200));
     assert!(refused(nested).contains("brackets within each other"));
+    // Well before that, each of these would take twice as long as the
+    // one with a bracket less.
+    for (open, close) in [
+        ("[", "]"),
+        ("{", "}"),
+        ("{1: ", "}"),
+        ("[{", "}]"),
+        ("[(", ")]"),
+        ("count([1 | ", "])"),
+        ("{1 | ", "}"),
+    ] {
+        let nested = format!("{head}{}1{} }}", open.repeat(30), close.repeat(30));
+        let refusal = refused(nested);
+        assert!(refusal.contains("first items"), "{open}: {refusal}");
+        let broken = format!("package t\nviolation{}\n", open.repeat(30));
+        let refusal = refused(broken);
+        assert!(refusal.contains("first items"), "{open}: {refusal}");
+    }
     let chain = format!("{head}input{} }}", ".a".repeat(5_000));
     assert!(refused(chain).contains("operators in one expression"));
     let sum = format!("{head}1{} }}", "+1".repeat(5_000));
