@@ -1,11 +1,12 @@
 // Adding a host, or giving it new credentials. What is secret goes in and
 // never comes out again.
 
-import { Button, Textarea, TextInput } from '@mantine/core';
+import { Textarea, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { type Host, type HostChange, useAddHost, useChangeHost } from '../../api/hosts';
 import { ProblemNotice } from '../../components/ProblemNotice';
 import { useEnvironment } from '../../components/url';
+import { FormButtons } from '../../ui/FormButtons';
 import { Notice } from '../../ui/Notice';
 import classes from './hosts.module.css';
 
@@ -106,20 +107,9 @@ export function HostForm({
           that it answers is raised as a finding.
         </Notice>
       )}
-      <div className={classes.buttons}>
-        <Button size="xs" variant="default" onClick={onCancel}>
-          Cancel
-        </Button>
-        <Button
-          type="submit"
-          size="xs"
-          loading={add.isPending || change.isPending}
-          disabled={fault !== undefined}
-          title={fault}
-        >
-          {host ? 'Save' : 'Add the host'}
-        </Button>
-      </div>
+      <FormButtons fault={fault} isBusy={add.isPending || change.isPending} onCancel={onCancel}>
+        {host ? 'Save' : 'Add the host'}
+      </FormButtons>
     </form>
   );
 }

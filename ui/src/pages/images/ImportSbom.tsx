@@ -10,6 +10,7 @@ import { SeverityStrip } from '../../components/Severity';
 import { useEnvironment } from '../../components/url';
 import { plural } from '../../lib/format';
 import { Dialog } from '../../ui/Dialog';
+import { FormButtons } from '../../ui/FormButtons';
 import { Notice } from '../../ui/Notice';
 import classes from './import.module.css';
 
@@ -91,21 +92,9 @@ function Form({
         value={digest}
         onChange={(event) => setDigest(event.currentTarget.value)}
       />
-      <div className={classes.buttons}>
-        {fault && <span className={classes.fault}>{fault}</span>}
-        <Button size="xs" variant="default" onClick={onCancel}>
-          Cancel
-        </Button>
-        <Button
-          type="submit"
-          size="xs"
-          loading={load.isPending}
-          disabled={fault !== undefined}
-          title={fault}
-        >
-          Bring it in
-        </Button>
-      </div>
+      <FormButtons fault={fault} isBusy={load.isPending} onCancel={onCancel}>
+        Bring it in
+      </FormButtons>
     </form>
   );
 }

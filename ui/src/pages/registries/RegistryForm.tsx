@@ -1,7 +1,7 @@
 // Adding a registry, or changing one. What is secret goes in and never
 // comes out again.
 
-import { Button, Checkbox, NativeSelect, PasswordInput, Textarea, TextInput } from '@mantine/core';
+import { Checkbox, NativeSelect, PasswordInput, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import {
@@ -17,6 +17,7 @@ import {
 import { Waiting } from '../../components/List';
 import { ProblemBlank, ProblemNotice } from '../../components/ProblemNotice';
 import { useEnvironment } from '../../components/url';
+import { FormButtons } from '../../ui/FormButtons';
 import { Notice } from '../../ui/Notice';
 import {
   CREDENTIALS,
@@ -191,21 +192,9 @@ export function RegistryForm({
       {draft.plain_http && (
         <Notice tone="warn" title="Without TLS anybody on the way reads its credentials" />
       )}
-      <div className={classes.buttons}>
-        {fault && <span className={classes.fault}>{fault}</span>}
-        <Button size="xs" variant="default" onClick={onCancel}>
-          Cancel
-        </Button>
-        <Button
-          type="submit"
-          size="xs"
-          loading={add.isPending || change.isPending}
-          disabled={fault !== undefined}
-          title={fault}
-        >
-          {registry ? 'Save' : 'Add the registry'}
-        </Button>
-      </div>
+      <FormButtons fault={fault} isBusy={add.isPending || change.isPending} onCancel={onCancel}>
+        {registry ? 'Save' : 'Add the registry'}
+      </FormButtons>
     </form>
   );
 }

@@ -6,6 +6,7 @@ import { type FormEvent, useState } from 'react';
 import { type TrustPolicy, useAddTrust, useChangeTrust } from '../../api/trust';
 import { ProblemNotice } from '../../components/ProblemNotice';
 import { useEnvironment } from '../../components/url';
+import { FormButtons } from '../../ui/FormButtons';
 import classes from './trust.module.css';
 import {
   draftOf,
@@ -138,21 +139,9 @@ export function TrustForm({
         checked={draft.enabled}
         onChange={(event) => set({ enabled: event.currentTarget.checked })}
       />
-      <div className={classes.buttons}>
-        {fault && <span className={classes.fault}>{fault}</span>}
-        <Button size="xs" variant="default" onClick={onCancel}>
-          Cancel
-        </Button>
-        <Button
-          type="submit"
-          size="xs"
-          loading={add.isPending || change.isPending}
-          disabled={fault !== undefined}
-          title={fault}
-        >
-          {policy ? 'Save' : 'Make the policy'}
-        </Button>
-      </div>
+      <FormButtons fault={fault} isBusy={add.isPending || change.isPending} onCancel={onCancel}>
+        {policy ? 'Save' : 'Make the policy'}
+      </FormButtons>
     </form>
   );
 }

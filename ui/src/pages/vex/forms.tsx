@@ -1,11 +1,12 @@
 // Adding an address VEX documents are fetched from, or one document.
 
-import { Button, Checkbox, FileInput, TextInput } from '@mantine/core';
+import { Checkbox, FileInput, TextInput } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import { useAddVex, useAddVexSource, type VexDocument } from '../../api/vex';
 import { ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
 import { useEnvironment } from '../../components/url';
+import { FormButtons } from '../../ui/FormButtons';
 import classes from './vex.module.css';
 
 export function SourceForm({
@@ -85,21 +86,9 @@ export function SourceForm({
         checked={isHere}
         onChange={(event) => setHere(event.currentTarget.checked)}
       />
-      <div className={classes.buttons}>
-        {fault && <span className={classes.fault}>{fault}</span>}
-        <Button size="xs" variant="default" onClick={onCancel}>
-          Cancel
-        </Button>
-        <Button
-          type="submit"
-          size="xs"
-          loading={add.isPending}
-          disabled={fault !== undefined}
-          title={fault}
-        >
-          Add the address
-        </Button>
-      </div>
+      <FormButtons fault={fault} isBusy={add.isPending} onCancel={onCancel}>
+        Add the address
+      </FormButtons>
     </form>
   );
 }
@@ -159,21 +148,9 @@ export function DocumentForm({
         checked={isOnlyHere}
         onChange={(event) => setHere(event.currentTarget.checked)}
       />
-      <div className={classes.buttons}>
-        {fault && <span className={classes.fault}>{fault}</span>}
-        <Button size="xs" variant="default" onClick={onCancel}>
-          Cancel
-        </Button>
-        <Button
-          type="submit"
-          size="xs"
-          loading={add.isPending}
-          disabled={fault !== undefined}
-          title={fault}
-        >
-          Add the document
-        </Button>
-      </div>
+      <FormButtons fault={fault} isBusy={add.isPending} onCancel={onCancel}>
+        Add the document
+      </FormButtons>
     </form>
   );
 }
