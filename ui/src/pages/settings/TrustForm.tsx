@@ -34,6 +34,8 @@ export function TrustForm({
   const [draft, setDraft] = useState<TrustDraft>(() => draftOf(policy));
   const set = (part: Partial<TrustDraft>) => setDraft((old) => ({ ...old, ...part }));
   const fault = faultOf(draft);
+  const kept = draft.furtherStampers?.length ?? 0;
+  const further = kept > 0 ? `; ${kept} more stay as they are` : '';
   const failed = add.error ?? change.error;
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -121,7 +123,7 @@ export function TrustForm({
           <Textarea
             size="xs"
             label="Root of a timestamp authority"
-            description="PEM: whose timestamps notation’s signatures are believed"
+            description={`PEM: whose timestamps notation’s signatures are believed${further}`}
             autosize
             minRows={2}
             maxRows={6}

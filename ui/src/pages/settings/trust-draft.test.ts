@@ -50,6 +50,10 @@ describe('a trust policy being written', () => {
     const policy = {
       ...policyOf(whole),
       has_root: true,
+      stampers: [
+        { name: 'first', pem: 'A' },
+        { name: 'second', pem: 'B' },
+      ],
       signers: [
         { type: 'certificate', name: 'ours', pem: 'PEM', subject: 'CN=build', fingerprint: 'ab' },
       ],
@@ -58,6 +62,10 @@ describe('a trust policy being written', () => {
     expect(draft.hasRoot).toBe(true);
     expect(policyOf(draft).signers).toEqual([
       { type: 'certificate', name: 'ours', pem: 'PEM', subject: 'CN=build' },
+    ]);
+    expect(policyOf({ ...draft, stamper: 'C' }).stampers).toEqual([
+      { name: 'first', pem: 'C' },
+      { name: 'second', pem: 'B' },
     ]);
     expect(policyOf(draft)).not.toHaveProperty('trusted_root');
   });

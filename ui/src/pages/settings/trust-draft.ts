@@ -20,6 +20,9 @@ export interface TrustDraft {
   signers: SignerDraft[];
   /** The root of a timestamp authority; empty: none. */
   stamper: string;
+  stamperName: string;
+  /** Further ones, set by the command; they are kept as they are. */
+  furtherStampers: NewTrustPolicy['stampers'];
   /** `trusted_root.json`; empty: none, or the one that is set. */
   root: string;
   hasRoot: boolean;
@@ -47,6 +50,8 @@ export function draftOf(policy?: TrustPolicy): TrustDraft {
     repositories: policy?.repositories.join('\n') ?? '',
     signers: policy?.signers.map(signerDraft) ?? [newSigner()],
     stamper: policy?.stampers[0]?.pem ?? '',
+    stamperName: policy?.stampers[0]?.name ?? 'timestamps',
+    furtherStampers: policy?.stampers.slice(1) ?? [],
     root: '',
     hasRoot: policy?.has_root ?? false,
     enabled: policy?.enabled ?? true,
@@ -129,8 +134,12 @@ export function policyOf(draft: TrustDraft, environment?: string): NewTrustPolic
     description: draft.description.trim(),
     repositories: lines(draft.repositories),
     signers: draft.signers.map(signerOf),
-    stampers:
-      draft.stamper.trim() === '' ? [] : [{ name: 'timestamps', pem: draft.stamper.trim() }],
+    stampers: [
+      ...(draft.stamper.trim() === ''
+        ? []
+        : [{ name: draft.stamperName, pem: draft.stamper.trim() }]),
+      ...(draft.furtherStampers ?? []),
+    ],
     enabled: draft.enabled,
     ...(root ? { trusted_root: root } : {}),
     ...(environment ? { environment } : {}),
