@@ -174,6 +174,17 @@ impl Told {
     }
 }
 
+type Images = BTreeMap<(String, String), BundleTrusted>;
+
+/// The image of a repository and a digest, nothing said of it yet.
+fn entry(images: &mut Images, key: (String, String)) -> &mut BundleTrusted {
+    images.entry(key.clone()).or_insert_with(|| BundleTrusted {
+        repository: key.0,
+        digest: key.1,
+        ..BundleTrusted::default()
+    })
+}
+
 /// Puts together what was found, and which tags lead to it.
 pub(crate) fn told(
     policies: &[TrustPolicy],
@@ -184,14 +195,10 @@ pub(crate) fn told(
         .iter()
         .filter(|policy| policy.record.enabled)
         .collect();
-    let mut images: BTreeMap<(String, String), BundleTrusted> = BTreeMap::new();
+    let mut images = Images::new();
     for outcome in outcomes {
         let key = (outcome.repository, outcome.digest);
-        let image = images.entry(key.clone()).or_insert_with(|| BundleTrusted {
-            repository: key.0,
-            digest: key.1,
-            ..BundleTrusted::default()
-        });
+        let image = entry(&mut images, key);
         match outcome.found.verdict {
             TrustVerdict::Signed => {
                 let signer = outcome.found.signer.unwrap_or_default();
@@ -217,11 +224,7 @@ pub(crate) fn told(
     }
     for ((repository, tag), digest) in led {
         let key = (repository, digest);
-        let image = images.entry(key.clone()).or_insert_with(|| BundleTrusted {
-            repository: key.0,
-            digest: key.1,
-            ..BundleTrusted::default()
-        });
+        let image = entry(&mut images, key);
         if image.tags.len() < MOST_TAGS {
             image.tags.push(tag);
         }

@@ -34,57 +34,58 @@ fn evidence(files: &[&NotableFile]) -> serde_json::Value {
 }
 
 pub(super) fn few_setuid(image: &ImageFacts) -> Verdict {
-    let Some(files) = foreign(image, NotableSort::SetId) else {
-        return Verdict::NotApplicable;
-    };
-    if files.is_empty() {
-        return Verdict::Healthy;
-    }
-    let paths = paths(&files);
-    Fault::verdict(
-        format!(
-            "{} that no package brought: {}",
-            count(
-                files.len() as u64,
+    without(
+        image,
+        NotableSort::SetId,
+        "Take the bits off where nobody needs them.",
+        "a-s",
+        |many| {
+            let many = count(
+                many,
                 "setuid or setgid program",
-                "setuid or setgid programs"
-            ),
-            list(&paths)
-        ),
-        evidence(&files),
-        vec![Step::copy(
-            "Take the bits off where nobody needs them.",
-            "dockerfile",
-            format!(
-                "RUN chmod a-s {}",
-                paths.iter().take(5).cloned().collect::<Vec<_>>().join(" ")
-            ),
-        )],
+                "setuid or setgid programs",
+            );
+            format!("{many} that no package brought")
+        },
     )
 }
 
 pub(super) fn no_open_programs(image: &ImageFacts) -> Verdict {
-    let Some(files) = foreign(image, NotableSort::WorldWritable) else {
+    without(
+        image,
+        NotableSort::WorldWritable,
+        "Let their owner alone write to them.",
+        "go-w",
+        |many| {
+            let many = count(many, "program", "programs");
+            format!("everybody may write to {many}")
+        },
+    )
+}
+
+/// No programs of a sort but those of packages, whose mode `chmod` mends.
+fn without(
+    image: &ImageFacts,
+    sort: NotableSort,
+    mend: &str,
+    mode: &str,
+    words: impl Fn(u64) -> String,
+) -> Verdict {
+    let Some(files) = foreign(image, sort) else {
         return Verdict::NotApplicable;
     };
     if files.is_empty() {
         return Verdict::Healthy;
     }
     let paths = paths(&files);
+    let some = paths.iter().take(5).cloned().collect::<Vec<_>>().join(" ");
     Fault::verdict(
-        format!(
-            "everybody may write to {}: {}",
-            count(files.len() as u64, "program", "programs"),
-            list(&paths)
-        ),
+        format!("{}: {}", words(files.len() as u64), list(&paths)),
         evidence(&files),
         vec![Step::copy(
-            "Let their owner alone write to them.",
+            mend,
             "dockerfile",
-            format!(
-                "RUN chmod go-w {}",
-                paths.iter().take(5).cloned().collect::<Vec<_>>().join(" ")
-            ),
+            format!("RUN chmod {mode} {some}"),
         )],
     )
 }
