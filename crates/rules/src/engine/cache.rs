@@ -1,25 +1,19 @@
 //! What a text said to all comparisons with its field, remembered.
 //!
 //! Verbs, resources, paths and names of processes come again and again:
-//! looking an answer up costs a tenth of making it. The memory is bounded
+//! looking an answer up costs a tenth of making it, or less. The memory is bounded
 //! and emptied when it is full; where texts do not come again, it stops
 //! remembering for a while.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, Hasher},
-};
+use std::hash::{BuildHasher, Hasher};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Longer texts are rare and rarely come again.
-const MAX_TEXT: usize = 256;
+const MAX_TEXT: usize = 255;
 /// Bytes remembered of each field: a node's sensor has a dozen such
 /// fields and tens of megabytes in all.
 const MAX_BYTES: usize = 256 << 10;
-/// What a text takes beside itself and its answers: its place, twice where
-/// the table has just grown.
-const OVERHEAD: usize = 64;
 /// After so many questions it is seen whether remembering helps.
 const TRIAL: u32 = 4096;
 /// And so many go unremembered when it does not.
@@ -75,35 +69,61 @@ impl Hasher for FastHasher {
 }
 
 /// Answers by text: `width` words of bits each.
+///
+/// A table of places, and all that is known of a text in one piece: in
+/// memory that nobody looked at for a while, what takes time is to fetch a
+/// line of it.
 #[derive(Debug)]
 pub(crate) struct Answers {
     width: usize,
-    places: HashMap<Box<[u8]>, u32, FastHash>,
-    bits: Vec<u64>,
-    bytes: usize,
+    hash: FastHash,
+    /// The upper half of a text's hash, and where it is from one on; a power
+    /// of two of them, at most three quarters taken.
+    places: Vec<u64>,
+    /// Of each text: the words, its length in a byte, itself.
+    kept: Vec<u8>,
+    count: usize,
     hits: u32,
     misses: u32,
     pause: u32,
     pub(crate) emptied: u64,
+    emptied_before: u64,
+}
+
+/// The words a text is remembered with.
+#[derive(Debug)]
+pub(crate) struct Words<'a>(&'a [u8]);
+
+impl Iterator for Words<'_> {
+    type Item = u64;
+
+    #[inline]
+    fn next(&mut self) -> Option<u64> {
+        let (word, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_ne_bytes(*word))
+    }
 }
 
 impl Answers {
     pub(crate) fn new(width: usize) -> Self {
         Self {
             width,
-            places: HashMap::with_hasher(FastHash::seeded()),
-            bits: Vec::new(),
-            bytes: 0,
+            hash: FastHash::seeded(),
+            places: Vec::new(),
+            kept: Vec::new(),
+            count: 0,
             hits: 0,
             misses: 0,
             pause: 0,
             emptied: 0,
+            emptied_before: 0,
         }
     }
 
     /// What is remembered of a text.
     #[inline]
-    pub(crate) fn get(&mut self, text: &[u8]) -> Option<&[u64]> {
+    pub(crate) fn get(&mut self, text: &[u8]) -> Option<Words<'_>> {
         if self.pause > 0 {
             self.pause -= 1;
             return None;
@@ -111,39 +131,124 @@ impl Answers {
         if text.len() > MAX_TEXT {
             return None;
         }
-        let place = *self.places.get(text)? as usize;
+        let at = self.find(self.hash.of(text), text).ok()?;
         self.hits += 1;
-        self.bits.get(place..place + self.width)
+        let (words, _) = self.at(at)?;
+        Some(Words(words))
+    }
+
+    /// Where a text is kept, else the place where that would be noted.
+    #[inline]
+    fn find(&self, hash: u64, text: &[u8]) -> Result<usize, usize> {
+        let last = self.places.len().wrapping_sub(1);
+        let mut place = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & last;
+        loop {
+            let noted = match self.places.get(place) {
+                None | Some(0) => return Err(place),
+                Some(noted) => *noted,
+            };
+            if noted >> 32 == hash >> 32 {
+                let at = usize::try_from(noted & u64::from(u32::MAX)).unwrap_or_default() - 1;
+                if self.at(at).is_some_and(|(_, kept)| kept == text) {
+                    return Ok(at);
+                }
+            }
+            place = (place + 1) & last;
+        }
+    }
+
+    /// The words and the text that are kept there.
+    #[inline]
+    fn at(&self, at: usize) -> Option<(&[u8], &[u8])> {
+        let (words, rest) = self.kept.get(at..)?.split_at_checked(8 * self.width)?;
+        let (length, rest) = rest.split_first()?;
+        Some((words, rest.get(..usize::from(*length))?))
     }
 
     pub(crate) fn put(&mut self, text: &[u8], bits: &[u64]) {
+        let Ok(length) = u8::try_from(text.len()) else {
+            return;
+        };
         if self.pause > 0 || text.len() > MAX_TEXT {
             return;
         }
         self.misses += 1;
         if self.hits + self.misses > TRIAL {
-            if self.hits < self.misses {
+            // As long as there is room it costs nothing to go on.
+            if self.hits < self.misses && self.emptied > self.emptied_before {
                 self.pause = PAUSE;
             }
+            self.emptied_before = self.emptied;
             self.hits = 0;
             self.misses = 0;
         }
-        let bytes = text.len() + size_of_val(bits) + OVERHEAD;
-        if self.bytes + bytes > MAX_BYTES {
-            self.places.clear();
-            self.bits.clear();
-            self.bytes = 0;
-            self.emptied += 1;
+        if (self.count + 1) * 4 > self.places.len() * 3 {
+            self.widen();
         }
-        self.bytes += bytes;
-        let place = u32::try_from(self.bits.len()).unwrap_or(u32::MAX);
-        self.bits.extend_from_slice(bits);
-        self.places.insert(text.into(), place);
+        if self.bytes() + size_of_val(bits) + 1 + text.len() > MAX_BYTES {
+            self.clear();
+        }
+        let at = self.kept.len();
+        for word in bits {
+            push(&mut self.kept, &word.to_ne_bytes());
+        }
+        push(&mut self.kept, &[length]);
+        push(&mut self.kept, text);
+        self.count += 1;
+        self.note(at);
+    }
+
+    /// What is taken.
+    fn bytes(&self) -> usize {
+        self.kept.len() + size_of_val(&*self.places)
+    }
+
+    fn clear(&mut self) {
+        self.places.fill(0);
+        self.kept.clear();
+        self.count = 0;
+        self.emptied += 1;
+    }
+
+    /// Twice as many places; all is forgotten where that is too much.
+    fn widen(&mut self) {
+        let places = (self.places.len() * 2).max(64);
+        if self.bytes() + size_of_val(&*self.places) > MAX_BYTES {
+            return self.clear();
+        }
+        self.places = vec![0; places];
+        let mut at = 0;
+        while let Some((words, text)) = self.at(at) {
+            let next = at + words.len() + 1 + text.len();
+            self.note(at);
+            at = next;
+        }
+    }
+
+    /// Notes where a text is that has no place yet.
+    fn note(&mut self, at: usize) {
+        let Some((_, text)) = self.at(at) else {
+            return;
+        };
+        let hash = self.hash.of(text);
+        if let Err(place) = self.find(hash, text)
+            && let Some(place) = self.places.get_mut(place)
+        {
+            *place = hash >> 32 << 32 | (at as u64 + 1);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.places.len()
+        self.count
     }
+}
+
+/// Appends; a vector that grows by a quarter wastes little.
+fn push<T: Copy>(to: &mut Vec<T>, more: &[T]) {
+    if to.capacity() - to.len() < more.len() {
+        to.reserve_exact(more.len().max(to.capacity() / 4).max(64));
+    }
+    to.extend_from_slice(more);
 }
 
 #[cfg(test)]
@@ -154,10 +259,51 @@ mod tests {
     fn answers_are_bounded_and_come_back() {
         let mut answers = Answers::new(2);
         answers.put(b"a", &[1, 2]);
-        assert_eq!(answers.get(b"a"), Some([1, 2].as_slice()));
-        assert_eq!(answers.get(b"b"), None);
+        assert!(answers.get(b"a").unwrap().eq([1, 2]));
+        assert!(answers.get(b"b").is_none());
         answers.put(&[b'x'; MAX_TEXT + 1], &[1, 2]);
         assert_eq!(answers.len(), 1);
+    }
+
+    /// What is remembered is right, however often it is forgotten.
+    #[test]
+    fn answers_are_those_that_were_put() {
+        let mut answers = Answers::new(3);
+        let text = |number: u64| format!("{:0>1$}", number, (number % 90) as usize).into_bytes();
+        let bits = |number: u64| [number, !number, number << 7];
+        let mut found = 0;
+        for round in 0..40_000_u64 {
+            // Some come back soon, some late, some never.
+            let number = match round % 3 {
+                0 => round % 50,
+                1 => round % 4_001,
+                _ => round,
+            };
+            answers.pause = 0;
+            match answers.get(&text(number)) {
+                Some(kept) => {
+                    assert!(kept.eq(bits(number)));
+                    found += 1;
+                }
+                None => answers.put(&text(number), &bits(number)),
+            }
+            assert!(answers.bytes() <= MAX_BYTES);
+        }
+        assert!(found > 5_000 && answers.emptied > 0, "{found}");
+    }
+
+    #[test]
+    fn short_texts_of_a_busy_program_all_have_room() {
+        let mut answers = Answers::new(1);
+        let text = |number: u32| format!("/srv/made/{number:04x}").into_bytes();
+        for _ in 0..20 {
+            for number in 0..4_096 {
+                if answers.get(&text(number)).is_none() {
+                    answers.put(&text(number), &[number.into()]);
+                }
+            }
+        }
+        assert_eq!((answers.len(), answers.emptied), (4_096, 0));
     }
 
     #[test]
@@ -180,10 +326,10 @@ mod tests {
         let mut answers = Answers::new(1);
         for number in 0..20_000u32 {
             let text = number.to_string();
-            assert_eq!(answers.get(text.as_bytes()), None);
+            assert!(answers.get(text.as_bytes()).is_none());
             answers.put(text.as_bytes(), &[0]);
         }
-        assert!(answers.len() * OVERHEAD <= MAX_BYTES);
+        assert!(answers.bytes() <= MAX_BYTES);
         assert!(answers.pause > 0);
     }
 }

@@ -39,11 +39,23 @@ pub(crate) trait Vocabulary {
     fn place(field: &Field, argument: Option<&str>) -> Self::Place;
 
     fn scope(field: &Field, argument: Option<&str>) -> Scope;
+
+    /// Whether all a field says comes from [`Asked::name`], where there is
+    /// one.
+    fn is_of_name(_: &Field) -> bool {
+        false
+    }
 }
 
 /// An event that can be asked by place.
 pub(crate) trait Asked<V: Vocabulary>: Facts {
     fn ask(&self, place: &V::Place, each: &mut dyn FnMut(Value<'_>));
+
+    /// The name of the file it is about. Several fields are parts of it:
+    /// what it said to all of them is remembered together.
+    fn name(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// What a group asks.
@@ -67,9 +79,14 @@ pub(crate) struct Group<P> {
     /// Where its words are.
     pub(crate) first: usize,
     pub(crate) is_remembered: bool,
+    pub(crate) is_of_name: bool,
 }
 
 impl<P> Group<P> {
+    pub(crate) fn words(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.width()
+    }
+
     pub(crate) fn width(&self) -> usize {
         self.all.len()
     }
@@ -88,6 +105,8 @@ pub(crate) struct Plan<V: Vocabulary> {
     pub(crate) groups: Vec<Group<V::Place>>,
     pub(crate) conditions: Vec<(Owner, Node<Bit>)>,
     pub(crate) words: usize,
+    /// Groups of a file's name.
+    pub(crate) of_name: Vec<usize>,
     /// How many groups, and words, say what the process is.
     pub(crate) process: (usize, usize),
     /// How many groups, and words, say that or the sort of the event.
@@ -181,6 +200,7 @@ impl<V: Vocabulary> Planner<V> {
                     all: vec![0],
                     first: 0,
                     is_remembered: false,
+                    is_of_name: false,
                 });
                 let draft = Draft { group, bit: 0 };
                 self.by_predicate.insert(predicate.clone(), draft);
@@ -211,12 +231,13 @@ impl<V: Vocabulary> Planner<V> {
         if let Some(known) = self.by_term.get(term) {
             return *known;
         }
-        let (question, scope) = match chain(term) {
+        let (question, scope, is_of_name) = match chain(term) {
             Some((field, argument, transformers)) => (
                 Question::Field(V::place(field, argument), transformers),
                 V::scope(field, argument),
+                V::is_of_name(field),
             ),
-            None => (Question::Term(term.clone()), Scope::Event),
+            None => (Question::Term(term.clone()), Scope::Event, false),
         };
         let group = self.groups.len();
         self.groups.push(Group {
@@ -226,6 +247,7 @@ impl<V: Vocabulary> Planner<V> {
             all: Vec::new(),
             first: 0,
             is_remembered: false,
+            is_of_name: is_of_name && scope == Scope::Event,
         });
         self.by_term.insert(term.clone(), group);
         group
@@ -269,7 +291,10 @@ impl<V: Vocabulary> Planner<V> {
             .iter()
             .map(|(owner, node)| (*owner, node.map(&bit)))
             .collect();
+        let of_name = groups.iter().enumerate();
+        let of_name = of_name.filter_map(|(number, group)| group.is_of_name.then_some(number));
         Plan {
+            of_name: of_name.collect(),
             process: up_to(Scope::Process),
             sort: up_to(Scope::Sort),
             groups,
@@ -350,12 +375,12 @@ impl<P> Group<P> {
                             self.merge(words, bits, is_first);
                         } else if self.compare(value, transformers, spare) {
                             answers.put(text, spare);
-                            self.merge(words, spare, is_first);
+                            self.merge(words, spare.iter().copied(), is_first);
                         } else {
                             return;
                         }
                     } else if self.compare(value, transformers, spare) {
-                        self.merge(words, spare, is_first);
+                        self.merge(words, spare.iter().copied(), is_first);
                     } else {
                         return;
                     }
@@ -365,7 +390,7 @@ impl<P> Group<P> {
             Question::Term(term) => {
                 for (number, value) in terms::values(term, facts).iter().enumerate() {
                     self.compare(value.as_value(), &[], spare);
-                    self.merge(words, spare, number == 0);
+                    self.merge(words, spare.iter().copied(), number == 0);
                 }
             }
             Question::Pair(predicate) => {
@@ -376,12 +401,12 @@ impl<P> Group<P> {
         }
     }
 
-    fn merge(&self, words: &mut [u64], bits: &[u64], is_first: bool) {
+    fn merge(&self, words: &mut [u64], bits: impl Iterator<Item = u64>, is_first: bool) {
         for ((word, bits), all) in words.iter_mut().zip(bits).zip(&self.all) {
             *word = if is_first {
-                *bits
+                bits
             } else {
-                (*word & *bits & all) | ((*word | *bits) & !all)
+                (*word & bits & all) | ((*word | bits) & !all)
             };
         }
     }

@@ -66,6 +66,45 @@ impl<T: Copy> Node<T> {
     }
 }
 
+impl Node<Bit> {
+    /// Bits of which one at least is set wherever this holds; nothing where
+    /// it may hold without any. Of several such sets, the one whose groups
+    /// cost least.
+    pub(crate) fn needs(&self, cost: &impl Fn(u16) -> u64) -> Option<Vec<Bit>> {
+        match self {
+            Self::Test(bit) => Some(vec![*bit]),
+            Self::Or(parts) => {
+                let all: Option<Vec<Vec<Bit>>> =
+                    parts.iter().map(|part| part.needs(cost)).collect();
+                Some(all?.concat())
+            }
+            Self::And(parts) => {
+                let sets = parts.iter().filter_map(|part| part.needs(cost));
+                sets.min_by_key(|set| {
+                    let mut groups: Vec<u16> = set.iter().map(|bit| bit.group).collect();
+                    groups.sort_unstable();
+                    groups.dedup();
+                    groups.into_iter().map(cost).sum::<u64>()
+                })
+            }
+            Self::Not(_) | Self::Constant(_) => None,
+        }
+    }
+
+    pub(crate) fn each_bit(&self, each: &mut impl FnMut(Bit)) {
+        match self {
+            Self::Test(bit) => each(*bit),
+            Self::And(parts) | Self::Or(parts) => {
+                for part in parts {
+                    part.each_bit(each);
+                }
+            }
+            Self::Not(inner) => inner.each_bit(each),
+            Self::Constant(_) => {}
+        }
+    }
+}
+
 /// Look at a bit and go on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instruction {
@@ -170,7 +209,28 @@ mod tests {
         })
     }
 
+    fn groups(node: &Node<Bit>) -> Node<Bit> {
+        node.map(&|it| Bit {
+            group: u16::try_from(it.mask.trailing_zeros() / 2).unwrap(),
+            ..it
+        })
+    }
+
     proptest! {
+        /// Where none of the bits it needs is set, a condition fails; and
+        /// of what it does not name it needs nothing.
+        #[test]
+        fn a_condition_fails_without_what_it_needs(node in nodes(), bits in 0u64..256, dear in 0u16..4) {
+            let node = groups(&node);
+            if let Some(needed) = node.needs(&|group| if group == dear { 100 } else { 1 }) {
+                let mask = needed.iter().fold(0, |mask, bit| mask | bit.mask);
+                prop_assert!(!direct(&node, bits & !mask), "{:?} needs {:b}", node, mask);
+                let mut named = 0;
+                node.each_bit(&mut |bit| named |= bit.mask);
+                prop_assert_eq!(mask & !named, 0);
+            }
+        }
+
         #[test]
         fn a_program_says_what_its_condition_says(node in nodes(), bits in 0u64..256, known in 0u64..256) {
             let expected = direct(&node, bits);

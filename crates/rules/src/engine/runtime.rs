@@ -1,13 +1,16 @@
 //! Memory of one plan at work: the bits of the event at hand, answers that
 //! are remembered, and conditions folded for each sort of event.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     cache::{Answers, FastHash},
-    plan::{Asked, Plan, Vocabulary},
+    plan::{Asked, Group, Plan, Vocabulary},
     program::{Bit, Node, Program},
 };
+
+/// As much as a group is dearer whose answers are not remembered.
+const UNREMEMBERED: u64 = 16;
 
 /// Sorts of events there may be before all are forgotten.
 const MAX_SORTS: usize = 4_096;
@@ -20,6 +23,54 @@ const MAX_PROCESSES: usize = 1 << 20;
 #[derive(Debug, Default)]
 struct Residual {
     programs: Vec<(u32, Program)>,
+    /// Places of programs that are to be run in any case.
+    always: Vec<u32>,
+    /// The others hold only where one of these bits is set, by word; most
+    /// events have none.
+    masks: Vec<(u16, u64)>,
+    /// The groups of these.
+    groups: Vec<u16>,
+}
+
+impl Residual {
+    fn new(conditions: &[(u32, Node<Bit>)], is_remembered: impl Fn(u16) -> bool) -> Self {
+        let mut uses: HashMap<u16, u64> = HashMap::new();
+        for (_, node) in conditions {
+            node.each_bit(&mut |bit| *uses.entry(bit.group).or_default() += 1);
+        }
+        // What many ask for is there anyway.
+        let cost = |group: u16| {
+            let uses = uses.get(&group).copied().unwrap_or_default();
+            let factor = if is_remembered(group) {
+                1
+            } else {
+                UNREMEMBERED
+            };
+            factor * 1_000_000 / (1 + uses)
+        };
+        let mut residual = Self::default();
+        let mut masks: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut groups = BTreeSet::new();
+        for (number, node) in conditions {
+            // Larger ones were refused when the plan was made.
+            let Some(program) = Program::new(node) else {
+                continue;
+            };
+            if let Some(bits) = node.needs(&cost) {
+                for bit in bits {
+                    *masks.entry(bit.word).or_default() |= bit.mask;
+                    groups.insert(bit.group);
+                }
+            } else {
+                let place = u32::try_from(residual.programs.len()).unwrap_or(u32::MAX);
+                residual.always.push(place);
+            }
+            residual.programs.push((*number, program));
+        }
+        residual.masks = masks.into_iter().collect();
+        residual.groups = groups.into_iter().collect();
+        residual
+    }
 }
 
 #[derive(Debug)]
@@ -28,8 +79,7 @@ pub(crate) struct Runtime {
     /// For which event a group was last filled.
     filled: Vec<u32>,
     event: u32,
-    answers: Vec<Option<Answers>>,
-    spare: Vec<u64>,
+    memory: Memory,
     sorts: HashMap<Box<[u64]>, u32, FastHash>,
     residuals: Vec<Residual>,
     /// By slot: the version of the process, and its class.
@@ -56,12 +106,7 @@ impl Runtime {
             words: vec![0; plan.words],
             filled: vec![0; plan.groups.len()],
             event: 0,
-            answers: plan
-                .groups
-                .iter()
-                .map(|group| group.is_remembered.then(|| Answers::new(group.width())))
-                .collect(),
-            spare: Vec::new(),
+            memory: Memory::new(plan),
             sorts: HashMap::default(),
             residuals: Vec::new(),
             processes: Vec::new(),
@@ -95,8 +140,7 @@ impl Runtime {
                 &mut self.words,
                 &mut self.filled,
                 self.event,
-                &mut self.answers,
-                &mut self.spare,
+                &mut self.memory,
             );
         }
     }
@@ -167,8 +211,7 @@ impl Runtime {
             words,
             filled,
             event,
-            answers,
-            spare,
+            memory,
             residuals,
             hits,
             ..
@@ -176,18 +219,39 @@ impl Runtime {
         let Some(residual) = residuals.get(residual as usize) else {
             return;
         };
-        for (condition, program) in &residual.programs {
+        for &group in &residual.groups {
+            let group = usize::from(group);
+            if filled.get(group) != Some(event) {
+                fill(plan, group, facts, words, filled, *event, memory);
+            }
+        }
+        let may_hold = residual.masks.iter().any(|(word, mask)| {
+            let word = words.get(usize::from(*word));
+            word.is_some_and(|word| word & mask != 0)
+        });
+        let mut run = |condition: u32, program: &Program| {
             let holds = program.run(|bit: Bit| {
                 let group = usize::from(bit.group);
                 if filled.get(group) != Some(event) {
-                    fill(plan, group, facts, words, filled, *event, answers, spare);
+                    fill(plan, group, facts, words, filled, *event, memory);
                 }
                 words
                     .get(usize::from(bit.word))
                     .is_some_and(|word| word & bit.mask != 0)
             });
             if holds {
-                hits.push(*condition);
+                hits.push(condition);
+            }
+        };
+        if may_hold {
+            for (condition, program) in &residual.programs {
+                run(*condition, program);
+            }
+        } else {
+            for place in &residual.always {
+                if let Some((condition, program)) = residual.programs.get(*place as usize) {
+                    run(*condition, program);
+                }
             }
         }
     }
@@ -254,30 +318,31 @@ impl Runtime {
                     .is_some_and(|word| word & bit.mask != 0)
             })
         };
-        let mut programs = Vec::new();
+        let mut left = Vec::new();
         for (number, (_, node)) in plan.conditions.iter().enumerate() {
             let folded = node.fold(&known);
-            if folded == Node::Constant(false) {
-                continue;
-            }
-            // Larger ones were refused when the plan was made.
-            if let Some(program) = Program::new(&folded) {
-                programs.push((u32::try_from(number).unwrap_or(u32::MAX), program));
+            if folded != Node::Constant(false) {
+                left.push((u32::try_from(number).unwrap_or(u32::MAX), folded));
             }
         }
+        let residual = Residual::new(&left, |group| {
+            let group = plan.groups.get(usize::from(group));
+            group.is_some_and(|group| group.is_remembered)
+        });
         let place = u32::try_from(self.residuals.len()).unwrap_or(u32::MAX);
-        if programs.is_empty() {
+        if residual.programs.is_empty() {
             if let Some(empty) = self.empty {
                 return empty;
             }
             self.empty = Some(place);
         }
-        self.residuals.push(Residual { programs });
+        self.residuals.push(residual);
         place
     }
 
     pub(crate) fn remembered(&self) -> usize {
-        self.answers.iter().flatten().map(Answers::len).sum()
+        let all = self.memory.answers.iter().flatten();
+        all.map(Answers::len).sum::<usize>() + self.memory.of_names.len()
     }
 
     pub(crate) fn sorts(&self) -> usize {
@@ -285,10 +350,6 @@ impl Runtime {
     }
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of a runtime, borrowed apart"
-)]
 fn fill<V: Vocabulary, F: Asked<V>>(
     plan: &Plan<V>,
     number: usize,
@@ -296,18 +357,78 @@ fn fill<V: Vocabulary, F: Asked<V>>(
     words: &mut [u64],
     filled: &mut [u32],
     event: u32,
-    answers: &mut [Option<Answers>],
-    spare: &mut Vec<u64>,
+    memory: &mut Memory,
 ) {
     let Some(group) = plan.groups.get(number) else {
         return;
     };
-    let range = group.first..group.first + group.width();
-    if let Some(words) = words.get_mut(range) {
-        let answers = answers.get_mut(number).and_then(Option::as_mut);
-        group.fill(facts, words, answers, spare);
+    if group.is_of_name
+        && let Some(name) = facts.name()
+    {
+        memory.fill_of_name(plan, facts, name, words);
+        for number in &plan.of_name {
+            if let Some(filled) = filled.get_mut(*number) {
+                *filled = event;
+            }
+        }
+        return;
+    }
+    if let Some(words) = words.get_mut(group.words()) {
+        let answers = memory.answers.get_mut(number).and_then(Option::as_mut);
+        group.fill(facts, words, answers, &mut memory.spare);
     }
     if let Some(filled) = filled.get_mut(number) {
         *filled = event;
+    }
+}
+
+/// What was answered before.
+#[derive(Debug)]
+struct Memory {
+    /// By group.
+    answers: Vec<Option<Answers>>,
+    /// By a file's name: of all groups of it, one after the other.
+    of_names: Answers,
+    spare: Vec<u64>,
+    together: Vec<u64>,
+}
+
+impl Memory {
+    fn new<V: Vocabulary>(plan: &Plan<V>) -> Self {
+        let answers = plan.groups.iter();
+        let answers = answers.map(|group| group.is_remembered.then(|| Answers::new(group.width())));
+        let of_name = plan.groups.iter().filter(|group| group.is_of_name);
+        Self {
+            answers: answers.collect(),
+            of_names: Answers::new(of_name.map(Group::width).sum()),
+            spare: Vec::new(),
+            together: Vec::new(),
+        }
+    }
+
+    fn fill_of_name<V: Vocabulary, F: Asked<V>>(
+        &mut self,
+        plan: &Plan<V>,
+        facts: &F,
+        name: &[u8],
+        words: &mut [u64],
+    ) {
+        let groups = || plan.of_name.iter().filter_map(|it| plan.groups.get(*it));
+        if let Some(mut bits) = self.of_names.get(name) {
+            for group in groups() {
+                for word in words.get_mut(group.words()).unwrap_or_default() {
+                    *word = bits.next().unwrap_or_default();
+                }
+            }
+            return;
+        }
+        self.together.clear();
+        for group in groups() {
+            if let Some(words) = words.get_mut(group.words()) {
+                group.fill(facts, words, None, &mut self.spare);
+                self.together.extend_from_slice(words);
+            }
+        }
+        self.of_names.put(name, &self.together);
     }
 }

@@ -10,11 +10,13 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+mod arguments;
 mod errno;
 mod extract;
 mod fields;
 pub mod synthetic;
 
+pub use arguments::{Argument, Arguments, Later};
 pub use errno::name as errno_name;
 pub(crate) use extract::{Place, scope_of};
 pub use fields::{Fields, FieldsError};
@@ -154,7 +156,7 @@ pub struct Event<'a> {
     /// How a file was opened; nothing for other calls.
     pub open: Open,
     pub descriptor: Option<Descriptor<'a>>,
-    pub arguments: &'a [Argument<'a>],
+    pub arguments: Arguments<'a>,
     /// Bytes read or written, as far as they were taken along.
     pub buffer: &'a [u8],
 }
@@ -168,14 +170,6 @@ pub struct Open {
     /// A file was made that may be executed.
     pub executes: bool,
     pub creates: bool,
-}
-
-/// An argument, as text and as the number it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Argument<'a> {
-    pub name: &'a str,
-    pub text: &'a [u8],
-    pub raw: Option<i64>,
 }
 
 /// What a file descriptor stands for.
@@ -474,7 +468,7 @@ mod tests {
             latency: 0,
             open: Open::default(),
             descriptor: Some(Descriptor::file(3, b"/etc/shadow")),
-            arguments: &arguments,
+            arguments: Arguments::new(&arguments),
             buffer: b"",
         };
         assert_eq!(ask(&event, "proc.aname", None), ["bash", "systemd"]);

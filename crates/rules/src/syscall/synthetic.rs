@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    Argument, Bytes, Connection, Container, Descriptor, DescriptorKind, Event, Kind, Open, Pod,
-    Process, User,
+    Argument, Arguments, Bytes, Connection, Container, Descriptor, DescriptorKind, Event, Kind,
+    Open, Pod, Process, User,
 };
 
 const NAMES: &[&str] = &[
@@ -272,7 +272,7 @@ fn event<'a>(
         latency: 1000,
         open: Open::default(),
         descriptor: None,
-        arguments: &[],
+        arguments: Arguments::new(&[]),
         buffer: &[],
     };
     match kind {
@@ -302,8 +302,10 @@ fn event<'a>(
                 ..Descriptor::file(7, b"")
             });
         }
-        Kind::Unlinkat | Kind::Fchmodat | Kind::Renameat2 => event.arguments = UNLINKED,
-        Kind::Execve => event.arguments = EXECUTED,
+        Kind::Unlinkat | Kind::Fchmodat | Kind::Renameat2 => {
+            event.arguments = Arguments::new(UNLINKED);
+        }
+        Kind::Execve => event.arguments = Arguments::new(EXECUTED),
         _ => {}
     }
     Some(event)

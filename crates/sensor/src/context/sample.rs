@@ -202,6 +202,7 @@ pub(crate) fn line(told: &Told<'_>) -> String {
                 .map_or_else(|| "host".to_owned(), |it| text(&it.name));
             let arguments: Vec<_> = event
                 .arguments
+                .all()
                 .iter()
                 .map(|it| format!("{}={}", it.name, text(it.text)))
                 .collect();

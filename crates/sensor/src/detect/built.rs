@@ -44,7 +44,7 @@ impl Built {
     pub(super) fn see(&mut self, event: &Event<'_>, file: Option<&File>) {
         let is_executable = match event.kind {
             Kind::Chmod | Kind::Fchmod | Kind::Fchmodat => {
-                let mode = event.arguments.iter().find(|it| it.name == "mode");
+                let mode = event.arguments.named("mode");
                 mode.and_then(|mode| mode.raw)
                     .is_some_and(|mode| mode & 0o111 != 0)
             }
@@ -74,7 +74,7 @@ impl Built {
 
 #[cfg(test)]
 mod tests {
-    use rules::syscall::{Argument, Open};
+    use rules::syscall::{Argument, Arguments, Open};
 
     use super::*;
     use crate::detect::made;
@@ -100,7 +100,7 @@ mod tests {
             },
         ];
         let event = Event {
-            arguments: &arguments,
+            arguments: Arguments::new(&arguments),
             ..made::event(&dpkg, Kind::Fchmod)
         };
         built.see(&event, Some(&file));

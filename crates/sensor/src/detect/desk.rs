@@ -195,7 +195,7 @@ impl Desk {
 fn about(event: &Event<'_>) -> impl Hash {
     let descriptor = event.descriptor;
     let mut texts = [&b""[..]; 3];
-    for (to, argument) in texts.iter_mut().zip(event.arguments) {
+    for (to, argument) in texts.iter_mut().zip(event.arguments.all()) {
         *to = argument.text;
     }
     (

@@ -86,7 +86,9 @@ impl Entry {
                     event,
                     &["path", "name", "filename", "newpath", "linkpath"],
                 ));
-                if let Some(target) = argument(event, &["oldpath", "target"]) {
+                if is_link(event.kind)
+                    && let Some(target) = argument(event, &["oldpath", "target"])
+                {
                     self.write(b" -> ");
                     self.write(target);
                 }
@@ -106,7 +108,7 @@ impl Entry {
             TraceKind::Connect | TraceKind::Listen | TraceKind::Accept => self.address(event),
             _ => {
                 self.write(event.kind.as_str().as_bytes());
-                for each in event.arguments.iter().take(4) {
+                for each in event.arguments.all().iter().take(4) {
                     self.write(b" ");
                     self.write(each.text);
                 }
@@ -147,6 +149,13 @@ impl Entry {
     }
 }
 
+fn is_link(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Link | Kind::Linkat | Kind::Symlink | Kind::Symlinkat
+    )
+}
+
 /// `EINPROGRESS`: a connection that does not wait.
 const IN_PROGRESS: i64 = -115;
 
@@ -163,7 +172,7 @@ pub(super) fn other_end(connection: &Connection<'_>) -> Option<(std::net::IpAddr
 /// The first of these arguments that is there.
 pub(super) fn argument<'e>(event: &Event<'e>, names: &[&str]) -> Option<&'e [u8]> {
     names.iter().find_map(|name| {
-        let found = event.arguments.iter().find(|each| each.name == *name)?;
+        let found = event.arguments.named(name)?;
         (!found.text.is_empty()).then_some(found.text)
     })
 }

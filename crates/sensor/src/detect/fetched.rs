@@ -141,7 +141,7 @@ impl Fetched {
 
     /// A file's mode was changed.
     pub(super) fn mode_changed(&mut self, event: &Event<'_>, file: Option<&File>) {
-        let mode = event.arguments.iter().find(|it| it.name == "mode");
+        let mode = event.arguments.named("mode");
         let is_executable = mode
             .and_then(|mode| mode.raw)
             .is_none_or(|mode| mode & 0o111 != 0);
@@ -242,7 +242,7 @@ fn inode(file: &File) -> Inode {
 
 #[cfg(test)]
 mod tests {
-    use rules::syscall::{Argument, Open};
+    use rules::syscall::{Argument, Arguments, Open};
 
     use super::*;
     use crate::detect::made;
@@ -280,7 +280,7 @@ mod tests {
             raw: Some(0o755),
         }];
         let changed = Event {
-            arguments: &mode,
+            arguments: Arguments::new(&mode),
             ..made::event(&chmod, Kind::Fchmodat)
         };
         analytic.see(&changed, Some(&file(7)));

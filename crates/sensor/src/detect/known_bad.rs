@@ -87,7 +87,7 @@ pub(super) fn executed(
 
 /// A file that was made executable.
 pub(super) fn written(event: &Event<'_>, process: &Arc<Process>, drift: &Drift) -> Option<Wanted> {
-    let mode = event.arguments.iter().find(|it| it.name == "mode");
+    let mode = event.arguments.named("mode");
     let is_executable = mode
         .and_then(|mode| mode.raw)
         .is_some_and(|mode| mode & 0o111 != 0);
@@ -157,7 +157,7 @@ pub(super) fn suspect(found: &Found) -> Suspicion {
 #[cfg(test)]
 mod tests {
     use model::malware::Finding;
-    use rules::syscall::{Argument, Kind};
+    use rules::syscall::{Argument, Arguments, Kind};
 
     use super::*;
     use crate::detect::made;
@@ -216,7 +216,7 @@ mod tests {
                 },
             ];
             let event = Event {
-                arguments: &arguments,
+                arguments: Arguments::new(&arguments),
                 result,
                 ..made::event(&process, Kind::Fchmodat)
             };

@@ -7,7 +7,8 @@ use api::{
     sensor::{SensorAlert, SensorRule},
 };
 use rules::syscall::{
-    Bytes, Connection, Container, Descriptor, DescriptorKind, Event, Kind, Open, Process, User,
+    Arguments, Bytes, Connection, Container, Descriptor, DescriptorKind, Event, Kind, Open,
+    Process, User,
 };
 use serde_json::json;
 
@@ -102,7 +103,7 @@ pub(super) fn event(process: &Process, kind: Kind) -> Event<'_> {
         latency: 0,
         open: Open::default(),
         descriptor: None,
-        arguments: &[],
+        arguments: Arguments::new(&[]),
         buffer: &[],
     }
 }

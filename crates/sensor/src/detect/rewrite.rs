@@ -247,7 +247,7 @@ fn folder_hash(path: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rules::syscall::Argument;
+    use rules::syscall::{Argument, Arguments};
 
     use super::*;
     use crate::detect::made;
@@ -265,7 +265,7 @@ mod tests {
                         raw: None,
                     });
                 analytic.see(&Event {
-                    arguments: &arguments,
+                    arguments: Arguments::new(&arguments),
                     ..made::event(&process, Kind::Renameat2)
                 })
             })
@@ -316,7 +316,7 @@ mod tests {
                 raw: None,
             }];
             let event = Event {
-                arguments: &gone,
+                arguments: Arguments::new(&gone),
                 ..made::event(&process, Kind::Unlinkat)
             };
             found += usize::from(analytic.see(&event).is_some());

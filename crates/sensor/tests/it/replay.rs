@@ -27,7 +27,7 @@ fn line(told: &Told<'_>, lines: &mut String) {
                 event.kind.as_str(),
             )
             .unwrap();
-            for argument in event.arguments {
+            for argument in event.arguments.all() {
                 // Numbers of processes and files are others each time it is
                 // recorded.
                 if !matches!(argument.name, "pid" | "ptid" | "tid" | "dev" | "ino") {

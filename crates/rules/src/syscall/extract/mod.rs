@@ -222,23 +222,17 @@ fn mount_text(mount: &Mount) -> Vec<u8> {
     .join(b":".as_slice())
 }
 
-fn named<'e>(event: &Event<'e>, name: &[u8]) -> Option<Argument<'e>> {
-    event
-        .arguments
-        .iter()
-        .copied()
-        .find(|argument| argument.name.as_bytes() == name)
-}
-
 fn argument<'e>(event: &Event<'e>, place: &Place) -> Option<Argument<'e>> {
     if let Some(index) = place.index {
-        return event.arguments.get(index).copied();
+        return event.arguments.all().get(index).copied();
     }
     let name = place
         .name
         .strip_prefix("evt.arg.")
         .or_else(|| place.name.strip_prefix("evt.rawarg."));
-    named(event, name.map_or_else(|| place.key(), str::as_bytes))
+    let name = name.map_or_else(|| place.key(), str::as_bytes);
+    let all = event.arguments.all();
+    all.iter().copied().find(|it| it.name.as_bytes() == name)
 }
 
 fn connection<'e>(event: &Event<'e>) -> Option<Connection<'e>> {
@@ -322,7 +316,7 @@ fn file_name<'e>(event: &Event<'e>) -> Option<&'e [u8]> {
 /// What a file operation is about: one of its arguments, else its file.
 fn path(event: &Event<'_>, wanted: &[&str], is_raw: bool, each: Each<'_>) {
     for name in wanted {
-        if let Some(argument) = named(event, name.as_bytes()) {
+        if let Some(argument) = event.arguments.named(name) {
             if is_raw || argument.text.starts_with(b"/") {
                 return say(argument.text, each);
             }
@@ -348,10 +342,19 @@ fn path(event: &Event<'_>, wanted: &[&str], is_raw: bool, each: Each<'_>) {
     }
 }
 
+/// Calls with one path: most of all events, of which rules ask for both.
+fn is_open(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Open | Kind::Openat | Kind::Openat2 | Kind::Creat | Kind::OpenByHandleAt
+    )
+}
+
 fn source_path(event: &Event<'_>, is_raw: bool, each: Each<'_>) {
     let wanted: &[&str] = match event.kind {
         Kind::Link | Kind::Linkat => &["newpath"],
         Kind::Symlink | Kind::Symlinkat => &["linkpath"],
+        _ if is_open(event.kind) => return,
         _ => &["oldpath", "source"],
     };
     path(event, wanted, is_raw, each);
@@ -361,6 +364,7 @@ fn target_path(event: &Event<'_>, is_raw: bool, each: Each<'_>) {
     let wanted: &[&str] = match event.kind {
         Kind::Link | Kind::Linkat => &["oldpath"],
         Kind::Symlink | Kind::Symlinkat => &["target"],
+        _ if is_open(event.kind) => return,
         _ => &["newpath", "dir"],
     };
     path(event, wanted, is_raw, each);

@@ -49,6 +49,7 @@ fn of_event(name: &str) -> Option<Read> {
         "evt.args" | "evt.info" | "evt.plugininfo" => |e, _, each| {
             let parts: Vec<_> = e
                 .arguments
+                .all()
                 .iter()
                 .map(|it| [it.name.as_bytes(), b"=", it.text].concat())
                 .collect();

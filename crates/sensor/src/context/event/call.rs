@@ -167,14 +167,13 @@ pub(super) fn fill<'r>(
     call: &Call<'r>,
     first: Path<'r>,
     second: Path<'r>,
-) -> Open {
+) {
     let [a, b, c, d, ..] = call.arguments;
     let first = text_of(first, Text::First);
     let second = text_of(second, Text::Second);
-    let mut open = Open::default();
     match call.kind {
         Kind::Open | Kind::Openat | Kind::Openat2 | Kind::Creat | Kind::OpenByHandleAt => {
-            open = opens(text, items, call, first);
+            opens(text, items, call, first);
         }
         Kind::Connect => {
             result(text, items, call.result);
@@ -234,19 +233,45 @@ pub(super) fn fill<'r>(
         }
         _ => file_calls(text, items, frame, call, first, second),
     }
-    open
 }
 
-fn opens<'r>(text: &mut Vec<u8>, items: &mut Items<'r>, call: &Call<'r>, first: Text<'r>) -> Open {
-    let [a, b, c, d, ..] = call.arguments;
-    let (how, mode) = match call.kind {
+/// Flags and mode a file is opened with.
+fn how(call: &Call<'_>) -> (u64, u64) {
+    let [_, b, c, d, ..] = call.arguments;
+    match call.kind {
         Kind::Open => (b, c),
         Kind::Creat => (0o1_101, b),
         // The mode is in a structure that was not taken along.
         Kind::Openat2 | Kind::OpenByHandleAt => (c, 0),
         _ => (c, d),
-    };
-    let makes = how & 0o100 != 0 || how & 0o20_200_000 == 0o20_200_000;
+    }
+}
+
+fn may_make(how: u64) -> bool {
+    how & 0o100 != 0 || how & 0o20_200_000 == 0o20_200_000
+}
+
+/// How a file was opened, as far as the call says so.
+pub(super) fn open(call: &Call<'_>) -> Open {
+    match call.kind {
+        Kind::Open | Kind::Openat | Kind::Openat2 | Kind::Creat | Kind::OpenByHandleAt => {
+            let (how, mode) = how(call);
+            let makes = may_make(how);
+            Open {
+                reads: how & 3 != 1,
+                writes: how & 3 != 0,
+                executes: makes && mode & 0o111 != 0,
+                creates: makes,
+            }
+        }
+        _ => Open::default(),
+    }
+}
+
+fn opens<'r>(text: &mut Vec<u8>, items: &mut Items<'r>, call: &Call<'r>, first: Text<'r>) {
+    let [a, ..] = call.arguments;
+    let (how, mode) = how(call);
+    let makes = may_make(how);
     number(text, items, "fd", call.result);
     match call.kind {
         Kind::Openat | Kind::Openat2 => folder(text, items, "dirfd", a),
@@ -271,12 +296,6 @@ fn opens<'r>(text: &mut Vec<u8>, items: &mut Items<'r>, call: &Call<'r>, first: 
             i64::from(file.device.0) << 8 | i64::from(file.device.1),
         );
         number(text, items, "ino", file.inode.cast_signed());
-    }
-    Open {
-        reads: how & 3 != 1,
-        writes: how & 3 != 0,
-        executes: makes && mode & 0o111 != 0,
-        creates: makes,
     }
 }
 

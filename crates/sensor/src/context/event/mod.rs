@@ -4,10 +4,15 @@
 //! Nothing here allocates for an event: texts are written into buffers that
 //! are kept, arguments stand in an array of fixed size.
 
-use std::{net::IpAddr, ops::Range};
+use std::{
+    cell::{Cell, OnceCell},
+    net::IpAddr,
+    ops::Range,
+};
 
 use rules::syscall::{
-    Argument, Bytes, Connection, Descriptor, DescriptorKind, Event, Kind, Open, Process, errno_name,
+    Argument, Arguments, Bytes, Connection, Descriptor, DescriptorKind, Event, Kind, Later, Open,
+    Process, errno_name,
 };
 
 use super::{hash::FastHash, names::Names, process::users::Users};
@@ -70,6 +75,41 @@ impl<'r> Items<'r> {
     }
 }
 
+type Written<'t> = ([Argument<'t>; MAX_ARGUMENTS], usize);
+
+/// The arguments of a call, once somebody asks for them.
+struct OnDemand<'t, 'r> {
+    frame: &'t Frame<'t>,
+    call: &'t Call<'r>,
+    /// Both paths, and what they are from the root.
+    paths: [(Path<'r>, &'t [u8]); 2],
+    /// Lent by the scribe.
+    buffer: &'t Cell<Vec<u8>>,
+    collected: &'t OnceCell<(Vec<u8>, Items<'r>)>,
+    arguments: OnceCell<Written<'t>>,
+}
+
+impl<'t> OnDemand<'t, '_> {
+    fn write(&self) -> Written<'t> {
+        let [(first, first_text), (second, second_text)] = self.paths;
+        let (text, items) = self.collected.get_or_init(|| {
+            let mut text = self.buffer.take();
+            text.clear();
+            let mut items = Items::new();
+            call::fill(&mut text, &mut items, self.frame, self.call, first, second);
+            (text, items)
+        });
+        texts(items, text, first_text, second_text)
+    }
+}
+
+impl Later for OnDemand<'_, '_> {
+    fn all(&self) -> &[Argument<'_>] {
+        let (arguments, count) = self.arguments.get_or_init(|| self.write());
+        arguments.get(..*count).unwrap_or_default()
+    }
+}
+
 /// Who did it and when, as far as the record's event goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
@@ -87,6 +127,8 @@ pub(crate) struct Scribe {
     text: Vec<u8>,
     first: Vec<u8>,
     second: Vec<u8>,
+    /// The name of a socket.
+    end: Vec<u8>,
     recent: Vec<u64>,
     hash: FastHash,
 }
@@ -97,6 +139,7 @@ impl Scribe {
             text: Vec::with_capacity(8192),
             first: Vec::with_capacity(4096),
             second: Vec::with_capacity(4096),
+            end: Vec::with_capacity(128),
             recent: vec![0; RECENT],
             hash: FastHash::default(),
         }
@@ -111,35 +154,41 @@ impl Scribe {
         names: &Names,
         tell: &mut dyn FnMut(&Event<'_>),
     ) {
-        self.text.clear();
         let first = self.path(call, call.path, call.folder, true);
         let second = self.path(call, call.second, call.second_folder, false);
-        let mut items = Items::new();
-        let open = call::fill(&mut self.text, &mut items, frame, call, first, second);
         let raw_name = call.path;
         let kind = kind_of(call);
         let number = call::descriptor_number(call);
         let is_unix = kind == Some(DescriptorKind::Unix);
         // An abstract name begins with a zero byte; it is written with an @.
-        let mut unix = 0..0;
-        if let Some(socket) = call
-            .socket
-            .filter(|it| is_unix && it.path.starts_with(b"\0"))
+        self.end.clear();
+        if is_unix
+            && let Some(socket) = call.socket
+            && let [0, name @ ..] = socket.path
         {
-            let from = self.text.len();
-            self.text.push(b'@');
-            self.text
-                .extend_from_slice(socket.path.get(1..).unwrap_or_default());
-            unix = from..self.text.len();
+            self.end.push(b'@');
+            self.end.extend_from_slice(name);
         }
         let is_renamed = call
             .socket
             .is_some_and(|socket| self.is_other_end(frame, call, &socket));
-        let (text, first, second) = (&*self.text, first.of(&self.first), second.of(&self.second));
+        let buffer = Cell::new(std::mem::take(&mut self.text));
+        let collected = OnceCell::new();
+        let later = OnDemand {
+            frame,
+            call,
+            paths: [
+                (first, first.of(&self.first)),
+                (second, second.of(&self.second)),
+            ],
+            buffer: &buffer,
+            collected: &collected,
+            arguments: OnceCell::new(),
+        };
         let name = match call.socket {
-            Some(_) if !unix.is_empty() => text.get(unix).unwrap_or_default(),
+            Some(_) if !self.end.is_empty() => &self.end,
             Some(socket) => socket.path,
-            None if call::is_about_file(call) => first,
+            None if call::is_about_file(call) => first.of(&self.first),
             None => b"",
         };
         let (client_names, server_names) = resolved(call.socket.as_ref(), names, frame.place);
@@ -157,7 +206,6 @@ impl Scribe {
                 is_upper_layer: upper(call.file.as_ref()),
             }
         });
-        let (arguments, count) = texts(&items, text, first, second);
         tell(&Event {
             number: frame.number,
             time: frame.time,
@@ -167,15 +215,19 @@ impl Scribe {
             thread: i64::from(record.task.tid),
             result: call.result,
             latency: 0,
-            open: created(open, call, frame.time),
+            open: created(call::open(call), call, frame.time),
             descriptor,
-            arguments: arguments.get(..count).unwrap_or_default(),
+            arguments: Arguments::later(&later),
             buffer: if call.kind == Kind::Mount {
                 b""
             } else {
                 call.data
             },
         });
+        self.text = match collected.into_inner() {
+            Some((text, _)) => text,
+            None => buffer.take(),
+        };
     }
 
     /// A program that was started.
@@ -234,7 +286,7 @@ impl Scribe {
             latency: 0,
             open: Open::default(),
             descriptor: None,
-            arguments: arguments.get(..count).unwrap_or_default(),
+            arguments: Arguments::new(arguments.get(..count).unwrap_or_default()),
             buffer: b"",
         });
     }
@@ -301,7 +353,7 @@ impl Scribe {
             latency: 0,
             open: Open::default(),
             descriptor: None,
-            arguments: arguments.get(..count).unwrap_or_default(),
+            arguments: Arguments::new(arguments.get(..count).unwrap_or_default()),
             buffer: b"",
         });
     }

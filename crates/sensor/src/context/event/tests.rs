@@ -38,6 +38,7 @@ fn arguments(call: Call<'_>) -> String {
     tell(call, &mut |event| {
         let parts: Vec<_> = event
             .arguments
+            .all()
             .iter()
             .map(|it| format!("{}={}", it.name, String::from_utf8_lossy(it.text)))
             .collect();
@@ -175,8 +176,8 @@ fn every_kind_is_written_without_harm() {
                     ..numbers(*kind, [filler; 6])
                 },
                 &mut |event| {
-                    assert!(event.arguments.len() <= MAX_ARGUMENTS);
-                    assert!(!event.arguments.iter().any(|it| it.name.is_empty()));
+                    assert!(event.arguments.all().len() <= MAX_ARGUMENTS);
+                    assert!(!event.arguments.all().iter().any(|it| it.name.is_empty()));
                 },
             );
         }
