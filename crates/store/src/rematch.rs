@@ -16,7 +16,7 @@ use model::{Finding, PackageKind, Vulnerability, VulnerabilityId, Warning};
 use crate::{
     Counts, ImageKey, PackageFix, Store, StoreError,
     change::{self, ChangeKind, NewChange},
-    db::{Connection, ROWS, Value, sql},
+    db::{Connection, Pool, ROWS, Value, sql},
     finding::kind_number,
     image::key_of,
     ingest::{self, dictionary, findings as of_report},
@@ -71,6 +71,9 @@ pub struct Rematch {
     pub from: String,
     pub to: String,
     pub now: Timestamp,
+    /// What images hold is known up to here; of what was written later
+    /// nothing is said.
+    pub mark: i64,
     /// Numbers of images to look at, each with those of its packages to
     /// look at; those that were matched with another generation meanwhile
     /// are left out.
@@ -116,11 +119,15 @@ impl Store {
             .collect()
     }
 
-    /// Looks at some images again; one transaction.
+    /// Looks at some images again; one transaction. They are read and
+    /// judged before it begins: others may be written meanwhile.
     pub async fn rematch(&self, rematch: Rematch) -> Result<Rematched, StoreError> {
+        let judged = judge(&self.readers, &rematch).await?;
         let outcome = self
             .writer
-            .write(move |connection| Box::pin(async move { put(connection, &rematch).await }))
+            .write_much(move |connection| {
+                Box::pin(async move { put(connection, &rematch, judged).await })
+            })
             .await?;
         self.grew(outcome.new.total()).await;
         Ok(outcome)
@@ -175,30 +182,98 @@ struct Image {
     touched: TouchedImage,
 }
 
-async fn put(connection: &mut Connection, rematch: &Rematch) -> Result<Rematched, StoreError> {
-    let ids =
-        dictionary::put_vulnerabilities(connection, &mut rematch.vulnerabilities.values()).await?;
-    let mut outcome = Rematched::default();
+/// What there is to say of images.
+struct Judged {
+    by_environment: BTreeMap<i64, Vec<(Image, Verdict)>>,
+    names: Names,
+}
+
+/// Says of images what is to be said of them.
+async fn judge(readers: &Pool, rematch: &Rematch) -> Result<Judged, StoreError> {
     let mut by_environment: BTreeMap<i64, Vec<Image>> = BTreeMap::new();
     for chunk in rematch.images.chunks(ROWS) {
-        load(connection, rematch, chunk, &mut by_environment).await?;
+        load(readers, rematch, chunk, &mut by_environment).await?;
     }
-    let names = names(connection, &rematch.packages).await?;
-    for (environment, images) in by_environment {
+    let names = names(readers, &rematch.packages).await?;
+    let judge = Arc::clone(&rematch.judge);
+    let judged = tokio::task::spawn_blocking(move || {
+        let judged = by_environment.into_iter().map(|(environment, images)| {
+            let each = images.into_iter().map(|image| {
+                let verdict = judge(&image.touched);
+                (image, verdict)
+            });
+            (environment, each.collect())
+        });
+        judged.collect()
+    });
+    Ok(Judged {
+        by_environment: match judged.await {
+            Ok(judged) => judged,
+            // It panicked; so does whoever waits for it.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        },
+        names,
+    })
+}
+
+async fn put(
+    connection: &mut Connection,
+    rematch: &Rematch,
+    judged: Judged,
+) -> Result<Rematched, StoreError> {
+    let ids =
+        dictionary::put_vulnerabilities(connection, &mut rematch.vulnerabilities.values()).await?;
+    let assessed = as_judged(connection, rematch).await?;
+    let mut outcome = Rematched::default();
+    for (environment, mut images) in judged.by_environment {
+        images.retain_mut(|(image, _)| {
+            let now = assessed.get(&image.id);
+            image.assessed = now.copied().unwrap_or(image.assessed);
+            now.is_some()
+        });
         let images = (environment, images);
-        put_images(connection, rematch, &ids, &names, images, &mut outcome).await?;
+        put_images(
+            connection,
+            rematch,
+            &ids,
+            &judged.names,
+            images,
+            &mut outcome,
+        )
+        .await?;
     }
     Ok(outcome)
 }
 
+/// Images that still are what they were when they were judged, and when
+/// they were matched last.
+async fn as_judged(
+    connection: &mut Connection,
+    rematch: &Rematch,
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let numbers: Vec<i64> = rematch.images.iter().map(|(image, _)| *image).collect();
+    let mut assessed = HashMap::with_capacity(numbers.len());
+    for chunk in numbers.chunks(ROWS) {
+        let mut query = sql("SELECT image.id, image.assessed FROM image
+             JOIN image_content ON image_content.image_id = image.id
+             WHERE image.generation = ? AND image_content.mark <= ? AND image.id")
+        .bind(&rematch.from)
+        .bind(rematch.mark);
+        query.push_in(chunk, connection.dialect());
+        for row in &query.fetch_all(&mut *connection).await? {
+            assessed.insert(row.int("id")?, row.int("assessed")?);
+        }
+    }
+    Ok(assessed)
+}
+
 /// Reads images and what they hold of the packages to look at.
 async fn load(
-    connection: &mut Connection,
+    readers: &Pool,
     rematch: &Rematch,
     images: &[(i64, Vec<i64>)],
     into: &mut BTreeMap<i64, Vec<Image>>,
 ) -> Result<(), StoreError> {
-    let dialect = connection.dialect();
     let mut query = sql(
         "SELECT image.id, image.uid, image.kind, image.name, image.assessed, image.warnings,
                 image.environment_id, environment.name AS environment, asset.id AS asset_id,
@@ -211,9 +286,9 @@ async fn load(
     );
     query.push_bind(&rematch.from).push(" AND image.id");
     let numbers: Vec<i64> = images.iter().map(|(image, _)| *image).collect();
-    query.push_in(&numbers, dialect);
-    let mut held = held(connection, images).await?;
-    for row in &query.fetch_all(&mut *connection).await? {
+    query.push_in(&numbers, readers.dialect());
+    let mut held = held(readers, images).await?;
+    for row in &query.fetch_all(readers).await? {
         let id = row.int("id")?;
         into.entry(row.int("environment_id")?)
             .or_default()
@@ -242,12 +317,12 @@ struct Names {
     of_packages: HashMap<i64, usize>,
 }
 
-async fn names(connection: &mut Connection, packages: &[i64]) -> Result<Names, StoreError> {
+async fn names(readers: &Pool, packages: &[i64]) -> Result<Names, StoreError> {
     let mut names = Names::default();
     for chunk in packages.chunks(5000) {
         let mut query = sql("SELECT id, kind, name FROM package WHERE id");
-        query.push_in(chunk, connection.dialect());
-        for row in &query.fetch_all(&mut *connection).await? {
+        query.push_in(chunk, readers.dialect());
+        for row in &query.fetch_all(readers).await? {
             let name = names.looked_at.name(row.text("kind")?, row.text("name")?);
             names.of_packages.insert(row.int("id")?, name);
         }
@@ -257,7 +332,7 @@ async fn names(connection: &mut Connection, packages: &[i64]) -> Result<Names, S
 
 /// Where these images have these of their packages.
 async fn held(
-    connection: &mut Connection,
+    readers: &Pool,
     images: &[(i64, Vec<i64>)],
 ) -> Result<HashMap<i64, Vec<HeldPackage>>, StoreError> {
     let mut pairs: Vec<Vec<Value>> = Vec::new();
@@ -272,15 +347,15 @@ async fn held(
             "SELECT image_package.image_id, image_package.ordinal, image_package.package_id,
                     image_package.path, image_package.layer, image_package.owned_by FROM ",
         );
-        query.push_rows(chunk.to_vec(), connection.dialect());
+        query.push_rows(chunk.to_vec(), readers.dialect());
         // Each is looked up, whatever the planner believes of the table.
-        query.push(connection.dialect().pick(
+        query.push(readers.dialect().pick(
             " CROSS JOIN image_package ON image_package.package_id = delta.column2
                   AND image_package.image_id = delta.column1",
             " JOIN image_package ON image_package.package_id = delta.column2
                   AND image_package.image_id = delta.column1",
         ));
-        for row in &query.fetch_all(&mut *connection).await? {
+        for row in &query.fetch_all(readers).await? {
             held.entry(row.int("image_id")?).or_default().push((
                 row.int("ordinal")?,
                 HeldPackage {
@@ -308,14 +383,11 @@ async fn put_images(
     rematch: &Rematch,
     known: &HashMap<VulnerabilityId, i64>,
     names: &Names,
-    (environment, images): (i64, Vec<Image>),
+    (environment, judged): (i64, Vec<(Image, Verdict)>),
     outcome: &mut Rematched,
 ) -> Result<(), StoreError> {
     let mut ids = known.clone();
-    let verdicts: Vec<Verdict> = images
-        .iter()
-        .map(|image| (rematch.judge)(&image.touched))
-        .collect();
+    let (images, verdicts): (Vec<Image>, Vec<Verdict>) = judged.into_iter().unzip();
     name_gone(connection, &verdicts, &mut ids).await?;
     let numbers: Vec<i64> = images.iter().map(|image| image.id).collect();
     let contexts = priority::contexts(connection, &numbers).await?;

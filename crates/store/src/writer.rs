@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long SQLite's log of what was committed may become before it is
 /// moved into the file: as soon as there is nothing else to do, and at
 /// the latest.
-const LOG: [u64; 2] = [4 << 20, 128 << 20];
+const LOG: [u64; 2] = [4 << 20, 512 << 20];
 /// How long there is nothing to do until that counts.
 const LULL: Duration = Duration::from_millis(20);
 /// Between two attempts to reach it, at first and at most.
@@ -38,8 +38,15 @@ pub(crate) type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError
 type Acknowledge = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// `None`: there is no database to work on; only the answer is wanted.
-type Work = Box<dyn for<'c> FnOnce(Option<&'c mut Connection>) -> Step<'c> + Send>;
+type Run = Box<dyn for<'c> FnOnce(Option<&'c mut Connection>) -> Step<'c> + Send>;
 type Step<'c> = Pin<Box<dyn Future<Output = Worked> + Send + 'c>>;
+
+/// Work that waits.
+struct Work {
+    run: Run,
+    /// It has a commit of its own.
+    is_alone: bool,
+}
 
 struct Worked {
     outcome: Ended,
@@ -87,6 +94,24 @@ impl Writer {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
     {
+        self.queue(work, false).await
+    }
+
+    /// The same in a commit of its own, for work that changes much: SQLite
+    /// keeps every page as it was for whoever may have to be undone alone.
+    pub(crate) async fn write_much<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
+        self.queue(work, true).await
+    }
+
+    async fn queue<T, F>(&self, work: F, is_alone: bool) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> Answer<'c, T> + Send + 'static,
+    {
         let queue = self
             .queue
             .lock()
@@ -94,7 +119,7 @@ impl Writer {
             .clone()
             .ok_or(StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let work: Work = Box::new(move |connection| {
+        let run: Run = Box::new(move |connection| {
             Box::pin(async move {
                 let Some(connection) = connection else {
                     return Worked {
@@ -120,7 +145,7 @@ impl Writer {
             })
         });
         queue
-            .send(work)
+            .send(Work { run, is_alone })
             .await
             .map_err(|_closed| StoreError::Closed)?;
         answer.await.map_err(|_dropped| StoreError::Closed)?
@@ -151,7 +176,7 @@ async fn run(mut desk: Desk, mut inbox: mpsc::Receiver<Work>) {
             if acknowledgements.is_empty() {
                 // Not one was begun: nobody shall wait for ever.
                 for work in group.drain(..) {
-                    acknowledgements.push(work(None).await.acknowledge);
+                    acknowledgements.push((work.run)(None).await.acknowledge);
                 }
             }
         }
@@ -165,15 +190,23 @@ async fn run(mut desk: Desk, mut inbox: mpsc::Receiver<Work>) {
     desk.leave().await;
 }
 
-/// Runs each piece of work; one that fails is undone alone.
+/// Runs each piece of work, up to one that wants a commit of its own; one
+/// that fails is undone alone.
 async fn work_through(
     connection: &mut Connection,
     group: &mut VecDeque<Work>,
     acknowledgements: &mut Vec<Acknowledge>,
 ) -> Result<(), StoreError> {
-    while let Some(work) = group.pop_front() {
+    if connection.dialect() == Dialect::Sqlite
+        && let Some(work) = group.pop_front_if(|work| work.is_alone)
+    {
+        return work_alone(connection, work, acknowledgements).await;
+    }
+    let mut is_first = true;
+    while let Some(work) = group.pop_front_if(|work| is_first || !work.is_alone) {
+        is_first = false;
         connection.run("SAVEPOINT work").await?;
-        let worked = work(Some(connection)).await;
+        let worked = (work.run)(Some(connection)).await;
         if worked.outcome == Ended::Well
             && let Err(error) = connection.run("RELEASE SAVEPOINT work").await
         {
@@ -196,6 +229,22 @@ async fn work_through(
         }
     }
     Ok(())
+}
+
+/// Runs work that has the transaction to itself.
+async fn work_alone(
+    connection: &mut Connection,
+    work: Work,
+    acknowledgements: &mut Vec<Acknowledge>,
+) -> Result<(), StoreError> {
+    let worked = (work.run)(Some(connection)).await;
+    acknowledgements.push(worked.acknowledge);
+    match worked.outcome {
+        Ended::Well => Ok(()),
+        // What is committed then is nothing.
+        Ended::Badly => connection.run("ROLLBACK; BEGIN IMMEDIATE").await,
+        Ended::Lost => Err(StoreError::Lost),
+    }
 }
 
 const UNDO: &str = "ROLLBACK TO SAVEPOINT work; RELEASE SAVEPOINT work";
@@ -384,5 +433,62 @@ impl Desk {
             }
         }
         connection.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    async fn note(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
+        sql("INSERT INTO mark (name, value) VALUES (?, 1)")
+            .bind(name)
+            .execute(connection)
+            .await
+            .map(drop)
+    }
+
+    #[tokio::test]
+    async fn work_with_a_commit_of_its_own_is_undone_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("seawall.db"))
+            .await
+            .unwrap();
+        let writer = &store.writer;
+        let few = |name: &'static str| {
+            writer.write(move |connection| Box::pin(async move { note(connection, name).await }))
+        };
+        let much = |name: &'static str, is_bad: bool| {
+            writer.write_much(move |connection| {
+                Box::pin(async move {
+                    note(connection, name).await?;
+                    if is_bad {
+                        return Err(StoreError::NoRule(name.to_owned()));
+                    }
+                    Ok(())
+                })
+            })
+        };
+        let outcomes = tokio::join!(
+            few("first"),
+            much("bad", true),
+            much("good", false),
+            few("between"),
+            few("first"),
+            much("worse", true),
+            few("last"),
+        );
+        assert!(matches!(outcomes.1, Err(StoreError::NoRule(_))));
+        assert!(matches!(outcomes.5, Err(StoreError::NoRule(_))));
+        assert!(outcomes.4.is_err(), "a name is there once");
+        outcomes.0.and(outcomes.2).and(outcomes.3).unwrap();
+        outcomes.6.unwrap();
+        let names: Vec<String> = sql("SELECT name FROM mark ORDER BY name")
+            .scalar()
+            .fetch_all(&store.readers)
+            .await
+            .unwrap();
+        assert_eq!(names, ["between", "first", "good", "last"]);
     }
 }

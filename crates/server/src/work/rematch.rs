@@ -11,6 +11,7 @@ use std::{
 use jiff::Timestamp;
 use model::{Ecosystem, Package, PackageKind, VulnerabilityId};
 use store::{HeldPackage, ImageKey, PackageFix, Rematch, Store, StoreError, TouchedImage, Verdict};
+use tokio::task::JoinSet;
 use vulns::{
     Cause, Database, Delta, Untold,
     rematch::{self, Differences, Installed},
@@ -22,7 +23,10 @@ use super::{
 };
 
 /// Images of one transaction: what is written meanwhile waits for it.
-const IMAGES: usize = 2000;
+const IMAGES: usize = 500;
+/// How many such are under way: while one is written, the next is read
+/// and judged.
+const AT_ONCE: usize = 2;
 /// Vulnerabilities brought up to date in one.
 const VULNERABILITIES: usize = 2000;
 /// Advisories named as the reason; the rest are counted.
@@ -160,20 +164,31 @@ pub(crate) async fn write(
         upgrades: Mutex::default(),
     });
     let (numbers, known) = (Arc::new(numbers), Arc::new(known));
-    for images in images.chunks(IMAGES) {
-        let judge = Arc::clone(&judge);
-        let outcome = store
-            .rematch(Rematch {
+    let mut under_way = JoinSet::new();
+    let mut chunks = images.chunks(IMAGES);
+    loop {
+        while under_way.len() < AT_ONCE
+            && let Some(images) = chunks.next()
+        {
+            let (store, judge) = (store.clone(), Arc::clone(&judge));
+            let rematch = Rematch {
                 from: change.from.clone(),
                 to: change.to.clone(),
                 now,
+                mark,
                 images: images.to_vec(),
                 packages: Arc::clone(&numbers),
                 vulnerabilities: Arc::clone(&known),
                 judge: Arc::new(move |image| judge.judge(image)),
-            })
-            .await?;
-        done.changed.extend(outcome.changed);
+            };
+            under_way.spawn(async move { store.rematch(rematch).await });
+        }
+        match under_way.join_next().await {
+            None => break,
+            Some(Ok(outcome)) => done.changed.extend(outcome?.changed),
+            // It panicked; so does whoever waits for it.
+            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
     store
         .rematched((&change.from, &change.to), mark, &whole, now)

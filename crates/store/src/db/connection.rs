@@ -185,6 +185,8 @@ impl Database {
         match self {
             Self::File(path) => Self::options(path)
                 .pragma("cache_size", format!("-{WRITER_CACHE}"))
+                // What a statement may have to undo: as much as it changes.
+                .pragma("temp_store", "MEMORY")
                 // The writer does so when nobody waits for it; the log is
                 // cut to this length when it begins anew.
                 .pragma("wal_autocheckpoint", "0")

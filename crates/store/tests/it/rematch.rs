@@ -233,19 +233,23 @@ async fn reassess(store: &Store, db: &Database, minute: i64) -> usize {
     outdated.len()
 }
 
+fn change(old: &Arc<Database>, new: &Arc<Database>) -> Change {
+    Change {
+        old: Arc::clone(old),
+        new: Arc::clone(new),
+        from: old.status().generation.clone(),
+        to: new.status().generation.clone(),
+        spoken: HashSet::new(),
+    }
+}
+
 async fn carry(
     store: &Store,
     holdings: &Holdings,
     (old, new): (&Arc<Database>, &Arc<Database>),
     minute: i64,
 ) -> Done {
-    let change = Change {
-        old: Arc::clone(old),
-        new: Arc::clone(new),
-        from: old.status().generation.clone(),
-        to: new.status().generation.clone(),
-        spoken: HashSet::new(),
-    };
+    let change = change(old, new);
     rematch::apply(
         store,
         holdings,
@@ -440,6 +444,35 @@ async fn says_why(test: &TestStore) {
     assert_eq!(history[0].text, why);
 }
 
+/// Of an image that is scanned again while it is looked at nothing is
+/// said: what it holds now is not what was looked at.
+async fn what_came_between_is_left(test: &TestStore) {
+    let store = &test.store;
+    let old = database(&BTreeMap::new(), 0);
+    let new = database(&BTreeMap::from([(0, FLAW.to_owned())]), 1);
+    let put = async |name: &str, package_name: &str| {
+        let package = package(PackageKind::Npm, package_name, "1.0", "app/lock");
+        let assessment = assess(&old, holding(name, package), name, 0, true);
+        store.put_report("local", assessment).await.unwrap();
+    };
+    put("shop:1", "left").await;
+    put("blog:1", "left").await;
+    let holdings = Holdings::default();
+    holdings.sweep(store).await.unwrap();
+    let change = change(&old, &new);
+    let computed = rematch::compute(&change, &holdings).unwrap();
+    put("shop:1", "right").await;
+    let compare = vulns::version::compare;
+    let done = rematch::write(store, change, computed, compare, time(5))
+        .await
+        .unwrap();
+    assert_eq!((done.touched, done.changed.len()), (2, 1));
+    let left = store.outdated(&new.status().generation).await.unwrap();
+    assert_eq!(left.len(), 1);
+    let image = store.sbom(&left[0]).await.unwrap().unwrap().image;
+    assert_eq!(image.name, "shop:1");
+}
+
 /// A vulnerability that turns out to be exploited moves its findings up,
 /// without any image being looked at.
 async fn exploited_moves_up(test: &TestStore) {
@@ -480,4 +513,4 @@ async fn exploited_moves_up(test: &TestStore) {
     assert_eq!(images.kev, 1);
 }
 
-crate::sample::on_each_database!(says_why, exploited_moves_up);
+crate::sample::on_each_database!(says_why, what_came_between_is_left, exploited_moves_up);
