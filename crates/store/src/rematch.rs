@@ -78,8 +78,6 @@ pub struct Rematch {
     /// look at; those that were matched with another generation meanwhile
     /// are left out.
     pub images: Vec<(i64, Vec<i64>)>,
-    /// Numbers of all packages to look at.
-    pub packages: Arc<Vec<i64>>,
     /// What is known of every vulnerability a verdict may name.
     pub vulnerabilities: Arc<BTreeMap<VulnerabilityId, Vulnerability>>,
     pub judge: Judge,
@@ -177,7 +175,6 @@ impl Store {
 struct Image {
     id: i64,
     asset: i64,
-    assessed: i64,
     has_warnings: bool,
     touched: TouchedImage,
 }
@@ -194,7 +191,7 @@ async fn judge(readers: &Pool, rematch: &Rematch) -> Result<Judged, StoreError> 
     for chunk in rematch.images.chunks(ROWS) {
         load(readers, rematch, chunk, &mut by_environment).await?;
     }
-    let names = names(readers, &rematch.packages).await?;
+    let names = names(readers, &rematch.images).await?;
     let judge = Arc::clone(&rematch.judge);
     let judged = tokio::task::spawn_blocking(move || {
         let judged = by_environment.into_iter().map(|(environment, images)| {
@@ -226,18 +223,14 @@ async fn put(
     let assessed = as_judged(connection, rematch).await?;
     let mut outcome = Rematched::default();
     for (environment, mut images) in judged.by_environment {
-        images.retain_mut(|(image, _)| {
-            let now = assessed.get(&image.id);
-            image.assessed = now.copied().unwrap_or(image.assessed);
-            now.is_some()
-        });
-        let images = (environment, images);
+        images.retain(|(image, _)| assessed.contains_key(&image.id));
         put_images(
             connection,
             rematch,
             &ids,
             &judged.names,
-            images,
+            &assessed,
+            (environment, images),
             &mut outcome,
         )
         .await?;
@@ -275,7 +268,7 @@ async fn load(
     into: &mut BTreeMap<i64, Vec<Image>>,
 ) -> Result<(), StoreError> {
     let mut query = sql(
-        "SELECT image.id, image.uid, image.kind, image.name, image.assessed, image.warnings,
+        "SELECT image.id, image.uid, image.kind, image.name, image.warnings,
                 image.environment_id, environment.name AS environment, asset.id AS asset_id,
                 image_content.subject, image_content.distribution
          FROM image
@@ -295,7 +288,6 @@ async fn load(
             .push(Image {
                 id,
                 asset: row.int("asset_id")?,
-                assessed: row.int("assessed")?,
                 has_warnings: row.int("warnings")? > 0,
                 touched: TouchedImage {
                     key: key_of(row)?,
@@ -317,7 +309,9 @@ struct Names {
     of_packages: HashMap<i64, usize>,
 }
 
-async fn names(readers: &Pool, packages: &[i64]) -> Result<Names, StoreError> {
+async fn names(readers: &Pool, images: &[(i64, Vec<i64>)]) -> Result<Names, StoreError> {
+    let packages: BTreeSet<i64> = images.iter().flat_map(|(_, held)| held).copied().collect();
+    let packages: Vec<i64> = packages.into_iter().collect();
     let mut names = Names::default();
     for chunk in packages.chunks(5000) {
         let mut query = sql("SELECT id, kind, name FROM package WHERE id");
@@ -383,6 +377,7 @@ async fn put_images(
     rematch: &Rematch,
     known: &HashMap<VulnerabilityId, i64>,
     names: &Names,
+    assessed: &HashMap<i64, i64>,
     (environment, judged): (i64, Vec<(Image, Verdict)>),
     outcome: &mut Rematched,
 ) -> Result<(), StoreError> {
@@ -438,7 +433,7 @@ async fn put_images(
         whole: Some(Whole {
             assets: images
                 .iter()
-                .map(|image| (image.asset, image.assessed))
+                .filter_map(|image| Some((image.asset, *assessed.get(&image.id)?)))
                 .collect(),
             kind: kind_number(model::FindingKind::Vulnerability),
             within: Within::Pairs(pairs, looked_at),

@@ -1,15 +1,15 @@
 //! What a text said to all comparisons with its field, remembered.
 //!
 //! Verbs, resources, paths and names of processes come again and again:
-//! looking an answer up costs a tenth of making it, or less. The memory is bounded
-//! and emptied when it is full; where texts do not come again, it stops
-//! remembering for a while.
+//! looking an answer up costs a tenth of making it, or less. The memory is
+//! bounded and emptied when it is full; where texts do not come again, it
+//! stops remembering for a while.
 
 use std::hash::{BuildHasher, Hasher};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Longer texts are rare and rarely come again.
+/// Longer texts are rare and rarely come again; a length is kept in a byte.
 const MAX_TEXT: usize = 255;
 /// Bytes remembered of each field: a node's sensor has a dozen such
 /// fields and tens of megabytes in all.
@@ -166,12 +166,12 @@ impl Answers {
     }
 
     pub(crate) fn put(&mut self, text: &[u8], bits: &[u64]) {
+        if self.pause > 0 {
+            return;
+        }
         let Ok(length) = u8::try_from(text.len()) else {
             return;
         };
-        if self.pause > 0 || text.len() > MAX_TEXT {
-            return;
-        }
         self.misses += 1;
         if self.hits + self.misses > TRIAL {
             // As long as there is room it costs nothing to go on.
@@ -244,7 +244,7 @@ impl Answers {
 }
 
 /// Appends; a vector that grows by a quarter wastes little.
-fn push<T: Copy>(to: &mut Vec<T>, more: &[T]) {
+fn push(to: &mut Vec<u8>, more: &[u8]) {
     if to.capacity() - to.len() < more.len() {
         to.reserve_exact(more.len().max(to.capacity() / 4).max(64));
     }

@@ -163,7 +163,7 @@ pub(crate) async fn write(
         compare,
         upgrades: Mutex::default(),
     });
-    let (numbers, known) = (Arc::new(numbers), Arc::new(known));
+    let known = Arc::new(known);
     let mut under_way = JoinSet::new();
     let mut chunks = images.chunks(IMAGES);
     loop {
@@ -177,7 +177,6 @@ pub(crate) async fn write(
                 now,
                 mark,
                 images: images.to_vec(),
-                packages: Arc::clone(&numbers),
                 vulnerabilities: Arc::clone(&known),
                 judge: Arc::new(move |image| judge.judge(image)),
             };
