@@ -5,13 +5,16 @@
 //! bounded and emptied when it is full; where texts do not come again, it
 //! stops remembering for a while.
 
-use std::hash::{BuildHasher, Hasher};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hasher},
+};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Longer texts are rare and rarely come again; a length is kept in a byte.
 const MAX_TEXT: usize = 255;
-/// Bytes remembered of each field: a node's sensor has a dozen such
+/// Bytes remembered of each field, a power of two: a node's sensor has a dozen such
 /// fields and tens of megabytes in all.
 const MAX_BYTES: usize = 256 << 10;
 /// After so many questions it is seen whether remembering helps.
@@ -70,18 +73,22 @@ impl Hasher for FastHasher {
 
 /// Answers by text: `width` words of bits each.
 ///
-/// A table of places, and all that is known of a text in one piece: in
-/// memory that nobody looked at for a while, what takes time is to fetch a
-/// line of it.
+/// Texts are many, and most say the same as others: answers are kept apart
+/// and once. What takes time is to fetch lines of memory that nobody looked
+/// at for a while, so a text takes as little as can be: half a word in a
+/// table of places, and its number of an answer and length before itself.
 #[derive(Debug)]
 pub(crate) struct Answers {
     width: usize,
     hash: FastHash,
-    /// The upper half of a text's hash, and where it is from one on; a power
+    /// [`TAG`] bits of a text's hash, and where it is from one on; a power
     /// of two of them, at most three quarters taken.
-    places: Vec<u64>,
-    /// Of each text: the words, its length in a byte, itself.
+    places: Vec<u32>,
+    /// Of each text: the number of its answer, its length in a byte, itself.
     kept: Vec<u8>,
+    /// Each answer once, a row of words.
+    rows: Vec<u64>,
+    numbers: HashMap<Box<[u64]>, u16, FastHash>,
     count: usize,
     hits: u32,
     misses: u32,
@@ -90,20 +97,12 @@ pub(crate) struct Answers {
     emptied_before: u64,
 }
 
-/// The words a text is remembered with.
-#[derive(Debug)]
-pub(crate) struct Words<'a>(&'a [u8]);
-
-impl Iterator for Words<'_> {
-    type Item = u64;
-
-    #[inline]
-    fn next(&mut self) -> Option<u64> {
-        let (word, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(u64::from_ne_bytes(*word))
-    }
-}
+/// Bytes before a text.
+const HEAD: usize = 3;
+/// Bits of a place that say where in [`MAX_BYTES`] something is.
+const AT: u32 = MAX_BYTES.trailing_zeros();
+/// The others are the end of a hash, whose beginning says which place.
+const TAG: u64 = u32::MAX as u64 >> AT << AT;
 
 impl Answers {
     pub(crate) fn new(width: usize) -> Self {
@@ -112,6 +111,8 @@ impl Answers {
             hash: FastHash::seeded(),
             places: Vec::new(),
             kept: Vec::new(),
+            rows: Vec::new(),
+            numbers: HashMap::default(),
             count: 0,
             hits: 0,
             misses: 0,
@@ -123,7 +124,7 @@ impl Answers {
 
     /// What is remembered of a text.
     #[inline]
-    pub(crate) fn get(&mut self, text: &[u8]) -> Option<Words<'_>> {
+    pub(crate) fn get(&mut self, text: &[u8]) -> Option<&[u64]> {
         if self.pause > 0 {
             self.pause -= 1;
             return None;
@@ -131,38 +132,40 @@ impl Answers {
         if text.len() > MAX_TEXT {
             return None;
         }
-        let at = self.find(self.hash.of(text), text).ok()?;
+        let number = self.find(self.hash.of(text), text).ok()?;
         self.hits += 1;
-        let (words, _) = self.at(at)?;
-        Some(Words(words))
+        let first = usize::from(number) * self.width;
+        self.rows.get(first..first + self.width)
     }
 
-    /// Where a text is kept, else the place where that would be noted.
+    /// The number of a text's answer, else the place where it would be.
     #[inline]
-    fn find(&self, hash: u64, text: &[u8]) -> Result<usize, usize> {
+    fn find(&self, hash: u64, text: &[u8]) -> Result<u16, usize> {
         let last = self.places.len().wrapping_sub(1);
-        let mut place = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & last;
+        let mut place = usize::try_from(hash >> 32).unwrap_or_default() & last;
         loop {
             let noted = match self.places.get(place) {
                 None | Some(0) => return Err(place),
-                Some(noted) => *noted,
+                Some(noted) => u64::from(*noted),
             };
-            if noted >> 32 == hash >> 32 {
-                let at = usize::try_from(noted & u64::from(u32::MAX)).unwrap_or_default() - 1;
-                if self.at(at).is_some_and(|(_, kept)| kept == text) {
-                    return Ok(at);
+            if (noted ^ hash) & TAG == 0 {
+                let at = usize::try_from(noted & !TAG).unwrap_or_default() - 1;
+                if let Some((number, kept)) = self.at(at)
+                    && kept == text
+                {
+                    return Ok(number);
                 }
             }
             place = (place + 1) & last;
         }
     }
 
-    /// The words and the text that are kept there.
+    /// The text that is kept there, and the number of its answer.
     #[inline]
-    fn at(&self, at: usize) -> Option<(&[u8], &[u8])> {
-        let (words, rest) = self.kept.get(at..)?.split_at_checked(8 * self.width)?;
-        let (length, rest) = rest.split_first()?;
-        Some((words, rest.get(..usize::from(*length))?))
+    fn at(&self, at: usize) -> Option<(u16, &[u8])> {
+        let ([low, high, length], rest) = self.kept.get(at..)?.split_first_chunk()?;
+        let text = rest.get(..usize::from(*length))?;
+        Some((u16::from_ne_bytes([*low, *high]), text))
     }
 
     pub(crate) fn put(&mut self, text: &[u8], bits: &[u64]) {
@@ -185,27 +188,42 @@ impl Answers {
         if (self.count + 1) * 4 > self.places.len() * 3 {
             self.widen();
         }
-        if self.bytes() + size_of_val(bits) + 1 + text.len() > MAX_BYTES {
+        // A new answer is kept twice: in its row, and to be found by.
+        if self.bytes() + 2 * size_of_val(bits) + HEAD + text.len() > MAX_BYTES {
             self.clear();
         }
+        let Some([low, high]) = self.number(bits).map(u16::to_ne_bytes) else {
+            return self.clear();
+        };
         let at = self.kept.len();
-        for word in bits {
-            push(&mut self.kept, &word.to_ne_bytes());
-        }
-        push(&mut self.kept, &[length]);
+        push(&mut self.kept, &[low, high, length]);
         push(&mut self.kept, text);
         self.count += 1;
         self.note(at);
     }
 
-    /// What is taken.
+    /// The number of an answer, a new one where it never came before;
+    /// nothing where there are too many.
+    fn number(&mut self, bits: &[u64]) -> Option<u16> {
+        if let Some(number) = self.numbers.get(bits) {
+            return Some(*number);
+        }
+        let number = u16::try_from(self.numbers.len()).ok()?;
+        self.rows.extend_from_slice(bits);
+        self.numbers.insert(bits.into(), number);
+        Some(number)
+    }
+
+    /// What is taken, as good as all of it.
     fn bytes(&self) -> usize {
-        self.kept.len() + size_of_val(&*self.places)
+        self.kept.len() + size_of_val(&*self.places) + 2 * size_of_val(&*self.rows)
     }
 
     fn clear(&mut self) {
         self.places.fill(0);
         self.kept.clear();
+        self.rows.clear();
+        self.numbers.clear();
         self.count = 0;
         self.emptied += 1;
     }
@@ -218,8 +236,8 @@ impl Answers {
         }
         self.places = vec![0; places];
         let mut at = 0;
-        while let Some((words, text)) = self.at(at) {
-            let next = at + words.len() + 1 + text.len();
+        while let Some((_, text)) = self.at(at) {
+            let next = at + HEAD + text.len();
             self.note(at);
             at = next;
         }
@@ -234,7 +252,8 @@ impl Answers {
         if let Err(place) = self.find(hash, text)
             && let Some(place) = self.places.get_mut(place)
         {
-            *place = hash >> 32 << 32 | (at as u64 + 1);
+            // Less than MAX_BYTES are kept.
+            *place = u32::try_from(hash & TAG | (at as u64 + 1)).unwrap_or_default();
         }
     }
 
@@ -259,7 +278,7 @@ mod tests {
     fn answers_are_bounded_and_come_back() {
         let mut answers = Answers::new(2);
         answers.put(b"a", &[1, 2]);
-        assert!(answers.get(b"a").unwrap().eq([1, 2]));
+        assert_eq!(answers.get(b"a").unwrap(), [1, 2]);
         assert!(answers.get(b"b").is_none());
         answers.put(&[b'x'; MAX_TEXT + 1], &[1, 2]);
         assert_eq!(answers.len(), 1);
@@ -282,7 +301,7 @@ mod tests {
             answers.pause = 0;
             match answers.get(&text(number)) {
                 Some(kept) => {
-                    assert!(kept.eq(bits(number)));
+                    assert_eq!(kept, bits(number));
                     found += 1;
                 }
                 None => answers.put(&text(number), &bits(number)),
@@ -324,7 +343,7 @@ mod tests {
     #[test]
     fn texts_that_never_come_again_are_not_remembered_for_long() {
         let mut answers = Answers::new(1);
-        for number in 0..20_000u32 {
+        for number in 0..60_000u32 {
             let text = number.to_string();
             assert!(answers.get(text.as_bytes()).is_none());
             answers.put(text.as_bytes(), &[0]);

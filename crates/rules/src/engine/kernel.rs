@@ -1,6 +1,6 @@
 //! The kernel of a node as a source of the engine.
 
-use super::plan::{Asked, Scope, Vocabulary};
+use super::plan::{Asked, Name, OfName, Scope, Vocabulary};
 use crate::{
     field::Field,
     syscall::{Event, Fields, Place, scope_of},
@@ -21,8 +21,12 @@ impl Vocabulary for Kernel {
         scope_of(field.name)
     }
 
-    fn is_of_name(field: &Field) -> bool {
-        matches!(field.name, "fd.name" | "fd.directory" | "fd.filename")
+    fn of_name(field: &Field) -> Option<OfName> {
+        match field.name {
+            "fd.name" | "fd.directory" | "fd.filename" => Some(OfName::Whole),
+            "fd.nameraw" => Some(OfName::Raw),
+            _ => None,
+        }
     }
 }
 
@@ -33,10 +37,13 @@ impl Asked<Kernel> for Event<'_> {
     }
 
     #[inline]
-    fn name(&self) -> Option<&[u8]> {
+    fn name(&self) -> Option<Name<'_>> {
         let descriptor = self.descriptor.as_ref()?;
         let is_file = descriptor.connection.is_none() && !descriptor.name.is_empty();
-        is_file.then_some(descriptor.name)
+        is_file.then_some(Name {
+            whole: descriptor.name,
+            is_raw: descriptor.name == descriptor.raw_name,
+        })
     }
 }
 

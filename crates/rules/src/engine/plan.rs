@@ -6,7 +6,7 @@
 //! say only what the process is; conditions are folded with those before
 //! they are run.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use super::{
     cache::Answers,
@@ -40,11 +40,28 @@ pub(crate) trait Vocabulary {
 
     fn scope(field: &Field, argument: Option<&str>) -> Scope;
 
-    /// Whether all a field says comes from [`Asked::name`], where there is
-    /// one.
-    fn is_of_name(_: &Field) -> bool {
-        false
+    /// Which name all a field says comes from, where there is one.
+    fn of_name(_: &Field) -> Option<OfName> {
+        None
     }
+}
+
+/// What is made of [`Asked::name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum OfName {
+    /// As it is from the root.
+    Whole,
+    /// As the program passed it.
+    Raw,
+}
+
+/// The name of the file an event is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name<'a> {
+    /// From the root.
+    pub(crate) whole: &'a [u8],
+    /// Whether the program passed it just so.
+    pub(crate) is_raw: bool,
 }
 
 /// An event that can be asked by place.
@@ -53,7 +70,7 @@ pub(crate) trait Asked<V: Vocabulary>: Facts {
 
     /// The name of the file it is about. Several fields are parts of it:
     /// what it said to all of them is remembered together.
-    fn name(&self) -> Option<&[u8]> {
+    fn name(&self) -> Option<Name<'_>> {
         None
     }
 }
@@ -79,16 +96,36 @@ pub(crate) struct Group<P> {
     /// Where its words are.
     pub(crate) first: usize,
     pub(crate) is_remembered: bool,
-    pub(crate) is_of_name: bool,
+    pub(crate) of_name: Option<OfName>,
 }
 
 impl<P> Group<P> {
-    pub(crate) fn words(&self) -> std::ops::Range<usize> {
+    pub(crate) fn words(&self) -> Range<usize> {
         self.first..self.first + self.width()
     }
 
     pub(crate) fn width(&self) -> usize {
         self.all.len()
+    }
+}
+
+/// Groups that stand side by side, and so do their words.
+#[derive(Clone, Debug)]
+pub(crate) struct Together {
+    pub(crate) groups: Range<usize>,
+    pub(crate) words: Range<usize>,
+}
+
+impl Together {
+    fn new<P>(groups: &[Group<P>], is_in: impl Fn(&Group<P>) -> bool) -> Self {
+        let first = groups.iter().position(&is_in).unwrap_or_default();
+        let of = groups.iter().skip(first).take_while(|group| is_in(group));
+        let count = of.clone().count();
+        let from = of.clone().next().map_or(0, |group| group.first);
+        Self {
+            groups: first..first + count,
+            words: from..from + of.map(Group::width).sum::<usize>(),
+        }
     }
 }
 
@@ -105,8 +142,9 @@ pub(crate) struct Plan<V: Vocabulary> {
     pub(crate) groups: Vec<Group<V::Place>>,
     pub(crate) conditions: Vec<(Owner, Node<Bit>)>,
     pub(crate) words: usize,
-    /// Groups of a file's name.
-    pub(crate) of_name: Vec<usize>,
+    /// What is of a file's name: of the whole one, and of that where it is
+    /// also what the program passed.
+    pub(crate) of_name: [Together; 2],
     /// How many groups, and words, say what the process is.
     pub(crate) process: (usize, usize),
     /// How many groups, and words, say that or the sort of the event.
@@ -200,7 +238,7 @@ impl<V: Vocabulary> Planner<V> {
                     all: vec![0],
                     first: 0,
                     is_remembered: false,
-                    is_of_name: false,
+                    of_name: None,
                 });
                 let draft = Draft { group, bit: 0 };
                 self.by_predicate.insert(predicate.clone(), draft);
@@ -231,13 +269,13 @@ impl<V: Vocabulary> Planner<V> {
         if let Some(known) = self.by_term.get(term) {
             return *known;
         }
-        let (question, scope, is_of_name) = match chain(term) {
+        let (question, scope, of_name) = match chain(term) {
             Some((field, argument, transformers)) => (
                 Question::Field(V::place(field, argument), transformers),
                 V::scope(field, argument),
-                V::is_of_name(field),
+                V::of_name(field),
             ),
-            None => (Question::Term(term.clone()), Scope::Event, false),
+            None => (Question::Term(term.clone()), Scope::Event, None),
         };
         let group = self.groups.len();
         self.groups.push(Group {
@@ -247,7 +285,7 @@ impl<V: Vocabulary> Planner<V> {
             all: Vec::new(),
             first: 0,
             is_remembered: false,
-            is_of_name: is_of_name && scope == Scope::Event,
+            of_name: of_name.filter(|_| scope == Scope::Event),
         });
         self.by_term.insert(term.clone(), group);
         group
@@ -261,7 +299,7 @@ impl<V: Vocabulary> Planner<V> {
                 && (group.matchers.len() > 2 || group.matchers.iter().any(Matcher::is_dear))
         };
         let mut groups: Vec<_> = self.groups.into_iter().enumerate().collect();
-        groups.sort_by_key(|(_, group)| group.scope);
+        groups.sort_by_key(|(_, group)| (group.scope, group.of_name.is_none(), group.of_name));
         let mut words = 0;
         let mut moved = vec![0; groups.len()];
         for (now, (before, group)) in groups.iter_mut().enumerate() {
@@ -291,10 +329,10 @@ impl<V: Vocabulary> Planner<V> {
             .iter()
             .map(|(owner, node)| (*owner, node.map(&bit)))
             .collect();
-        let of_name = groups.iter().enumerate();
-        let of_name = of_name.filter_map(|(number, group)| group.is_of_name.then_some(number));
+        let whole = Together::new(&groups, |it| it.of_name == Some(OfName::Whole));
+        let raw = Together::new(&groups, |it| it.of_name.is_some());
         Plan {
-            of_name: of_name.collect(),
+            of_name: [whole, raw],
             process: up_to(Scope::Process),
             sort: up_to(Scope::Sort),
             groups,
@@ -375,12 +413,12 @@ impl<P> Group<P> {
                             self.merge(words, bits, is_first);
                         } else if self.compare(value, transformers, spare) {
                             answers.put(text, spare);
-                            self.merge(words, spare.iter().copied(), is_first);
+                            self.merge(words, spare, is_first);
                         } else {
                             return;
                         }
                     } else if self.compare(value, transformers, spare) {
-                        self.merge(words, spare.iter().copied(), is_first);
+                        self.merge(words, spare, is_first);
                     } else {
                         return;
                     }
@@ -390,7 +428,7 @@ impl<P> Group<P> {
             Question::Term(term) => {
                 for (number, value) in terms::values(term, facts).iter().enumerate() {
                     self.compare(value.as_value(), &[], spare);
-                    self.merge(words, spare.iter().copied(), number == 0);
+                    self.merge(words, spare, number == 0);
                 }
             }
             Question::Pair(predicate) => {
@@ -401,10 +439,10 @@ impl<P> Group<P> {
         }
     }
 
-    fn merge(&self, words: &mut [u64], bits: impl Iterator<Item = u64>, is_first: bool) {
+    fn merge(&self, words: &mut [u64], bits: &[u64], is_first: bool) {
         for ((word, bits), all) in words.iter_mut().zip(bits).zip(&self.all) {
             *word = if is_first {
-                bits
+                *bits
             } else {
                 (*word & bits & all) | ((*word | bits) & !all)
             };

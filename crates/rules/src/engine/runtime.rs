@@ -1,11 +1,14 @@
 //! Memory of one plan at work: the bits of the event at hand, answers that
 //! are remembered, and conditions folded for each sort of event.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
 use super::{
     cache::{Answers, FastHash},
-    plan::{Asked, Group, Plan, Vocabulary},
+    plan::{Asked, Name, OfName, Plan, Vocabulary},
     program::{Bit, Node, Program},
 };
 
@@ -82,8 +85,8 @@ pub(crate) struct Runtime {
     memory: Memory,
     sorts: HashMap<Box<[u64]>, u32, FastHash>,
     residuals: Vec<Residual>,
-    /// By slot: the version of the process, and its class.
-    processes: Vec<(u64, u32)>,
+    /// By slot.
+    processes: Vec<Known>,
     classes: HashMap<Box<[u64]>, u32, FastHash>,
     /// Residuals by class, times 65,536, and sort of event.
     by_class: HashMap<u64, u32, FastHash>,
@@ -91,6 +94,15 @@ pub(crate) struct Runtime {
     empty: Option<u32>,
     pub(crate) hits: Vec<u32>,
     pub(crate) emptied: u64,
+}
+
+/// What was found out about a process.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    version: u64,
+    class: u32,
+    /// Of its event before: the sort, and the residual.
+    last: Option<(u16, u32)>,
 }
 
 /// What a process is, as far as remembering goes.
@@ -129,7 +141,7 @@ impl Runtime {
     fn fill<V: Vocabulary, F: Asked<V>>(
         &mut self,
         plan: &Plan<V>,
-        groups: std::ops::Range<usize>,
+        groups: Range<usize>,
         facts: &F,
     ) {
         for number in groups {
@@ -167,22 +179,46 @@ impl Runtime {
         sort: u16,
     ) {
         self.hits.clear();
-        let class = match self.processes.get(process.slot as usize) {
-            Some((version, class)) if *version == process.version => *class,
-            _ => self.new_process(plan, facts, process),
-        };
-        let place = u64::from(class) << 16 | u64::from(sort);
-        let residual = if let Some(residual) = self.by_class.get(&place) {
-            let residual = *residual;
-            let is_empty = self
-                .residuals
-                .get(residual as usize)
-                .is_none_or(|residual| residual.programs.is_empty());
-            if is_empty {
-                return;
+        let known = self.processes.get(process.slot as usize);
+        let known = known.filter(|known| known.version == process.version);
+        let residual = match known {
+            Some(Known {
+                last: Some((last, residual)),
+                ..
+            }) if *last == sort => *residual,
+            Some(Known { class, .. }) => {
+                let class = *class;
+                self.residual_for(plan, facts, process, class, sort)
             }
-            self.next_event();
-            residual
+            None => {
+                let class = self.new_process(plan, facts, process);
+                self.residual_for(plan, facts, process, class, sort)
+            }
+        };
+        let is_empty = self
+            .residuals
+            .get(residual as usize)
+            .is_none_or(|residual| residual.programs.is_empty());
+        if is_empty {
+            return;
+        }
+        self.next_event();
+        self.run_residual(plan, facts, residual);
+    }
+
+    /// What is left of all conditions for a sort of event of a process of a
+    /// class.
+    fn residual_for<V: Vocabulary, F: Asked<V>>(
+        &mut self,
+        plan: &Plan<V>,
+        facts: &F,
+        process: Identity,
+        class: u32,
+        sort: u16,
+    ) -> u32 {
+        let place = |class: u32| u64::from(class) << 16 | u64::from(sort);
+        let residual = if let Some(residual) = self.by_class.get(&place(class)) {
+            *residual
         } else {
             // Places of before would mean something else.
             let class = if self.residuals.len() >= MAX_SORTS {
@@ -191,14 +227,17 @@ impl Runtime {
             } else {
                 class
             };
-            let place = u64::from(class) << 16 | u64::from(sort);
             self.next_event();
             self.fill(plan, 0..plan.sort.0, facts);
             let residual = self.new_residual(plan);
-            self.by_class.insert(place, residual);
+            self.by_class.insert(place(class), residual);
             residual
         };
-        self.run_residual(plan, facts, residual);
+        let known = self.processes.get_mut(process.slot as usize);
+        if let Some(known) = known.filter(|known| known.version == process.version) {
+            known.last = Some((sort, residual));
+        }
+        residual
     }
 
     fn run_residual<V: Vocabulary, F: Asked<V>>(
@@ -278,10 +317,19 @@ impl Runtime {
         let slot = process.slot as usize;
         if slot < MAX_PROCESSES {
             if self.processes.len() <= slot {
-                self.processes.resize(slot + 1, (u64::MAX, 0));
+                let nobody = Known {
+                    version: u64::MAX,
+                    class: 0,
+                    last: None,
+                };
+                self.processes.resize(slot + 1, nobody);
             }
             if let Some(place) = self.processes.get_mut(slot) {
-                *place = (process.version, class);
+                *place = Known {
+                    version: process.version,
+                    class,
+                    last: None,
+                };
             }
         }
         class
@@ -342,7 +390,7 @@ impl Runtime {
 
     pub(crate) fn remembered(&self) -> usize {
         let all = self.memory.answers.iter().flatten();
-        all.map(Answers::len).sum::<usize>() + self.memory.of_names.len()
+        all.chain(&self.memory.of_names).map(Answers::len).sum()
     }
 
     pub(crate) fn sorts(&self) -> usize {
@@ -362,14 +410,13 @@ fn fill<V: Vocabulary, F: Asked<V>>(
     let Some(group) = plan.groups.get(number) else {
         return;
     };
-    if group.is_of_name
+    if let Some(of) = group.of_name
         && let Some(name) = facts.name()
+        && (of == OfName::Whole || name.is_raw)
     {
-        memory.fill_of_name(plan, facts, name, words);
-        for number in &plan.of_name {
-            if let Some(filled) = filled.get_mut(*number) {
-                *filled = event;
-            }
+        let groups = memory.fill_of_name(plan, facts, name, words);
+        if let Some(filled) = filled.get_mut(groups) {
+            filled.fill(event);
         }
         return;
     }
@@ -387,48 +434,55 @@ fn fill<V: Vocabulary, F: Asked<V>>(
 struct Memory {
     /// By group.
     answers: Vec<Option<Answers>>,
-    /// By a file's name: of all groups of it, one after the other.
-    of_names: Answers,
+    /// By a file's name: of all groups of it, one after the other; as in
+    /// [`Plan::of_name`].
+    of_names: [Answers; 2],
     spare: Vec<u64>,
-    together: Vec<u64>,
 }
 
 impl Memory {
     fn new<V: Vocabulary>(plan: &Plan<V>) -> Self {
         let answers = plan.groups.iter();
         let answers = answers.map(|group| group.is_remembered.then(|| Answers::new(group.width())));
-        let of_name = plan.groups.iter().filter(|group| group.is_of_name);
         Self {
             answers: answers.collect(),
-            of_names: Answers::new(of_name.map(Group::width).sum()),
+            of_names: plan
+                .of_name
+                .each_ref()
+                .map(|it| Answers::new(it.words.len())),
             spare: Vec::new(),
-            together: Vec::new(),
         }
     }
 
+    /// Fills all groups of a name; says which those are.
     fn fill_of_name<V: Vocabulary, F: Asked<V>>(
         &mut self,
         plan: &Plan<V>,
         facts: &F,
-        name: &[u8],
+        name: Name<'_>,
         words: &mut [u64],
-    ) {
-        let groups = || plan.of_name.iter().filter_map(|it| plan.groups.get(*it));
-        if let Some(mut bits) = self.of_names.get(name) {
-            for group in groups() {
-                for word in words.get_mut(group.words()).unwrap_or_default() {
-                    *word = bits.next().unwrap_or_default();
-                }
+    ) -> Range<usize> {
+        let [of_whole, of_raw] = &mut self.of_names;
+        let [whole, raw] = &plan.of_name;
+        let (answers, of) = if name.is_raw {
+            (of_raw, raw)
+        } else {
+            (of_whole, whole)
+        };
+        if let Some(bits) = answers.get(name.whole) {
+            if let Some(words) = words.get_mut(of.words.clone()) {
+                words.copy_from_slice(bits);
             }
-            return;
+            return of.groups.clone();
         }
-        self.together.clear();
-        for group in groups() {
+        for group in plan.groups.get(of.groups.clone()).unwrap_or_default() {
             if let Some(words) = words.get_mut(group.words()) {
                 group.fill(facts, words, None, &mut self.spare);
-                self.together.extend_from_slice(words);
             }
         }
-        self.of_names.put(name, &self.together);
+        if let Some(words) = words.get(of.words.clone()) {
+            answers.put(name.whole, words);
+        }
+        of.groups.clone()
     }
 }

@@ -47,8 +47,8 @@ impl Entry {
         let from = usize::from(self.length);
         let room = self.text.get_mut(from..).unwrap_or_default();
         let taken = bytes.len().min(room.len());
-        for (to, byte) in room.iter_mut().zip(bytes) {
-            *to = *byte;
+        if let (Some(room), Some(bytes)) = (room.get_mut(..taken), bytes.get(..taken)) {
+            room.copy_from_slice(bytes);
         }
         // At most TEXT.
         self.length = u8::try_from(from + taken).unwrap_or(u8::MAX);
@@ -181,6 +181,7 @@ pub(super) fn argument<'e>(event: &Event<'e>, names: &[&str]) -> Option<&'e [u8]
 pub(super) fn path<'e>(event: &Event<'e>, names: &[&str]) -> &'e [u8] {
     let resolved = event
         .descriptor
+        .as_ref()
         .filter(|descriptor| descriptor.connection.is_none())
         .map(|descriptor| descriptor.name)
         .filter(|name| !name.is_empty());

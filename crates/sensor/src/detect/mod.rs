@@ -282,8 +282,8 @@ impl Detector {
         analytics.see(act, &desk.processes, drift, malware, &mut |each| {
             found.push(each);
         });
-        for each in found {
-            self.suspect(&each, process, event.time, now, raise);
+        for each in &found {
+            self.suspect(each, process, event.time, now, raise);
         }
     }
 

@@ -133,19 +133,19 @@ impl Rewrite {
         if event.result < 0 {
             return None;
         }
-        let whose = Whose::of(event.process);
+        let whose = || Whose::of(event.process);
         match event.kind {
             Kind::Rename | Kind::Renameat | Kind::Renameat2 => {
                 let from = entry::argument(event, &["oldpath"])?;
                 let to = entry::argument(event, &["newpath"])?;
                 let ending = ending(from, to)?;
-                self.count(event, whose, from, ending)
+                self.count(event, whose(), from, ending)
             }
             Kind::Unlink | Kind::Unlinkat => {
                 let gone = entry::path(event, &["path", "name"]);
-                let made = self.written.get(&key(whose, gone)).copied()?;
+                let made = self.written.get(&key(whose(), gone)).copied()?;
                 let ending = made.bytes.get(..made.length)?;
-                self.count(event, whose, gone, ending)
+                self.count(event, whose(), gone, ending)
             }
             _ if event.open.creates => {
                 let path = entry::path(event, &["path", "name"]);
@@ -158,7 +158,7 @@ impl Rewrite {
                     }
                     let length = appended.len();
                     self.written
-                        .insert(key(whose, stem), Appended { length, bytes });
+                        .insert(key(whose(), stem), Appended { length, bytes });
                 }
                 None
             }
@@ -224,8 +224,8 @@ fn ending<'n>(from: &[u8], to: &'n [u8]) -> Option<&'n [u8]> {
 
 /// A name without its last ending, where it has one.
 fn stem(path: &[u8]) -> Option<&[u8]> {
-    let dot = path.iter().rposition(|byte| *byte == b'.')?;
-    let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let dot = memchr::memrchr(b'.', path)?;
+    let slash = memchr::memrchr(b'/', path).unwrap_or(0);
     (dot > slash + 1).then(|| path.get(..dot)).flatten()
 }
 
@@ -237,7 +237,7 @@ fn key(whose: Whose, path: &[u8]) -> u64 {
 }
 
 fn folder_hash(path: &[u8]) -> u64 {
-    let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let end = memchr::memrchr(b'/', path).unwrap_or(0);
     let folder = path.get(..end).unwrap_or_default();
     let hash = folder.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

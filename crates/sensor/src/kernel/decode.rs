@@ -26,18 +26,13 @@ pub enum NoRecord {
 }
 
 /// Reads one entry of a ring; nothing for one that only measures.
+#[inline]
 pub fn decode(bytes: &[u8]) -> Result<Record<'_>, NoRecord> {
     let short = NoRecord::Short {
         length: bytes.len(),
     };
-    let head = Fields(bytes.get(..l::HEAD).ok_or(short)?);
-    let rest = bytes.get(l::HEAD..).ok_or(short)?;
-    let split = |size: usize| -> Result<(Fields<'_>, Sections<'_>), NoRecord> {
-        let (body, sections) = rest.split_at_checked(size).ok_or(short)?;
-        Ok((Fields(body), Sections::read(sections)))
-    };
-    let mut name = [0; 16];
-    name.copy_from_slice(head.bytes::<16>(64).as_slice());
+    let (head, rest) = bytes.split_first_chunk::<{ l::HEAD }>().ok_or(short)?;
+    let head = Fields(head);
     let task = Task {
         time: head.u64(l::TIME_AT),
         cpu: head.u16(2),
@@ -53,11 +48,23 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, NoRecord> {
         },
         mount_namespace: head.u32(56),
         pid_namespace: head.u32(60),
-        name,
+        name: head.bytes(64),
     };
     let what = match head.u8(0) {
+        l::CALL => {
+            let (body, sections) = rest.split_first_chunk().ok_or(short)?;
+            What::Call(call(body, Sections(sections))?)
+        }
+        other => another(other, rest, short)?,
+    };
+    Ok(Record { task, what })
+}
+
+/// All that is no call.
+fn another(kind: u8, rest: &[u8], short: NoRecord) -> Result<What<'_>, NoRecord> {
+    Ok(match kind {
         l::FORK => {
-            let (body, _) = split(l::FORK_BODY)?;
+            let body = Fields(rest.first_chunk::<{ l::FORK_BODY }>().ok_or(short)?);
             What::Fork(Fork {
                 pid: body.u32(0),
                 virtual_pid: body.u32(4),
@@ -65,21 +72,22 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, NoRecord> {
             })
         }
         l::EXEC => {
-            let (body, sections) = split(l::EXEC_BODY)?;
-            What::Exec(exec(body, &sections))
+            let (body, sections) = rest.split_first_chunk().ok_or(short)?;
+            What::Exec(exec(body, Sections(sections)))
         }
         l::EXIT => {
-            let (body, _) = split(l::EXIT_BODY)?;
+            let body = Fields(rest.first_chunk::<{ l::EXIT_BODY }>().ok_or(short)?);
             What::Exit {
                 code: body.u32(0).cast_signed(),
             }
         }
-        kind @ (l::CGROUP_MADE | l::CGROUP_REMOVED | l::CGROUP_JOINED) => {
-            let (body, sections) = split(l::GROUP_BODY)?;
+        l::CGROUP_MADE | l::CGROUP_REMOVED | l::CGROUP_JOINED => {
+            let (body, sections) = rest.split_first_chunk::<{ l::GROUP_BODY }>().ok_or(short)?;
+            let body = Fields(body);
             let group = Group {
                 id: body.u64(0),
                 hierarchy: body.u32(8),
-                path: sections.path,
+                path: Sections(sections).of(l::PATH),
             };
             match kind {
                 l::CGROUP_MADE => What::CgroupMade(group),
@@ -90,80 +98,126 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, NoRecord> {
                 },
             }
         }
-        l::CALL => {
-            let (body, sections) = split(l::CALL_BODY)?;
-            What::Call(call(body, &sections)?)
-        }
         l::DNS => {
-            let (body, sections) = split(l::DNS_BODY)?;
+            let (body, sections) = rest.split_first_chunk::<{ l::DNS_BODY }>().ok_or(short)?;
+            let body = Fields(body);
             What::Dns(Dns {
                 is_answer: body.u8(0) != 0,
                 server: address(body.u8(1), &body.bytes(8)).map(|it| (it, body.u16(2))),
-                message: sections.data,
+                message: Sections(sections).of(l::DATA),
             })
         }
         l::VERDICT => {
-            let (body, sections) = split(l::VERDICT_BODY)?;
-            What::Verdict(verdict(body, &sections)?)
+            let (body, sections) = rest.split_first_chunk().ok_or(short)?;
+            What::Verdict(verdict(body, &Sections(sections))?)
         }
         other => return Err(NoRecord::Type(other)),
-    };
-    Ok(Record { task, what })
+    })
 }
 
-fn exec<'a>(body: Fields<'_>, sections: &Sections<'a>) -> Exec<'a> {
-    Exec {
-        path: sections.path,
-        resolved: sections.resolved,
-        arguments: sections.arguments,
+fn exec<'a>(body: &[u8; l::EXEC_BODY], sections: Sections<'a>) -> Exec<'a> {
+    let body = Fields(body);
+    let mut exec = Exec {
+        path: b"",
+        resolved: b"",
+        arguments: b"",
         are_arguments_cut: body.u8(23) != 0,
-        environment: sections.environment,
-        file: sections.file.unwrap_or_default(),
-        credentials: sections.credentials.unwrap_or_default(),
+        environment: b"",
+        file: File::default(),
+        credentials: Credentials::default(),
         virtual_pid: body.u32(0),
         session: body.u32(4),
         group: body.u32(8),
         terminal: body.u32(12),
         login_uid: body.u32(16),
-        stdio: [20, 21, 22].map(|at| descriptor(body.u8(at))),
+        stdio: [
+            descriptor(body.u8(20)),
+            descriptor(body.u8(21)),
+            descriptor(body.u8(22)),
+        ],
+    };
+    for (name, bytes) in sections {
+        match name {
+            l::PATH => exec.path = bytes,
+            l::RESOLVED => exec.resolved = bytes,
+            l::ARGUMENTS => exec.arguments = bytes,
+            l::ENVIRONMENT => exec.environment = bytes,
+            l::FILE => exec.file = file(bytes).unwrap_or_default(),
+            l::CREDENTIALS => exec.credentials = credentials(bytes).unwrap_or_default(),
+            // A section of a newer program: not for us.
+            _ => {}
+        }
     }
+    exec
 }
 
-fn call<'a>(body: Fields<'_>, sections: &Sections<'a>) -> Result<Call<'a>, NoRecord> {
+/// Most records are calls: what they have is put where it stays.
+#[inline]
+fn call<'a>(body: &[u8; l::CALL_BODY], sections: Sections<'a>) -> Result<Call<'a>, NoRecord> {
+    let body = Fields(body);
     // 0 is a call that is not taken.
     let number = body.u16(0);
     let kind = usize::from(number)
         .checked_sub(1)
         .and_then(|at| Kind::ALL.get(at).copied())
         .ok_or(NoRecord::Kind(number))?;
-    Ok(Call {
+    let mut call = Call {
         kind,
         result: body.u64(8).cast_signed(),
-        arguments: [16, 24, 32, 40, 48, 56].map(|at| body.u64(at)),
-        path: sections.path,
-        resolved: sections.resolved,
-        second: sections.second,
-        folder: sections.folder,
-        second_folder: sections.second_folder,
-        file: sections.file,
+        arguments: [
+            body.u64(16),
+            body.u64(24),
+            body.u64(32),
+            body.u64(40),
+            body.u64(48),
+            body.u64(56),
+        ],
+        path: b"",
+        resolved: b"",
+        second: b"",
+        folder: b"",
+        second_folder: b"",
+        file: None,
         descriptor: descriptor(body.u8(3)),
-        socket: sections.socket.map(|socket| Socket {
-            path: sections.unix,
-            ..socket
-        }),
-        data: sections.data,
+        socket: None,
+        data: b"",
         target: body.u32(4),
-        credentials: sections.credentials,
+        credentials: None,
         by: match body.u8(2) {
             0 => Via::SystemCall,
             _ => Via::IoUring,
         },
-    })
+    };
+    let mut name_of_socket: &[u8] = b"";
+    for (name, bytes) in sections {
+        match name {
+            l::PATH => call.path = bytes,
+            l::RESOLVED => call.resolved = bytes,
+            l::SECOND => call.second = bytes,
+            l::FOLDER => call.folder = bytes,
+            l::SECOND_FOLDER => call.second_folder = bytes,
+            l::DATA => call.data = bytes,
+            l::FILE => call.file = file(bytes),
+            l::SOCKET => call.socket = socket(bytes),
+            l::UNIX => name_of_socket = unix(bytes),
+            l::CREDENTIALS => call.credentials = credentials(bytes),
+            _ => {}
+        }
+    }
+    if let Some(socket) = &mut call.socket {
+        socket.path = name_of_socket;
+    }
+    Ok(call)
 }
 
-fn verdict<'a>(body: Fields<'_>, sections: &Sections<'a>) -> Result<Verdict<'a>, NoRecord> {
+fn verdict<'a>(
+    body: &[u8; l::VERDICT_BODY],
+    sections: &Sections<'a>,
+) -> Result<Verdict<'a>, NoRecord> {
+    let body = Fields(body);
     let (matter, outcome) = (body.u8(0), body.u8(1));
     let unknown = NoRecord::Verdict(outcome, matter);
+    let resolved = sections.of(l::RESOLVED);
     Ok(Verdict {
         matter: match matter {
             1 => Matter::Drift,
@@ -178,102 +232,81 @@ fn verdict<'a>(body: Fields<'_>, sections: &Sections<'a>) -> Result<Verdict<'a>,
             3 => Outcome::Killed,
             _ => return Err(unknown),
         },
-        path: if sections.resolved.is_empty() {
-            sections.path
+        path: if resolved.is_empty() {
+            sections.of(l::PATH)
         } else {
-            sections.resolved
+            resolved
         },
-        file: sections.file.unwrap_or_default(),
+        file: file(sections.of(l::FILE)).unwrap_or_default(),
         address: address(body.u8(2), &body.bytes(8)).map(|it| (it, body.u16(4))),
     })
 }
 
-/// Fixed fields: all are within, the length was looked at before.
+/// Fixed fields: whoever asks for one knows that it is within.
 #[derive(Clone, Copy)]
-struct Fields<'a>(&'a [u8]);
+struct Fields<'a, const N: usize>(&'a [u8; N]);
 
-impl Fields<'_> {
-    fn bytes<const N: usize>(self, at: usize) -> [u8; N] {
+impl<const N: usize> Fields<'_, N> {
+    #[inline]
+    fn bytes<const M: usize>(self, at: usize) -> [u8; M] {
         self.0
             .get(at..)
             .and_then(|from| from.first_chunk())
             .copied()
-            .unwrap_or([0; N])
+            .unwrap_or([0; M])
     }
 
+    #[inline]
     fn u8(self, at: usize) -> u8 {
         u8::from_ne_bytes(self.bytes(at))
     }
 
+    #[inline]
     fn u16(self, at: usize) -> u16 {
         u16::from_ne_bytes(self.bytes(at))
     }
 
+    #[inline]
     fn u32(self, at: usize) -> u32 {
         u32::from_ne_bytes(self.bytes(at))
     }
 
+    #[inline]
     fn u64(self, at: usize) -> u64 {
         u64::from_ne_bytes(self.bytes(at))
     }
 }
 
-/// What follows the body, in whatever order it came.
-#[derive(Default)]
-struct Sections<'a> {
-    path: &'a [u8],
-    resolved: &'a [u8],
-    arguments: &'a [u8],
-    environment: &'a [u8],
-    second: &'a [u8],
-    folder: &'a [u8],
-    second_folder: &'a [u8],
-    unix: &'a [u8],
-    data: &'a [u8],
-    file: Option<File>,
-    credentials: Option<Credentials>,
-    socket: Option<Socket<'a>>,
-}
+/// What follows the body, in whatever order it came: what each is, and its
+/// bytes. What is cut off is left out: a ring's records end at any byte.
+struct Sections<'a>(&'a [u8]);
 
-impl<'a> Sections<'a> {
-    /// What is cut off is left out: a ring's records end at any byte.
-    fn read(mut rest: &'a [u8]) -> Self {
-        let mut all = Self::default();
-        while let Some((head, behind)) = rest.split_at_checked(l::SECTION_HEAD) {
-            let head = Fields(head);
-            let length = usize::from(head.u16(2));
-            let Some(bytes) = behind.get(..length) else {
-                break;
-            };
-            match head.u16(0) {
-                l::PATH => all.path = bytes,
-                l::RESOLVED => all.resolved = bytes,
-                l::ARGUMENTS => all.arguments = bytes,
-                l::ENVIRONMENT => all.environment = bytes,
-                l::SECOND => all.second = bytes,
-                l::FOLDER => all.folder = bytes,
-                l::SECOND_FOLDER => all.second_folder = bytes,
-                l::UNIX => all.unix = unix(bytes),
-                l::DATA => all.data = bytes,
-                l::FILE if length >= l::FILE_SECTION => all.file = Some(file(Fields(bytes))),
-                l::CREDENTIALS if length >= l::CREDENTIALS_SECTION => {
-                    all.credentials = Some(credentials(Fields(bytes)));
-                }
-                l::SOCKET if length >= l::SOCKET_SECTION => {
-                    all.socket = Some(socket(Fields(bytes)));
-                }
-                // A section of a newer program: not for us.
-                _ => {}
-            }
-            rest = behind.get(length.next_multiple_of(8)..).unwrap_or_default();
-        }
-        all
+impl<'a> Iterator for Sections<'a> {
+    type Item = (u16, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (head, behind) = self.0.split_first_chunk::<{ l::SECTION_HEAD }>()?;
+        let head = Fields(head);
+        let length = usize::from(head.u16(2));
+        let bytes = behind.get(..length)?;
+        self.0 = behind.get(length.next_multiple_of(8)..).unwrap_or_default();
+        Some((head.u16(0), bytes))
     }
 }
 
-fn file(from: Fields<'_>) -> File {
+impl<'a> Sections<'a> {
+    /// The last of this name; empty where there is none.
+    fn of(&self, name: u16) -> &'a [u8] {
+        let of_name = Sections(self.0).filter(|(it, _)| *it == name);
+        of_name.last().map_or(b"", |(_, bytes)| bytes)
+    }
+}
+
+fn file(section: &[u8]) -> Option<File> {
+    let from = Fields(section.first_chunk::<{ l::FILE_SECTION }>()?);
     let flags = from.u32(52);
-    File {
+    Some(File {
         inode: from.u64(0),
         device: (from.u32(40), from.u32(44)),
         is_overlay: flags & l::IS_OVERLAY != 0,
@@ -285,11 +318,12 @@ fn file(from: Fields<'_>) -> File {
         modified: from.u64(24).cast_signed(),
         changed: from.u64(32).cast_signed(),
         magic: from.u64(8),
-    }
+    })
 }
 
-fn credentials(from: Fields<'_>) -> Credentials {
-    Credentials {
+fn credentials(section: &[u8]) -> Option<Credentials> {
+    let from = Fields(section.first_chunk::<{ l::CREDENTIALS_SECTION }>()?);
+    Some(Credentials {
         uid: from.u32(0),
         gid: from.u32(4),
         effective_uid: from.u32(8),
@@ -297,10 +331,11 @@ fn credentials(from: Fields<'_>) -> Credentials {
         permitted: from.u64(16),
         inheritable: from.u64(24),
         effective: from.u64(32),
-    }
+    })
 }
 
-fn socket<'a>(from: Fields<'_>) -> Socket<'a> {
+fn socket(section: &[u8]) -> Option<Socket<'_>> {
+    let from = Fields(section.first_chunk::<{ l::SOCKET_SECTION }>()?);
     let family = from.u8(0);
     let flags = from.u8(2);
     let end = |flag, at, port| {
@@ -309,7 +344,7 @@ fn socket<'a>(from: Fields<'_>) -> Socket<'a> {
             .flatten()
             .map(|it| (it, from.u16(port)))
     };
-    Socket {
+    Some(Socket {
         protocol: match (family, from.u8(1)) {
             (2 | 10, 6) => "tcp",
             (2 | 10, 17) => "udp",
@@ -321,7 +356,7 @@ fn socket<'a>(from: Fields<'_>) -> Socket<'a> {
         remote: end(l::HAS_REMOTE, 24, 6),
         path: b"",
         is_server: flags & l::IS_SERVER != 0,
-    }
+    })
 }
 
 /// An address of the kernel's family; IPv4 in IPv6 is IPv4.

@@ -163,7 +163,7 @@ impl Scribe {
         // An abstract name begins with a zero byte; it is written with an @.
         self.end.clear();
         if is_unix
-            && let Some(socket) = call.socket
+            && let Some(socket) = &call.socket
             && let [0, name @ ..] = socket.path
         {
             self.end.push(b'@');
@@ -171,7 +171,8 @@ impl Scribe {
         }
         let is_renamed = call
             .socket
-            .is_some_and(|socket| self.is_other_end(frame, call, &socket));
+            .as_ref()
+            .is_some_and(|socket| self.is_other_end(frame, call, socket));
         let buffer = Cell::new(std::mem::take(&mut self.text));
         let collected = OnceCell::new();
         let later = OnDemand {
@@ -185,7 +186,7 @@ impl Scribe {
             collected: &collected,
             arguments: OnceCell::new(),
         };
-        let name = match call.socket {
+        let name = match &call.socket {
             Some(_) if !self.end.is_empty() => &self.end,
             Some(socket) => socket.path,
             None if call::is_about_file(call) => first.of(&self.first),
@@ -193,7 +194,7 @@ impl Scribe {
         };
         let (client_names, server_names) = resolved(call.socket.as_ref(), names, frame.place);
         let descriptor = kind.map(|kind| {
-            let file = call.file.unwrap_or_default();
+            let file = call.file.as_ref();
             Descriptor {
                 number,
                 kind,
@@ -201,9 +202,9 @@ impl Scribe {
                 raw_name,
                 is_renamed,
                 connection: connection(call, kind, client_names, server_names),
-                inode: file.inode,
-                device: file.device,
-                is_upper_layer: upper(call.file.as_ref()),
+                inode: file.map_or(0, |it| it.inode),
+                device: file.map_or((0, 0), |it| it.device),
+                is_upper_layer: upper(file),
             }
         });
         tell(&Event {
@@ -486,6 +487,7 @@ fn kind_of(call: &Call<'_>) -> Option<DescriptorKind> {
     }
     let is_folder = call
         .file
+        .as_ref()
         .is_some_and(|file| file.mode & FILE_TYPE == IS_FOLDER);
     match call.descriptor {
         Some(DescriptorKind::File) | None if is_folder => Some(DescriptorKind::Directory),
@@ -505,7 +507,7 @@ fn created(mut open: Open, call: &Call<'_>, time: i64) -> Open {
     const JUST: u64 = 1_000_000_000;
     if open.creates {
         open.creates = call.result >= 0
-            && call.file.is_none_or(|file| {
+            && call.file.as_ref().is_none_or(|file| {
                 file.size == 0
                     && file.modified == file.changed
                     && (file.changed == 0 || file.changed.abs_diff(time) < JUST)

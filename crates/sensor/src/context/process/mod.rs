@@ -92,6 +92,8 @@ pub(crate) struct Table {
     /// Changes when a process that has children changes.
     epoch: u64,
     hand: usize,
+    /// Who was found last: processes do several things in a row.
+    last: u32,
     pub(crate) counts: Counts,
 }
 
@@ -108,6 +110,7 @@ impl Table {
             tenancies: 0,
             epoch: 0,
             hand: 0,
+            last: 0,
             counts: Counts::default(),
         }
     }
@@ -132,7 +135,14 @@ impl Table {
     /// The process that did something.
     #[inline]
     pub(crate) fn find(&mut self, pid: u32, started: u64) -> Option<u32> {
+        if let Some(entry) = self.get(self.last)
+            && (entry.pid, entry.started) == (pid, started)
+            && started != 0
+        {
+            return Some(self.last);
+        }
         let slot = *self.living.get(&pid)?;
+        self.last = slot;
         let entry = self.slots.get_mut(slot as usize)?.as_mut()?;
         if entry.started == started || started == 0 {
             return Some(slot);
