@@ -283,7 +283,12 @@ fn event<'a>(
                 executes: false,
                 creates: writes,
             };
-            event.descriptor = Some(Descriptor::file(7, path.as_bytes()));
+            let mut file = Descriptor::file(7, path.as_bytes());
+            // Some are opened from the folder they are in.
+            if dice.below(5) == 0 {
+                file.raw_name = path.rsplit('/').next()?.as_bytes();
+            }
+            event.descriptor = Some(file);
         }
         Kind::Connect | Kind::Accept4 | Kind::Sendto | Kind::Recvfrom => {
             let port = u16::try_from(30_000 + dice.below(20_000)).ok()?;

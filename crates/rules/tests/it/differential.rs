@@ -105,6 +105,7 @@ const SYSCALL_FIELDS: &[&str] = &[
     "evt.arg.path",
     "evt.arg",
     "fd.name",
+    "fd.nameraw",
     "fd.directory",
     "fd.filename",
     "fd.typechar",
