@@ -7,7 +7,8 @@
 //! docs/reference/performance.md, `SEAWALL_BENCH_ONLY=sqlite` or
 //! `postgresql` for one database or `search`, `SEAWALL_BENCH_KEPT=folder` to keep the
 //! file with all images for the next run. Packages of a distribution are
-//! this machine's (`/var/lib/dpkg/status`), in images of several ages: an
+//! Debian's, as apt installs them for usual stacks (`rematch/debian-12.tsv`),
+//! in images of several ages: an
 //! older one has of each what advisories say was mended later. Those of
 //! languages are drawn from what OSV's records name, with versions those
 //! name, newer ones more often. Not gating: it prints.

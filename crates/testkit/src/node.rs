@@ -4,13 +4,14 @@
 
 pub mod image;
 pub mod script;
+mod shell;
 
 use std::{
     fs::File,
     io::{Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
@@ -19,6 +20,8 @@ use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 
 use crate::service::{Engine, program};
+
+use shell::Shell;
 
 pub use script::{Script, Step, Way};
 
@@ -47,6 +50,7 @@ const ADMIN: [&str; 12] = [
 pub struct Node {
     engine: Engine,
     host: TempDir,
+    shell: Shell,
     containers: Vec<(String, String)>,
 }
 
@@ -60,9 +64,11 @@ impl Node {
         let Some(engine) = Engine::start_like_a_host()? else {
             return Ok(None);
         };
+        let host = image::host(&busybox)?;
         let mut node = Self {
             engine,
-            host: image::host(&busybox)?,
+            shell: Shell::start(host.path())?,
+            host,
             containers: Vec::new(),
         };
         let archive = node.host.path().join("image.tar");
@@ -108,18 +114,9 @@ impl Node {
 
     /// Does a step, with `mark` in the command line of its shell. The
     /// script is its input, so that it stands in nobody's command line.
-    pub fn play(&self, step: &Step, mark: &str) -> anyhow::Result<Output> {
+    pub fn play(&self, step: &Step, mark: &str) -> anyhow::Result<()> {
         let (mut command, input) = match (&*step.place, step.by) {
-            ("host", _) => {
-                let mut command = Command::new("sh");
-                command
-                    .args(["-s", mark])
-                    .env_clear()
-                    .env("PATH", self.host.path().join("bin"))
-                    .env("HOME", self.host.path())
-                    .current_dir(self.host.path());
-                (command, step.run.as_str())
-            }
+            ("host", _) => return self.shell.run(&step.run, mark),
             (container, Way::Exec) => {
                 let command = self.command(&["exec", "--interactive", container, "sh", "-s", mark]);
                 (command, step.run.as_str())
@@ -160,7 +157,8 @@ impl Node {
             // Who ended without reading wanted no input.
             drop(pipe.write_all(input.as_bytes()));
         }
-        Ok(child.wait_with_output()?)
+        child.wait_with_output()?;
+        Ok(())
     }
 
     /// Runs docker and says what it said, or why it failed.

@@ -240,35 +240,37 @@ fn package(kind: PackageKind, name: &str, version: &str, path: &str) -> Option<P
     })
 }
 
-/// This machine's packages.
-fn distribution() -> Vec<Package> {
-    let status = std::fs::read_to_string("/var/lib/dpkg/status").unwrap();
-    let field = |stanza: &str, key: &str| {
-        let mut lines = stanza.lines();
-        lines.find_map(|line| Some(line.strip_prefix(key)?.trim().to_owned()))
-    };
-    status
-        .split("\n\n")
-        .filter_map(|stanza| {
-            let (name, version) = (field(stanza, "Package:")?, field(stanza, "Version:")?);
-            let source = field(stanza, "Source:").map(|source| {
-                let (name, rest) = source.split_once(' ').unwrap_or((&source, ""));
-                SourcePackage {
-                    name: name.to_owned(),
-                    version: match rest.trim_matches(['(', ')']) {
-                        "" => version.clone(),
-                        other => other.to_owned(),
-                    },
-                }
-            });
-            let path = "var/lib/dpkg/status";
-            Some(Package {
-                source,
-                ..package(PackageKind::Deb, &name, &version, path)?
-            })
-        })
-        .collect()
+/// What images of Debian 12 hold, as apt says of each: what all have, and
+/// what each of some stacks adds to it. A line names the stack, the package,
+/// its version, and its source where that is called otherwise.
+const PACKAGES: &str = include_str!("debian-12.tsv");
+
+/// Packages by stack; what all have is the first.
+fn stacks() -> Vec<Vec<Package>> {
+    let mut stacks: Vec<(&str, Vec<Package>)> = Vec::new();
+    for line in PACKAGES.lines() {
+        let mut fields = line.split('\t');
+        let mut field = || fields.next().unwrap();
+        let (stack, name, version, source) = (field(), field(), field(), field());
+        let source = source.split_whitespace().next().map(|named| SourcePackage {
+            name: named.to_owned(),
+            version: match source.split_once(' ') {
+                Some((_, version)) => version.trim_matches(['(', ')']).to_owned(),
+                None => version.to_owned(),
+            },
+        });
+        let package = package(PackageKind::Deb, name, version, "var/lib/dpkg/status").unwrap();
+        let package = Package { source, ..package };
+        match stacks.last_mut() {
+            Some((last, packages)) if *last == stack => packages.push(package),
+            _ => stacks.push((stack, vec![package])),
+        }
+    }
+    stacks.into_iter().map(|(_, packages)| packages).collect()
 }
+
+/// How many stacks an image has at most beside what all have.
+const MOST_STACKS: usize = 4;
 
 /// Brings a package back to what it was so many mended versions ago.
 fn older(package: &mut Package, age: usize, mended: &BTreeMap<String, Vec<String>>) {
@@ -312,12 +314,15 @@ impl Fleet {
             .unwrap_or_default()
             .into_iter()
             .collect();
-        let all = distribution();
+        let stacks = stacks();
         let bases = (0..BASES)
             .map(|base| {
-                let keep = 20 + dice.below(37);
-                let mut packages = all.clone();
-                packages.retain(|_| dice.below(100) < keep);
+                let mut packages = stacks[0].clone();
+                for _ in 0..=dice.below(MOST_STACKS) {
+                    packages.extend_from_slice(&stacks[1 + dice.below(stacks.len() - 1)]);
+                }
+                packages.sort();
+                packages.dedup();
                 for package in &mut packages {
                     older(package, AGES[base % AGES.len()], &mended);
                 }
