@@ -173,6 +173,13 @@ fn processor() -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// Megabytes this process has written.
+fn written() -> u64 {
+    let all = std::fs::read_to_string("/proc/self/io").unwrap();
+    let line = all.lines().find_map(|line| line.strip_prefix("wchar: "));
+    line.unwrap().parse::<u64>().unwrap() >> 20
+}
+
 /// How often it is computed, to say what it takes.
 const TIMES: u32 = 20;
 
@@ -206,7 +213,7 @@ async fn carry(store: &Store, holdings: &Holdings, change: Change, now: Timestam
         ms(processor().saturating_sub(used) / TIMES)
     );
     let began = Instant::now();
-    let used = processor();
+    let (used, put) = (processor(), written());
     let computed = rematch::compute(&change, holdings).unwrap();
     let took = began.elapsed();
     #[expect(clippy::cast_precision_loss, reason = "far fewer than that")]
@@ -218,10 +225,12 @@ async fn carry(store: &Store, holdings: &Holdings, change: Change, now: Timestam
         .unwrap();
     let durable = began.elapsed();
     println!(
-        "  ready to be written in {}, durable in {} ({} of processor): {:.0} findings a second",
+        "  ready to be written in {}, durable in {} ({} of processor, {} MB written): {:.0} \
+         findings a second",
         ms(took),
         ms(durable),
         ms(processor().saturating_sub(used)),
+        written() - put,
         findings / durable.as_secs_f64()
     );
     let left = store.outdated(&to).await.unwrap().len();
