@@ -225,9 +225,10 @@ async fn carry(store: &Store, holdings: &Holdings, change: Change, now: Timestam
         .unwrap();
     let durable = began.elapsed();
     println!(
-        "  ready to be written in {}, durable in {} ({} of processor, {} MB written): {:.0} \
+        "  ready to be written in {}, what comes durable in {}, all in {} ({} of processor, {} MB written): {:.0} \
          findings a second",
         ms(took),
+        ms(took + done.new_on_disk),
         ms(durable),
         ms(processor().saturating_sub(used)),
         written() - put,

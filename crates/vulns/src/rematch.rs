@@ -57,6 +57,12 @@ struct Touched {
     differ: Vec<Difference>,
 }
 
+impl Touched {
+    fn comes(&self) -> bool {
+        self.differ.iter().any(|it| it.step == Step::Came)
+    }
+}
+
 /// What differs between two generations for everything an index holds.
 #[derive(Debug, Default)]
 pub struct Differences {
@@ -273,6 +279,11 @@ impl Differences {
             whole.extend(images.map(|(image, _)| *image));
         }
         rematch.images.retain(|(image, _)| !whole.contains(image));
+        let coming = self.touched.iter().filter(|touched| touched.comes());
+        let coming: HashSet<i64> = coming.map(|it| index.package(it.component)).collect();
+        let comes = |(_, held): &(i64, Vec<i64>)| held.iter().any(|one| coming.contains(one));
+        rematch.images.sort_by_key(|image| !comes(image));
+        rematch.with_new = rematch.images.partition_point(comes);
         rematch.whole = whole.into_iter().collect();
         rematch
     }
@@ -337,8 +348,11 @@ pub struct Rematch {
     /// Packages that have to do with each other have one number.
     families: HashMap<i64, u32>,
     /// Images that hold a touched package, each with the packages to look
-    /// at in it.
+    /// at in it. Those with findings that come are the first: what is new
+    /// is told before what changed or went.
     pub images: Vec<(i64, Vec<i64>)>,
+    /// How many those are.
+    pub with_new: usize,
     /// Images to match whole: what people said, or a version nobody can
     /// read, has to do with it.
     pub whole: Vec<i64>,

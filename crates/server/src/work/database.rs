@@ -446,6 +446,7 @@ async fn carry(app: &Arc<App>) {
                     findings = done.findings,
                     left = done.left,
                     computed_ms = u64::try_from(done.computed.as_millis()).unwrap_or(0),
+                    new_on_disk_ms = u64::try_from(done.new_on_disk.as_millis()).unwrap_or(0),
                     elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(0),
                     "what advisories changed was carried to images"
                 );

@@ -48,6 +48,8 @@ pub(crate) struct Done {
     pub(crate) changed: Vec<(ImageKey, String)>,
     /// How long it took to say what changes.
     pub(crate) computed: Duration,
+    /// How long after that findings that come were on disk.
+    pub(crate) new_on_disk: Duration,
 }
 
 /// Why images must be matched whole.
@@ -127,6 +129,7 @@ pub(crate) async fn write(
     compare: Compare,
     now: Timestamp,
 ) -> Result<Done, RematchError> {
+    let began = Instant::now();
     let Computed {
         delta,
         rematch,
@@ -141,9 +144,10 @@ pub(crate) async fn write(
         left: rematch.whole.len(),
         changed: Vec::new(),
         computed: took,
+        new_on_disk: Duration::ZERO,
     };
     put_vulnerabilities(store, &change, &delta, now).await?;
-    let images = rematch.images.clone();
+    let (images, with_new) = (rematch.images.clone(), rematch.with_new);
     let whole = rematch.whole.clone();
     let numbers: Vec<i64> = rematch.packages().collect();
     let packages: HashMap<i64, Package> = store
@@ -165,10 +169,12 @@ pub(crate) async fn write(
     });
     let known = Arc::new(known);
     let mut under_way = JoinSet::new();
-    let mut chunks = images.chunks(IMAGES);
+    let mut chunks = images.chunks(IMAGES).enumerate();
+    // Images with findings that come are the first.
+    let with_new = with_new.div_ceil(IMAGES);
     loop {
         while under_way.len() < AT_ONCE
-            && let Some(images) = chunks.next()
+            && let Some((number, images)) = chunks.next()
         {
             let (store, judge) = (store.clone(), Arc::clone(&judge));
             let rematch = Rematch {
@@ -180,11 +186,16 @@ pub(crate) async fn write(
                 vulnerabilities: Arc::clone(&known),
                 judge: Arc::new(move |image| judge.judge(image)),
             };
-            under_way.spawn(async move { store.rematch(rematch).await });
+            under_way.spawn(async move { (number, store.rematch(rematch).await) });
         }
         match under_way.join_next().await {
             None => break,
-            Some(Ok(outcome)) => done.changed.extend(outcome?.changed),
+            Some(Ok((number, outcome))) => {
+                done.changed.extend(outcome?.changed);
+                if number < with_new {
+                    done.new_on_disk = began.elapsed();
+                }
+            }
             // It panicked; so does whoever waits for it.
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
         }

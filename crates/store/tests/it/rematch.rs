@@ -473,6 +473,32 @@ async fn what_came_between_is_left(test: &TestStore) {
     assert_eq!(image.name, "shop:1");
 }
 
+/// What is new is written before what is no longer so.
+async fn what_comes_is_first(test: &TestStore) {
+    let store = &test.store;
+    let of_right = FLAW.replace("left", "right").replace("CVE-3-1", "CVE-3-2");
+    let old = database(&BTreeMap::from([(0, FLAW.to_owned())]), 0);
+    let new = database(&BTreeMap::from([(1, of_right)]), 1);
+    for (name, package_name) in [("shop:1", "left"), ("blog:1", "right"), ("news:1", "left")] {
+        let package = package(PackageKind::Npm, package_name, "1.0", "app/lock");
+        let assessment = assess(&old, holding(name, package), name, 0, true);
+        store.put_report("local", assessment).await.unwrap();
+    }
+    let holdings = Holdings::default();
+    holdings.sweep(store).await.unwrap();
+    let change = change(&old, &new);
+    let computed = rematch::compute(&change, &holdings).unwrap();
+    let (images, with_new) = (&computed.rematch.images, computed.rematch.with_new);
+    assert_eq!((images.len(), with_new), (3, 1));
+    let numbers = "SELECT CAST(id AS TEXT) FROM image WHERE name = 'blog:1'";
+    assert_eq!(test.read(numbers).await, [images[0].0.to_string()]);
+    let compare = vulns::version::compare;
+    let done = rematch::write(store, change, computed, compare, time(5))
+        .await
+        .unwrap();
+    assert!(!done.new_on_disk.is_zero());
+}
+
 /// A vulnerability that turns out to be exploited moves its findings up,
 /// without any image being looked at.
 async fn exploited_moves_up(test: &TestStore) {
@@ -513,4 +539,9 @@ async fn exploited_moves_up(test: &TestStore) {
     assert_eq!(images.kev, 1);
 }
 
-crate::sample::on_each_database!(says_why, what_came_between_is_left, exploited_moves_up);
+crate::sample::on_each_database!(
+    says_why,
+    what_came_between_is_left,
+    what_comes_is_first,
+    exploited_moves_up
+);
