@@ -2,7 +2,7 @@
 //! tests that say where to go on.
 
 /// Where the answer to one comparison is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bit {
     pub(crate) group: u16,
     pub(crate) word: u16,
@@ -106,7 +106,7 @@ impl Node<Bit> {
 }
 
 /// Look at a bit and go on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Instruction {
     pub(crate) bit: Bit,
     yes: u16,
@@ -117,7 +117,7 @@ const HOLDS: u16 = u16::MAX;
 const FAILS: u16 = u16::MAX - 1;
 
 /// A condition ready to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Program {
     code: Box<[Instruction]>,
     entry: u16,

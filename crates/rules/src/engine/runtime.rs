@@ -2,8 +2,9 @@
 //! are remembered, and conditions folded for each sort of event.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Range,
+    sync::Arc,
 };
 
 use super::{
@@ -25,7 +26,7 @@ const MAX_PROCESSES: usize = 1 << 20;
 /// Conditions that a sort of event can meet, folded with what is known.
 #[derive(Debug, Default)]
 struct Residual {
-    programs: Vec<(u32, Program)>,
+    programs: Vec<(u32, Arc<Program>)>,
     /// Places of programs that are to be run in any case.
     always: Vec<u32>,
     /// The others hold only where one of these bits is set, by word; most
@@ -36,7 +37,11 @@ struct Residual {
 }
 
 impl Residual {
-    fn new(conditions: &[(u32, Node<Bit>)], is_remembered: impl Fn(u16) -> bool) -> Self {
+    fn new(
+        conditions: &[(u32, Node<Bit>)],
+        programs: &mut Programs,
+        is_remembered: impl Fn(u16) -> bool,
+    ) -> Self {
         let mut uses: HashMap<u16, u64> = HashMap::new();
         for (_, node) in conditions {
             node.each_bit(&mut |bit| *uses.entry(bit.group).or_default() += 1);
@@ -68,11 +73,27 @@ impl Residual {
                 let place = u32::try_from(residual.programs.len()).unwrap_or(u32::MAX);
                 residual.always.push(place);
             }
-            residual.programs.push((*number, program));
+            residual.programs.push((*number, programs.shared(program)));
         }
         residual.masks = masks.into_iter().collect();
         residual.groups = groups.into_iter().collect();
         residual
+    }
+}
+
+/// Each program once: sorts of events differ in a few conditions and have
+/// the others in common.
+#[derive(Debug, Default)]
+struct Programs(HashSet<Arc<Program>, FastHash>);
+
+impl Programs {
+    fn shared(&mut self, program: Program) -> Arc<Program> {
+        if let Some(known) = self.0.get(&program) {
+            return Arc::clone(known);
+        }
+        let program = Arc::new(program);
+        self.0.insert(Arc::clone(&program));
+        program
     }
 }
 
@@ -85,6 +106,7 @@ pub(crate) struct Runtime {
     memory: Memory,
     sorts: HashMap<Box<[u64]>, u32, FastHash>,
     residuals: Vec<Residual>,
+    programs: Programs,
     /// By slot.
     processes: Vec<Known>,
     classes: HashMap<Box<[u64]>, u32, FastHash>,
@@ -121,6 +143,7 @@ impl Runtime {
             memory: Memory::new(plan),
             sorts: HashMap::default(),
             residuals: Vec::new(),
+            programs: Programs::default(),
             processes: Vec::new(),
             classes: HashMap::default(),
             by_class: HashMap::default(),
@@ -339,6 +362,7 @@ impl Runtime {
     fn forget(&mut self) {
         self.sorts.clear();
         self.residuals.clear();
+        self.programs.0.clear();
         self.empty = None;
         self.classes.clear();
         self.by_class.clear();
@@ -373,7 +397,7 @@ impl Runtime {
                 left.push((u32::try_from(number).unwrap_or(u32::MAX), folded));
             }
         }
-        let residual = Residual::new(&left, |group| {
+        let residual = Residual::new(&left, &mut self.programs, |group| {
             let group = plan.groups.get(usize::from(group));
             group.is_some_and(|group| group.is_remembered)
         });
