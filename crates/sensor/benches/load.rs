@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! cargo bench -p sensor --bench load -- 250000 60            # a second, seconds
-//! cargo bench -p sensor --bench load -- 250000 60 4194304    # and the ring's bytes
+//! cargo bench -p sensor --bench load -- 250000 60 8388608    # and the ring's bytes
 //! ```
 //!
 //! What is synthetic: nobody made the system calls. A program that is run a
@@ -36,7 +36,7 @@ use sensor::{
 
 /// The bar, as the sensor is by default; and as many as can be made, with a
 /// ring that has no room for them. A second, seconds, bytes.
-const RATES: [(u64, u64, u32); 2] = [(250_000, 60, 8 << 20), (4_000_000, 5, 64 << 10)];
+const RATES: [(u64, u64, u32); 2] = [(250_000, 60, 4 << 20), (4_000_000, 5, 64 << 10)];
 /// Written in one go.
 const BATCH: u64 = 1_000;
 
@@ -45,8 +45,8 @@ fn main() -> ExitCode {
         .filter_map(|argument| argument.parse().ok())
         .collect();
     let asked = match numbers[..] {
-        [rate, seconds] => vec![(rate, seconds, 8 << 20)],
-        [rate, seconds, ring, ..] => vec![(rate, seconds, u32::try_from(ring).unwrap_or(8 << 20))],
+        [rate, seconds] => vec![(rate, seconds, 4 << 20)],
+        [rate, seconds, ring, ..] => vec![(rate, seconds, u32::try_from(ring).unwrap_or(4 << 20))],
         _ => RATES.to_vec(),
     };
     for (rate, seconds, ring) in asked {

@@ -58,7 +58,7 @@ struct {
 } critical SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20);
+	__uint(max_entries, 4 << 20);
 } bulk SEC(".maps");
 
 /* Set by the reader before it sleeps until it is woken; else it looks by

@@ -151,7 +151,7 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) host_root: PathBuf,
     /// Room for events between the kernel and this program
-    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = size)]
     pub(crate) ring: u64,
     /// Use nothing but what needs no eBPF
     #[arg(long)]

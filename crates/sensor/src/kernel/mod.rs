@@ -138,7 +138,7 @@ impl Default for Settings {
         Self {
             by: Means::Best,
             critical_bytes: 1 << 20,
-            bulk_bytes: 8 << 20,
+            bulk_bytes: 4 << 20,
             own_pid: None,
             classes: Class::ALL.to_vec(),
             has_calls: true,
