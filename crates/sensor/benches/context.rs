@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rules::syscall::Kind;
 use sensor::{
     context::{Context, Found, MetadataAnswer, Moment, Nothing, Settings},
-    record::{Call, Cgroup, Fork, Group, Record, Socket, Task, Via, What},
+    record::{Call, Cgroup, Fork, Group, Record, Socket, Task, What},
 };
 
 const PROCESSES: u32 = 500;
@@ -37,21 +37,9 @@ fn task(pid: u32) -> Task {
 
 fn call(kind: Kind) -> Call<'static> {
     Call {
-        kind,
         result: 7,
         arguments: [u64::MAX - 99, 0, 0o2_000_000, 0, 0, 0],
-        path: b"",
-        resolved: b"",
-        second: b"",
-        folder: b"",
-        second_folder: b"",
-        file: None,
-        descriptor: None,
-        socket: None,
-        data: b"",
-        target: 0,
-        credentials: None,
-        by: Via::SystemCall,
+        ..Call::new(kind)
     }
 }
 

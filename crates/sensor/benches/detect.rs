@@ -28,7 +28,7 @@ use rules::{
 use sensor::{
     context::Told,
     detect::{Detector, Settings, load},
-    record::{Call, Record, Task, Via, What},
+    record::{Call, Record, Task, What},
 };
 
 /// Best of so many.
@@ -79,21 +79,8 @@ fn record(event: &Event<'_>) -> Record<'static> {
     Record {
         task: Task::default(),
         what: What::Call(Call {
-            kind: event.kind,
             result: event.result,
-            arguments: [0; 6],
-            path: b"",
-            resolved: b"",
-            second: b"",
-            folder: b"",
-            second_folder: b"",
-            file: None,
-            descriptor: None,
-            socket: None,
-            data: b"",
-            target: 0,
-            credentials: None,
-            by: Via::SystemCall,
+            ..Call::new(event.kind)
         }),
     }
 }

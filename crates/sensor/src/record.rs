@@ -191,6 +191,30 @@ pub struct Call<'a> {
     pub by: Via,
 }
 
+impl Call<'_> {
+    /// A call of which nothing is known but which it was.
+    #[inline]
+    pub const fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            result: 0,
+            arguments: [0; 6],
+            path: b"",
+            resolved: b"",
+            second: b"",
+            folder: b"",
+            second_folder: b"",
+            file: None,
+            descriptor: None,
+            socket: None,
+            data: b"",
+            target: 0,
+            credentials: None,
+            by: Via::SystemCall,
+        }
+    }
+}
+
 /// How a call came about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Via {

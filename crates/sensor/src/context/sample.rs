@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use rules::syscall::{Container, Kind};
 
 use super::{Context, Found, Metadata, MetadataAnswer, Moment, Question, Settings, Told, Users};
-use crate::record::{Call, Cgroup, Credentials, Exec, File, Fork, Group, Record, Task, Via, What};
+use crate::record::{Call, Cgroup, Credentials, Exec, File, Fork, Group, Record, Task, What};
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 pub(crate) const ID: &str = "4f5e1d0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e";
@@ -50,23 +50,7 @@ pub(crate) fn within(group: u64, task: Task) -> Task {
 }
 
 pub(crate) fn call(kind: Kind) -> Call<'static> {
-    Call {
-        kind,
-        result: 0,
-        arguments: [0; 6],
-        path: b"",
-        resolved: b"",
-        second: b"",
-        folder: b"",
-        second_folder: b"",
-        file: None,
-        descriptor: None,
-        socket: None,
-        data: b"",
-        target: 0,
-        credentials: None,
-        by: Via::SystemCall,
-    }
+    Call::new(kind)
 }
 
 pub(crate) fn open(path: &[u8]) -> Call<'_> {

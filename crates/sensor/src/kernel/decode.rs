@@ -162,7 +162,6 @@ fn call<'a>(body: &[u8; l::CALL_BODY], sections: Sections<'a>) -> Result<Call<'a
         .and_then(|at| Kind::ALL.get(at).copied())
         .ok_or(NoRecord::Kind(number))?;
     let mut call = Call {
-        kind,
         result: body.u64(8).cast_signed(),
         arguments: [
             body.u64(16),
@@ -172,21 +171,13 @@ fn call<'a>(body: &[u8; l::CALL_BODY], sections: Sections<'a>) -> Result<Call<'a
             body.u64(48),
             body.u64(56),
         ],
-        path: b"",
-        resolved: b"",
-        second: b"",
-        folder: b"",
-        second_folder: b"",
-        file: None,
         descriptor: descriptor(body.u8(3)),
-        socket: None,
-        data: b"",
         target: body.u32(4),
-        credentials: None,
         by: match body.u8(2) {
             0 => Via::SystemCall,
             _ => Via::IoUring,
         },
+        ..Call::new(kind)
     };
     let mut name_of_socket: &[u8] = b"";
     for (name, bytes) in sections {

@@ -22,7 +22,7 @@ use self::{
     gate::Gate,
     proc::{Processes, Seen},
 };
-use crate::record::{Call, Cgroup, Credentials, Exec, Fork, Group, Record, Task, Via, What};
+use crate::record::{Call, Cgroup, Exec, Fork, Group, Record, Task, What};
 
 pub(super) use gate::Action;
 
@@ -385,7 +385,7 @@ impl Fallback {
                 target,
                 credentials: (kind == Kind::Setresuid).then_some(seen.credentials),
                 arguments,
-                ..call(kind)
+                ..Call::new(kind)
             }),
         });
         self.privilege.sent += 1;
@@ -417,7 +417,7 @@ impl Fallback {
                     resolved: &it.path,
                     file: Some(it.file),
                     descriptor: Some(rules::syscall::DescriptorKind::File),
-                    ..call(Kind::Openat)
+                    ..Call::new(Kind::Openat)
                 }),
             });
             self.file.sent += 1;
@@ -456,27 +456,6 @@ impl Fallback {
             self.tasks.clear();
         }
         self.tasks.insert(known.task.pid, known);
-    }
-}
-
-/// A call of which nothing is known but which it was.
-fn call(kind: Kind) -> Call<'static> {
-    Call {
-        kind,
-        result: 0,
-        arguments: [0; 6],
-        path: b"",
-        resolved: b"",
-        second: b"",
-        folder: b"",
-        second_folder: b"",
-        file: None,
-        descriptor: None,
-        socket: None,
-        data: b"",
-        target: 0,
-        credentials: None::<Credentials>,
-        by: Via::SystemCall,
     }
 }
 
