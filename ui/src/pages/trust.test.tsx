@@ -62,6 +62,19 @@ describe('trust policies', () => {
     await waitFor(() => expect(asked).toContain('POST /api/v1/trust'));
     expect(await screen.findByText('registry.example.com/data/*', {}, find)).toBeTruthy();
   });
+  it('name as many timestamp authorities as there are', async () => {
+    renderApp('/settings/trust');
+    await userEvent.click(await screen.findByRole('button', { name: 'New trust policy' }, find));
+    await userEvent.click(await screen.findByRole('button', { name: 'An authority' }, find));
+    await userEvent.click(screen.getByRole('button', { name: 'Another authority' }));
+    const authorities = () => screen.queryAllByRole('group', { name: /^Timestamp authority/ });
+    expect(authorities()).toHaveLength(2);
+    const second = within(authorities()[1] as HTMLElement);
+    await userEvent.type(second.getByRole('textbox', { name: /know the authority by/ }), 'b');
+    await userEvent.click(screen.getByRole('button', { name: 'Remove timestamp authority 1' }));
+    expect(authorities()).toHaveLength(1);
+    expect(screen.getByDisplayValue('b')).toBeTruthy();
+  });
   it('are removed when asked twice', async () => {
     renderApp('/settings/trust');
     await userEvent.click(await screen.findByRole('button', { name: 'Remove Vendors' }, find));

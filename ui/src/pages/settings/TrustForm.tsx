@@ -12,10 +12,12 @@ import {
   draftOf,
   faultOf,
   newSigner,
+  newStamper,
   policyOf,
   SIGNER_TYPES,
   type SignerDraft,
   type SignerType,
+  type StamperDraft,
   type TrustDraft,
 } from './trust-draft';
 
@@ -34,8 +36,6 @@ export function TrustForm({
   const [draft, setDraft] = useState<TrustDraft>(() => draftOf(policy));
   const set = (part: Partial<TrustDraft>) => setDraft((old) => ({ ...old, ...part }));
   const fault = faultOf(draft);
-  const kept = draft.furtherStampers?.length ?? 0;
-  const further = kept > 0 ? `; ${kept} more stay as they are` : '';
   const failed = add.error ?? change.error;
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -47,6 +47,10 @@ export function TrustForm({
   const setSigner = (index: number, part: Partial<SignerDraft>) =>
     set({
       signers: draft.signers.map((each, at) => (at === index ? { ...each, ...part } : each)),
+    });
+  const setStamper = (index: number, part: Partial<StamperDraft>) =>
+    set({
+      stampers: draft.stampers.map((each, at) => (at === index ? { ...each, ...part } : each)),
     });
   return (
     <form onSubmit={submit} className={classes.form}>
@@ -102,7 +106,7 @@ export function TrustForm({
         </Button>
       </fieldset>
       <details className={classes.more}>
-        <summary>Roots that signatures are checked against</summary>
+        <summary>The root that identities are checked against</summary>
         <div className={classes.form}>
           <Textarea
             size="xs"
@@ -120,20 +124,28 @@ export function TrustForm({
             value={draft.root}
             onChange={(event) => set({ root: event.currentTarget.value })}
           />
-          <Textarea
-            size="xs"
-            label="Root of a timestamp authority"
-            description={`PEM: whose timestamps notation’s signatures are believed${further}`}
-            autosize
-            minRows={2}
-            maxRows={6}
-            spellCheck={false}
-            className={classes.mono}
-            value={draft.stamper}
-            onChange={(event) => set({ stamper: event.currentTarget.value })}
-          />
         </div>
       </details>
+      <fieldset className={classes.signers}>
+        <legend>Timestamp authorities whose stamps on notation’s signatures are believed</legend>
+        {draft.stampers.map((stamper, index) => (
+          <Stamper
+            key={index}
+            stamper={stamper}
+            number={index + 1}
+            onChange={(part) => setStamper(index, part)}
+            onRemove={() => set({ stampers: draft.stampers.filter((_, at) => at !== index) })}
+          />
+        ))}
+        <Button
+          size="compact-xs"
+          variant="default"
+          leftSection={<IconPlus size={13} aria-hidden />}
+          onClick={() => set({ stampers: [...draft.stampers, newStamper()] })}
+        >
+          {draft.stampers.length > 0 ? 'Another authority' : 'An authority'}
+        </Button>
+      </fieldset>
       <Checkbox
         size="xs"
         label="It holds"
@@ -228,6 +240,52 @@ function Signer({
           onChange={(event) => onChange({ subject: event.currentTarget.value })}
         />
       )}
+    </div>
+  );
+}
+
+function Stamper({
+  stamper,
+  number,
+  onChange,
+  onRemove,
+}: {
+  stamper: StamperDraft;
+  number: number;
+  onChange: (part: Partial<StamperDraft>) => void;
+  onRemove: () => void;
+}) {
+  return (
+    <div className={classes.signer} role="group" aria-label={`Timestamp authority ${number}`}>
+      <div className={classes.pair}>
+        <TextInput
+          size="xs"
+          label="What people know the authority by"
+          maxLength={100}
+          value={stamper.name}
+          onChange={(event) => onChange({ name: event.currentTarget.value })}
+        />
+        <ActionIcon
+          size={26}
+          variant="default"
+          aria-label={`Remove timestamp authority ${number}`}
+          onClick={onRemove}
+        >
+          <IconTrash size={14} aria-hidden />
+        </ActionIcon>
+      </div>
+      <Textarea
+        size="xs"
+        label="Its root"
+        placeholder="-----BEGIN CERTIFICATE-----"
+        autosize
+        minRows={2}
+        maxRows={6}
+        spellCheck={false}
+        className={classes.mono}
+        value={stamper.pem}
+        onChange={(event) => onChange({ pem: event.currentTarget.value })}
+      />
     </div>
   );
 }

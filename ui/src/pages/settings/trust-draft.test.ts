@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TrustPolicy } from '../../api/trust';
-import { draftOf, faultOf, newSigner, policyOf, signerText } from './trust-draft';
+import { draftOf, faultOf, newSigner, newStamper, policyOf, signerText } from './trust-draft';
 
 const KEY = '-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----';
 const whole = {
@@ -63,11 +63,21 @@ describe('a trust policy being written', () => {
     expect(policyOf(draft).signers).toEqual([
       { type: 'certificate', name: 'ours', pem: 'PEM', subject: 'CN=build' },
     ]);
-    expect(policyOf({ ...draft, stamper: 'C' }).stampers).toEqual([
-      { name: 'first', pem: 'C' },
-      { name: 'second', pem: 'B' },
-    ]);
+    expect(policyOf(draft).stampers).toEqual(policy.stampers);
     expect(policyOf(draft)).not.toHaveProperty('trusted_root');
+  });
+  it('names every timestamp authority and gives its root', () => {
+    const root = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    const stampers = (...each: { name: string; pem: string }[]) => ({ ...whole, stampers: each });
+    const good = { name: ' DigiStamp ', pem: root };
+    expect(faultOf(stampers(good, newStamper()))).toMatch(/Name each timestamp authority/);
+    expect(faultOf(stampers({ name: 'a', pem: KEY }))).toMatch(/BEGIN CERTIFICATE/);
+    const both = stampers(good, { name: 'second', pem: root });
+    expect(faultOf(both)).toBeUndefined();
+    expect(policyOf(both).stampers).toEqual([
+      { name: 'DigiStamp', pem: root.trim() },
+      { name: 'second', pem: root.trim() },
+    ]);
   });
   it('names its signers as people do', () => {
     expect(signerText({ type: 'key', name: 'build', pem: '' })).toBe('key build');

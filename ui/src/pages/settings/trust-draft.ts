@@ -12,17 +12,20 @@ export interface SignerDraft {
   subject: string;
 }
 
+/** A timestamp authority. */
+export interface StamperDraft {
+  name: string;
+  /** Its root. */
+  pem: string;
+}
+
 export interface TrustDraft {
   name: string;
   description: string;
   /** One a line. */
   repositories: string;
   signers: SignerDraft[];
-  /** The root of a timestamp authority; empty: none. */
-  stamper: string;
-  stamperName: string;
-  /** Further ones, set by the command; they are kept as they are. */
-  furtherStampers: NewTrustPolicy['stampers'];
+  stampers: StamperDraft[];
   /** `trusted_root.json`; empty: none, or the one that is set. */
   root: string;
   hasRoot: boolean;
@@ -43,15 +46,15 @@ export const newSigner = (type: SignerType = 'key'): SignerDraft => ({
   subject: '',
 });
 
+export const newStamper = (): StamperDraft => ({ name: '', pem: '' });
+
 export function draftOf(policy?: TrustPolicy): TrustDraft {
   return {
     name: policy?.name ?? '',
     description: policy?.description ?? '',
     repositories: policy?.repositories.join('\n') ?? '',
     signers: policy?.signers.map(signerDraft) ?? [newSigner()],
-    stamper: policy?.stampers[0]?.pem ?? '',
-    stamperName: policy?.stampers[0]?.name ?? 'timestamps',
-    furtherStampers: policy?.stampers.slice(1) ?? [],
+    stampers: policy?.stampers.map(({ name, pem }) => ({ name, pem })) ?? [],
     root: '',
     hasRoot: policy?.has_root ?? false,
     enabled: policy?.enabled ?? true,
@@ -84,11 +87,18 @@ function signerFault(signer: SignerDraft): string | undefined {
     return undefined;
   }
   if (signer.name.trim() === '') return 'Name each key and certificate.';
-  const [noun, label] =
-    signer.type === 'key'
-      ? (['The key', 'PUBLIC KEY'] as const)
-      : (['The certificate', 'CERTIFICATE'] as const);
-  return signer.pem.includes(`-----BEGIN ${label}-----`)
+  return signer.type === 'key'
+    ? pemFault(signer.pem, 'The key', 'PUBLIC KEY')
+    : pemFault(signer.pem, 'The certificate', 'CERTIFICATE');
+}
+
+function stamperFault(stamper: StamperDraft): string | undefined {
+  if (stamper.name.trim() === '') return 'Name each timestamp authority.';
+  return pemFault(stamper.pem, 'A timestamp authority’s root', 'CERTIFICATE');
+}
+
+function pemFault(pem: string, noun: string, label: string): string | undefined {
+  return pem.includes(`-----BEGIN ${label}-----`)
     ? undefined
     : `${noun} begins with -----BEGIN ${label}-----.`;
 }
@@ -107,6 +117,10 @@ export function faultOf(draft: TrustDraft): string | undefined {
     return 'An identity needs sigstore’s trusted root.';
   if (draft.root.trim() !== '' && rootOf(draft.root) === undefined)
     return 'The trusted root is no JSON.';
+  for (const stamper of draft.stampers) {
+    const fault = stamperFault(stamper);
+    if (fault) return fault;
+  }
   return undefined;
 }
 
@@ -134,12 +148,7 @@ export function policyOf(draft: TrustDraft, environment?: string): NewTrustPolic
     description: draft.description.trim(),
     repositories: lines(draft.repositories),
     signers: draft.signers.map(signerOf),
-    stampers: [
-      ...(draft.stamper.trim() === ''
-        ? []
-        : [{ name: draft.stamperName, pem: draft.stamper.trim() }]),
-      ...(draft.furtherStampers ?? []),
-    ],
+    stampers: draft.stampers.map(({ name, pem }) => ({ name: name.trim(), pem: pem.trim() })),
     enabled: draft.enabled,
     ...(root ? { trusted_root: root } : {}),
     ...(environment ? { environment } : {}),
