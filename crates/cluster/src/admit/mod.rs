@@ -23,6 +23,7 @@ mod namespaces;
 mod register;
 mod review;
 mod run;
+mod troubles;
 
 pub use self::{
     bundle::{Loaded, Rules, images, read_folder, trust},

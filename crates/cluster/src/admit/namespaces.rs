@@ -1,21 +1,32 @@
 //! What policies look up around an object: namespaces, always, and the
 //! kinds that `data.inventory` is asked for.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, GroupVersionKind},
     runtime::watcher::{self, Event},
 };
-use policy::review::Kind;
+use policy::{Policies, review::Kind};
 use serde_json::Value;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_stream::StreamExt as _;
 
-use super::{door::Door, register::Served};
+use super::{
+    door::Door,
+    register::Served,
+    troubles::{Troubles, note},
+};
+use crate::watch::{Backoff, is_forbidden, message, rule};
 
-/// Before what failed is watched again.
-const RESPITE: Duration = Duration::from_secs(2);
+/// What failed and is quiet for so long goes well again: nothing else
+/// says so of a watch.
+const SURE: Duration = Duration::from_secs(15);
 
 fn resource(kind: &Kind, plural: &str) -> ApiResource {
     let kind = GroupVersionKind::gvk(&kind.group, &kind.version, &kind.kind);
@@ -33,13 +44,14 @@ fn told(resource: &ApiResource, mut object: DynamicObject) -> Value {
 }
 
 /// Follows namespaces until told to stop.
-pub(super) async fn namespaces(client: Client, door: Arc<Door>) {
+pub(super) async fn namespaces(client: Client, door: Arc<Door>, troubles: Troubles) {
     let kind = Kind {
         group: String::new(),
         version: "v1".to_owned(),
         kind: "Namespace".to_owned(),
     };
-    follow(client, &resource(&kind, "namespaces"), |change| {
+    let resource = resource(&kind, "namespaces");
+    follow(client, &resource, &troubles, |change| {
         door.around(|world| match change {
             Change::Put(object) => {
                 if let Some(name) = object.pointer("/metadata/name").and_then(Value::as_str) {
@@ -62,12 +74,65 @@ pub(super) async fn namespaces(client: Client, door: Arc<Door>) {
     .await;
 }
 
+/// The kinds that are followed because policies look them up.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    /// Whether only by name.
+    followed: BTreeMap<Served, (bool, AbortHandle)>,
+    tasks: JoinSet<()>,
+}
+
+impl Lookups {
+    /// Follows what `policies` look up of what the API server has.
+    pub(super) fn renew(
+        &mut self,
+        client: &Client,
+        policies: &Policies,
+        served: &[Served],
+        door: &Arc<Door>,
+        troubles: &Troubles,
+    ) {
+        for kind in policies.inventory_kinds() {
+            let wanted = served.iter().find(|one| {
+                one.kind.group == kind.group
+                    && one.kind.kind == kind.kind
+                    && (kind.version.is_empty() || one.kind.version == kind.version)
+            });
+            let Some(wanted) = wanted else { continue };
+            let by_name = policies.looks_up_names_only(&wanted.kind);
+            let known = self.followed.get(wanted);
+            if known.is_some_and(|(known, _)| !known || by_name) {
+                continue;
+            }
+            let following = inventory(
+                client.clone(),
+                wanted.clone(),
+                by_name,
+                Arc::clone(door),
+                Arc::clone(troubles),
+            );
+            let following = self.tasks.spawn(following);
+            let before = self.followed.insert(wanted.clone(), (by_name, following));
+            if let Some((_, less)) = before {
+                less.abort();
+            }
+        }
+    }
+}
+
 /// Follows one kind of the inventory until told to stop: whole objects, or
 /// their names.
-pub(super) async fn inventory(client: Client, served: Served, by_name: bool, door: Arc<Door>) {
+async fn inventory(
+    client: Client,
+    served: Served,
+    by_name: bool,
+    door: Arc<Door>,
+    troubles: Troubles,
+) {
     let mut known: BTreeSet<(String, String)> = BTreeSet::new();
     let kind = served.kind.clone();
-    follow(client, &resource(&served.kind, &served.plural), |change| {
+    let resource = resource(&served.kind, &served.plural);
+    follow(client, &resource, &troubles, |change| {
         door.around(|world| match change {
             Change::Put(object) => {
                 known.insert(named(object));
@@ -115,32 +180,63 @@ enum Change<'a> {
     Whole(&'a BTreeSet<(String, String)>),
 }
 
-async fn follow(client: Client, resource: &ApiResource, mut note: impl FnMut(Change<'_>) + Send) {
+async fn follow(
+    client: Client,
+    resource: &ApiResource,
+    troubles: &Troubles,
+    mut take: impl FnMut(Change<'_>) + Send,
+) {
+    let what = format!("watching {}", resource.plural);
     let api: Api<DynamicObject> = Api::all_with(client, resource);
     let mut stream = Box::pin(watcher::watcher(api, watcher::Config::default()));
+    let mut backoff = Backoff::new(&what);
     let mut listed = BTreeSet::new();
-    while let Some(event) = stream.next().await {
+    let (mut is_listing, mut is_failing) = (true, false);
+    loop {
+        let next = stream.next();
+        let event = if is_failing && !is_listing {
+            tokio::time::timeout(SURE, next).await
+        } else {
+            Ok(next.await)
+        };
+        if !matches!(
+            event,
+            Ok(Some(Ok(Event::Init | Event::InitApply(_)) | Err(_)))
+        ) && std::mem::take(&mut is_failing)
+        {
+            note(troubles, &what, Ok(()));
+            backoff.succeeded();
+        }
+        let Ok(event) = event else { continue };
+        let Some(event) = event else { return };
         match event {
-            Ok(Event::Init) => listed.clear(),
+            Ok(Event::Init) => {
+                listed.clear();
+                is_listing = true;
+            }
             Ok(Event::InitApply(object)) => {
                 let object = told(resource, object);
                 listed.insert(named(&object));
-                note(Change::Put(&object));
+                take(Change::Put(&object));
             }
-            Ok(Event::InitDone) => note(Change::Whole(&listed)),
-            Ok(Event::Apply(object)) => note(Change::Put(&told(resource, object))),
-            Ok(Event::Delete(object)) => note(Change::Gone {
+            Ok(Event::InitDone) => {
+                is_listing = false;
+                take(Change::Whole(&listed));
+            }
+            Ok(Event::Apply(object)) => take(Change::Put(&told(resource, object))),
+            Ok(Event::Delete(object)) => take(Change::Gone {
                 namespace: object.metadata.namespace.as_deref().unwrap_or(""),
                 name: object.metadata.name.as_deref().unwrap_or(""),
             }),
             Err(error) => {
-                let error = model::error::chain(&error);
-                tracing::warn!(
-                    kind = resource.kind,
-                    error,
-                    "cannot be watched; tried again"
-                );
-                tokio::time::sleep(RESPITE).await;
+                is_failing = true;
+                let mut problem = message(&error);
+                if is_forbidden(&error) {
+                    problem.push_str("; ");
+                    problem.push_str(&rule(&resource.group, &resource.plural));
+                }
+                note(troubles, &what, Err(problem));
+                tokio::time::sleep(backoff.failed()).await;
             }
         }
     }

@@ -1,21 +1,11 @@
 //! Admission, whole: what starts first, what follows what, and how it
 //! ends.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use kube::Client;
 use model::Clock;
-use tokio::{
-    net::TcpListener,
-    task::{AbortHandle, JoinSet},
-};
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -23,8 +13,9 @@ use super::{
     door::{Door, DoorSettings},
     keeper::{Keeper, KeeperError, KeeperSettings, tell},
     keys::{Keys, KeysError},
-    namespaces,
+    namespaces::{self, Lookups},
     register::{self, Registration, RegistrationError, Served},
+    troubles::{Troubles, note},
 };
 use crate::connect::{ConnectError, Target, connect};
 
@@ -97,25 +88,6 @@ pub enum AdmissionError {
     },
 }
 
-/// What goes wrong while it runs, by what was tried.
-type Troubles = Arc<Mutex<BTreeMap<&'static str, String>>>;
-
-fn note(troubles: &Troubles, what: &'static str, outcome: Result<(), String>) {
-    let mut all = troubles.lock().expect("invariant: no panic under the lock");
-    match outcome {
-        Ok(()) => {
-            all.remove(what);
-        }
-        Err(error) => {
-            let told = format!("{what}: {error}");
-            if all.get(what) != Some(&told) {
-                tracing::warn!(error = told, "admission is not as it should be");
-            }
-            all.insert(what, told);
-        }
-    }
-}
-
 /// Everything that looks after the door.
 struct Care {
     settings: Settings,
@@ -173,7 +145,9 @@ pub async fn run(
 
     let mut tasks = JoinSet::new();
     if let Some(client) = &care.client {
-        tasks.spawn(namespaces::namespaces(client.clone(), Arc::clone(&door)));
+        let troubles = Arc::clone(&care.troubles);
+        let following = namespaces::namespaces(client.clone(), Arc::clone(&door), troubles);
+        tasks.spawn(following);
     }
     if let Some(keeper) = &keeper {
         tasks.spawn(keeper.clone().follow(Arc::clone(&door)));
@@ -276,8 +250,7 @@ impl Care {
         let mut served: Vec<Served> = Vec::new();
         let mut round: u32 = 0;
         let mut told: Option<(String, String)> = None;
-        let mut watched: BTreeMap<Served, (bool, AbortHandle)> = BTreeMap::new();
-        let mut watching = JoinSet::new();
+        let mut lookups = Lookups::default();
         loop {
             let renewed = self.renew_keys().await;
             note(
@@ -312,29 +285,7 @@ impl Care {
                     told = None;
                 }
                 let rules = self.door.rules();
-                for kind in rules.policies.inventory_kinds() {
-                    let wanted = served.iter().find(|one| {
-                        one.kind.group == kind.group
-                            && one.kind.kind == kind.kind
-                            && (kind.version.is_empty() || one.kind.version == kind.version)
-                    });
-                    let Some(wanted) = wanted else { continue };
-                    let by_name = rules.policies.looks_up_names_only(&wanted.kind);
-                    let known = watched.get(wanted);
-                    if known.is_some_and(|(known, _)| !known || by_name) {
-                        continue;
-                    }
-                    let following = namespaces::inventory(
-                        client.clone(),
-                        wanted.clone(),
-                        by_name,
-                        Arc::clone(&self.door),
-                    );
-                    let following = watching.spawn(following);
-                    if let Some((_, less)) = watched.insert(wanted.clone(), (by_name, following)) {
-                        less.abort();
-                    }
-                }
+                lookups.renew(client, &rules.policies, &served, &self.door, &self.troubles);
                 let wanted = (rules.mark.clone(), self.keys.trusted());
                 if self.door.is_ready() && told.as_ref() != Some(&wanted) {
                     let outcome = self.register(client, &served, &rules).await;

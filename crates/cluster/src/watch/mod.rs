@@ -21,6 +21,10 @@ mod summary;
 mod tests;
 mod trim;
 
+pub(crate) use self::{
+    run::rule,
+    stream::{Backoff, is_forbidden, message},
+};
 pub use crate::connect::{ConnectError, Target, connect};
 
 pub use self::{

@@ -257,7 +257,7 @@ impl State {
 const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
 /// The rule a role lacks.
-fn rule(group: &str, plural: &str) -> String {
+pub(crate) fn rule(group: &str, plural: &str) -> String {
     format!(
         "add to the ClusterRole: {{apiGroups: [\"{group}\"], resources: [\"{plural}\"], \
          verbs: [list, watch]}}"

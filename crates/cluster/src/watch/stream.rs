@@ -179,7 +179,7 @@ async fn pass_on<K>(
 }
 
 /// What the API server says, where it said something.
-fn message(error: &watcher::Error) -> String {
+pub(crate) fn message(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
@@ -189,7 +189,7 @@ fn message(error: &watcher::Error) -> String {
     }
 }
 
-fn is_forbidden(error: &watcher::Error) -> bool {
+pub(crate) fn is_forbidden(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)

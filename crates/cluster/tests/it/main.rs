@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admit;
+mod admit_rights;
 mod cloudwatch;
 mod kafka;
 mod watch;
