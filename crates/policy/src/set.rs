@@ -5,6 +5,8 @@
 //! rest still loads.
 
 mod asking;
+#[cfg(test)]
+mod unseen_tests;
 
 use std::collections::BTreeMap;
 
@@ -235,7 +237,10 @@ impl Policies {
                 verdict: None,
             };
             match constraint.matches.matches(review, world) {
-                Ok(true) => self.remember(&mut one),
+                Ok(true) => match template.unseen(world) {
+                    Some(kind) => one.verdict = Some(Err(unseen(kind))),
+                    None => self.remember(&mut one),
+                },
                 Ok(false) => continue,
                 Err(fault) => {
                     one.verdict = Some(Err(format!(
@@ -403,10 +408,7 @@ impl Policies {
                 && self
                     .templates
                     .get(&constraint.kind)
-                    .is_some_and(|template| match template.engine.reads() {
-                        Some(reads) => reads.inventory || reads.all,
-                        None => !template.looks_up.is_empty(),
-                    })
+                    .is_some_and(Template::looks_around)
         })
     }
 
@@ -468,6 +470,14 @@ fn constraints(
         }
     }
     constraints.into_values().collect()
+}
+
+/// Why nobody who looks up objects of `kind` can judge.
+pub(crate) fn unseen(kind: &Kind) -> String {
+    format!(
+        "not judged: it looks up objects of kind {}, and which there are is not known",
+        kind.kind
+    )
 }
 
 fn missing_template(documents: &[Document], kind: &str) -> String {

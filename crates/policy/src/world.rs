@@ -5,19 +5,23 @@
 //! review borrows it, and what an evaluation needs beyond its own thread
 //! is behind an `Arc`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{inventory::Inventory, trust::Trust};
+use crate::{inventory::Inventory, review::Kind, trust::Trust};
 
 /// What is known around an object.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     /// What policies read as `data.inventory`.
     pub inventory: Inventory,
+    /// Kinds, as [`Policies::inventory_kinds`](crate::Policies::inventory_kinds)
+    /// names them, that `inventory` does not hold whole yet. A policy that
+    /// looks one up fails: what it would say of what is missing is made up.
+    pub unseen: Arc<BTreeSet<Kind>>,
     /// `Namespace` objects by name: selectors ask for their labels.
     pub namespaces: BTreeMap<String, Arc<Value>>,
     /// What is known of images, by the reference a pod names. A policy

@@ -7,10 +7,10 @@
 //! time is answered as [`Fail`] says, in words.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{
-        Arc, RwLock,
+        Arc, Mutex, MutexGuard, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -25,10 +25,10 @@ use axum::{
     routing::{get, post},
 };
 use model::Clock;
-use policy::World;
+use policy::{World, review::Kind};
 use tokio::{
     net::TcpListener,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,7 @@ use super::{
     listen,
     metrics::Metrics,
     review::{Request, ReviewError},
+    sight::Sight,
 };
 
 /// The largest body. An object of 3 MB is there twice when it changes.
@@ -68,9 +69,17 @@ pub struct DoorSettings {
 pub struct Door {
     settings: DoorSettings,
     audit_only: AtomicBool,
-    is_ready: AtomicBool,
+    has_rules: AtomicBool,
+    /// Until the cluster was seen, where somebody looks.
+    is_blind: AtomicBool,
+    is_leaving: AtomicBool,
     rules: RwLock<Arc<Rules>>,
     world: RwLock<Arc<World>>,
+    /// Absent: nobody looks at a cluster, and what is known around objects
+    /// is all there is. Whoever holds this may take the two above, never
+    /// the other way round.
+    sight: Mutex<Option<Sight>>,
+    has_new_rules: Notify,
     clock: Arc<dyn Clock>,
     room: Arc<Semaphore>,
     judges: Arc<Semaphore>,
@@ -96,9 +105,13 @@ impl Door {
     pub fn new(settings: DoorSettings, clock: Arc<dyn Clock>) -> Self {
         Self {
             audit_only: AtomicBool::new(settings.audit_only),
-            is_ready: AtomicBool::new(false),
+            has_rules: AtomicBool::new(false),
+            is_blind: AtomicBool::new(false),
+            is_leaving: AtomicBool::new(false),
             rules: RwLock::default(),
             world: RwLock::default(),
+            sight: Mutex::default(),
+            has_new_rules: Notify::new(),
             room: Arc::new(Semaphore::new(ROOM as usize)),
             judges: Arc::new(Semaphore::new(settings.judges.max(1))),
             line: Line::default(),
@@ -119,13 +132,91 @@ impl Door {
     /// Decides by these rules from now on.
     pub fn put_rules(&self, rules: Rules) {
         let (images, trust) = (Arc::clone(&rules.images), Arc::clone(&rules.trust));
-        let rules = Arc::new(rules);
-        *self.rules.write().expect("invariant: no panic under it") = rules;
+        let sight = self.sight();
+        let unseen = sight.as_ref().map(|sight| sight.unseen(&rules.policies));
+        let namespaces = sight.as_ref().is_some_and(|sight| sight.namespaces);
+        let sees_all = namespaces && unseen.as_ref().is_some_and(BTreeSet::is_empty);
+        // First what was not seen: rules that come to it find nothing
+        // missing.
         self.around(|world| {
             world.images = images;
             world.trust = trust;
+            world.unseen = Arc::new(unseen.unwrap_or_default());
         });
-        self.is_ready.store(true, Ordering::Release);
+        *self.rules.write().expect("invariant: no panic under it") = Arc::new(rules);
+        self.has_rules.store(true, Ordering::Release);
+        if sees_all {
+            self.is_blind.store(false, Ordering::Release);
+        }
+        drop(sight);
+        self.has_new_rules.notify_one();
+    }
+
+    /// Whether there are rules, whatever they are worth without a sight
+    /// of the cluster.
+    pub(super) fn has_rules(&self) -> bool {
+        self.has_rules.load(Ordering::Acquire)
+    }
+
+    /// Returns when there are other rules than there were.
+    pub(super) async fn new_rules(&self) {
+        self.has_new_rules.notified().await;
+    }
+
+    fn sight(&self) -> MutexGuard<'_, Option<Sight>> {
+        self.sight.lock().expect("invariant: no panic under it")
+    }
+
+    /// Somebody looks at the cluster from now on: it is not judged before
+    /// it was seen.
+    pub(super) fn expect_cluster(&self) {
+        self.is_blind.store(true, Ordering::Release);
+        *self.sight() = Some(Sight::default());
+    }
+
+    fn look(&self, change: impl FnOnce(&mut Sight)) {
+        let mut sight = self.sight();
+        let Some(sight) = sight.as_mut() else { return };
+        change(sight);
+        let unseen = sight.unseen(&self.rules().policies);
+        if sight.namespaces && unseen.is_empty() && self.has_rules() {
+            self.is_blind.store(false, Ordering::Release);
+        }
+        self.around(|world| world.unseen = Arc::new(unseen));
+    }
+
+    /// Every namespace is known.
+    pub(super) fn saw_namespaces(&self) {
+        self.look(|sight| sight.namespaces = true);
+    }
+
+    /// All objects of a kind are known that policies look up, or what
+    /// they are called.
+    pub(super) fn saw(&self, kind: &Kind, by_name: bool) {
+        self.look(|sight| sight.saw(kind, by_name));
+    }
+
+    /// Objects of a kind begin to be looked at that were not there.
+    pub(super) fn looks_at(&self, kind: &Kind) {
+        self.look(|sight| sight.forget(kind));
+    }
+
+    /// Kinds that were not seen whole.
+    pub(super) fn unseen(&self) -> Vec<String> {
+        let sight = self.sight();
+        let Some(sight) = sight.as_ref() else {
+            return Vec::new();
+        };
+        let namespaces = (!sight.namespaces).then(|| "Namespace".to_owned());
+        let kinds = sight.unseen(&self.rules().policies);
+        let kinds = kinds.into_iter().map(|kind| kind.kind);
+        namespaces.into_iter().chain(kinds).collect()
+    }
+
+    /// Judges by what is known: the rest is taking too long. Who looks up
+    /// what was not seen still does not judge.
+    pub(super) fn wait_no_more(&self) {
+        self.is_blind.store(false, Ordering::Release);
     }
 
     /// Changes what is known around objects.
@@ -148,14 +239,26 @@ impl Door {
         self.audit_only.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has rules, and is not about to leave.
+    /// Whether it has rules, has seen the cluster they are about, and is
+    /// not about to leave.
     pub fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Acquire)
+        self.lacks().is_none() && !self.is_leaving.load(Ordering::Acquire)
     }
 
-    /// Says that it is about to leave.
+    /// What it cannot judge without.
+    fn lacks(&self) -> Option<&'static str> {
+        if !self.has_rules() {
+            Some("it has no policies yet")
+        } else if self.is_blind.load(Ordering::Acquire) {
+            Some("it has not seen the cluster yet")
+        } else {
+            None
+        }
+    }
+
+    /// Says that it is about to leave. Who asks all the same is answered.
     pub fn leave(&self) {
-        self.is_ready.store(false, Ordering::Release);
+        self.is_leaving.store(true, Ordering::Release);
     }
 
     /// What it answers to.
@@ -285,8 +388,8 @@ impl Door {
         request: &Arc<Request>,
         deadline: Instant,
     ) -> Answer {
-        if !self.is_ready() {
-            return self.unjudged(request, "it has no policies yet");
+        if let Some(lacks) = self.lacks() {
+            return self.unjudged(request, lacks);
         }
         let judges = Arc::clone(&self.judges).acquire_owned();
         let Ok(Ok(place)) = timeout_at(deadline, judges).await else {
@@ -374,7 +477,7 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
     if door.is_ready() {
         "ok".into_response()
     } else {
-        let told = "there are no policies yet, or it is about to stop";
+        let told = door.lacks().unwrap_or("it is about to stop");
         (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
     }
 }
@@ -384,6 +487,9 @@ async fn metrics(State(door): State<Arc<Door>>) -> Response {
     let kind = "text/plain; version=0.0.4";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
+
+#[cfg(test)]
+pub(super) mod sight_tests;
 
 #[cfg(test)]
 mod tests {

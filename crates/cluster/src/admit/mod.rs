@@ -23,6 +23,7 @@ mod namespaces;
 mod register;
 mod review;
 mod run;
+mod sight;
 mod troubles;
 
 pub use self::{

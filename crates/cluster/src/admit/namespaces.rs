@@ -52,6 +52,7 @@ pub(super) async fn namespaces(client: Client, door: Arc<Door>, troubles: Troubl
     };
     let resource = resource(&kind, "namespaces");
     follow(client, &resource, &troubles, |change| {
+        let is_whole = matches!(change, Change::Whole(_));
         door.around(|world| match change {
             Change::Put(object) => {
                 if let Some(name) = object.pointer("/metadata/name").and_then(Value::as_str) {
@@ -70,6 +71,9 @@ pub(super) async fn namespaces(client: Client, door: Arc<Door>, troubles: Troubl
                 });
             }
         });
+        if is_whole {
+            door.saw_namespaces();
+        }
     })
     .await;
 }
@@ -79,6 +83,8 @@ pub(super) async fn namespaces(client: Client, door: Arc<Door>, troubles: Troubl
 pub(super) struct Lookups {
     /// Whether only by name.
     followed: BTreeMap<Served, (bool, AbortHandle)>,
+    /// What the API server does not have: there is nothing to be seen.
+    absent: BTreeSet<Kind>,
     tasks: JoinSet<()>,
 }
 
@@ -98,7 +104,17 @@ impl Lookups {
                     && one.kind.kind == kind.kind
                     && (kind.version.is_empty() || one.kind.version == kind.version)
             });
-            let Some(wanted) = wanted else { continue };
+            let Some(wanted) = wanted else {
+                // Before anything is known of what there is, nothing is
+                // known of what there is not.
+                if !served.is_empty() && self.absent.insert(kind.clone()) {
+                    door.saw(&kind, false);
+                }
+                continue;
+            };
+            if self.absent.remove(&kind) {
+                door.looks_at(&kind);
+            }
             let by_name = policies.looks_up_names_only(&wanted.kind);
             let known = self.followed.get(wanted);
             if known.is_some_and(|(known, _)| !known || by_name) {
@@ -133,6 +149,7 @@ async fn inventory(
     let kind = served.kind.clone();
     let resource = resource(&served.kind, &served.plural);
     follow(client, &resource, &troubles, |change| {
+        let is_whole = matches!(change, Change::Whole(_));
         door.around(|world| match change {
             Change::Put(object) => {
                 known.insert(named(object));
@@ -153,6 +170,9 @@ async fn inventory(
                 known.retain(|name| names.contains(name));
             }
         });
+        if is_whole {
+            door.saw(&kind, by_name);
+        }
     })
     .await;
 }
@@ -241,3 +261,6 @@ async fn follow(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use kube::Client;
 use model::Clock;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -23,6 +23,9 @@ use crate::connect::{ConnectError, Target, connect};
 const LOOK: Duration = Duration::from_secs(5);
 /// How often the API server is asked what it knows.
 const DISCOVER: u32 = 24;
+/// How long the cluster is waited for, before it is judged without what
+/// was not seen.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// After the end was announced, requests are still answered so long: the
 /// API server has to hear of it first.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -126,6 +129,9 @@ pub async fn run(
         troubles: Troubles::default(),
         settings,
     });
+    if care.client.is_some() {
+        door.expect_cluster();
+    }
     care.renew_keys().await?;
     care.write_authority()?;
     match (&keeper, &care.settings.folder) {
@@ -235,7 +241,7 @@ impl Care {
             }
         })?;
         let before = self.door.rules();
-        if before.mark == bundle.mark && self.door.is_ready() {
+        if before.mark == bundle.mark && self.door.has_rules() {
             return Ok(());
         }
         let mut rules = Rules::load(&bundle, Some(&before));
@@ -251,6 +257,7 @@ impl Care {
         let mut round: u32 = 0;
         let mut told: Option<(String, String)> = None;
         let mut lookups = Lookups::default();
+        let mut unseen_since = None;
         loop {
             let renewed = self.renew_keys().await;
             note(
@@ -296,8 +303,26 @@ impl Care {
                     note(&self.troubles, "registration", outcome);
                 }
             }
+            let unseen = self.door.unseen();
+            if unseen.is_empty() {
+                unseen_since = None;
+            }
+            let since = *unseen_since.get_or_insert_with(Instant::now);
+            let is_long = !unseen.is_empty() && since.elapsed() >= PATIENCE;
+            if is_long {
+                self.door.wait_no_more();
+            }
+            let outcome = is_long.then(|| {
+                let kinds = unseen.join(", ");
+                format!("{kinds} could not be listed yet: policies that look there do not judge")
+            });
+            note(&self.troubles, "the cluster", outcome.map_or(Ok(()), Err));
             round = round.wrapping_add(1);
-            tokio::time::sleep(LOOK).await;
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                // They may look up something else.
+                () = self.door.new_rules() => {}
+            }
         }
     }
 

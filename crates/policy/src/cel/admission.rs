@@ -12,7 +12,7 @@ use super::matching::{Asked, Matching, strings};
 use super::validation::{Decision, Outcome, Seen, Validator, request};
 use crate::gatekeeper::matching::{Selector, labels};
 use crate::review::{Action, Kind, Operation, Review, Violation};
-use crate::set::{ConstraintInfo, Document, Problem};
+use crate::set::{ConstraintInfo, Document, Problem, unseen};
 use crate::world::World;
 
 const GROUP: &str = "admissionregistration.k8s.io/";
@@ -195,6 +195,10 @@ impl Native {
             .map(|object| Some(Arc::clone(object)))
             .collect();
         if found.is_empty() {
+            let kind_of = params_kind(kind);
+            if world.unseen.contains(&kind_of) {
+                return Err(unseen(&kind_of));
+            }
             found = world
                 .inventory
                 .of_kind(&kind.0, &kind.1)
@@ -257,14 +261,16 @@ impl Native {
             .policies
             .values()
             .filter_map(|policy| policy.params.as_ref());
-        kinds.map(|(api_version, kind)| {
-            let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-            Kind {
-                group: group.to_owned(),
-                version: version.to_owned(),
-                kind: kind.clone(),
-            }
-        })
+        kinds.map(params_kind)
+    }
+}
+
+fn params_kind((api_version, kind): &(String, String)) -> Kind {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    Kind {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        kind: kind.clone(),
     }
 }
 

@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::schema::Schema;
 use crate::engine::TemplateEngine;
 use crate::rego::{Dialect, RegoTemplate};
+use crate::review::Kind;
 use crate::suite::RegoEngine;
+use crate::world::World;
 
 const GROUP: &str = "templates.gatekeeper.sh";
 
@@ -26,7 +28,7 @@ pub(crate) struct Template {
     /// Operations it is asked about at admission; all where empty.
     pub(crate) operations: Vec<String>,
     /// Kinds it looks up, by its `requires-sync-data`.
-    pub(crate) looks_up: Vec<crate::review::Kind>,
+    pub(crate) looks_up: Vec<Kind>,
     /// Of those, nothing but what they are called.
     pub(crate) names_only: bool,
     pub(crate) engine: Box<dyn TemplateEngine>,
@@ -113,6 +115,24 @@ impl Template {
         })
     }
 
+    /// Whether it looks at other objects than the one it judges.
+    pub(crate) fn looks_around(&self) -> bool {
+        match self.engine.reads() {
+            Some(reads) => reads.inventory || reads.all,
+            None => !self.looks_up.is_empty(),
+        }
+    }
+
+    /// A kind it looks up and that is not known whole. Which ones it does
+    /// not say, may be any.
+    pub(crate) fn unseen<'w>(&self, world: &'w World) -> Option<&'w Kind> {
+        let mut unseen = world.unseen.iter();
+        if self.looks_up.is_empty() {
+            return unseen.next().filter(|_| self.looks_around());
+        }
+        unseen.find(|kind| self.looks_up.contains(kind))
+    }
+
     /// Whether it is asked about requests that do this.
     pub(crate) fn judges(&self, operation: &str) -> bool {
         self.operations.is_empty()
@@ -177,7 +197,7 @@ fn rego(source: &Value, by: RegoEngine) -> Result<Box<dyn TemplateEngine>, Strin
 
 /// Kinds named by the annotation that says what a template needs synced:
 /// a list of alternatives, each a list of groups, versions and kinds.
-fn looks_up(value: &Value) -> Vec<crate::review::Kind> {
+fn looks_up(value: &Value) -> Vec<Kind> {
     let annotation = value["metadata"]["annotations"]["metadata.gatekeeper.sh/requires-sync-data"]
         .as_str()
         .unwrap_or_default();
@@ -193,7 +213,7 @@ fn looks_up(value: &Value) -> Vec<crate::review::Kind> {
         for group in words(&entry["groups"]) {
             for version in words(&entry["versions"]) {
                 for kind in words(&entry["kinds"]) {
-                    kinds.push(crate::review::Kind {
+                    kinds.push(Kind {
                         group: group.clone(),
                         version: version.clone(),
                         kind,
