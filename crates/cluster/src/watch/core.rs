@@ -16,6 +16,7 @@ use policy::{
 use serde_json::Value;
 
 use super::{
+    good::Good,
     kinds,
     mirror::{Arrived, Mirror},
     packed,
@@ -67,6 +68,7 @@ pub struct Core {
     versions: HashMap<(String, String), String>,
     /// From the server, or those the program has with it.
     bundle: Arc<Vec<Document>>,
+    good: Good,
     policies: Arc<Policies>,
     /// Problems of policies, and of objects.
     policy_problems: Vec<Problem>,
@@ -102,6 +104,7 @@ impl Core {
             mirror: Mirror::default(),
             versions: HashMap::new(),
             bundle,
+            good: Good::default(),
             policies: Arc::default(),
             policy_problems: Vec::new(),
             refused: BTreeMap::new(),
@@ -300,7 +303,7 @@ impl Core {
                 });
             }
         }
-        let (policies, problems) = Policies::load(&documents);
+        let (policies, problems) = self.good.load(documents);
         self.policies = Arc::new(policies);
         self.policy_problems = problems;
         let wanted = self.policies.inventory_kinds().into_iter();

@@ -9,6 +9,7 @@
 //! maps only the metadata is asked for.
 
 mod core;
+mod good;
 mod kinds;
 mod mirror;
 mod packed;

@@ -9,7 +9,7 @@ use api::posture::ObjectKey;
 use policy::Document;
 use serde_json::{Value, json};
 
-use super::{Core, core::path};
+use super::{Arrived, Core, core::path};
 
 fn document(value: Value) -> Document {
     Document {
@@ -272,4 +272,61 @@ fn the_same_policies_told_again_are_not_read_again() {
     assert_eq!(core.due(), None);
     core.take_bundle(Arc::new(Vec::new()), now);
     assert_eq!(core.due(), Some(now));
+}
+
+#[test]
+fn a_policy_that_breaks_stays_as_it_was_and_so_does_what_it_found() {
+    let found = "Pod shop/web: web has no digest";
+    let mut core = core(digests());
+    core.extend([object("v1", "Pod", "web", None)]);
+    assert_eq!(judged(&mut core), [found]);
+    let now = Instant::now();
+    let mut broken = digests();
+    broken[0] = template(
+        "Digests",
+        "violation[{\"msg\": msg}] { msg := nothing_that_is }",
+    );
+    core.take_bundle(Arc::new(broken.clone()), now);
+    assert_eq!(judged(&mut core), [found]);
+    let told: Vec<_> = core.problems();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].about.starts_with("ConstraintTemplate/digests"));
+    assert!(
+        told[0].message.ends_with("its last version stays in force"),
+        "{told:?}"
+    );
+    // Broken once more, otherwise.
+    broken[0] = template("Digests", "violation[");
+    core.take_bundle(Arc::new(broken.clone()), now);
+    assert_eq!(judged(&mut core), [found]);
+    // Mended; what holds is the new one.
+    let mut mended = digests();
+    mended[0] = template("Digests", "violation[{\"msg\": \"mended\"}] { true }");
+    core.take_bundle(Arc::new(mended), now);
+    assert_eq!(judged(&mut core), ["Pod shop/web: mended"]);
+    assert_eq!(core.problems(), []);
+    // What was taken away is gone, and does not come back.
+    core.take_bundle(Arc::default(), now);
+    assert_eq!(judged(&mut core), [""; 0]);
+    core.take_bundle(Arc::new(broken), now);
+    assert_eq!(judged(&mut core), [""; 0]);
+    assert_eq!(core.problems().len(), 2, "nothing to keep");
+}
+
+#[test]
+fn a_template_of_the_cluster_that_breaks_stays_as_it_was() {
+    let mut core = core(Vec::new());
+    // So long ago that nothing more is waited for.
+    let then = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
+    let put = |core: &mut Core, value| {
+        core.put(Arrived::of(value).unwrap().unwrap(), then);
+    };
+    for own in digests() {
+        put(&mut core, own.value);
+    }
+    put(&mut core, object("v1", "Pod", "web", None));
+    assert_eq!(judged(&mut core), ["Pod shop/web: web has no digest"]);
+    put(&mut core, template("Digests", "violation[").value);
+    assert_eq!(judged(&mut core), ["Pod shop/web: web has no digest"]);
+    assert!(core.problems()[0].message.ends_with("stays in force"));
 }
