@@ -1,15 +1,26 @@
 //! What is kept of an object: what policies and people look at.
 
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-/// Written by `kubectl apply`: the whole object once more.
+/// Written by `kubectl apply`: the whole object once more. Of it stays the
+/// version it was written in, where that is another.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// The longest version that is kept.
+const MAX_VERSION: usize = 300;
+
+#[derive(Deserialize)]
+struct Applied {
+    #[serde(rename = "apiVersion")]
+    version: String,
+}
 
 /// Takes out what nobody judges and what changes by itself.
 pub(crate) fn trim(group: &str, kind: &str, object: &mut Value) {
     let Some(object) = object.as_object_mut() else {
         return;
     };
+    let version = object.get("apiVersion").cloned();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         for name in ["managedFields", "resourceVersion", "generation", "selfLink"] {
             metadata.remove(name);
@@ -18,7 +29,15 @@ pub(crate) fn trim(group: &str, kind: &str, object: &mut Value) {
             .get_mut("annotations")
             .and_then(Value::as_object_mut)
         {
-            annotations.remove(LAST_APPLIED);
+            let applied = annotations.remove(LAST_APPLIED);
+            let applied = applied.as_ref().and_then(Value::as_str).unwrap_or_default();
+            if let Ok(Applied { version: written }) = serde_json::from_str(applied)
+                && written.len() <= MAX_VERSION
+                && version.is_some_and(|version| version != written)
+            {
+                let kept = json!({"apiVersion": written}).to_string();
+                annotations.insert(LAST_APPLIED.to_owned(), kept.into());
+            }
             annotations.remove("deployment.kubernetes.io/revision");
             if annotations.is_empty() {
                 metadata.remove("annotations");
@@ -72,7 +91,7 @@ fn pod(status: &Value) -> Map<String, Value> {
         let all = all.iter().map(|one| {
             let mut kept = some(one, &["name", "image", "imageID", "containerID"]);
             if let Some(running) = one.pointer("/state/running") {
-                kept.insert("state".to_owned(), serde_json::json!({"running": running}));
+                kept.insert("state".to_owned(), json!({"running": running}));
             }
             Value::Object(kept)
         });
@@ -83,8 +102,6 @@ fn pod(status: &Value) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -109,6 +126,32 @@ mod tests {
         assert_eq!(
             one["status"]["containerStatuses"][0]["containerID"],
             "containerd://c0ffee"
+        );
+    }
+
+    #[test]
+    fn of_what_was_applied_stays_the_version_where_it_is_another() {
+        let trimmed = |applied: Value| {
+            let mut object = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+                "metadata": {"name": "web", "annotations": {LAST_APPLIED: applied}}});
+            trim("policy", "PodDisruptionBudget", &mut object);
+            object["metadata"]["annotations"][LAST_APPLIED].take()
+        };
+        let text = |version: &str| {
+            let whole = json!({"apiVersion": version, "kind": "PodDisruptionBudget",
+                "spec": {"maxUnavailable": 1}});
+            Value::from(whole.to_string())
+        };
+        assert_eq!(
+            trimmed(text("policy/v1beta1")),
+            r#"{"apiVersion":"policy/v1beta1"}"#
+        );
+        assert_eq!(trimmed(text("policy/v1")), Value::Null);
+        assert_eq!(trimmed(text(&"v".repeat(MAX_VERSION + 1))), Value::Null);
+        assert_eq!(trimmed(json!("{")), Value::Null);
+        assert_eq!(
+            trimmed(json!({"apiVersion": "policy/v1beta1"})),
+            Value::Null
         );
     }
 
