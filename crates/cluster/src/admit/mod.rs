@@ -14,6 +14,9 @@ mod certificate;
 mod decide;
 mod door;
 mod exempt;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keeper;
 mod keys;
 mod line;
