@@ -79,6 +79,9 @@ fn of(policy: &policy::Policy) -> BundlePolicy {
     }
 }
 
+/// Bytes of the pod that is asked about, at least and at most.
+const POD: std::ops::Range<usize> = 7_000..8_000;
+
 /// A pod of three containers, about 7 KB; each another.
 fn body(number: u64) -> Vec<u8> {
     let container = |name: &str| {
@@ -89,20 +92,36 @@ fn body(number: u64) -> Vec<u8> {
             })
             .collect();
         json!({"name": name, "image": format!("registry.example/shop/{name}:1.{number}"),
-            "env": env, "ports": [{"containerPort": 8080}],
+            "args": ["--listen=0.0.0.0:8080", "--config=/etc/shop/settings.yaml", "--verbose"],
+            "env": env, "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+            "imagePullPolicy": "IfNotPresent",
+            "terminationMessagePath": "/dev/termination-log",
+            "terminationMessagePolicy": "File",
+            "volumeMounts": [{"name": "settings", "mountPath": "/etc/shop", "readOnly": true},
+                {"name": "scratch", "mountPath": "/tmp"}],
             "resources": {"requests": {"cpu": "100m", "memory": "128Mi"},
                 "limits": {"cpu": "500m", "memory": "256Mi"}},
             "securityContext": {"runAsNonRoot": true, "allowPrivilegeEscalation": false,
                 "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
-            "livenessProbe": {"httpGet": {"path": "/healthz", "port": 8080}},
-            "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}}})
+            "livenessProbe": {"httpGet": {"path": "/healthz", "port": 8080, "scheme": "HTTP"},
+                "periodSeconds": 10, "timeoutSeconds": 1, "failureThreshold": 3},
+            "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080, "scheme": "HTTP"},
+                "periodSeconds": 5, "timeoutSeconds": 1, "failureThreshold": 3}})
     };
     let object = json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": format!("web-{number}"), "namespace": "shop",
             "labels": {"app": "web", "team": "shop", "number": number.to_string()},
             "annotations": {"note": "x".repeat(600)}},
         "spec": {"serviceAccountName": "web", "automountServiceAccountToken": false,
+            "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
+            "securityContext": {"fsGroup": 10_001, "seccompProfile": {"type": "RuntimeDefault"}},
+            "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists",
+                "effect": "NoExecute", "tolerationSeconds": 300}],
+            "volumes": [{"name": "settings", "configMap": {"name": "shop-settings"}},
+                {"name": "scratch", "emptyDir": {"sizeLimit": "64Mi"}}],
             "containers": [container("web"), container("proxy"), container("logs")]}});
+    let length = object.to_string().len();
+    assert!(POD.contains(&length), "a pod of {length} bytes");
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {"uid": format!("u-{number}"), "operation": "CREATE", "namespace": "shop",
             "name": format!("web-{number}"), "userInfo": {"username": "dana"},
