@@ -147,6 +147,13 @@ impl Policies {
         (policies, problems)
     }
 
+    /// Whether a policy asks for objects of `kind` by that name, and not
+    /// for whatever there is.
+    pub fn names(&self, kind: &Kind) -> bool {
+        let mut constraints = self.constraints.iter();
+        constraints.any(|constraint| constraint.matches.names(kind))
+    }
+
     /// What the policies have to say against the object of `review`, and
     /// against the pods it will make.
     pub fn review(&self, review: &Review<'_>, world: &World) -> Vec<Violation> {

@@ -8,18 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::posture::{ConnectorProblem, ObjectKey, ObjectViolation};
+use api::posture::{ConnectorProblem, ObjectKey};
 use policy::{
     Document, Policies, Problem, World,
-    review::{Action, Kind, Moment, Operation, Origin, Review, Violation},
+    review::{Kind, Moment, Operation, Origin, Review},
 };
 use serde_json::Value;
 
 use super::{
+    contents::{Waiting, has_contents},
     good::Good,
     kinds,
     mirror::{Arrived, Mirror},
-    packed,
+    verdict::{Judged, Verdict, asked, wire},
 };
 
 /// Objects one thread judges before it looks at the time.
@@ -31,36 +32,6 @@ const SETTLE: Duration = Duration::from_millis(500);
 /// Problems kept of one sort.
 const MAX_PROBLEMS: usize = 200;
 
-/// What policies say of one object.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
-    /// The place in [`Core::set`].
-    pub policies: u32,
-    pub count: u32,
-    hash: u64,
-    /// The violations, compressed.
-    said: Box<[u8]>,
-    size: usize,
-}
-
-impl Judged {
-    fn new(policies: u32, violations: &[ObjectViolation]) -> Self {
-        let text = serde_json::to_vec(violations).unwrap_or_default();
-        Self {
-            policies,
-            count: u32::try_from(violations.len()).unwrap_or(u32::MAX),
-            hash: xxhash_rust::xxh3::xxh3_64_with_seed(&text, u64::from(policies)),
-            said: packed::pack(&text),
-            size: text.len(),
-        }
-    }
-
-    pub fn violations(&self) -> Vec<ObjectViolation> {
-        let text = packed::unpack(&self.said, self.size);
-        serde_json::from_slice(&text).unwrap_or_default()
-    }
-}
-
 /// Everything a connector knows.
 #[derive(Debug)]
 pub struct Core {
@@ -69,6 +40,12 @@ pub struct Core {
     /// From the server, or those the program has with it.
     bundle: Arc<Vec<Document>>,
     good: Good,
+    /// What objects hold that are kept without.
+    contents: Waiting,
+    /// Policies look into such objects.
+    reads_contents: bool,
+    /// Some have to come once more.
+    lacks_contents: bool,
     policies: Arc<Policies>,
     /// Problems of policies, and of objects.
     policy_problems: Vec<Problem>,
@@ -105,6 +82,9 @@ impl Core {
             versions: HashMap::new(),
             bundle,
             good: Good::default(),
+            contents: Waiting::default(),
+            reads_contents: false,
+            lacks_contents: false,
             policies: Arc::default(),
             policy_problems: Vec::new(),
             refused: BTreeMap::new(),
@@ -140,6 +120,7 @@ impl Core {
             key,
             version,
             object,
+            contents,
         } = arrived;
         let kind = (key.group.clone(), key.kind.clone());
         self.refused.remove(&key);
@@ -147,16 +128,34 @@ impl Core {
         if self.versions.get(&kind) != Some(&version) {
             self.versions.insert(kind.clone(), version);
         }
-        let Some(key) = self.mirror.put(key, object) else {
-            return;
-        };
-        self.note(&key, false, now);
-        self.touch(key, now);
+        let contents = contents.filter(|_| self.reads_contents);
+        let contents = contents.map(|contents| (key.clone(), contents));
+        if let Some(key) = self.mirror.put(key, object) {
+            self.note(&key, false, now);
+            self.touch(key, now);
+        }
+        if let Some((key, contents)) = contents
+            && let Some(key) = self.mirror.shared(&key)
+        {
+            self.lacks_contents |= !self.contents.put(&key, contents);
+            self.rejudge(key, now);
+        }
+    }
+
+    pub(crate) fn lacks_contents(&self) -> bool {
+        self.lacks_contents
+    }
+
+    /// Whether objects have to come once more that are judged by what
+    /// they hold; said once.
+    pub(crate) fn wants_contents(&mut self) -> bool {
+        std::mem::take(&mut self.lacks_contents)
     }
 
     /// Forgets an object.
     pub fn remove(&mut self, key: &ObjectKey, now: Instant) {
         self.refused.remove(key);
+        self.contents.remove(key);
         let below = self.mirror.below(key);
         let Some(key) = self.mirror.remove(key) else {
             return;
@@ -306,6 +305,10 @@ impl Core {
         let (policies, problems) = self.good.load(documents);
         self.policies = Arc::new(policies);
         self.policy_problems = problems;
+        self.reads_contents = self.policies.names(&kinds::config_map());
+        if !self.reads_contents {
+            self.contents.clear();
+        }
         let wanted = self.policies.inventory_kinds().into_iter();
         self.inventory = wanted.map(|kind| (kind.group, kind.kind)).collect();
         self.world.inventory = policy::Inventory::default();
@@ -419,7 +422,13 @@ impl Core {
         if self.mirror.top(key).is_some() || !self.policies.wants(&kind) {
             return Verdict::None;
         }
-        let value = object.value();
+        let mut value = object.value();
+        if self.reads_contents && has_contents(&key.group, &key.kind) {
+            let Some(contents) = self.contents.get(key) else {
+                return Verdict::Stays;
+            };
+            contents.put_into(&mut value);
+        }
         let review = Review {
             moment: Moment::Audit,
             operation: Operation::Create,
@@ -450,6 +459,7 @@ impl Core {
             self.lag.0 = self.lag.0.max(waited);
         }
         match verdict {
+            Verdict::Stays => self.lacks_contents = true,
             Verdict::None => {
                 if self.judged.remove(&key).is_some() {
                     self.changed.insert(key);
@@ -459,6 +469,7 @@ impl Core {
                 policies,
                 violations,
             } => {
+                self.contents.remove(&key);
                 let judged = Judged::new(self.set_number(policies), &violations);
                 if self.judged.get(&key).map(|known| known.hash) != Some(judged.hash) {
                     self.judged.insert(Arc::clone(&key), judged);
@@ -532,45 +543,6 @@ pub(crate) fn path(key: &ObjectKey) -> String {
     match key.namespace.as_str() {
         "" => format!("{} {}", key.kind, key.name),
         namespace => format!("{} {namespace}/{}", key.kind, key.name),
-    }
-}
-
-enum Verdict {
-    /// It is not judged by itself.
-    None,
-    Judged {
-        policies: Vec<String>,
-        violations: Vec<ObjectViolation>,
-    },
-}
-
-/// The constraints that were asked about an object, by kind; those that
-/// spoke, whether of the object or of the pods it makes, were.
-fn asked(
-    policies: &Policies,
-    review: &Review<'_>,
-    world: &World,
-    said: &[Violation],
-) -> Vec<String> {
-    let asked = policies.asked(review, world).into_iter();
-    let spoke = said.iter().map(|violation| violation.kind.as_str());
-    let all: BTreeSet<&str> = asked.chain(spoke).collect();
-    all.into_iter().map(str::to_owned).collect()
-}
-
-fn wire(violation: Violation) -> ObjectViolation {
-    let action = match violation.action {
-        Action::DryRun => "dryrun",
-        Action::Warn => "warn",
-        Action::Deny => "deny",
-    };
-    ObjectViolation {
-        kind: violation.kind,
-        constraint: violation.constraint,
-        action: action.to_owned(),
-        message: violation.message,
-        details: violation.details,
-        failed: violation.failed,
     }
 }
 

@@ -85,12 +85,25 @@ const ALWAYS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Only ever their metadata.
+/// Their metadata alone, but of [`CONFIG_MAPS`].
 const METADATA: &[(&str, &str)] = &[
     ("", "secrets"),
-    ("", "configmaps"),
+    CONFIG_MAPS,
     ("apiextensions.k8s.io", "customresourcedefinitions"),
 ];
+
+/// What they hold is asked for where a policy names them: it judges that,
+/// and it is not kept. Secrets hold what they are there for.
+const CONFIG_MAPS: (&str, &str) = ("", "configmaps");
+
+/// The kind of [`CONFIG_MAPS`].
+pub(crate) fn config_map() -> Kind {
+    Kind {
+        group: String::new(),
+        version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+    }
+}
 
 /// Whole groups whose objects are policies themselves.
 const POLICY_GROUPS: &[&str] = &[
@@ -148,10 +161,14 @@ pub(crate) fn is_workload(group: &str, kind: &str) -> bool {
     }
 }
 
-/// How much of a resource is watched; `None`: nothing.
-fn depth(group: &str, plural: &str, is_wanted: bool) -> Option<Depth> {
+/// How much of a resource is watched; `None`: nothing. It is wanted where
+/// a policy may have something to say of it, and named where one asks for
+/// it by its name.
+fn depth(group: &str, plural: &str, is_wanted: bool, is_named: bool) -> Option<Depth> {
     let named = (group, plural);
-    if METADATA.contains(&named) {
+    if named == CONFIG_MAPS && is_named {
+        Some(Depth::Full)
+    } else if METADATA.contains(&named) {
         Some(Depth::Metadata)
     } else if NEVER.contains(&named) {
         None
@@ -188,7 +205,9 @@ pub(crate) async fn discover(
                 kind: resource.kind.clone(),
             };
             let is_wanted = policies.wants(&kind);
-            if let Some(depth) = depth(&resource.group, &resource.plural, is_wanted) {
+            let is_named = policies.names(&kind);
+            let depth = depth(&resource.group, &resource.plural, is_wanted, is_named);
+            if let Some(depth) = depth {
                 let watched = Watched { resource, depth };
                 all.insert(watched.name(), watched);
             }
@@ -203,12 +222,20 @@ mod tests {
 
     #[test]
     fn of_secrets_no_more_than_metadata_is_asked_for() {
-        for is_wanted in [false, true] {
-            assert_eq!(depth("", "secrets", is_wanted), Some(Depth::Metadata));
-            assert_eq!(depth("", "configmaps", is_wanted), Some(Depth::Metadata));
-            assert_eq!(depth("", "events", is_wanted), None);
+        for (is_wanted, is_named) in [(false, false), (true, false), (true, true)] {
+            let depth = |plural| depth("", plural, is_wanted, is_named);
+            assert_eq!(depth("secrets"), Some(Depth::Metadata));
+            assert_eq!(depth("events"), None);
+            // By its name, or not at all.
+            let config_maps = if is_named {
+                Depth::Full
+            } else {
+                Depth::Metadata
+            };
+            assert_eq!(depth("configmaps"), Some(config_maps));
         }
-        assert_eq!(depth("shop.example", "orders", false), None);
-        assert_eq!(depth("shop.example", "orders", true), Some(Depth::Full));
+        let orders = |is_wanted| depth("shop.example", "orders", is_wanted, false);
+        assert_eq!(orders(false), None);
+        assert_eq!(orders(true), Some(Depth::Full));
     }
 }

@@ -9,7 +9,11 @@ use api::posture::ObjectKey;
 use policy::review::Kind;
 use serde_json::Value;
 
-use super::{packed, trim::trim};
+use super::{
+    contents::{Contents, has_contents},
+    packed,
+    trim::trim,
+};
 
 /// The largest object that is looked at, in bytes of JSON once trimmed.
 pub(crate) const MAX_OBJECT: usize = 3 << 20;
@@ -22,6 +26,8 @@ pub struct Arrived {
     pub key: ObjectKey,
     pub version: String,
     pub object: Object,
+    /// What it holds, where that is judged and not kept.
+    pub contents: Option<Contents>,
 }
 
 /// One object, as it is kept.
@@ -78,7 +84,7 @@ impl Object {
 
 impl Arrived {
     /// From an object as an API server or a file has it.
-    pub fn of(value: Value) -> Option<Result<Self, (ObjectKey, TooLarge)>> {
+    pub fn of(mut value: Value) -> Option<Result<Self, (ObjectKey, TooLarge)>> {
         let kind = Kind::of(&value)?;
         let metadata = value.get("metadata")?;
         let key = ObjectKey {
@@ -87,11 +93,15 @@ impl Arrived {
             namespace: word(metadata, "namespace"),
             name: word(metadata, "name"),
         };
+        let contents = has_contents(&key.group, &key.kind)
+            .then(|| Contents::take(&mut value))
+            .flatten();
         Some(match Object::new(&key, value) {
             Ok(object) => Ok(Self {
                 key,
                 version: kind.version,
                 object,
+                contents,
             }),
             Err(refused) => Err((key, refused)),
         })
@@ -189,6 +199,12 @@ impl Mirror {
 
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Object> {
         self.objects.get(key)
+    }
+
+    /// The key of an object that is there, as others hold it.
+    pub(crate) fn shared(&self, key: &ObjectKey) -> Option<Arc<ObjectKey>> {
+        let (key, _) = self.objects.get_key_value(key)?;
+        Some(Arc::clone(key))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -5,9 +5,11 @@
 //! whom, and judges what changed: a workload through its template, a pod
 //! only where nothing known made it. [`Connector`] runs both and
 //! [`ship`]s what came of it to a server; [`once`] does one whole pass.
-//! Nothing is written to the cluster, and of secrets and configuration
-//! maps only the metadata is asked for.
+//! Nothing is written to the cluster. Of secrets only the metadata is
+//! asked for; what configuration maps hold is judged where a policy names
+//! them, and not kept.
 
+mod contents;
 mod core;
 mod good;
 mod kinds;
@@ -21,6 +23,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod trim;
+mod verdict;
 
 pub(crate) use self::{
     run::rule,
@@ -29,10 +32,12 @@ pub(crate) use self::{
 pub use crate::connect::{ConnectError, Target, connect};
 
 pub use self::{
-    core::{Core, Judged},
+    contents::Contents,
+    core::Core,
     kinds::{Depth, Watched},
     mirror::{Arrived, Object},
     run::{Connector, OnceError, RunError, Settings, once},
     ship::ShipSettings,
     summary::{AssessedObject, Assessment},
+    verdict::Judged,
 };

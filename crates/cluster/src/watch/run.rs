@@ -37,6 +37,9 @@ const SLICE: Duration = Duration::from_millis(150);
 const DISCOVER: Duration = Duration::from_mins(5);
 /// How long after a new definition of a kind.
 const DEFINED: Duration = Duration::from_secs(2);
+/// How long until objects are listed again that have to be judged again by
+/// what they hold.
+const AGAIN: Duration = Duration::from_secs(30);
 /// How long a kind may fail until the others are judged without it.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long an attempt takes to fail.
@@ -253,6 +256,8 @@ impl State {
     }
 }
 
+/// Judged by what they hold, which is not kept.
+const CONFIG_MAPS: &str = "configmaps";
 /// Whose objects say which kinds there are.
 const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
@@ -312,6 +317,14 @@ impl Streams {
                 }
             }
         }
+        if state.core.wants_contents()
+            && let Some(task) = self.running.remove(CONFIG_MAPS)
+        {
+            task.abort();
+            if let Some(watch) = state.watches.get_mut(CONFIG_MAPS) {
+                watch.is_whole = false;
+            }
+        }
         for (name, watched) in found.into_iter().take(MAX_KINDS) {
             if self.running.contains_key(&name) {
                 continue;
@@ -324,7 +337,7 @@ impl Streams {
             );
             let task = self.tasks.spawn(follow);
             self.running.insert(name.clone(), task);
-            state.watches.insert(name.clone(), Watch::default());
+            state.watches.entry(name.clone()).or_default();
             state.kinds.insert(name, watched);
         }
         Ok(())
@@ -439,8 +452,8 @@ impl Connector {
                 continue;
             };
             has_more = stepped.has_more;
-            if stepped.renews {
-                renew_at.get_or_insert(Instant::now() + DEFINED);
+            if let Some(due) = stepped.renews.map(|due| Instant::now() + due) {
+                renew_at = Some(renew_at.map_or(due, |at| at.min(due)));
             }
             if stepped.is_ready {
                 shipper.ring();
@@ -465,7 +478,8 @@ async fn first(settings: &ShipSettings) -> Result<Option<(Told, String)>, ShipEr
 
 struct Stepped {
     has_more: bool,
-    renews: bool,
+    /// What is watched may have to be another, or to come again; by then.
+    renews: Option<Duration>,
     is_ready: bool,
 }
 
@@ -488,7 +502,11 @@ fn step(state: &Mutex<State>, news: Vec<News>, told: Told, now_ns: i64) -> Stepp
     }
     Stepped {
         has_more: state.is_ready && state.core.to_judge() > 0,
-        renews,
+        renews: match (renews, state.core.lacks_contents()) {
+            (true, _) => Some(DEFINED),
+            (false, true) => Some(AGAIN),
+            (false, false) => None,
+        },
         is_ready: state.is_ready,
     }
 }
@@ -529,7 +547,7 @@ pub async fn once(
         let stepped = tokio::task::spawn_blocking(work).await;
         if let Ok(stepped) = stepped {
             // The cluster's own policies may want kinds nobody asked for.
-            if stepped.renews {
+            if stepped.renews.is_some() {
                 streams.renew(&state).await.map_err(OnceError::Discover)?;
             }
             let state = lock(&state);

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_stream::StreamExt as _;
 
 use super::{
+    contents::{Contents, has_contents},
     kinds::{Depth, Watched},
     mirror::{Arrived, Object},
 };
@@ -137,14 +138,14 @@ async fn pass_on<K>(
                     }
                     Event::InitDone => Saw::Whole(std::mem::take(&mut listed)),
                     Event::InitApply(object) => {
-                        let saw = arrived(&watched.resource, split(object));
+                        let saw = arrived(watched, split(object));
                         let (Saw::Object(Arrived { key, .. }) | Saw::Refused(key, _)) = &saw else {
                             continue;
                         };
                         listed.insert(key.clone());
                         saw
                     }
-                    Event::Apply(object) => arrived(&watched.resource, split(object)),
+                    Event::Apply(object) => arrived(watched, split(object)),
                     Event::Delete(object) => {
                         let (metadata, _) = split(object);
                         Saw::Gone(key(&watched.resource, &metadata))
@@ -210,7 +211,8 @@ fn key(resource: &ApiResource, metadata: &ObjectMeta) -> ObjectKey {
     }
 }
 
-fn arrived(resource: &ApiResource, (mut metadata, data): (ObjectMeta, Value)) -> Saw {
+fn arrived(watched: &Watched, (mut metadata, data): (ObjectMeta, Value)) -> Saw {
+    let resource = &watched.resource;
     let key = key(resource, &metadata);
     metadata.managed_fields = None;
     let mut object = match data {
@@ -223,11 +225,16 @@ fn arrived(resource: &ApiResource, (mut metadata, data): (ObjectMeta, Value)) ->
         "metadata".to_owned(),
         serde_json::to_value(metadata).unwrap_or_default(),
     );
-    match Object::new(&key, Value::Object(object)) {
+    let mut object = Value::Object(object);
+    let contents = (watched.depth == Depth::Full && has_contents(&key.group, &key.kind))
+        .then(|| Contents::take(&mut object))
+        .flatten();
+    match Object::new(&key, object) {
         Ok(object) => Saw::Object(Arrived {
             key,
             version: resource.version.clone(),
             object,
+            contents,
         }),
         Err(refused) => Saw::Refused(key, refused.to_string()),
     }

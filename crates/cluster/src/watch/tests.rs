@@ -330,3 +330,72 @@ fn a_template_of_the_cluster_that_breaks_stays_as_it_was() {
     assert_eq!(judged(&mut core), ["Pod shop/web: web has no digest"]);
     assert!(core.problems()[0].message.ends_with("stays in force"));
 }
+
+/// Finds maps with a password, in these words.
+fn held(word: &str) -> Vec<Document> {
+    let rego = format!(
+        "violation[{{\"msg\": \"{word}\"}}] {{ input.review.object.data.password != \"\" }}"
+    );
+    vec![
+        template("Held", &rego),
+        constraint(
+            "Held",
+            json!({"kinds": [{"apiGroups": [""], "kinds": ["ConfigMap"]}]}),
+        ),
+    ]
+}
+
+fn map(password: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "settings", "namespace": "shop"}, "data": {"password": password}})
+}
+
+#[test]
+fn what_a_config_map_holds_is_judged_and_not_kept() {
+    let mut core = core(held("a password"));
+    core.extend([map("hunter22")]);
+    assert_eq!(judged(&mut core), ["ConfigMap shop/settings: a password"]);
+    let (batch, _) = core.parcel();
+    let told = serde_json::to_string(&batch).unwrap();
+    assert!(
+        told.contains("a password") && !told.contains("hunter22"),
+        "{told}"
+    );
+    let keys: Vec<_> = core.mirror.keys().cloned().collect();
+    let kept = core.mirror.get(&keys[0]).unwrap().value();
+    assert_eq!(kept.get("data"), None, "{kept}");
+    assert!(!core.wants_contents());
+    // Nothing but what it holds changed.
+    core.extend([map("")]);
+    assert_eq!(judged(&mut core), [""; 0]);
+    core.extend([map("hunter22")]);
+    assert_eq!(judged(&mut core).len(), 1);
+}
+
+#[test]
+fn what_is_not_kept_has_to_come_again_for_other_policies() {
+    let mut core = core(held("a password"));
+    core.extend([map("hunter22")]);
+    judged(&mut core);
+    core.take_bundle(Arc::new(held("another word")), Instant::now());
+    // Till then what was found is.
+    assert_eq!(judged(&mut core), ["ConfigMap shop/settings: a password"]);
+    assert!(core.wants_contents());
+    assert!(!core.wants_contents(), "said once");
+    core.extend([map("hunter22")]);
+    assert_eq!(judged(&mut core), ["ConfigMap shop/settings: another word"]);
+    assert!(!core.wants_contents());
+}
+
+#[test]
+fn nobody_looks_into_config_maps_that_no_policy_names() {
+    let mut documents = held("a password");
+    documents[1] = constraint(
+        "Held",
+        json!({"kinds": [{"apiGroups": ["*"], "kinds": ["*"]}]}),
+    );
+    let mut core = core(documents);
+    core.extend([map("hunter22")]);
+    assert_eq!(judged(&mut core), [""; 0]);
+    assert!(!core.wants_contents());
+}

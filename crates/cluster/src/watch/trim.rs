@@ -44,7 +44,8 @@ pub(crate) fn trim(group: &str, kind: &str, object: &mut Value) {
             }
         }
     }
-    // Never asked for; whoever sends it all the same is not heard.
+    // Of a secret never asked for; whoever sends it all the same is not
+    // heard. Of a configuration map it is judged, and not kept.
     if let ("", "Secret" | "ConfigMap") = (group, kind) {
         for name in ["data", "stringData", "binaryData"] {
             object.remove(name);

@@ -8,9 +8,9 @@ use model::Severity;
 /// Watch a Kubernetes cluster: what is in it, and what policies say of it
 ///
 /// Tells a server, and keeps on; with --once it assesses the cluster now, prints what it
-/// found and needs no server. It only reads; of secrets and configuration maps it asks for
-/// the metadata alone. Without --kubeconfig it uses the pod's service account, where it runs
-/// in one.
+/// found and needs no server. It only reads; of secrets it asks for the metadata alone, and
+/// of configuration maps it keeps no more. Without --kubeconfig it uses the pod's service
+/// account, where it runs in one.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

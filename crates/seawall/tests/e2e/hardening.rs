@@ -17,9 +17,7 @@ use crate::{admission::until, program::Seawall};
 
 /// What cannot be seen of what is in a cluster; pipelines and admission
 /// see it, and a server that scans.
-const ELSEWHERE: [&str; 3] = [
-    // What configurations hold is never read.
-    "config-maps-no-secrets",
+const ELSEWHERE: [&str; 2] = [
     // What scans said of images is the server's to know.
     "pods-images-not-vulnerable",
     "pods-images-scanned",
