@@ -12,7 +12,7 @@ use url::{Host, Url};
 
 use crate::{
     FetchError, Response, Settings, Trust,
-    reach::GuardedResolver,
+    reach::{GuardedResolver, judge_literal},
     retry,
     unix::{SocketConnector, SocketResolver},
 };
@@ -64,6 +64,7 @@ impl Client {
             let resolver = GuardedResolver {
                 inner: DefaultResolver::default(),
                 guard: settings.guard,
+                home: settings.home.clone(),
                 proxy: proxy.as_ref().map(|proxy| proxy.host().to_owned()),
             };
             let config = config(settings)
@@ -115,6 +116,7 @@ impl Client {
             GuardedResolver {
                 inner: DefaultResolver::default(),
                 guard: settings.guard,
+                home: settings.home.clone(),
                 proxy: None,
             },
         );
@@ -386,12 +388,11 @@ impl Request<'_> {
 
     fn send_to(&self, url: &Url) -> Result<Response, FetchError> {
         if let Some(guard) = self.client.settings.guard {
-            guard
-                .judge_literal(url)
-                .map_err(|refused| FetchError::Refused {
-                    url: public_form(url),
-                    refused,
-                })?;
+            let home = self.client.settings.home.as_ref();
+            judge_literal(guard, home, url).map_err(|refused| FetchError::Refused {
+                url: public_form(url),
+                refused,
+            })?;
         }
         let same_origin = url.origin() == self.url.origin();
         let fault = |error| {

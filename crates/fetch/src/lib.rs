@@ -18,7 +18,7 @@ mod unix;
 pub use client::{Client, Request, is_loopback};
 pub use error::FetchError;
 pub use pin::{parse_fingerprint, pinned_certificate};
-pub use reach::{Guard, Reach, Refused, reach};
+pub use reach::{Guard, Home, Reach, Refused, reach};
 pub use response::Response;
 pub use retry::parse_retry_after;
 pub use settings::{Settings, Trust};

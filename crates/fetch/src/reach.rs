@@ -5,7 +5,13 @@
 //! mean something to this machine or its cloud (link-local, where
 //! machines get their credentials) are refused by every guard.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+};
 
 use ureq::{
     config::Config,
@@ -74,17 +80,71 @@ impl Guard {
             reach,
         })
     }
+}
 
-    /// Judges an address that is written as one; names are judged once
-    /// they are resolved.
-    pub(crate) fn judge_literal(self, url: &Url) -> Result<(), Refused> {
-        let host = url.host_str().unwrap_or_default();
-        match url.host() {
-            Some(Host::Ipv4(address)) => self.judge(host, address.into()),
-            Some(Host::Ipv6(address)) => self.judge(host, address.into()),
-            Some(Host::Domain(_)) | None => Ok(()),
+const NOT_KNOWN: u8 = 0;
+const PRIVATE: u8 = 1;
+const ELSEWHERE: u8 = 2;
+
+/// A host that may be on a private network although a guard allows none:
+/// it was asked for by its name. What it leads to may be there then as
+/// well, but only while it never was anywhere else: a host on the
+/// internet leads nobody into a network of theirs, nor does one whose
+/// name means now this, now that. Clones share what was seen.
+#[derive(Clone, Debug)]
+pub struct Home {
+    host: String,
+    place: Arc<AtomicU8>,
+}
+
+impl Home {
+    /// `host` without its port.
+    pub fn of(host: &str) -> Self {
+        Self {
+            host: plain(host),
+            place: Arc::new(AtomicU8::new(NOT_KNOWN)),
         }
     }
+
+    /// The guard for connecting to `host`, which is at `addresses`.
+    fn guard(
+        &self,
+        guard: Guard,
+        host: &str,
+        mut addresses: impl Iterator<Item = IpAddr>,
+    ) -> Guard {
+        let place = if plain(host) == self.host {
+            let is_private = addresses.all(|address| reach(address) == Reach::Private);
+            let here = if is_private { PRIVATE } else { ELSEWHERE };
+            self.place.fetch_max(here, Ordering::Relaxed).max(here)
+        } else {
+            self.place.load(Ordering::Relaxed)
+        };
+        Guard {
+            allow_private: guard.allow_private || place == PRIVATE,
+            ..guard
+        }
+    }
+}
+
+/// A host as it is compared.
+fn plain(host: &str) -> String {
+    host.trim_matches(['[', ']']).to_lowercase()
+}
+
+/// Judges an address that is written as one; names are judged once they
+/// are resolved.
+pub(crate) fn judge_literal(guard: Guard, home: Option<&Home>, url: &Url) -> Result<(), Refused> {
+    let address: IpAddr = match url.host() {
+        Some(Host::Ipv4(address)) => address.into(),
+        Some(Host::Ipv6(address)) => address.into(),
+        Some(Host::Domain(_)) | None => return Ok(()),
+    };
+    let host = url.host_str().unwrap_or_default();
+    let guard = home.map_or(guard, |home| {
+        home.guard(guard, host, std::iter::once(address))
+    });
+    guard.judge(host, address)
 }
 
 /// Resolves names as always, and gives what the guard lets pass.
@@ -92,6 +152,7 @@ impl Guard {
 pub(crate) struct GuardedResolver {
     pub(crate) inner: DefaultResolver,
     pub(crate) guard: Option<Guard>,
+    pub(crate) home: Option<Home>,
     /// Who set a proxy up may have it anywhere.
     pub(crate) proxy: Option<String>,
 }
@@ -111,6 +172,9 @@ impl Resolver for GuardedResolver {
         if self.proxy.as_deref() == Some(host) {
             return Ok(found);
         }
+        let guard = self.home.as_ref().map_or(guard, |home| {
+            home.guard(guard, host, found.iter().map(|address| address.ip()))
+        });
         let mut allowed = self.empty();
         let mut refused = None;
         for address in &found {
@@ -258,7 +322,37 @@ mod tests {
             "http://[::ffff:a9fe:a9fe]/",
         ] {
             let url = text.parse().unwrap();
-            assert!(OPEN.judge_literal(&url).is_err(), "{text}");
+            assert!(judge_literal(OPEN, None, &url).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_home_on_a_private_network_leads_within_it_and_no_other_does() {
+        let at = |text: &str| text.parse::<IpAddr>().unwrap();
+        let may = |home: &Home, host: &str, addresses: &[&str]| {
+            let guard = home.guard(OUTWARD, host, addresses.iter().map(|text| at(text)));
+            addresses
+                .iter()
+                .all(|address| guard.judge(host, at(address)).is_ok())
+        };
+        let home = Home::of("registry.corp");
+        assert!(!may(&home, "store.corp", &["10.0.0.9"]), "nothing is known");
+        assert!(may(&home, "Registry.corp", &["10.0.0.8"]));
+        assert!(may(&home.clone(), "store.corp", &["10.0.0.9"]));
+        assert!(!may(&home, "metadata", &["169.254.169.254"]));
+        // Now it is on the internet, and stays out.
+        assert!(may(&home, "registry.corp", &["8.8.8.8"]));
+        assert!(!may(&home, "store.corp", &["10.0.0.9"]));
+        assert!(!may(&home, "registry.corp", &["10.0.0.8"]));
+
+        let outside = Home::of("registry.example");
+        assert!(may(&outside, "registry.example", &["8.8.8.8"]));
+        assert!(!may(&outside, "10.0.0.9", &["10.0.0.9"]));
+        // Both at once is not at home.
+        let both = Home::of("registry.example");
+        assert!(!may(&both, "registry.example", &["10.0.0.9", "8.8.8.8"]));
+        let url = Url::parse("http://10.0.0.9:5000/v2/").unwrap();
+        assert!(judge_literal(OUTWARD, None, &url).is_err());
+        assert!(judge_literal(OUTWARD, Some(&Home::of("10.0.0.9")), &url).is_ok());
     }
 }

@@ -23,6 +23,8 @@ pub struct Settings {
     /// Which addresses are connected to, redirects included; without one
     /// all are.
     pub guard: Option<crate::Guard>,
+    /// A host that may be where the guard does not allow.
+    pub home: Option<crate::Home>,
     /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`
     /// are heeded. A loopback address is never asked for by proxy.
     pub proxy_from_environment: bool,
@@ -59,6 +61,7 @@ impl Default for Settings {
             ca_file: None,
             authorities: None,
             guard: None,
+            home: None,
             proxy_from_environment: true,
             total_timeout: None,
         }
