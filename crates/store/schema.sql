@@ -704,7 +704,7 @@ CREATE TABLE registry (
     minute_began BIGINT NOT NULL,
     minute_taken BIGINT NOT NULL,
     lease_holder TEXT NOT NULL,
-    lease_until BIGINT NOT NULL,
+    lease_until BIGINT NOT NULL, misread BIGINT NOT NULL DEFAULT 0, misread_at BIGINT, misread_why TEXT,
     UNIQUE (environment_id, name)
 );
 CREATE TABLE registry_event (
@@ -724,6 +724,8 @@ CREATE TABLE registry_event (
     error TEXT,
     UNIQUE (registry_id, event)
 );
+CREATE INDEX registry_event_given_up ON registry_event (registry_id, id)
+    WHERE done IS NOT NULL AND error IS NOT NULL;
 CREATE INDEX registry_event_old ON registry_event (heard);
 CREATE INDEX registry_event_waiting ON registry_event (registry_id, id) WHERE done IS NULL;
 CREATE TABLE repository (
@@ -735,7 +737,7 @@ CREATE TABLE repository (
     last_seen BIGINT NOT NULL,
     gone BIGINT,
     -- After which tag its list is read on.
-    list_after TEXT,
+    list_after TEXT, walked BIGINT, unfinished BIGINT NOT NULL DEFAULT 0, error TEXT, list_began BIGINT, list_read BIGINT NOT NULL DEFAULT 0, listed BIGINT,
     UNIQUE (registry_id, name)
 );
 CREATE TABLE route (

@@ -71,6 +71,36 @@ impl AskError {
         }
     }
 
+    /// Whether it is the registry's as a whole, so that asking it for
+    /// something else is of no use for now: it is not reached, wants to
+    /// be left alone, lets nobody in, or is broken.
+    pub fn is_of_all(&self) -> bool {
+        match self {
+            Self::Fetch { source, .. } | Self::Registry(RegistryError::Fetch { source, .. }) => {
+                matches!(
+                    source,
+                    FetchError::ReadCertificates { .. }
+                        | FetchError::ParseCertificates { .. }
+                        | FetchError::Connect { .. }
+                        | FetchError::Timeout { .. }
+                        | FetchError::Tls { .. }
+                        | FetchError::Cancelled { .. }
+                )
+            }
+            Self::Account { .. }
+            | Self::Later { .. }
+            | Self::LogIn { .. }
+            | Self::Status { status: 500.., .. }
+            | Self::Registry(
+                RegistryError::RateLimited { .. }
+                | RegistryError::LogIn { .. }
+                | RegistryError::Address(_)
+                | RegistryError::Status { status: 500.., .. },
+            ) => true,
+            _ => false,
+        }
+    }
+
     /// Whether there is no such repository, tag or image (any more).
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Registry(RegistryError::NotFound { .. }))

@@ -25,7 +25,7 @@ mod webhook;
 pub use account::{Account, AwsKey, Credential, Trust};
 pub use error::AskError;
 pub use kind::{Kind, ParseKindError, Proof};
-pub use listing::Listing;
+pub use listing::{Listing, Names};
 pub use queue::{Delivered, EventQueue, Receipt};
 pub use referrer::{Artifact, ArtifactBlob, How, NewReferrer, Pushed, Referrer};
 pub use resolve::{Content, PlatformImage, Resolved};

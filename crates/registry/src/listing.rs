@@ -20,6 +20,14 @@ pub(crate) struct Page {
     pub(crate) next: Option<String>,
 }
 
+/// Names that came together, and the page the list is read on from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub names: Vec<String>,
+    /// As the registry named it; none: that was its end.
+    pub next: Option<String>,
+}
+
 type Fetch<'a> = dyn FnMut(Option<&str>) -> Result<Page, AskError> + Send + 'a;
 
 /// Names, fetched as they are asked for. After an error it ends: what was
@@ -73,6 +81,35 @@ impl<'a> Listing<'a> {
     pub fn at_most(mut self, limit: usize) -> Self {
         self.limit = limit.min(MOST_NAMES);
         self
+    }
+
+    /// Begins at a page that [`Names::next`] named.
+    #[must_use]
+    pub(crate) fn from_page(mut self, page: Option<&str>) -> Self {
+        self.next = page.map(str::to_owned);
+        self
+    }
+
+    /// The names of one page; `None` after the last. To be used instead
+    /// of the names one by one, or the rest of a page is passed over.
+    pub fn next_page(&mut self) -> Option<Result<Names, AskError>> {
+        if self.is_over {
+            return None;
+        }
+        if let Err(error) = self.turn() {
+            self.is_over = true;
+            return Some(Err(error));
+        }
+        let page = std::mem::take(&mut self.page);
+        let names: Vec<String> = page.filter(|name| self.is_wanted(name)).collect();
+        self.given += names.len();
+        if self.given > self.limit {
+            self.is_over = true;
+            let error = self.bounds(format!("it names more than {}", self.limit));
+            return Some(Err(error));
+        }
+        let next = self.next.clone().filter(|_| !self.is_over);
+        Some(Ok(Names { names, next }))
     }
 
     /// For a list that is put together from many.

@@ -278,14 +278,20 @@ impl Registry {
 
     /// Every tag of a repository, page by page, in the registry's order.
     pub fn tags(&self, repository: &str) -> Result<Listing<'_>, AskError> {
+        self.tags_from(repository, None)
+    }
+
+    /// The same from a page on that an earlier reading ended before
+    /// ([`crate::Names::next`]).
+    pub fn tags_from(&self, repository: &str, page: Option<&str>) -> Result<Listing<'_>, AskError> {
         let what = format!("the tags of {}/{repository}", self.account.address);
         if self.account.kind == Kind::Amazon
             && matches!(self.account.credential, Credential::Aws { .. })
         {
-            return Ok(self.tags_of_amazon(what, repository));
+            return Ok(self.tags_of_amazon(what, repository).from_page(page));
         }
         let session = self.session(repository, "pull")?;
-        Ok(Listing::new(what, move |next| {
+        let listing = Listing::new(what, move |next| {
             let first = format!("tags/list?n={PAGE}");
             let (bytes, next) = self.page(&session, next.unwrap_or(&first))?;
             let page: Tags = self.parsed("its list of tags", &bytes)?;
@@ -293,7 +299,8 @@ impl Registry {
                 names: page.tags.unwrap_or_default(),
                 next,
             })
-        }))
+        });
+        Ok(listing.from_page(page))
     }
 
     fn page(&self, session: &Session, path: &str) -> Result<(Vec<u8>, Option<String>), AskError> {

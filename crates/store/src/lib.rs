@@ -160,9 +160,10 @@ pub use posture::{
 };
 pub use registry::{
     Registry, RegistryLook, RegistryRecord, RegistrySettings,
-    content::{KnownTag, Repository, SeenTag, Tag},
+    content::{Repository, SeenTag, Tag},
     due::{DueImage, RunningImage, UnknownImage},
     told::{NewRegistryEvent, RegistryEvent},
+    walk::{DueRepository, KnownTag, RepositoryWalk, Rest, TagList},
 };
 pub use rematch::{HeldPackage, Judge, Rematch, Rematched, TouchedImage, Verdict};
 pub use rollup::Drift;

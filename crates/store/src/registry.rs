@@ -1,12 +1,13 @@
 //! Registries: where they are, how they are asked, and how that went.
 //!
 //! Their credentials are sealed before they come here. What they hold is
-//! in [`content`], what they told by themselves in [`told`], which of
-//! their images are due in [`due`].
+//! in [`content`], how that is walked in [`walk`], what they told by
+//! themselves in [`told`], which of their images are due in [`due`].
 
 pub(crate) mod content;
 pub(crate) mod due;
 pub(crate) mod told;
+pub(crate) mod walk;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

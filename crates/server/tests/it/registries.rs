@@ -21,6 +21,8 @@ use testkit::{
     web::{Reply, Request, Server},
 };
 
+mod walks;
+
 use crate::{
     people::{first_account, in_days, somebody, token},
     test_server::{Answer, Person, TestServer, start},

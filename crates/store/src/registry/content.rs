@@ -25,7 +25,10 @@ pub struct Repository {
     pub tags: u64,
     /// Tags whose images were scanned.
     pub scanned: u64,
-    pub list_after: Option<String>,
+    /// When it was last walked.
+    pub walked: Option<Timestamp>,
+    /// Why it could not be read then: JSON, as whoever tried wrote it.
+    pub error: Option<String>,
 }
 
 /// A tag.
@@ -54,13 +57,6 @@ pub struct SeenTag {
     /// The images it leads to: digest and platform.
     pub images: Vec<(String, Option<String>)>,
     pub pushed: Option<Timestamp>,
-}
-
-/// A tag somebody should ask for: its name and what it pointed to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownTag {
-    pub name: String,
-    pub digest: Option<String>,
 }
 
 const REPOSITORY: &str = "SELECT repository.*, registry.uid AS registry,
@@ -107,7 +103,8 @@ fn read(row: &Row) -> Result<Repository, StoreError> {
         gone: row.maybe_time("gone")?,
         tags: row.count("tags")?,
         scanned: row.count("scanned")?,
-        list_after: row.maybe_text("list_after")?,
+        walked: row.maybe_time("walked")?,
+        error: row.maybe_text("error")?,
     })
 }
 
@@ -127,7 +124,7 @@ fn read_tag(row: &Row) -> Result<Tag, StoreError> {
 }
 
 /// The repository's row, made where there is none.
-async fn repository_row(
+pub(super) async fn repository_row(
     connection: &mut Connection,
     registry: i64,
     name: &str,
@@ -246,95 +243,6 @@ impl Store {
                 })
             })
             .await
-    }
-
-    /// Notes names of tags, in the order the registry told them, oldest
-    /// first; `after`: where its list is read on next time; none: this
-    /// was its end, and tags that were not told since `began` are gone.
-    pub async fn put_tag_names(
-        &self,
-        registry: &Registry,
-        repository: &str,
-        names: Vec<String>,
-        after: Option<String>,
-        began: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (row, repository) = (registry.row, repository.to_owned());
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let id = repository_row(connection, row, &repository, now).await?;
-                    insert(
-                        "INSERT INTO tag (repository_id, name, first_seen, last_seen, checked) ",
-                    )
-                    .ending(
-                        " ON CONFLICT (repository_id, name) DO UPDATE SET
-                             last_seen = excluded.last_seen, gone = NULL",
-                    )
-                    .rows(&mut *connection, &names, |values, name| {
-                        values
-                            .push_bind(id)
-                            .push_bind(name)
-                            .push_bind(now)
-                            .push_bind(now)
-                            .push_bind(0_i64);
-                    })
-                    .await?;
-                    sql("UPDATE repository SET list_after = ? WHERE id = ?")
-                        .bind(&after)
-                        .bind(id)
-                        .execute(&mut *connection)
-                        .await?;
-                    if after.is_none() {
-                        sql("UPDATE tag SET gone = ?
-                             WHERE repository_id = ? AND gone IS NULL AND last_seen < ?")
-                        .bind(now)
-                        .bind(id)
-                        .bind(began)
-                        .execute(connection)
-                        .await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// Tags of a repository to ask for: the newest that nobody asked for
-    /// yet, then those asked for longest ago, before `before`. Only the
-    /// `newest` tags of the repository count.
-    pub async fn tags_to_check(
-        &self,
-        registry: &Registry,
-        repository: &str,
-        newest: u32,
-        before: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<KnownTag>, StoreError> {
-        let rows = sql("SELECT name, digest FROM tag
-             WHERE id IN (SELECT tag.id FROM tag
-                     JOIN repository ON repository.id = tag.repository_id
-                     WHERE repository.registry_id = ? AND repository.name = ?
-                       AND tag.gone IS NULL
-                     ORDER BY tag.id DESC LIMIT ?)
-               AND checked < ?
-             ORDER BY checked, id DESC LIMIT ?")
-        .bind(registry.row)
-        .bind(repository)
-        .bind(newest)
-        .bind(before)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(KnownTag {
-                    name: row.text("name")?,
-                    digest: row.maybe_text("digest")?,
-                })
-            })
-            .collect()
     }
 
     /// Writes down what a tag points to. `true`: something else than

@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use model::Digest;
 use store::{
     Author, ImageEntry, Lease, NewImageEvent, NewRegistryEvent, NewScan, PageRequest, Queued,
-    Registry, RegistryLook, RegistryRecord, RegistrySettings, ScanEnd, ScanOrigin, ScanOutcome,
-    ScanState, SeenTag, Store, Unless,
+    Registry, RegistryLook, RegistryRecord, RegistrySettings, RepositoryWalk, Rest, ScanEnd, ScanOrigin, ScanOutcome,
+    ScanState, SeenTag, Store, TagList, Unless,
 };
 
 use crate::sample::{TestStore, image, on_each_database, time};
@@ -133,9 +133,17 @@ async fn tags_are_found_newest_first_and_once(test: &TestStore) {
     let registry = add(store, "team", RegistrySettings::default()).await;
     let names: Vec<String> = (0..2_500).map(|number| format!("v{number}")).collect();
     for (step, page) in names.chunks(1_000).enumerate() {
-        let after = (step < 2).then(|| page[page.len() - 1].clone());
+        let list = TagList {
+            began: time(1),
+            read: (step as u64 + 1) * 1_000,
+            rest: if step < 2 {
+                Rest::From(Some(format!("page-{step}")))
+            } else {
+                Rest::Nothing
+            },
+        };
         store
-            .put_tag_names(&registry, "web", page.to_vec(), after, time(1), time(1))
+            .put_tag_names(&registry, "web", page.to_vec(), Some(list), time(1))
             .await
             .unwrap();
     }
@@ -202,6 +210,80 @@ async fn tags_are_found_newest_first_and_once(test: &TestStore) {
             .await
             .unwrap()
             .is_empty()
+    );
+}
+
+async fn repositories_take_turns_and_a_list_goes_on_where_it_stopped(test: &TestStore) {
+    let store = &test.store;
+    let registry = add(store, "team", RegistrySettings::default()).await;
+    let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+    store
+        .put_repositories(&registry, names, true, time(1))
+        .await
+        .unwrap();
+    let due = async |before: i64| {
+        let due = store.repositories_to_walk(&registry, time(before), time(99), 9);
+        due.await.unwrap()
+    };
+    let names = async |before: i64| {
+        let due = due(before).await;
+        due.into_iter().map(|due| due.name).collect::<Vec<_>>()
+    };
+    let note = async |name: &str, walk: RepositoryWalk, minute: i64| {
+        let noted = store.note_repository_walk(&registry, name, walk, time(minute));
+        noted.await.unwrap();
+    };
+    assert_eq!(names(2).await, ["a", "b", "c"]);
+    let stopped = RepositoryWalk {
+        unfinished: true,
+        error: None,
+    };
+    let failed = RepositoryWalk {
+        unfinished: false,
+        error: Some("{}".to_owned()),
+    };
+    note("a", stopped, 2).await;
+    note("b", failed, 3).await;
+    assert_eq!(names(2).await, ["c", "a"], "whoever stopped goes on, last");
+    note("c", RepositoryWalk::default(), 4).await;
+    assert_eq!(names(5).await, ["a", "b", "c"], "the longest ago first");
+
+    let put = async |name: &str, rest: Rest, minute: i64| {
+        let list = TagList {
+            began: time(10),
+            read: 1,
+            rest,
+        };
+        let put = store.put_tag_names(
+            &registry,
+            "a",
+            vec![name.to_owned()],
+            Some(list.clone()),
+            time(minute),
+        );
+        put.await.unwrap();
+        list
+    };
+    put("old", Rest::Nothing, 5).await;
+    let list = put("one", Rest::From(Some("page-2".to_owned())), 10).await;
+    assert_eq!(due(5).await[0].list, list);
+    put("two", Rest::Nothing, 30).await;
+    let fresh = &due(5).await[0].list;
+    assert_eq!((fresh.began, fresh.read), (time(99), 0), "it begins anew");
+    let scope = store.scope(None).await.unwrap();
+    let page = store
+        .repositories(&scope, &registry.id, Some("a"), &PageRequest::first(5))
+        .await
+        .unwrap();
+    assert_eq!(page.items[0].tags, 2, "the old one is gone, and no other");
+    let failing = store
+        .repositories(&scope, &registry.id, Some("b"), &PageRequest::first(5))
+        .await
+        .unwrap();
+    let failing = &failing.items[0];
+    assert_eq!(
+        (failing.error.as_deref(), failing.walked),
+        (Some("{}"), Some(time(3)))
     );
 }
 
@@ -475,6 +557,7 @@ async fn a_scan_that_ends_its_server_each_time_is_given_up(test: &TestStore) {
 on_each_database! {
     a_registry_keeps_its_secrets_and_its_name_to_itself,
     tags_are_found_newest_first_and_once,
+    repositories_take_turns_and_a_list_goes_on_where_it_stopped,
     what_a_registry_told_is_worked_on_once,
     what_runs_goes_first_and_a_registry_is_asked_no_more_than_it_bears,
     one_image_is_read_once_and_its_timeline_says_why,

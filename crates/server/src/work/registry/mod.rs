@@ -11,7 +11,7 @@ mod poll;
 mod told;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -50,14 +50,21 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 30);
 #[derive(Debug, Default)]
 pub(crate) struct Registries {
     bell: Notify,
-    asked: Mutex<BTreeSet<String>>,
+    /// With what was looked at since when being left out; none: nothing.
+    asked: Mutex<BTreeMap<String, Option<Timestamp>>>,
     told: Notify,
 }
 
 impl Registries {
     /// Asks for a walk of a registry.
     pub(crate) fn ask(&self, id: &str) {
-        self.asked().insert(id.to_owned());
+        self.asked().insert(id.to_owned(), None);
+        self.bell.notify_one();
+    }
+
+    /// Asks for a walk that goes on with what was not looked at since.
+    fn go_on(&self, id: &str, before: Timestamp) {
+        self.asked().entry(id.to_owned()).or_insert(Some(before));
         self.bell.notify_one();
     }
 
@@ -66,7 +73,7 @@ impl Registries {
         self.told.notify_one();
     }
 
-    fn asked(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+    fn asked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<Timestamp>>> {
         self.asked
             .lock()
             .expect("invariant: no panic under the lock")
@@ -170,17 +177,14 @@ async fn walk(app: Arc<App>) {
     let mut walked = BTreeSet::new();
     loop {
         match due_for_walk(&app, &walked).await {
-            Ok(registries) => {
-                for registry in registries {
-                    if walks.len() >= TOGETHER {
-                        break;
-                    }
+            Ok(due) => {
+                for (registry, before) in due {
                     app.registries.asked().remove(&registry.id);
                     walked.insert(registry.id.clone());
                     let app = Arc::clone(&app);
                     walks.spawn(async move {
                         let id = registry.id.clone();
-                        if let Err(error) = poll::walk(&app, &registry).await {
+                        if let Err(error) = poll::walk(&app, &registry, before).await {
                             failed(&error);
                         }
                         id
@@ -203,35 +207,74 @@ async fn walk(app: Arc<App>) {
     while walks.join_next().await.is_some() {}
 }
 
-async fn due_for_walk(app: &App, walked: &BTreeSet<String>) -> Result<Vec<Registry>, StoreError> {
+/// As many as may be walked beside those that are, those longest ago
+/// first; with the time since when nothing is to be looked at again.
+async fn due_for_walk(
+    app: &App,
+    walked: &BTreeSet<String>,
+) -> Result<Vec<(Registry, Timestamp)>, StoreError> {
     let now = app.clock.now();
     let asked = app.registries.asked().clone();
+    let mut registries = watched(app).await?;
+    registries.sort_by_key(|registry| registry.polled);
     let mut due = Vec::new();
-    for registry in watched(app).await? {
-        let is_due = is_due(&registry, now) || asked.contains(&registry.id);
-        if is_due && !walked.contains(&registry.id) && lease(app, &registry).await? {
-            due.push(registry);
+    for registry in registries {
+        if walked.len() + due.len() >= TOGETHER {
+            break;
+        }
+        if walked.contains(&registry.id) {
+            continue;
+        }
+        let before = match asked.get(&registry.id) {
+            Some(None) => Some(now),
+            // What goes on by itself waits where nobody who asks would.
+            Some(Some(before)) if !is_held(&registry, now) => Some(*before),
+            _ if is_due(&registry, now) => Some(looked_before(&registry, now)),
+            _ => None,
+        };
+        if let Some(before) = before
+            && lease(app, &registry).await?
+        {
+            due.push((registry, before));
         }
     }
     Ok(due)
 }
 
+fn interval(registry: &Registry) -> SignedDuration {
+    SignedDuration::from_mins(i64::from(registry.settings.poll_minutes))
+}
+
+fn is_held(registry: &Registry, now: Timestamp) -> bool {
+    registry.hold_until.is_some_and(|until| until > now)
+}
+
+fn was_changed(registry: &Registry) -> bool {
+    registry
+        .polled
+        .is_none_or(|polled| polled < registry.updated)
+}
+
+/// What a walk that is due leaves out: what was looked at since.
+fn looked_before(registry: &Registry, now: Timestamp) -> Timestamp {
+    if was_changed(registry) {
+        now
+    } else {
+        now - interval(registry)
+    }
+}
+
 fn is_due(registry: &Registry, now: Timestamp) -> bool {
-    let minutes = i64::from(registry.settings.poll_minutes);
-    let interval = SignedDuration::from_mins(minutes);
-    let interval = if registry.error.is_some() {
-        interval.min(AGAIN.max(SignedDuration::from_mins(1)))
+    let interval = interval(registry);
+    let until_next = if registry.error.is_some() {
+        interval.min(AGAIN)
     } else {
         interval
     };
-    let is_held = registry.hold_until.is_some_and(|until| until > now);
-    let was_changed = registry
-        .polled
-        .is_none_or(|polled| polled < registry.updated);
     let is_over = registry
         .polled
-        .is_none_or(|polled| polled + interval <= now);
-    minutes > 0 && !is_held && (is_over || was_changed)
+        .is_none_or(|polled| polled + until_next <= now);
+    interval.is_positive() && !is_held(registry, now) && (is_over || was_changed(registry))
 }
 
 /// Queues what is due to be read again, and forgets what is old.
@@ -262,9 +305,10 @@ pub(crate) async fn remind_once(app: &Arc<App>) -> Result<(), StoreError> {
     due::running(app).await
 }
 
-/// One walk of a registry, now.
+/// One walk of a registry, now; it goes on where the one before could not.
 pub(crate) async fn walk_once(app: &Arc<App>, registry: &Registry) -> Result<(), StoreError> {
-    poll::walk(app, registry).await
+    let asked = app.registries.asked().remove(&registry.id).flatten();
+    poll::walk(app, registry, asked.unwrap_or_else(|| app.clock.now())).await
 }
 
 /// A registry and its account, ready.

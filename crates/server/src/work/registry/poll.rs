@@ -1,40 +1,68 @@
 //! A walk of what a registry holds: its repositories, their tags, and
 //! what those point to that pointed elsewhere before.
 //!
-//! Names are read whole and written page by page; what they point to is
-//! asked for the newest first, so many in one walk, and only the headers
-//! of it. A walk that stops goes on with the next.
+//! A walk is bounded in what it reads and asks. Repositories take turns,
+//! those longest ago first; names are written page by page as they come,
+//! and what they point to is asked for the newest first, and only the
+//! headers of it. What is left, the next walk goes on with, at once.
 
-use jiff::SignedDuration;
-use registry::AskError;
-use store::{KnownTag, Registry, RegistryLook, ScanOrigin, SeenTag, StoreError, Unless};
+use jiff::Timestamp;
+use registry::{AskError, Names};
+use store::{
+    DueRepository, KnownTag, Registry, RegistryLook, RepositoryWalk, Rest, ScanOrigin, SeenTag,
+    StoreError, TagList, Unless,
+};
+use tokio::sync::mpsc;
 
 use super::{Cause, Image, Opened, images, lease, note_fault, queue_wish, read_since, tell, wish};
 use crate::{app::App, metrics, registries};
 
 /// Repositories of one registry.
 const REPOSITORIES: usize = 20_000;
+/// Repositories looked at in one walk.
+const TURNS: u32 = 2_000;
 /// Names of tags of one repository.
-const TAGS: usize = 200_000;
+const TAGS: u64 = 200_000;
 /// Names written in one go.
-const PAGE: usize = 1_000;
+const WRITTEN: usize = 1_000;
+/// Pages of one repository's tags read in one walk, and of all of them.
+const PAGES_OF_ONE: usize = 64;
+const PAGES: usize = 2_000;
 /// Tags asked for in one walk.
 const QUESTIONS: usize = 2_000;
+/// A page that has fewer counts as so many of them: only the last has.
+const LEAST: usize = 100;
+/// A longer address of a page is not kept.
+const LONGEST_PAGE: usize = 4_096;
 
-/// Walks a registry, and notes how that went.
-pub(super) async fn walk(app: &App, known: &Registry) -> Result<(), StoreError> {
+/// What a walk may still do.
+struct Budget {
+    pages: usize,
+    questions: usize,
+}
+
+/// Walks a registry, leaving out what was looked at since `before`, and
+/// notes how that went.
+pub(super) async fn walk(
+    app: &App,
+    known: &Registry,
+    before: Timestamp,
+) -> Result<(), StoreError> {
     let opened = match Opened::new(app, known) {
         Ok(opened) => opened,
         Err(error) => return note_fault(app, known, registries::fault(&error), None).await,
     };
     metrics::count(&app.metrics.registry_walks);
-    match walk_all(app, &opened).await? {
-        Ok(()) => {
+    match walk_all(app, &opened, before).await? {
+        Ok(is_over) => {
             let now = app.clock.now();
             app.store
                 .note_registry_look(known, RegistryLook::default(), now)
                 .await?;
             tell(app, known);
+            if !is_over {
+                app.registries.go_on(&known.id, before);
+            }
             Ok(())
         }
         Err(_) if app.shutdown.is_cancelled() => Ok(()),
@@ -44,13 +72,21 @@ pub(super) async fn walk(app: &App, known: &Registry) -> Result<(), StoreError> 
                 error = %model::error::chain(&error),
                 "cannot walk a registry"
             );
+            if error.later().is_some() {
+                app.registries.go_on(&known.id, before);
+            }
             let told = registries::unanswered(&error);
             note_fault(app, known, told, error.later()).await
         }
     }
 }
 
-async fn walk_all(app: &App, opened: &Opened) -> Result<Result<(), AskError>, StoreError> {
+/// `true`: nothing is left.
+async fn walk_all(
+    app: &App,
+    opened: &Opened,
+    before: Timestamp,
+) -> Result<Result<bool, AskError>, StoreError> {
     let known = &opened.known;
     let names = opened
         .ask(app, |registry| {
@@ -62,75 +98,183 @@ async fn walk_all(app: &App, opened: &Opened) -> Result<Result<(), AskError>, St
         Ok(names) => names,
         Err(error) => return Ok(Err(error)),
     };
-    let is_whole = names.len() < REPOSITORIES;
+    let (count, is_whole) = (names.len(), names.len() < REPOSITORIES);
     let now = app.clock.now();
     app.store
-        .put_repositories(known, names.clone(), is_whole, now)
+        .put_repositories(known, names, is_whole, now)
         .await?;
-    let mut questions = QUESTIONS;
-    for name in names {
-        if app.shutdown.is_cancelled() || questions == 0 {
+    let turns = app
+        .store
+        .repositories_to_walk(known, before, now, TURNS)
+        .await?;
+    let mut is_over = turns.len() < TURNS as usize;
+    let mut budget = Budget {
+        pages: PAGES,
+        questions: QUESTIONS,
+    };
+    for turn in turns {
+        let is_spent = budget.pages == 0 || budget.questions == 0;
+        if is_spent || app.shutdown.is_cancelled() {
+            is_over = false;
             break;
         }
-        lease(app, known).await?;
-        match walk_repository(app, opened, &name, &mut questions).await? {
-            Ok(()) => {}
-            // It went while it was looked at.
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Ok(Err(error)),
+        if !lease(app, known).await? {
+            // Another server goes on with it.
+            return Ok(Ok(true));
         }
+        let walked = match walk_repository(app, opened, before, &turn, &mut budget).await? {
+            Ok(walked) => walked,
+            // It went while it was looked at.
+            Err(error) if error.is_not_found() => RepositoryWalk::default(),
+            Err(error) => return Ok(Err(error)),
+        };
+        is_over &= !walked.unfinished;
+        app.store
+            .note_repository_walk(known, &turn.name, walked, app.clock.now())
+            .await?;
     }
-    Ok(Ok(()))
+    Ok(Ok(is_over))
 }
 
 async fn walk_repository(
     app: &App,
     opened: &Opened,
-    repository: &str,
-    questions: &mut usize,
-) -> Result<Result<(), AskError>, StoreError> {
-    let (known, began) = (&opened.known, app.clock.now());
-    let asked = repository.to_owned();
-    let names = opened
-        .ask(app, move |registry| {
-            let names: Result<Vec<_>, _> = registry.tags(&asked)?.take(TAGS).collect();
-            names
-        })
-        .await;
-    let names = match names {
-        Ok(names) => names,
-        Err(error) => return Ok(Err(error)),
+    before: Timestamp,
+    turn: &DueRepository,
+    budget: &mut Budget,
+) -> Result<Result<RepositoryWalk, AskError>, StoreError> {
+    let known = &opened.known;
+    let unfinished = RepositoryWalk {
+        unfinished: true,
+        ..RepositoryWalk::default()
     };
-    let pages = names.chunks(PAGE).len();
-    for (step, page) in names.chunks(PAGE).enumerate() {
-        let is_last = step + 1 == pages && names.len() < TAGS;
-        let after = page.last().filter(|_| !is_last).cloned();
-        app.store
-            .put_tag_names(known, repository, page.to_vec(), after, began, began)
-            .await?;
+    let mut fault = None;
+    if turn.listed.is_none_or(|listed| listed < before) {
+        let list = match read_list(app, opened, turn, budget).await? {
+            Ok(list) => list,
+            Err(error) => return Ok(Err(error)),
+        };
+        match list.rest {
+            // Which are its newest is not known before.
+            Rest::From(_) => return Ok(Ok(unfinished)),
+            Rest::Unread => fault = Some(too_long(known, turn, list.read)),
+            Rest::Nothing => {}
+        }
     }
-    let minutes = i64::from(known.settings.poll_minutes.max(1));
-    // A walk that was asked for asks for every tag again.
-    let before = if known.polled.is_some() {
-        began.max(began - SignedDuration::from_mins(minutes))
-    } else {
-        began
-    };
-    let limit = u32::try_from(*questions).unwrap_or(u32::MAX);
-    let due = app
+    let left = u32::try_from(budget.questions).unwrap_or(u32::MAX);
+    let newest = known.settings.tags;
+    let mut due = app
         .store
-        .tags_to_check(known, repository, known.settings.tags, before, limit)
+        .tags_to_check(known, &turn.name, newest, before, left.saturating_add(1))
         .await?;
+    let is_more = due.len() > budget.questions;
+    due.truncate(budget.questions);
     for tag in due {
         if app.shutdown.is_cancelled() {
-            break;
+            return Ok(Ok(unfinished));
         }
-        *questions = questions.saturating_sub(1);
-        if let Err(error) = look_at_tag(app, opened, repository, &tag).await? {
+        budget.questions = budget.questions.saturating_sub(1);
+        if let Err(error) = look_at_tag(app, opened, &turn.name, &tag).await? {
             return Ok(Err(error));
         }
     }
-    Ok(Ok(()))
+    Ok(Ok(RepositoryWalk {
+        unfinished: is_more,
+        error: fault,
+    }))
+}
+
+/// What is told of a list that is not read to its end.
+fn too_long(known: &Registry, turn: &DueRepository, read: u64) -> String {
+    let error = AskError::Bounds {
+        what: format!("the tags of {}/{}", known.address, turn.name),
+        reason: format!("they go on after {read}; what comes after is not looked at"),
+    };
+    registries::unanswered(&error).to_string()
+}
+
+/// Reads on in a repository's list of tags, and writes each page as it
+/// comes; how far it is read after.
+async fn read_list(
+    app: &App,
+    opened: &Opened,
+    turn: &DueRepository,
+    budget: &mut Budget,
+) -> Result<Result<TagList, AskError>, StoreError> {
+    let known = &opened.known;
+    let first = match &turn.list.rest {
+        Rest::From(page) => page.clone(),
+        Rest::Nothing | Rest::Unread => None,
+    };
+    let is_resumed = first.is_some();
+    let (sender, receiver) = mpsc::channel(1);
+    let repository = turn.name.clone();
+    let most = PAGES_OF_ONE.min(budget.pages);
+    let reading = opened.ask(app, move |registry| {
+        let mut listing = registry.tags_from(&repository, first.as_deref())?;
+        for _ in 0..most {
+            let Some(page) = listing.next_page() else {
+                break;
+            };
+            if sender.blocking_send(page?).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    let writing = write_pages(app, known, turn, receiver);
+    let (answer, written) = tokio::join!(reading, writing);
+    let (pages, list) = written?;
+    budget.pages = budget.pages.saturating_sub(pages.max(1));
+    match answer {
+        Ok(()) => Ok(Ok(list)),
+        // The page it was to go on from is no longer one: it begins anew.
+        Err(error) if is_resumed && pages == 0 && !error.may_pass() => {
+            app.store.forget_tag_list(known, &turn.name).await?;
+            if error.is_of_all() {
+                return Ok(Err(error));
+            }
+            let rest = Rest::From(None);
+            Ok(Ok(TagList { rest, ..list }))
+        }
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// How many pages came, and how far the list is read with them.
+async fn write_pages(
+    app: &App,
+    known: &Registry,
+    turn: &DueRepository,
+    mut pages: mpsc::Receiver<Names>,
+) -> Result<(usize, TagList), StoreError> {
+    let (mut list, mut count) = (turn.list.clone(), 0);
+    while let Some(page) = pages.recv().await {
+        count += 1;
+        list.read += page.names.len().max(LEAST) as u64;
+        list.rest = match page.next {
+            None => Rest::Nothing,
+            Some(next) if list.read >= TAGS || next.len() > LONGEST_PAGE => Rest::Unread,
+            Some(next) => Rest::From(Some(next)),
+        };
+        let mut parts: Vec<_> = page.names.chunks(WRITTEN).map(<[String]>::to_vec).collect();
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            let now = app.clock.now();
+            app.store
+                .put_tag_names(known, &turn.name, part, None, now)
+                .await?;
+        }
+        let (now, read) = (app.clock.now(), Some(list.clone()));
+        app.store
+            .put_tag_names(known, &turn.name, last, read, now)
+            .await?;
+        lease(app, known).await?;
+        if list.rest == Rest::Unread {
+            break;
+        }
+    }
+    Ok((count, list))
 }
 
 async fn look_at_tag(
