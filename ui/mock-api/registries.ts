@@ -92,6 +92,7 @@ export function createRegistries(
       updated: at(9 * DAY),
       repositories: 0,
       tags: 0,
+      failing: 0,
       ...more,
     };
   };
@@ -204,11 +205,20 @@ export function createRegistries(
           tags: tags.length,
           scanned: tags.filter((each) => each.image).length,
           ...(gone ? { gone } : {}),
+          ...(name === 'data/etl'
+            ? {
+                error: {
+                  message: 'access to data/etl is denied (403)',
+                  advice: 'check the credentials, and that they may list and pull',
+                },
+              }
+            : {}),
         },
         tags,
       });
     }
     registry.repositories = names.length;
+    registry.failing = names.filter((name) => name === 'data/etl').length;
     registry.tags = held
       .filter((each) => each.repository.registry === registry.id)
       .reduce((sum, each) => sum + each.tags.length, 0);

@@ -148,9 +148,12 @@ pub struct Registry {
     pub error: Option<RegistryFault>,
     pub repositories: u64,
     pub tags: u64,
+    /// Repositories that could not be read when they were last walked.
+    #[serde(default)]
+    pub failing: u64,
 }
 
-/// Why a registry could not be asked, and what to do about it.
+/// Why a registry, or one of its repositories, could not be asked, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegistryFault {
     pub message: String,
@@ -229,6 +232,12 @@ pub struct Repository {
     pub tags: u64,
     /// Tags whose images were scanned.
     pub scanned: u64,
+    /// When its tags were last asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walked: Option<Timestamp>,
+    /// Why they could not be read then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RegistryFault>,
 }
 
 /// A tag as it was last seen.

@@ -47,6 +47,8 @@ pub struct Registry {
     pub hold_until: Option<Timestamp>,
     pub repositories: u64,
     pub tags: u64,
+    /// Repositories that could not be read at their last turn.
+    pub failing: u64,
 }
 
 /// What may be chosen about a registry, no secret among it.
@@ -123,6 +125,9 @@ pub struct RegistryLook {
 const SELECT: &str = "SELECT registry.*, environment.name AS environment,
          (SELECT COUNT(*) FROM repository
           WHERE repository.registry_id = registry.id AND repository.gone IS NULL) AS repositories,
+         (SELECT COUNT(*) FROM repository
+          WHERE repository.registry_id = registry.id AND repository.gone IS NULL
+            AND repository.error IS NOT NULL) AS failing,
          (SELECT COUNT(*) FROM repository JOIN tag ON tag.repository_id = repository.id
           WHERE repository.registry_id = registry.id AND tag.gone IS NULL) AS tags
      FROM registry JOIN environment ON environment.id = registry.environment_id WHERE ";
@@ -150,6 +155,7 @@ fn read(row: &Row) -> Result<Registry, StoreError> {
             .filter(|time| *time > Timestamp::UNIX_EPOCH),
         repositories: row.count("repositories")?,
         tags: row.count("tags")?,
+        failing: row.count("failing")?,
     })
 }
 

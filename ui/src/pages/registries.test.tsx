@@ -65,6 +65,13 @@ describe('registries', () => {
 });
 
 describe('a registry', () => {
+  it('says which of its repositories could not be read, and why', async () => {
+    await open('Ours');
+    expect(screen.getByText('1 repository could not be read')).toBeTruthy();
+    const repositories = await table('Repositories');
+    const mark = within(repositories).getByText('not read');
+    expect(mark.title).toMatch(/denied.*credentials/);
+  });
   it('shows its repositories, and the tags of one', async () => {
     const { router } = await open('Ours');
     const repositories = await table('Repositories');

@@ -350,6 +350,15 @@ fn show(context: &Context, arguments: &ShowRegistry) -> Result<Exit, Failure> {
         sheet.line("Left alone", &format!("until {until}: it said so"));
     }
     fault(&mut sheet, registry.error.as_ref());
+    if registry.failing > 0 {
+        sheet.text(
+            "Not read",
+            &format!(
+                "{} of its repositories: seawall registry repositories {} says why.",
+                registry.failing, registry.name
+            ),
+        );
+    }
     sheet.print()?;
     Ok(Exit::Clean)
 }
@@ -441,6 +450,7 @@ fn repositories(context: &Context, arguments: &ListRepositories) -> Result<Exit,
             Heading::whole("TAGS"),
             Heading::whole("SCANNED"),
             Heading::whole("SEEN"),
+            Heading::whole("NOT READ").cut(16, 1),
         ],
         row: |repository: &Repository, now| {
             vec![
@@ -448,9 +458,18 @@ fn repositories(context: &Context, arguments: &ListRepositories) -> Result<Exit,
                 repository.tags.to_string(),
                 repository.scanned.to_string(),
                 age(repository.last_seen, now),
+                unread(repository),
             ]
         },
-        csv_headings: &["id", "name", "tags", "scanned", "first_seen", "last_seen"],
+        csv_headings: &[
+            "id",
+            "name",
+            "tags",
+            "scanned",
+            "first_seen",
+            "last_seen",
+            "error",
+        ],
         csv_row: |repository| {
             vec![
                 repository.id.clone(),
@@ -459,6 +478,7 @@ fn repositories(context: &Context, arguments: &ListRepositories) -> Result<Exit,
                 repository.scanned.to_string(),
                 repository.first_seen.to_string(),
                 repository.last_seen.to_string(),
+                unread(repository),
             ]
         },
         now: context.clock.now(),
@@ -470,6 +490,12 @@ fn repositories(context: &Context, arguments: &ListRepositories) -> Result<Exit,
         page.total.max(items.len() as u64)
     ));
     Ok(Exit::Clean)
+}
+
+/// Why a repository could not be read, if it could not.
+fn unread(repository: &Repository) -> String {
+    let error = repository.error.as_ref();
+    error.map(|error| error.message.clone()).unwrap_or_default()
 }
 
 fn held(

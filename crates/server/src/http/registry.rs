@@ -127,10 +127,7 @@ fn settings(options: RegistryOptions) -> Result<RegistrySettings, ApiError> {
 
 fn wire(app: &App, registry: store::Registry) -> Registry {
     let now = app.clock.now();
-    let error: Option<RegistryFault> = registry
-        .error
-        .as_deref()
-        .and_then(|text| serde_json::from_str(text).ok());
+    let error = fault(registry.error.as_deref());
     let hold_until = registry.hold_until.filter(|until| *until > now);
     let state = if registry.paused {
         RegistryState::Paused
@@ -163,7 +160,13 @@ fn wire(app: &App, registry: store::Registry) -> Registry {
         error,
         repositories: registry.repositories,
         tags: registry.tags,
+        failing: registry.failing,
     }
+}
+
+/// As whoever looked wrote it down.
+pub(super) fn fault(noted: Option<&str>) -> Option<RegistryFault> {
+    serde_json::from_str(noted?).ok()
 }
 
 fn hook(id: &str) -> String {

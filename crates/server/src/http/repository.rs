@@ -45,6 +45,8 @@ pub(crate) async fn list(
         gone: repository.gone,
         tags: repository.tags,
         scanned: repository.scanned,
+        walked: repository.walked,
+        error: registry::fault(repository.error.as_deref()),
     })))
 }
 

@@ -56,6 +56,15 @@ export function RegistryPage() {
       actions={<Actions registry={data} />}
     >
       {data.error && <Fault fault={data.error} />}
+      {data.failing > 0 && (
+        <Notice
+          tone="warn"
+          title={`${plural(data.failing, 'repository', 'repositories')} could not be read`}
+        >
+          The others were. What was seen in them before stays, and they are tried again with each
+          look; the list says why.
+        </Notice>
+      )}
       {data.state === 'waiting' && (
         <Notice tone="warn" title="It allows no more requests for a while">
           Nothing is asked of it for now; it goes on <Time at={data.hold_until} />. What is queued

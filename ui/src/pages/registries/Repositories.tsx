@@ -71,8 +71,18 @@ function Scanned({ row }: { row: Repository }) {
   );
 }
 
-/** When it was last there; or that it is gone. */
-function Seen({ row }: { row: { gone?: string | null; last_seen: string } }) {
+/** When it was last there; or that it is gone, or could not be read. */
+function Seen({
+  row,
+}: {
+  row: { gone?: string | null; last_seen: string; error?: Repository['error'] };
+}) {
+  if (row.error && !row.gone)
+    return (
+      <span className={classes.bad} title={`${row.error.message}; ${row.error.advice}`}>
+        not read
+      </span>
+    );
   return row.gone ? (
     <span title="It was not there at the last look">
       gone <Time at={row.gone} />
@@ -109,6 +119,7 @@ export function Repositories({ registry }: { registry: Registry }) {
             <span className={classes.quiet}>
               {plural(row.tags, 'tag')}, so many of them scanned · seen <Seen row={row} />
             </span>
+            {row.error && <span className={classes.bad}>{row.error.message}</span>}
           </div>
         )}
         selected={search.sel}
@@ -296,6 +307,11 @@ function TagList({
         {repository.gone && (
           <span className={classes.bad}>
             gone <Time at={repository.gone} />
+          </span>
+        )}
+        {repository.error && !repository.gone && (
+          <span className={classes.bad} title={repository.error.advice}>
+            Not read: {repository.error.message}
           </span>
         )}
         {'whyNot' in pair ? (

@@ -99,6 +99,7 @@ async fn walk_all(
         Err(error) => return Ok(Err(error)),
     };
     let (count, is_whole) = (names.len(), names.len() < REPOSITORIES);
+    let mut unread = Vec::new();
     let now = app.clock.now();
     app.store
         .put_repositories(known, names, is_whole, now)
@@ -122,18 +123,37 @@ async fn walk_all(
             // Another server goes on with it.
             return Ok(Ok(true));
         }
-        let walked = match walk_repository(app, opened, before, &turn, &mut budget).await? {
-            Ok(walked) => walked,
-            // It went while it was looked at.
-            Err(error) if error.is_not_found() => RepositoryWalk::default(),
-            Err(error) => return Ok(Err(error)),
+        let (walked, error) = match walk_repository(app, opened, before, &turn, &mut budget).await? {
+            Ok(walked) => (walked, None),
+            Err(_) if app.shutdown.is_cancelled() => return Ok(Ok(false)),
+            Err(error) => (failed(&error), Some(error)),
         };
         is_over &= !walked.unfinished;
         app.store
             .note_repository_walk(known, &turn.name, walked, app.clock.now())
             .await?;
+        match error {
+            Some(error) if error.is_of_all() => return Ok(Err(error)),
+            Some(error) if !error.is_not_found() => unread.push(error),
+            _ => {}
+        }
     }
-    Ok(Ok(is_over))
+    // Where not one of all can be read, it is the registry that is ill.
+    match unread.pop() {
+        Some(error) if unread.len() + 1 >= count.min(TURNS as usize) => Ok(Err(error)),
+        _ => Ok(Ok(is_over)),
+    }
+}
+
+/// What is noted of a repository whose walk ended so. It goes to the end
+/// of the line all the same: it may be the only one that does so.
+fn failed(error: &AskError) -> RepositoryWalk {
+    // It went while it was looked at, or it was not its fault.
+    let is_none = error.is_not_found() || error.later().is_some();
+    RepositoryWalk {
+        unfinished: error.later().is_some(),
+        error: (!is_none).then(|| registries::unanswered(error).to_string()),
+    }
 }
 
 async fn walk_repository(

@@ -211,3 +211,71 @@ async fn a_list_goes_on_after_a_429_and_begins_anew_where_its_page_is_none_any_m
     assert_eq!(pages(&server)[0], "n=1000", "from its beginning");
     assert_eq!(tags_of(&person, &id).await, 100, "and none is lost");
 }
+
+#[tokio::test]
+async fn a_repository_that_cannot_be_read_keeps_nobody_from_the_others() {
+    // What is answered for the tags of one, and of the others.
+    let (one, others): (Arc<AtomicUsize>, Arc<AtomicUsize>) = (Arc::default(), Arc::default());
+    let (of_one, of_others) = (Arc::clone(&one), Arc::clone(&others));
+    let names = ["a", "b", "c"].map(|name| format!("team/{name}")).to_vec();
+    let server = Server::start(move |request: &Request| {
+        if let Some(reply) = chart(request) {
+            return reply;
+        }
+        if request.target.starts_with("/v2/_catalog") {
+            return catalogue(&names);
+        }
+        let is_one = request.target.contains("/team/b/");
+        let status = if is_one { &of_one } else { &of_others };
+        match u16::try_from(status.load(Ordering::Relaxed)).unwrap() {
+            0 => tag_list(&["1".to_owned()]),
+            status => Reply::new(status, ""),
+        }
+    });
+    let begun = 1_790_000_000;
+    let clock = Arc::new(MovedClock(AtomicI64::new(begun)));
+    let test = start_at(clock.clone()).await;
+    let person = test.signed_in().await;
+    let id = watch(&person, &server).await;
+    let (path, list) = (
+        format!("/api/v1/registries/{id}"),
+        format!("/api/v1/registries/{id}/repositories"),
+    );
+    let walk = async |later: i64| {
+        clock.0.store(begun + later, Ordering::Relaxed);
+        server.take_lines();
+        test.server.look_at_registries(true).await.unwrap();
+        let registry = person.get(&path).await.json();
+        (registry["state"].clone(), registry["failing"].clone())
+    };
+
+    one.store(403, Ordering::Relaxed);
+    assert_eq!(walk(10).await, (json!("working"), json!(1)));
+    assert_eq!(asked_for(&server).len(), 2, "the others were read");
+    let repositories = person.get(&list).await.json();
+    let items = repositories["items"].as_array().unwrap();
+    let told: Vec<bool> = items.iter().map(|item| item["error"].is_object()).collect();
+    assert_eq!(told, [false, true, false], "{repositories}");
+    let error = &items[1]["error"];
+    assert!(error["message"].as_str().unwrap().contains("403"), "{error}");
+    assert!(error["advice"].as_str().unwrap().contains("credentials"), "{error}");
+
+    // None of them can be read: it is the registry that is ill.
+    others.store(403, Ordering::Relaxed);
+    assert_eq!(walk(20).await, (json!("failing"), json!(3)));
+    others.store(0, Ordering::Relaxed);
+    one.store(0, Ordering::Relaxed);
+    assert_eq!(walk(30).await, (json!("working"), json!(0)));
+
+    // A registry that breaks is not asked on, and whoever broke it goes to
+    // the end of the line.
+    one.store(500, Ordering::Relaxed);
+    assert_eq!(walk(40).await.0, "failing");
+    let asked = |name: &str| {
+        let part = format!("/team/{name}/tags/");
+        server.asked().iter().any(|request| request.target.contains(&part))
+    };
+    assert!(asked("a") && asked("b") && !asked("c"));
+    assert_eq!(walk(50).await.0, "failing");
+    assert!(asked("c"), "it had its turn before the broken one");
+}
