@@ -85,7 +85,7 @@ impl<'a> Listing<'a> {
 
     /// Begins at a page that [`Names::next`] named.
     #[must_use]
-    pub(crate) fn from_page(mut self, page: Option<&str>) -> Self {
+    pub(crate) fn begun_at(mut self, page: Option<&str>) -> Self {
         self.next = page.map(str::to_owned);
         self
     }

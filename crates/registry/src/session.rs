@@ -288,7 +288,7 @@ impl Registry {
         if self.account.kind == Kind::Amazon
             && matches!(self.account.credential, Credential::Aws { .. })
         {
-            return Ok(self.tags_of_amazon(what, repository).from_page(page));
+            return Ok(self.tags_of_amazon(what, repository).begun_at(page));
         }
         let session = self.session(repository, "pull")?;
         let listing = Listing::new(what, move |next| {
@@ -300,7 +300,7 @@ impl Registry {
                 next,
             })
         });
-        Ok(listing.from_page(page))
+        Ok(listing.begun_at(page))
     }
 
     fn page(&self, session: &Session, path: &str) -> Result<(Vec<u8>, Option<String>), AskError> {

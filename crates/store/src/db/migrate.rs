@@ -170,7 +170,8 @@ const STEPS: &[Step] = &[
         190,
         "container",
         include_str!("../../migrations/0190_container.sql"),
-    ),    both(195, "walk", include_str!("../../migrations/0195_walk.sql")),
+    ),
+    both(195, "walk", include_str!("../../migrations/0195_walk.sql")),
 ];
 
 /// The schema this program writes.

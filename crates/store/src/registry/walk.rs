@@ -92,10 +92,12 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<DueRepository>, StoreError> {
-        let rows = sql("SELECT name, list_after, list_began, list_read, listed FROM repository
+        let rows = sql(
+            "SELECT name, list_after, list_began, list_read, listed FROM repository
              WHERE registry_id = ? AND gone IS NULL
                AND (walked IS NULL OR walked < ? OR unfinished = 1)
-             ORDER BY COALESCE(walked, 0), id LIMIT ?")
+             ORDER BY COALESCE(walked, 0), id LIMIT ?",
+        )
         .bind(registry.row)
         .bind(before)
         .bind(limit)

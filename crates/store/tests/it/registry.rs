@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use model::Digest;
 use store::{
     Author, ImageEntry, Lease, NewImageEvent, NewRegistryEvent, NewScan, PageRequest, Queued,
-    Registry, RegistryLook, RegistryRecord, RegistrySettings, RepositoryWalk, Rest, ScanEnd, ScanOrigin, ScanOutcome,
-    ScanState, SeenTag, Store, TagList, Unless,
+    Registry, RegistryLook, RegistryRecord, RegistrySettings, RepositoryWalk, Rest, ScanEnd,
+    ScanOrigin, ScanOutcome, ScanState, SeenTag, Store, TagList, Unless,
 };
 
 use crate::sample::{TestStore, image, on_each_database, time};
