@@ -6,14 +6,14 @@
 //! something, too.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
 use api::posture::{Exposure, SentPod};
 use model::priority::Reach;
-use store::{ClusterWays, HostWays, Reached, StoreError};
+use store::{ClusterWays, HostWays, PodWays, Reached, StoreError};
 use tokio::sync::Notify;
 
 use crate::{app::App, http::around::Ways};
@@ -110,22 +110,26 @@ impl From<Found> for Reached {
     }
 }
 
-fn of_cluster(ways: &ClusterWays, reached: &mut HashMap<i64, Found>) {
-    let mut by_namespace: HashMap<&str, Ways> = HashMap::new();
-    for object in &ways.objects {
-        by_namespace
-            .entry(&object.name.namespace)
-            .or_default()
-            .add(object);
+/// Containers of clusters that are reached from outside of them, and
+/// whose images are not known: by their ids.
+pub(crate) async fn exposed_unknown(app: &App) -> Result<HashSet<String>, StoreError> {
+    let mut exposed = HashSet::new();
+    for ways in app.store.cluster_ways().await? {
+        exposed_of(&ways, &mut exposed);
     }
-    let none = Ways::default();
-    for pod in &ways.pods {
-        let told: SentPod = serde_json::from_str(&pod.told).unwrap_or_default();
-        let leading = by_namespace.get(pod.namespace.as_str()).unwrap_or(&none);
-        let mut exposures = leading.to(&told.labels);
-        let mut names = [pod.owner.as_ref(), Some(&pod.name)].into_iter().flatten();
-        let body = names.find_map(|name| ways.bodies.get(&(pod.namespace.clone(), name.clone())));
-        exposures.extend(body.into_iter().flat_map(|body| Ways::of_host(body)));
+    Ok(exposed)
+}
+
+fn exposed_of(ways: &ClusterWays, exposed: &mut HashSet<String>) {
+    for (pod, exposures) in exposures(ways) {
+        if exposures.iter().any(|way| reach_of(way) >= Reach::Node) {
+            exposed.extend(pod.unknown.iter().cloned());
+        }
+    }
+}
+
+fn of_cluster(ways: &ClusterWays, reached: &mut HashMap<i64, Found>) {
+    for (pod, exposures) in exposures(ways) {
         for image in &pod.images {
             let found = reached.entry(*image).or_default();
             // Whatever else is in the cluster reaches it.
@@ -136,6 +140,28 @@ fn of_cluster(ways: &ClusterWays, reached: &mut HashMap<i64, Found>) {
             }
         }
     }
+}
+
+/// Each pod of a cluster, and what leads to it.
+fn exposures(ways: &ClusterWays) -> Vec<(&PodWays, Vec<Exposure>)> {
+    let mut by_namespace: HashMap<&str, Ways> = HashMap::new();
+    for object in &ways.objects {
+        by_namespace
+            .entry(&object.name.namespace)
+            .or_default()
+            .add(object);
+    }
+    let none = Ways::default();
+    let of_pod = |pod: &PodWays| {
+        let told: SentPod = serde_json::from_str(&pod.told).unwrap_or_default();
+        let leading = by_namespace.get(pod.namespace.as_str()).unwrap_or(&none);
+        let mut exposures = leading.to(&told.labels);
+        let mut names = [pod.owner.as_ref(), Some(&pod.name)].into_iter().flatten();
+        let body = names.find_map(|name| ways.bodies.get(&(pod.namespace.clone(), name.clone())));
+        exposures.extend(body.into_iter().flat_map(|body| Ways::of_host(body)));
+        exposures
+    };
+    ways.pods.iter().map(|pod| (pod, of_pod(pod))).collect()
 }
 
 fn reach_of(exposure: &Exposure) -> Reach {
@@ -183,7 +209,7 @@ fn of_host(way: &HostWays, reached: &mut HashMap<i64, Found>) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use store::{ObjectName, ObjectText, PodWays};
+    use store::{ObjectName, ObjectText};
 
     use super::*;
 
@@ -206,6 +232,8 @@ mod tests {
             owner: Some(app.to_owned()),
             told: json!({"labels": {"app": app}}).to_string(),
             images: vec![image],
+            // Beside it runs something nobody read.
+            unknown: vec![format!("of {name}")],
         }
     }
 
@@ -259,6 +287,10 @@ mod tests {
             (Reach::Inside, "")
         );
         assert_eq!(found[&4].by, "host network in prod");
+        let mut exposed = HashSet::new();
+        exposed_of(&ways, &mut exposed);
+        let expected = ["of agent-1", "of api-1", "of web-1"].map(str::to_owned);
+        assert_eq!(exposed, HashSet::from(expected));
     }
 
     #[test]

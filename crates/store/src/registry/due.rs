@@ -46,6 +46,8 @@ pub struct RunningImage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownImage {
     pub environment: String,
+    /// The container's id in the record.
+    pub asset: String,
     /// The host's or the cluster's name, and which it is.
     pub place: String,
     pub is_cluster: bool,
@@ -184,15 +186,14 @@ impl Store {
 
     /// Containers that run images the record does not know.
     pub async fn unknown_images(&self, limit: u32) -> Result<Vec<UnknownImage>, StoreError> {
-        let rows = sql(
-            "SELECT asset.name, asset.facts, asset.cluster, environment.name AS environment,
+        let rows = sql("SELECT asset.uid, asset.name, asset.facts, asset.cluster,
+                 environment.name AS environment,
                  parent.kind AS parent_kind, parent.name AS parent_name
              FROM asset JOIN environment ON environment.id = asset.environment_id
              LEFT JOIN asset AS parent ON parent.id = asset.parent_id
              WHERE asset.kind = 'container' AND asset.gone IS NULL AND asset.image_id IS NULL
                AND asset.started IS NOT NULL AND environment.demo = 0
-             ORDER BY asset.id LIMIT ?",
-        )
+             ORDER BY asset.id LIMIT ?")
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
@@ -211,6 +212,7 @@ impl Store {
             };
             unknown.push(UnknownImage {
                 environment: row.text("environment")?,
+                asset: row.text("uid")?,
                 place: place.unwrap_or_default(),
                 is_cluster: !on_host,
                 image,

@@ -28,6 +28,8 @@ pub struct PodWays {
     /// JSON, as it was sent.
     pub told: String,
     pub images: Vec<i64>,
+    /// Ids of its containers whose images are not known.
+    pub unknown: Vec<String>,
 }
 
 /// A container of a host, by how its engine told of it.
@@ -79,10 +81,9 @@ impl Store {
             }
             let rows = sql(
                 "SELECT cluster_object.id, cluster_object.namespace, cluster_object.name,
-                     cluster_object.owner_name, cluster_object.pod, asset.image_id
+                     cluster_object.owner_name, cluster_object.pod, asset.image_id, asset.uid
                  FROM cluster_object JOIN asset ON asset.parent_id = cluster_object.asset_id
                      AND asset.kind = 'container' AND asset.gone IS NULL
-                     AND asset.image_id IS NOT NULL
                  WHERE cluster_object.connector_id = ? AND cluster_object.kind = 'Pod'
                    AND cluster_object.api_group = '' ORDER BY cluster_object.id",
             )
@@ -91,22 +92,22 @@ impl Store {
             .await?;
             let mut last = None;
             for row in &rows {
-                let pod = row.int("id")?;
-                let image = row.int("image_id")?;
-                if last == Some(pod)
-                    && let Some(pod) = ways.pods.last_mut()
-                {
-                    pod.images.push(image);
-                    continue;
+                let id = row.int("id")?;
+                if last != Some(id) {
+                    last = Some(id);
+                    ways.pods.push(PodWays {
+                        namespace: row.text("namespace")?,
+                        name: row.text("name")?,
+                        owner: row.maybe_text("owner_name")?,
+                        told: row.maybe_text("pod")?.unwrap_or_default(),
+                        ..PodWays::default()
+                    });
                 }
-                last = Some(pod);
-                ways.pods.push(PodWays {
-                    namespace: row.text("namespace")?,
-                    name: row.text("name")?,
-                    owner: row.maybe_text("owner_name")?,
-                    told: row.maybe_text("pod")?.unwrap_or_default(),
-                    images: vec![image],
-                });
+                let pod = ways.pods.last_mut().expect("invariant: one was added");
+                match row.maybe_int("image_id")? {
+                    Some(image) => pod.images.push(image),
+                    None => pod.unknown.push(row.text("uid")?),
+                }
             }
             all.push(ways);
         }

@@ -1,7 +1,7 @@
 //! What is due to be read without being asked for: images in use, images
 //! nobody read or read long ago, and images that run and are not known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::SignedDuration;
 use scan::Reference;
@@ -123,8 +123,14 @@ pub(super) async fn running(app: &App) -> Result<(), StoreError> {
         .into_iter()
         .map(|host| ((host.environment, host.name), host.id))
         .collect();
-    for image in app.store.unknown_images(CONTAINERS).await? {
-        if let Some(scan) = of_container(app, &hosts, &image).await? {
+    let unknown = app.store.unknown_images(CONTAINERS).await?;
+    let exposed = if unknown.iter().any(|image| image.is_cluster) {
+        crate::work::running::exposed_unknown(app).await?
+    } else {
+        HashSet::new()
+    };
+    for image in unknown {
+        if let Some(scan) = of_container(app, &hosts, &exposed, &image).await? {
             queue_wish(app, Some(scan)).await?;
         }
     }
@@ -167,6 +173,7 @@ fn is_exposed(ports: Option<&str>) -> bool {
 async fn of_container(
     app: &App,
     hosts: &BTreeMap<(String, String), String>,
+    exposed: &HashSet<String>,
     image: &UnknownImage,
 ) -> Result<Option<NewScan>, StoreError> {
     let now = app.clock.now();
@@ -176,7 +183,7 @@ async fn of_container(
         origin: ScanOrigin::Running,
         created: now,
         reason: format!("container {} on {} runs it", image.container, image.place),
-        exposed: is_exposed(image.ports.as_deref()),
+        exposed: exposed.contains(&image.asset) || is_exposed(image.ports.as_deref()),
         unless: Unless {
             read: None,
             tried: Some(now - TRIED),
