@@ -142,6 +142,12 @@ export function createRegistries(
           polled: at(20_000),
           reached: at(20_000),
           told: at(26 * MINUTE),
+          losses: {
+            given_up: 2,
+            misread: 1,
+            last: at(3 * HOUR),
+            reason: 'a message of its queue: it is not what this sort of registry sends',
+          },
         }),
         made('Quay', 'quay.io', {
           kind: 'quay',

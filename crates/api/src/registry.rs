@@ -151,6 +151,23 @@ pub struct Registry {
     /// Repositories that could not be read when they were last walked.
     #[serde(default)]
     pub failing: u64,
+    /// What it told to no avail, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub losses: Option<RegistryLosses>,
+}
+
+/// What a registry told to no avail. What was pushed then is found by the
+/// next walk, if there are walks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RegistryLosses {
+    /// Events within 30 days that could not be looked up, for good.
+    pub given_up: u64,
+    /// Webhooks and messages of its queue that were not understood.
+    pub misread: u64,
+    /// The last of either: when, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
+    pub reason: String,
 }
 
 /// Why a registry, or one of its repositories, could not be asked, and what to do about it.

@@ -347,6 +347,7 @@ impl Server {
                 work::registry::walk_once(&self.app, &registry).await?;
             }
         }
+        work::registry::hear_once(&self.app).await?;
         work::registry::listen_once(&self.app).await?;
         work::registry::remind_once(&self.app).await
     }

@@ -159,7 +159,7 @@ pub use posture::{
     About, ContainerFacts, Fault, HostFacts, ImageFacts, Judgement, JudgementChanges, RuleText,
 };
 pub use registry::{
-    Registry, RegistryLook, RegistryRecord, RegistrySettings,
+    Losses, Registry, RegistryLook, RegistryRecord, RegistrySettings,
     content::{Repository, SeenTag, Tag},
     due::{DueImage, RunningImage, UnknownImage},
     told::{NewRegistryEvent, RegistryEvent},

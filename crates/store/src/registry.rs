@@ -49,6 +49,18 @@ pub struct Registry {
     pub tags: u64,
     /// Repositories that could not be read at their last turn.
     pub failing: u64,
+    pub losses: Losses,
+}
+
+/// What a registry told to no avail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Events that could not be looked up, of those still kept.
+    pub given_up: u64,
+    /// Deliveries nobody could read.
+    pub misread: u64,
+    /// The last of either: when, and why.
+    pub last: Option<(Timestamp, String)>,
 }
 
 /// What may be chosen about a registry, no secret among it.
@@ -128,9 +140,32 @@ const SELECT: &str = "SELECT registry.*, environment.name AS environment,
          (SELECT COUNT(*) FROM repository
           WHERE repository.registry_id = registry.id AND repository.gone IS NULL
             AND repository.error IS NOT NULL) AS failing,
+         (SELECT COUNT(*) FROM registry_event AS lost WHERE lost.registry_id = registry.id
+            AND lost.done IS NOT NULL AND lost.error IS NOT NULL) AS given_up,
+         (SELECT lost.done FROM registry_event AS lost WHERE lost.registry_id = registry.id
+            AND lost.done IS NOT NULL AND lost.error IS NOT NULL
+          ORDER BY lost.id DESC LIMIT 1) AS given_up_at,
+         (SELECT lost.error FROM registry_event AS lost WHERE lost.registry_id = registry.id
+            AND lost.done IS NOT NULL AND lost.error IS NOT NULL
+          ORDER BY lost.id DESC LIMIT 1) AS given_up_why,
          (SELECT COUNT(*) FROM repository JOIN tag ON tag.repository_id = repository.id
           WHERE repository.registry_id = registry.id AND tag.gone IS NULL) AS tags
      FROM registry JOIN environment ON environment.id = registry.environment_id WHERE ";
+
+fn read_losses(row: &Row) -> Result<Losses, StoreError> {
+    let mut last = None;
+    for (at, why) in [
+        ("given_up_at", "given_up_why"),
+        ("misread_at", "misread_why"),
+    ] {
+        last = last.max(row.maybe_time(at)?.zip(row.maybe_text(why)?));
+    }
+    Ok(Losses {
+        given_up: row.count("given_up")?,
+        misread: row.count("misread")?,
+        last,
+    })
+}
 
 fn read(row: &Row) -> Result<Registry, StoreError> {
     Ok(Registry {
@@ -156,6 +191,7 @@ fn read(row: &Row) -> Result<Registry, StoreError> {
         repositories: row.count("repositories")?,
         tags: row.count("tags")?,
         failing: row.count("failing")?,
+        losses: read_losses(row)?,
     })
 }
 

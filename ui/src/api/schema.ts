@@ -6572,6 +6572,7 @@ export interface components {
          */
         Page_Repository: {
             items: {
+                error?: components["schemas"]["RegistryFault"] | null;
                 /** Format: date-time */
                 first_seen: string;
                 /** Format: date-time */
@@ -6589,6 +6590,11 @@ export interface components {
                 scanned: number;
                 /** Format: int64 */
                 tags: number;
+                /**
+                 * Format: date-time
+                 * @description When its tags were last asked for.
+                 */
+                walked?: string | null;
             }[];
             /**
              * @description Hand this back as `cursor`; absent on the last page. Valid only
@@ -7400,6 +7406,11 @@ export interface components {
             environment: string;
             error?: components["schemas"]["RegistryFault"] | null;
             /**
+             * Format: int64
+             * @description Repositories that could not be read when they were last walked.
+             */
+            failing?: number;
+            /**
              * Format: date-time
              * @description Nothing is asked of it before.
              */
@@ -7408,6 +7419,7 @@ export interface components {
             hook: string;
             id: string;
             kind: components["schemas"]["RegistryKind"];
+            losses?: components["schemas"]["RegistryLosses"] | null;
             name: string;
             options: components["schemas"]["RegistryOptions"];
             paused: boolean;
@@ -7463,7 +7475,7 @@ export interface components {
             proof: components["schemas"]["HookProof"];
             title: string;
         };
-        /** @description Why a registry could not be asked, and what to do about it. */
+        /** @description Why a registry, or one of its repositories, could not be asked, and what to do about it. */
         RegistryFault: {
             advice: string;
             message: string;
@@ -7474,6 +7486,28 @@ export interface components {
          * @enum {string}
          */
         RegistryKind: "distribution" | "harbor" | "quay" | "ghcr" | "docker_hub" | "azure" | "amazon" | "google";
+        /**
+         * @description What a registry told to no avail. What was pushed then is found by the
+         *     next walk, if there are walks.
+         */
+        RegistryLosses: {
+            /**
+             * Format: int64
+             * @description Events within 30 days that could not be looked up, for good.
+             */
+            given_up: number;
+            /**
+             * Format: date-time
+             * @description The last of either: when, and why.
+             */
+            last?: string | null;
+            /**
+             * Format: int64
+             * @description Webhooks and messages of its queue that were not understood.
+             */
+            misread: number;
+            reason: string;
+        };
         /** @description A registry, and the secret of its webhooks, which is shown this once. */
         RegistryMade: {
             /** @description How it proves itself there. */
@@ -7610,6 +7644,7 @@ export interface components {
         };
         /** @description A repository as it was last seen. */
         Repository: {
+            error?: components["schemas"]["RegistryFault"] | null;
             /** Format: date-time */
             first_seen: string;
             /** Format: date-time */
@@ -7627,6 +7662,11 @@ export interface components {
             scanned: number;
             /** Format: int64 */
             tags: number;
+            /**
+             * Format: date-time
+             * @description When its tags were last asked for.
+             */
+            walked?: string | null;
         };
         /** @description Scans that were queued anew. */
         Revived: {

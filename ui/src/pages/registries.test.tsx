@@ -72,6 +72,11 @@ describe('a registry', () => {
     const mark = within(repositories).getByText('not read');
     expect(mark.title).toMatch(/denied.*credentials/);
   });
+  it('says what it told to no avail', async () => {
+    await open('Build cluster');
+    const notice = await screen.findByText('Not all it told came to something', {}, find);
+    expect(notice.parentElement?.textContent).toMatch(/2 events.*1 could not be understood/);
+  });
   it('shows its repositories, and the tags of one', async () => {
     const { router } = await open('Ours');
     const repositories = await table('Repositories');

@@ -5,8 +5,8 @@ use std::{io::Read as _, path::Path};
 use api::{
     NewRegistry, Registry,
     registry::{
-        HookProof, RegistryChange, RegistryFault, RegistryMade, RegistryOptions, RegistryTag,
-        Repository,
+        HookProof, RegistryChange, RegistryFault, RegistryLosses, RegistryMade, RegistryOptions,
+        RegistryTag, Repository,
     },
 };
 use jiff::Timestamp;
@@ -359,8 +359,22 @@ fn show(context: &Context, arguments: &ShowRegistry) -> Result<Exit, Failure> {
             ),
         );
     }
+    if let Some(losses) = &registry.losses {
+        sheet.text("Told to no avail", &lost(losses, now));
+    }
     sheet.print()?;
     Ok(Exit::Clean)
+}
+
+/// How much of what it told came to nothing, and why the last did.
+fn lost(losses: &RegistryLosses, now: Timestamp) -> String {
+    format!(
+        "{} events given up within 30 days, {} not understood. The last, {}:\n{}",
+        losses.given_up,
+        losses.misread,
+        since(losses.last, now),
+        losses.reason
+    )
 }
 
 fn test(context: &Context, arguments: &ShowRegistry) -> Result<Exit, Failure> {

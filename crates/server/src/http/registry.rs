@@ -6,7 +6,7 @@ use api::{
     Registry,
     registry::{
         HookProof, NewRegistry, RegistryChange, RegistryCheck, RegistryDescription, RegistryFault,
-        RegistryKind, RegistryMade, RegistryOptions, RegistryQuery, RegistryState,
+        RegistryKind, RegistryLosses, RegistryMade, RegistryOptions, RegistryQuery, RegistryState,
     },
 };
 use axum::{
@@ -161,7 +161,19 @@ fn wire(app: &App, registry: store::Registry) -> Registry {
         repositories: registry.repositories,
         tags: registry.tags,
         failing: registry.failing,
+        losses: losses(registry.losses),
     }
+}
+
+fn losses(losses: store::Losses) -> Option<RegistryLosses> {
+    let is_any = losses.given_up > 0 || losses.misread > 0;
+    let (last, reason) = losses.last.unzip();
+    is_any.then(|| RegistryLosses {
+        given_up: losses.given_up,
+        misread: losses.misread,
+        last,
+        reason: reason.unwrap_or_default(),
+    })
 }
 
 /// As whoever looked wrote it down.

@@ -71,14 +71,22 @@ pub(crate) async fn hook_in(
             break;
         }
     }
-    let told = told.map_err(|refusal| match refusal {
-        Refusal::Unproven(_) => unproven(),
-        Refusal::TooLarge(most) => too_large(most),
-        other => {
+    let told = match told {
+        Ok(told) => told,
+        Err(Refusal::Unproven(_)) => return Err(unproven()),
+        Err(Refusal::TooLarge(most)) => return Err(too_large(most)),
+        Err(other) => {
             metrics::count(&app.metrics.registry_hooks_refused);
-            ApiError::invalid("/", other.to_string())
+            let reason = other.to_string();
+            // One that is too old is a recording, and no loss.
+            if !matches!(other, Refusal::OutOfTime { .. }) {
+                app.store
+                    .note_misread(&known, 1, format!("a webhook: {reason}"), now)
+                    .await?;
+            }
+            return Err(ApiError::invalid("/", reason));
         }
-    })?;
+    };
     let events: Vec<NewRegistryEvent> = told.into_iter().filter_map(event).collect();
     let count = events.len() as u64;
     let taken = if known.paused || events.is_empty() {

@@ -96,6 +96,33 @@ impl Store {
             .await
     }
 
+    /// Notes that so many deliveries could not be read, and why the last
+    /// could not.
+    pub async fn note_misread(
+        &self,
+        registry: &Registry,
+        count: u64,
+        why: String,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let row = registry.row;
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    sql("UPDATE registry SET misread = misread + ?, misread_at = ?,
+                             misread_why = ? WHERE id = ?")
+                    .bind(i64::try_from(count).unwrap_or(i64::MAX))
+                    .bind(now)
+                    .bind(why)
+                    .bind(row)
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     /// What a registry told and nobody worked on yet, in its order.
     pub async fn told_waiting(
         &self,

@@ -48,6 +48,7 @@ export function RegistryPage() {
   const { data, error, refetch } = useQuery(registries.one(id, EVERY_MS));
   if (!data) return <StandIn what="registry" error={error} onRetry={() => refetch()} />;
   const tab = search.tab ?? 'repositories';
+  const failing = data.failing ?? 0;
   return (
     <Page
       title={data.name}
@@ -56,13 +57,20 @@ export function RegistryPage() {
       actions={<Actions registry={data} />}
     >
       {data.error && <Fault fault={data.error} />}
-      {data.failing > 0 && (
+      {failing > 0 && (
         <Notice
           tone="warn"
-          title={`${plural(data.failing, 'repository', 'repositories')} could not be read`}
+          title={`${plural(failing, 'repository', 'repositories')} could not be read`}
         >
           The others were. What was seen in them before stays, and they are tried again with each
           look; the list says why.
+        </Notice>
+      )}
+      {data.losses && (
+        <Notice tone="warn" title="Not all it told came to something">
+          {plural(data.losses.given_up, 'event')} of the last 30 days could not be looked up,{' '}
+          {count(data.losses.misread)} could not be understood. The last{' '}
+          <Time at={data.losses.last} />: {data.losses.reason}
         </Notice>
       )}
       {data.state === 'waiting' && (

@@ -46,12 +46,22 @@ const AGAIN: SignedDuration = SignedDuration::from_mins(2);
 /// No webhook that old is believed.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 30);
 
+/// Walks of a registry, of which each goes on where the one before
+/// stopped.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    /// What was looked at since is left out.
+    before: Timestamp,
+    /// Nothing of the registry was known before.
+    is_first: bool,
+}
+
 /// Who is to be walked at once.
 #[derive(Debug, Default)]
 pub(crate) struct Registries {
     bell: Notify,
-    /// With what was looked at since when being left out; none: nothing.
-    asked: Mutex<BTreeMap<String, Option<Timestamp>>>,
+    /// Those that go on with a round; none: one begins.
+    asked: Mutex<BTreeMap<String, Option<Round>>>,
     told: Notify,
 }
 
@@ -62,9 +72,9 @@ impl Registries {
         self.bell.notify_one();
     }
 
-    /// Asks for a walk that goes on with what was not looked at since.
-    fn go_on(&self, id: &str, before: Timestamp) {
-        self.asked().entry(id.to_owned()).or_insert(Some(before));
+    /// Asks for a walk that goes on with a round.
+    fn go_on(&self, id: &str, round: Round) {
+        self.asked().entry(id.to_owned()).or_insert(Some(round));
         self.bell.notify_one();
     }
 
@@ -73,7 +83,7 @@ impl Registries {
         self.told.notify_one();
     }
 
-    fn asked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<Timestamp>>> {
+    fn asked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<Round>>> {
         self.asked
             .lock()
             .expect("invariant: no panic under the lock")
@@ -151,24 +161,24 @@ pub(crate) async fn listen_once(app: &Arc<App>) -> Result<(), StoreError> {
 /// Hears registries whose events are queued for whoever asks.
 async fn hear(app: Arc<App>) {
     loop {
-        match watched(&app).await {
-            Ok(registries) => {
-                let queued = registries
-                    .into_iter()
-                    .filter(|registry| registry.settings.queue.is_some());
-                for registry in queued {
-                    if let Err(error) = told::hear(&app, &registry).await {
-                        failed(&error);
-                    }
-                }
-            }
-            Err(error) => failed(&error),
+        if let Err(error) = hear_once(&app).await {
+            failed(&error);
         }
         tokio::select! {
             () = app.shutdown.cancelled() => return,
             () = tokio::time::sleep(STEP) => {}
         }
     }
+}
+
+pub(crate) async fn hear_once(app: &Arc<App>) -> Result<(), StoreError> {
+    let registries = watched(app).await?.into_iter();
+    for registry in registries.filter(|registry| registry.settings.queue.is_some()) {
+        if let Err(error) = told::hear(app, &registry).await {
+            failed(&error);
+        }
+    }
+    Ok(())
 }
 
 /// Walks what registries hold, those that are due or asked for.
@@ -178,13 +188,13 @@ async fn walk(app: Arc<App>) {
     loop {
         match due_for_walk(&app, &walked).await {
             Ok(due) => {
-                for (registry, before) in due {
+                for (registry, round) in due {
                     app.registries.asked().remove(&registry.id);
                     walked.insert(registry.id.clone());
                     let app = Arc::clone(&app);
                     walks.spawn(async move {
                         let id = registry.id.clone();
-                        if let Err(error) = poll::walk(&app, &registry, before).await {
+                        if let Err(error) = poll::walk(&app, &registry, round).await {
                             failed(&error);
                         }
                         id
@@ -208,11 +218,11 @@ async fn walk(app: Arc<App>) {
 }
 
 /// As many as may be walked beside those that are, those longest ago
-/// first; with the time since when nothing is to be looked at again.
+/// first.
 async fn due_for_walk(
     app: &App,
     walked: &BTreeSet<String>,
-) -> Result<Vec<(Registry, Timestamp)>, StoreError> {
+) -> Result<Vec<(Registry, Round)>, StoreError> {
     let now = app.clock.now();
     let asked = app.registries.asked().clone();
     let mut registries = watched(app).await?;
@@ -225,17 +235,21 @@ async fn due_for_walk(
         if walked.contains(&registry.id) {
             continue;
         }
-        let before = match asked.get(&registry.id) {
-            Some(None) => Some(now),
+        let begun = |before| Round {
+            before,
+            is_first: registry.polled.is_none(),
+        };
+        let round = match asked.get(&registry.id) {
+            Some(None) => Some(begun(now)),
             // What goes on by itself waits where nobody who asks would.
-            Some(Some(before)) if !is_held(&registry, now) => Some(*before),
-            _ if is_due(&registry, now) => Some(looked_before(&registry, now)),
+            Some(Some(round)) if !is_held(&registry, now) => Some(*round),
+            _ if is_due(&registry, now) => Some(begun(looked_before(&registry, now))),
             _ => None,
         };
-        if let Some(before) = before
+        if let Some(round) = round
             && lease(app, &registry).await?
         {
-            due.push((registry, before));
+            due.push((registry, round));
         }
     }
     Ok(due)
@@ -308,7 +322,11 @@ pub(crate) async fn remind_once(app: &Arc<App>) -> Result<(), StoreError> {
 /// One walk of a registry, now; it goes on where the one before could not.
 pub(crate) async fn walk_once(app: &Arc<App>, registry: &Registry) -> Result<(), StoreError> {
     let asked = app.registries.asked().remove(&registry.id).flatten();
-    poll::walk(app, registry, asked.unwrap_or_else(|| app.clock.now())).await
+    let round = asked.unwrap_or_else(|| Round {
+        before: app.clock.now(),
+        is_first: registry.polled.is_none(),
+    });
+    poll::walk(app, registry, round).await
 }
 
 /// A registry and its account, ready.

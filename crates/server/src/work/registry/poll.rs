@@ -6,7 +6,6 @@
 //! and what they point to is asked for the newest first, and only the
 //! headers of it. What is left, the next walk goes on with, at once.
 
-use jiff::Timestamp;
 use registry::{AskError, Names};
 use store::{
     DueRepository, KnownTag, Registry, RegistryLook, RepositoryWalk, Rest, ScanOrigin, SeenTag,
@@ -14,7 +13,9 @@ use store::{
 };
 use tokio::sync::mpsc;
 
-use super::{Cause, Image, Opened, images, lease, note_fault, queue_wish, read_since, tell, wish};
+use super::{
+    Cause, Image, Opened, Round, images, lease, note_fault, queue_wish, read_since, tell, wish,
+};
 use crate::{app::App, metrics, registries};
 
 /// Repositories of one registry.
@@ -41,19 +42,14 @@ struct Budget {
     questions: usize,
 }
 
-/// Walks a registry, leaving out what was looked at since `before`, and
-/// notes how that went.
-pub(super) async fn walk(
-    app: &App,
-    known: &Registry,
-    before: Timestamp,
-) -> Result<(), StoreError> {
+/// Walks a registry, and notes how that went.
+pub(super) async fn walk(app: &App, known: &Registry, round: Round) -> Result<(), StoreError> {
     let opened = match Opened::new(app, known) {
         Ok(opened) => opened,
         Err(error) => return note_fault(app, known, registries::fault(&error), None).await,
     };
     metrics::count(&app.metrics.registry_walks);
-    match walk_all(app, &opened, before).await? {
+    match walk_all(app, &opened, round).await? {
         Ok(is_over) => {
             let now = app.clock.now();
             app.store
@@ -61,7 +57,7 @@ pub(super) async fn walk(
                 .await?;
             tell(app, known);
             if !is_over {
-                app.registries.go_on(&known.id, before);
+                app.registries.go_on(&known.id, round);
             }
             Ok(())
         }
@@ -73,7 +69,7 @@ pub(super) async fn walk(
                 "cannot walk a registry"
             );
             if error.later().is_some() {
-                app.registries.go_on(&known.id, before);
+                app.registries.go_on(&known.id, round);
             }
             let told = registries::unanswered(&error);
             note_fault(app, known, told, error.later()).await
@@ -85,7 +81,7 @@ pub(super) async fn walk(
 async fn walk_all(
     app: &App,
     opened: &Opened,
-    before: Timestamp,
+    round: Round,
 ) -> Result<Result<bool, AskError>, StoreError> {
     let known = &opened.known;
     let names = opened
@@ -106,7 +102,7 @@ async fn walk_all(
         .await?;
     let turns = app
         .store
-        .repositories_to_walk(known, before, now, TURNS)
+        .repositories_to_walk(known, round.before, now, TURNS)
         .await?;
     let mut is_over = turns.len() < TURNS as usize;
     let mut budget = Budget {
@@ -123,7 +119,7 @@ async fn walk_all(
             // Another server goes on with it.
             return Ok(Ok(true));
         }
-        let (walked, error) = match walk_repository(app, opened, before, &turn, &mut budget).await? {
+        let (walked, error) = match walk_repository(app, opened, round, &turn, &mut budget).await? {
             Ok(walked) => (walked, None),
             Err(_) if app.shutdown.is_cancelled() => return Ok(Ok(false)),
             Err(error) => (failed(&error), Some(error)),
@@ -159,7 +155,7 @@ fn failed(error: &AskError) -> RepositoryWalk {
 async fn walk_repository(
     app: &App,
     opened: &Opened,
-    before: Timestamp,
+    round: Round,
     turn: &DueRepository,
     budget: &mut Budget,
 ) -> Result<Result<RepositoryWalk, AskError>, StoreError> {
@@ -169,7 +165,7 @@ async fn walk_repository(
         ..RepositoryWalk::default()
     };
     let mut fault = None;
-    if turn.listed.is_none_or(|listed| listed < before) {
+    if turn.listed.is_none_or(|listed| listed < round.before) {
         let list = match read_list(app, opened, turn, budget).await? {
             Ok(list) => list,
             Err(error) => return Ok(Err(error)),
@@ -185,7 +181,13 @@ async fn walk_repository(
     let newest = known.settings.tags;
     let mut due = app
         .store
-        .tags_to_check(known, &turn.name, newest, before, left.saturating_add(1))
+        .tags_to_check(
+            known,
+            &turn.name,
+            newest,
+            round.before,
+            left.saturating_add(1),
+        )
         .await?;
     let is_more = due.len() > budget.questions;
     due.truncate(budget.questions);
@@ -194,7 +196,7 @@ async fn walk_repository(
             return Ok(Ok(unfinished));
         }
         budget.questions = budget.questions.saturating_sub(1);
-        if let Err(error) = look_at_tag(app, opened, &turn.name, &tag).await? {
+        if let Err(error) = look_at_tag(app, opened, round, &turn.name, &tag).await? {
             return Ok(Err(error));
         }
     }
@@ -278,7 +280,7 @@ async fn write_pages(
             Some(next) => Rest::From(Some(next)),
         };
         let mut parts: Vec<_> = page.names.chunks(WRITTEN).map(<[String]>::to_vec).collect();
-        let last = parts.pop().unwrap_or_default();
+        let end = parts.pop().unwrap_or_default();
         for part in parts {
             let now = app.clock.now();
             app.store
@@ -287,7 +289,7 @@ async fn write_pages(
         }
         let (now, read) = (app.clock.now(), Some(list.clone()));
         app.store
-            .put_tag_names(known, &turn.name, last, read, now)
+            .put_tag_names(known, &turn.name, end, read, now)
             .await?;
         lease(app, known).await?;
         if list.rest == Rest::Unread {
@@ -300,6 +302,7 @@ async fn write_pages(
 async fn look_at_tag(
     app: &App,
     opened: &Opened,
+    round: Round,
     repository: &str,
     tag: &KnownTag,
 ) -> Result<Result<(), AskError>, StoreError> {
@@ -363,16 +366,16 @@ async fn look_at_tag(
     let images = images.unwrap_or_default();
     let place = format!("{}/{repository}:{}", known.address, tag.name);
     for (digest, platform) in &images {
-        let (origin, reason) = match (&elsewhere, known.polled) {
-            (Some(source), Some(_)) => (
+        let (origin, reason) = match (&elsewhere, round.is_first) {
+            (Some(source), false) => (
                 ScanOrigin::Import,
                 format!("copied to {place} from {source}"),
             ),
-            (_, Some(_)) => (
+            (_, false) => (
                 ScanOrigin::Push,
                 format!("pushed to {place}, as a walk of the registry found"),
             ),
-            (_, None) => (ScanOrigin::Schedule, format!("found at {place}")),
+            (_, true) => (ScanOrigin::Schedule, format!("found at {place}")),
         };
         let cause = Cause {
             origin,

@@ -72,17 +72,25 @@ pub(super) async fn hear(app: &App, known: &Registry) -> Result<(), StoreError> 
         };
         let mut events = Vec::new();
         let mut receipts = Vec::with_capacity(messages.len());
+        let mut misread: (u64, Option<registry::Refusal>) = (0, None);
         for message in messages {
-            // What is not understood is acknowledged all the same: it
-            // would come for ever.
-            events.extend(
-                message
-                    .told
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(crate::http::registry_hook::event),
-            );
             receipts.push(message.receipt);
+            match message.told {
+                Ok(told) => {
+                    let told = told.into_iter();
+                    events.extend(told.filter_map(crate::http::registry_hook::event));
+                }
+                // It is acknowledged all the same, or it would come for
+                // ever.
+                Err(refusal) => misread = (misread.0 + 1, Some(refusal)),
+            }
+        }
+        if let (count, Some(refusal)) = misread {
+            let why = format!("a message of its queue: {refusal}");
+            app.store
+                .note_misread(known, count, why, app.clock.now())
+                .await?;
+            tell(app, known);
         }
         if !events.is_empty() {
             let taken = app.store.put_told(known, events, app.clock.now()).await?;
