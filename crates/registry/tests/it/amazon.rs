@@ -58,7 +58,7 @@ fn account(endpoint: &str) -> Account {
 }
 
 #[test]
-fn what_an_account_holds_is_listed_over_pages() {
+fn what_an_account_holds_is_listed() {
     let Some(moto) = Receiver::aws() else {
         return;
     };
@@ -94,6 +94,112 @@ fn what_an_account_holds_is_listed_over_pages() {
     let credentials = registry.scan_options().unwrap().credentials.unwrap();
     assert_eq!(credentials.username, "AWS");
     assert!(!credentials.password.is_empty());
+}
+
+#[test]
+fn lists_go_on_with_the_token_of_the_page_before() {
+    let server = Server::start(|request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let page = match body["nextToken"].as_str() {
+            None => 0,
+            Some(token) => token.strip_prefix("page-").unwrap().parse().unwrap(),
+        };
+        let mut answer = if request.headers["x-amz-target"].ends_with("DescribeRepositories") {
+            json!({"repositories": [{"repositoryName": format!("team/r{page}")}]})
+        } else {
+            assert_eq!(body["repositoryName"], "team/shop");
+            json!({"imageIds": [{"imageTag": format!("1.{page}")}, {"imageDigest": "untagged"}]})
+        };
+        if page < 2 {
+            answer["nextToken"] = format!("page-{}", page + 1).into();
+        }
+        Reply::new(200, answer.to_string())
+    });
+    let registry = open(account(&format!("http://{}/", server.host())));
+    let repositories = registry.repositories().unwrap().map(Result::unwrap);
+    assert_eq!(
+        repositories.collect::<Vec<_>>(),
+        ["team/r0", "team/r1", "team/r2"]
+    );
+    let tags = registry.tags("team/shop").unwrap().map(Result::unwrap);
+    assert_eq!(tags.collect::<Vec<_>>(), ["1.0", "1.1", "1.2"]);
+    assert_eq!(server.asked().len(), 6);
+    // From a page on that an earlier reading ended before.
+    let mut rest = registry.tags_from("team/shop", Some("page-1")).unwrap();
+    let page = rest.next_page().unwrap().unwrap();
+    assert_eq!(page.names, ["1.1"]);
+    assert_eq!(page.next.as_deref(), Some("page-2"));
+    assert_eq!(rest.next_page().unwrap().unwrap().next, None);
+    assert!(rest.next_page().is_none());
+}
+
+/// What `EventBridge` makes of an event, and only of those a rule wants.
+#[test]
+fn events_reach_the_queue_by_a_rule() {
+    let Some(moto) = Receiver::aws() else {
+        return;
+    };
+    let endpoint = format!("http://127.0.0.1:{}/", moto.port);
+    let events =
+        |action: &str, body: &Value| ask(&endpoint, "events", &format!("AWSEvents.{action}"), body);
+    let body = json!({"QueueName": "ecr-events"});
+    let made = ask(&endpoint, "sqs", "AmazonSQS.CreateQueue", &body);
+    let url = made["QueueUrl"].as_str().unwrap().to_owned();
+    let pattern = json!({"source": ["aws.ecr"], "detail-type": ["ECR Image Action"]});
+    events(
+        "PutRule",
+        &json!({"Name": "ecr", "EventPattern": pattern.to_string(), "State": "ENABLED"}),
+    );
+    let target = "arn:aws:sqs:eu-west-1:123456789012:ecr-events";
+    let put = events(
+        "PutTargets",
+        &json!({"Rule": "ecr", "Targets": [{"Id": "queue", "Arn": target}]}),
+    );
+    assert_eq!(put["FailedEntryCount"], 0, "{put}");
+    let digest = Digest::of(b"x");
+    let detail = |result: &str| {
+        json!({"result": result, "repository-name": "team/shop", "action-type": "PUSH",
+            "image-digest": digest.to_string(), "image-tag": "1.0"})
+        .to_string()
+    };
+    let at = 1_795_169_100;
+    let entries = json!([
+        {"Source": "aws.ecr", "DetailType": "ECR Image Action", "Time": at,
+            "Detail": detail("SUCCESS")},
+        {"Source": "aws.ecr", "DetailType": "ECR Image Action", "Time": at,
+            "Detail": detail("FAILURE")},
+        {"Source": "aws.ecr", "DetailType": "ECR Image Scan", "Time": at,
+            "Detail": detail("SUCCESS")},
+        {"Source": "aws.s3", "DetailType": "ECR Image Action", "Time": at,
+            "Detail": detail("SUCCESS")},
+    ]);
+    let put = events("PutEvents", &json!({"Entries": entries}));
+    let id = put["Entries"][0]["EventId"].as_str().unwrap();
+
+    let mut account = account(&endpoint);
+    let path = url.splitn(4, '/').nth(3).unwrap();
+    account.queue = Some(format!("{endpoint}{path}"));
+    let registry = open(account);
+    let queue = registry.events().unwrap().unwrap();
+    let mut told = Vec::new();
+    let mut messages = 0;
+    loop {
+        let received = queue.receive(Duration::ZERO).unwrap();
+        if received.is_empty() {
+            break;
+        }
+        for message in received {
+            messages += 1;
+            told.extend(message.told.unwrap());
+            queue.acknowledge(&[message.receipt]).unwrap();
+        }
+    }
+    assert_eq!(messages, 2, "the rule wants no other");
+    assert_eq!(told.len(), 1, "what failed is nothing to look at");
+    assert_eq!((told[0].id.as_str(), told[0].what), (id, What::Push));
+    assert_eq!(told[0].repository, "team/shop");
+    assert_eq!(told[0].digest, Some(digest));
+    assert_eq!(told[0].time.as_second(), at);
 }
 
 #[test]

@@ -284,3 +284,31 @@ fn nothing_printed_holds_a_secret() {
     let error = serde_json::from_value::<Account>(wrong).unwrap_err();
     assert!(!error.to_string().contains("4711815"), "{error}");
 }
+
+#[test]
+fn what_is_wrong_with_a_registry_is_told_from_what_is_with_one_repository() {
+    let is_of_all = |host: &str| {
+        let registry = anonymous(host);
+        let error = match registry.tags("team/shop") {
+            Ok(mut tags) => tags.next().unwrap().unwrap_err(),
+            Err(error) => error,
+        };
+        error.is_of_all()
+    };
+    for (status, body, expected) in [
+        (200, "no list", false),
+        (400, "", false),
+        (401, "", false),
+        (403, "", false),
+        (404, "", false),
+        (429, "", true),
+        (500, "", true),
+        (501, "", true),
+    ] {
+        let server = Server::start(move |_| Reply::new(status, body).header("retry-after", "60"));
+        assert_eq!(is_of_all(&server.host()), expected, "{status}");
+    }
+    // Nobody listens there any more.
+    let gone = Server::start(|_| Reply::new(200, "")).host();
+    assert!(is_of_all(&gone));
+}

@@ -169,6 +169,20 @@ fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Where, among so many sorted samples, the one is that so many of a
+/// hundred do not exceed.
+fn nearest_rank(samples: usize, percent: usize) -> usize {
+    (samples * percent).div_ceil(100).max(1) - 1
+}
+
+#[test]
+fn of_ten_samples_the_95th_percentile_is_the_slowest() {
+    assert_eq!(nearest_rank(10, 95), 9);
+    assert_eq!(nearest_rank(20, 95), 18);
+    assert_eq!(nearest_rank(10, 50), 4);
+    assert_eq!((nearest_rank(1, 95), nearest_rank(1, 0)), (0, 0));
+}
+
 /// How often each push is measured.
 fn pushes() -> u64 {
     std::env::var("SEAWALL_E2E_PUSHES").map_or(10, |text| text.parse().expect("a number"))
@@ -195,7 +209,7 @@ fn what_is_pushed_is_found_within_seconds_and_nothing_is_fetched_twice() {
         assert!(why.contains(&name), "{why}");
     }
     times.sort();
-    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    let at = |percent: usize| times[nearest_rank(times.len(), percent)];
     println!(
         "{} pushes of {} MB: findings after p50 {:?}, p95 {:?}, worst {:?}",
         times.len(),
@@ -204,7 +218,13 @@ fn what_is_pushed_is_found_within_seconds_and_nothing_is_fetched_twice() {
         at(95),
         at(100)
     );
-    assert!(at(50) < Duration::from_mins(1), "{times:?}");
+    // What is promised is promised of the program people get.
+    let promised = if cfg!(debug_assertions) {
+        Duration::from_mins(1)
+    } else {
+        Duration::from_secs(10)
+    };
+    assert!(at(95) <= promised, "p95 over {promised:?}: {times:?}");
 
     // The top layer changed: that alone is fetched, and what describes it.
     story.quiet();

@@ -21,6 +21,7 @@ use testkit::{
     web::{Reply, Request, Server},
 };
 
+mod hooks;
 mod walks;
 
 use crate::{
