@@ -170,7 +170,7 @@ async fn a_hundred_thousand_tags_are_read_in_two_walks() {
 async fn a_list_goes_on_after_a_429_and_begins_anew_where_its_page_is_none_any_more() {
     // Pages that are refused, one by one: with which status.
     let refused: Arc<AtomicUsize> = Arc::default();
-    let refuses = Arc::clone(&refused);
+    let with = Arc::clone(&refused);
     let server = Server::start(move |request: &Request| {
         if let Some(reply) = chart(request) {
             return reply;
@@ -178,7 +178,7 @@ async fn a_list_goes_on_after_a_429_and_begins_anew_where_its_page_is_none_any_m
         if request.target.starts_with("/v2/_catalog") {
             return catalogue(&["team/shop".to_owned()]);
         }
-        match refuses.load(Ordering::Relaxed) {
+        match with.load(Ordering::Relaxed) {
             status if status > 0 && request.target.contains("last=v000070") => {
                 let status = u16::try_from(status).unwrap();
                 Reply::new(status, "").header("retry-after", "60")
