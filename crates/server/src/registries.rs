@@ -1,6 +1,7 @@
 //! Registries between the record and the room that asks them: accounts
 //! sealed, and opened again to ask.
 
+use api::registry::{RegistryFault, RegistryLosses};
 use jiff::Timestamp;
 use model::{Cancel, Secret, error::chain};
 use registry::{Account, AskError, Kind};
@@ -161,6 +162,23 @@ pub(crate) fn fault(error: &OpenError) -> Value {
 /// The same for an answer that did not come.
 pub(crate) fn unanswered(error: &AskError) -> Value {
     json!({ "message": format!("failed to {}", chain(error)), "advice": advice(error) })
+}
+
+/// What was noted of either, as people read it.
+pub(crate) fn noted(text: Option<&str>) -> Option<RegistryFault> {
+    serde_json::from_str(text?).ok()
+}
+
+/// What a registry told to no avail, if anything.
+pub(crate) fn losses(losses: store::Losses) -> Option<RegistryLosses> {
+    let is_any = losses.given_up > 0 || losses.misread > 0;
+    let (last, reason) = losses.last.unzip();
+    is_any.then(|| RegistryLosses {
+        given_up: losses.given_up,
+        misread: losses.misread,
+        last,
+        reason: reason.unwrap_or_default(),
+    })
 }
 
 fn advice(error: &AskError) -> &'static str {

@@ -351,12 +351,10 @@ fn show(context: &Context, arguments: &ShowRegistry) -> Result<Exit, Failure> {
     }
     fault(&mut sheet, registry.error.as_ref());
     if registry.failing > 0 {
-        sheet.text(
+        let listed = format!("seawall registry repositories {}", registry.name);
+        sheet.line(
             "Not read",
-            &format!(
-                "{} of its repositories: seawall registry repositories {} says why.",
-                registry.failing, registry.name
-            ),
+            &format!("{} of them: {listed}", registry.failing),
         );
     }
     if let Some(losses) = &registry.losses {

@@ -5,8 +5,8 @@
 use api::{
     Registry,
     registry::{
-        HookProof, NewRegistry, RegistryChange, RegistryCheck, RegistryDescription, RegistryFault,
-        RegistryKind, RegistryLosses, RegistryMade, RegistryOptions, RegistryQuery, RegistryState,
+        HookProof, NewRegistry, RegistryChange, RegistryCheck, RegistryDescription, RegistryKind,
+        RegistryMade, RegistryOptions, RegistryQuery, RegistryState,
     },
 };
 use axum::{
@@ -127,7 +127,7 @@ fn settings(options: RegistryOptions) -> Result<RegistrySettings, ApiError> {
 
 fn wire(app: &App, registry: store::Registry) -> Registry {
     let now = app.clock.now();
-    let error = fault(registry.error.as_deref());
+    let error = registries::noted(registry.error.as_deref());
     let hold_until = registry.hold_until.filter(|until| *until > now);
     let state = if registry.paused {
         RegistryState::Paused
@@ -161,24 +161,8 @@ fn wire(app: &App, registry: store::Registry) -> Registry {
         repositories: registry.repositories,
         tags: registry.tags,
         failing: registry.failing,
-        losses: losses(registry.losses),
+        losses: registries::losses(registry.losses),
     }
-}
-
-fn losses(losses: store::Losses) -> Option<RegistryLosses> {
-    let is_any = losses.given_up > 0 || losses.misread > 0;
-    let (last, reason) = losses.last.unzip();
-    is_any.then(|| RegistryLosses {
-        given_up: losses.given_up,
-        misread: losses.misread,
-        last,
-        reason: reason.unwrap_or_default(),
-    })
-}
-
-/// As whoever looked wrote it down.
-pub(super) fn fault(noted: Option<&str>) -> Option<RegistryFault> {
-    serde_json::from_str(noted?).ok()
 }
 
 fn hook(id: &str) -> String {
@@ -295,12 +279,9 @@ pub(crate) async fn list(
     Query(query): Query<RegistryQuery>,
 ) -> Result<Json<Vec<Registry>>, ApiError> {
     let scope = access.scope(&app, query.environment.as_deref()).await?;
-    let registries = app.store.registries(&scope).await?;
+    let registries = app.store.registries(&scope).await?.into_iter();
     Ok(Json(
-        registries
-            .into_iter()
-            .map(|registry| wire(&app, registry))
-            .collect(),
+        registries.map(|registry| wire(&app, registry)).collect(),
     ))
 }
 

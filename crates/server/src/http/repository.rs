@@ -17,6 +17,7 @@ use super::{
     query::{self, Query},
     registry,
 };
+use crate::registries;
 
 /// A registry's repositories, by name.
 #[utoipa::path(get, path = "/registries/{id}/repositories", tag = "registries",
@@ -46,7 +47,7 @@ pub(crate) async fn list(
         tags: repository.tags,
         scanned: repository.scanned,
         walked: repository.walked,
-        error: registry::fault(repository.error.as_deref()),
+        error: registries::noted(repository.error.as_deref()),
     })))
 }
 
