@@ -53,6 +53,10 @@ pub struct VexExportQuery {
     pub environment: Option<String>,
     /// Only about this image, by id.
     pub image: Option<String>,
+    /// Vulnerabilities of packages that sensors watched without a break
+    /// for this many days and never saw in use are told as not affected
+    /// too, 1 to 3650. Absent: only what somebody decided.
+    pub in_use_days: Option<u32>,
 }
 
 /// An address VEX documents are fetched from.

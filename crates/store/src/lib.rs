@@ -136,7 +136,7 @@ pub use history::{FindingEvent, FindingEventKind};
 pub use host::{ContainerHost, HostContainer, HostLook, HostRecord};
 pub use image::{Image, ImageColumn, ImageDocument, ImageFilter, ImageKey, ImageSort, Totals};
 pub use image_event::{ImageEntry, ImageEvent, NewImageEvent};
-pub use in_use::{ImageUse, Reached, TakenUse, UsedFile, UsedImage};
+pub use in_use::{ImageUse, Reached, TakenUse, UnusedVulnerability, UsedFile, UsedImage};
 pub use incident::{
     Incident, IncidentAlert, IncidentChange, IncidentCounts, IncidentDetail, IncidentEvent,
     IncidentEventKind, IncidentFilter, IncidentKey, IncidentSort,

@@ -2774,8 +2774,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Our own decisions about vulnerabilities, for others: what exemptions
-         *     and dismissals say.
+         * What we say of vulnerabilities, for others: what exemptions and
+         *     dismissals say and, where asked for, what was never seen in use.
          */
         get: operations["get_vex_export"];
         put?: never;
@@ -16562,6 +16562,12 @@ export interface operations {
                 environment?: string;
                 /** @description Only about this image, by id. */
                 image?: string;
+                /**
+                 * @description Vulnerabilities of packages that sensors watched without a break
+                 *     for this many days and never saw in use are told as not affected
+                 *     too, 1 to 3650. Absent: only what somebody decided.
+                 */
+                in_use_days?: number;
             };
             header?: never;
             path?: never;

@@ -132,6 +132,21 @@ describe('VEX', () => {
       find,
     );
   });
+  it('goes out with what was decided, and what was not used where asked for', async () => {
+    renderApp('/vex');
+    await userEvent.click(await screen.findByRole('button', { name: 'What we say' }, find));
+    const save = () =>
+      screen.getByRole('link', { name: 'Save the document' }).getAttribute('href') ?? '';
+    await screen.findByRole('dialog', {}, find);
+    expect(save()).toMatch(/format=openvex/);
+    expect(save()).not.toMatch(/in_use_days/);
+    await userEvent.selectOptions(screen.getByRole('combobox', { name: 'Form' }), 'CSAF');
+    await userEvent.selectOptions(
+      screen.getByRole('combobox', { name: 'Packages that are not used' }),
+      'Not used for 30 days',
+    );
+    expect(save()).toMatch(/format=csaf&.*in_use_days=30/);
+  });
   it('is not changed by those who may only look', async () => {
     renderApp('/vex', 'reader');
     const add = await screen.findByRole('button', { name: 'Add an address' }, find);

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use model::Reason;
 use serde_json::{Value, json};
 
-use super::{Publisher, Statement, Status, id_of, newest};
+use super::{Justification, Publisher, Statement, Status, id_of, newest};
 
 pub(super) fn document(publisher: &Publisher, statements: &[Statement], now: Timestamp) -> Value {
     let ids = Products::of(statements);
@@ -19,7 +18,7 @@ pub(super) fn document(publisher: &Publisher, statements: &[Statement], now: Tim
         "document": {
             "category": "csaf_vex",
             "csaf_version": "2.0",
-            "title": format!("Decisions about vulnerabilities, by {}", publisher.name),
+            "title": format!("What is said of vulnerabilities, by {}", publisher.name),
             "publisher": {
                 "category": "user",
                 "name": publisher.name,
@@ -35,7 +34,7 @@ pub(super) fn document(publisher: &Publisher, statements: &[Statement], now: Tim
                 "revision_history": [{
                     "number": "1",
                     "date": time,
-                    "summary": "as decided so far",
+                    "summary": "what is said so far",
                 }],
             },
         },
@@ -131,11 +130,12 @@ fn vulnerability(statement: &Statement, ids: &Products<'_>) -> Value {
     match statement.status() {
         Status::NotAffected => {
             said["product_status"] = json!({ "known_not_affected": products });
-            if statement.reason == Reason::Mitigated {
-                said["flags"] = json!([{
-                    "label": "inline_mitigations_already_exist",
-                    "product_ids": products,
-                }]);
+            if let Some(justification) = statement.justification() {
+                let label = match justification {
+                    Justification::Mitigated => "inline_mitigations_already_exist",
+                    Justification::NotExecuted => "vulnerable_code_not_in_execute_path",
+                };
+                said["flags"] = json!([{ "label": label, "product_ids": products }]);
             }
             said["threats"] = json!([{
                 "category": "impact",

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use model::Reason;
 use serde_json::{Value, json};
 
-use super::{Publisher, Statement, Status, id_of, newest};
+use super::{Justification, Publisher, Statement, Status, id_of, newest};
 
 pub(super) fn document(publisher: &Publisher, statements: &[Statement], now: Timestamp) -> Value {
     let mut products: BTreeMap<&str, (&str, BTreeSet<&str>)> = BTreeMap::new();
@@ -91,8 +90,12 @@ fn vulnerability(statement: &Statement) -> Value {
     match statement.status() {
         Status::NotAffected => {
             analysis["state"] = "not_affected".into();
-            if statement.reason == Reason::Mitigated {
-                analysis["justification"] = "protected_by_mitigating_control".into();
+            if let Some(justification) = statement.justification() {
+                analysis["justification"] = match justification {
+                    Justification::Mitigated => "protected_by_mitigating_control",
+                    Justification::NotExecuted => "code_not_reachable",
+                }
+                .into();
             }
         }
         Status::Affected => {

@@ -1,15 +1,18 @@
 //! What we say of vulnerabilities in products, for others: VEX, in its
 //! three forms.
 //!
-//! A statement is somebody's decision about findings; which decision
-//! means what is said here once. Nobody is told "not affected" without a
-//! reason, and a risk that is lived with is told as affected.
+//! A statement is somebody's decision about findings, or that what is
+//! vulnerable was watched and never ran; what either means is said here
+//! once. Nobody is told "not affected" without a reason, and a risk that
+//! is lived with is told as affected.
 
 mod csaf;
 mod cyclonedx;
 mod openvex;
 #[cfg(test)]
 mod tests;
+
+use std::borrow::Cow;
 
 use jiff::Timestamp;
 use model::{Digest, Reason};
@@ -27,16 +30,28 @@ impl Format {
     pub const ALL: [Self; 3] = [Self::Openvex, Self::Cyclonedx, Self::Csaf];
 }
 
-/// One decision.
+/// What is said of one vulnerability, once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Statement {
     pub vulnerability: String,
-    pub reason: Reason,
-    /// Why, in words.
-    pub note: String,
-    pub by: String,
+    pub basis: Basis,
     pub time: Timestamp,
     pub products: Vec<Product>,
+}
+
+/// What a statement rests on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// Somebody decided.
+    Decision {
+        reason: Reason,
+        /// Why, in words.
+        note: String,
+        by: String,
+    },
+    /// All containers were watched from then on without a break, and
+    /// nothing of the packages was loaded or executed.
+    NotInUse { since: Timestamp },
 }
 
 /// An image, and the packages in it that are meant.
@@ -60,32 +75,70 @@ pub struct Publisher {
     pub tool: String,
 }
 
-/// What a decision means to others.
+/// What a statement means to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
     NotAffected,
     Affected,
 }
 
+/// Why something is not affected, where each form has a word for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Justification {
+    Mitigated,
+    NotExecuted,
+}
+
 impl Statement {
     fn status(&self) -> Status {
-        match self.reason {
-            Reason::FalsePositive | Reason::Mitigated | Reason::Benign | Reason::Test => {
-                Status::NotAffected
+        match &self.basis {
+            Basis::NotInUse { .. } => Status::NotAffected,
+            Basis::Decision { reason, .. } => match reason {
+                Reason::FalsePositive | Reason::Mitigated | Reason::Benign | Reason::Test => {
+                    Status::NotAffected
+                }
+                Reason::AcceptedRisk | Reason::Other => Status::Affected,
+            },
+        }
+    }
+
+    fn justification(&self) -> Option<Justification> {
+        match &self.basis {
+            Basis::NotInUse { .. } => Some(Justification::NotExecuted),
+            Basis::Decision { reason, .. } => {
+                (*reason == Reason::Mitigated).then_some(Justification::Mitigated)
             }
-            Reason::AcceptedRisk | Reason::Other => Status::Affected,
         }
     }
 
     /// Why, so that no reader is left without a word.
-    fn words(&self) -> &str {
-        match (self.note.trim(), self.reason) {
+    fn words(&self) -> Cow<'_, str> {
+        let (note, reason) = match &self.basis {
+            Basis::Decision { note, reason, .. } => (note.trim(), reason),
+            Basis::NotInUse { since } => {
+                return format!(
+                    "not seen loaded or executed since {since}, while every container of the \
+                     image was watched without a break; what is loaded later is not ruled out"
+                )
+                .into();
+            }
+        };
+        match (note, reason) {
             ("", Reason::FalsePositive) => "looked at and found to be no vulnerability here",
             ("", Reason::Mitigated) => "something else prevents the harm",
             ("", Reason::Benign) => "expected and harmless here",
             ("", Reason::Test) => "used for tests only",
             ("", Reason::AcceptedRisk | Reason::Other) => "known and lived with",
             (note, _) => note,
+        }
+        .into()
+    }
+
+    /// Who or what says so.
+    fn origin(&self) -> Cow<'_, str> {
+        match &self.basis {
+            Basis::Decision { by, .. } => format!("decided by {by}").into(),
+            Basis::NotInUse { .. } => "observed by sensors, decided by nobody".into(),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! OpenVEX 0.2.0.
 
 use jiff::Timestamp;
-use model::Reason;
 use serde_json::{Value, json};
 
-use super::{Publisher, Statement, Status, id_of, newest};
+use super::{Justification, Publisher, Statement, Status, id_of, newest};
 
 pub(super) fn document(publisher: &Publisher, statements: &[Statement], now: Timestamp) -> Value {
     let said: Vec<Value> = statements.iter().map(statement).collect();
@@ -33,13 +32,17 @@ fn statement(statement: &Statement) -> Value {
         "vulnerability": { "name": statement.vulnerability },
         "timestamp": statement.time.to_string(),
         "products": products,
-        "status_notes": format!("decided by {}", statement.by),
+        "status_notes": statement.origin(),
     });
     match statement.status() {
         Status::NotAffected => {
             said["status"] = "not_affected".into();
-            if statement.reason == Reason::Mitigated {
-                said["justification"] = "inline_mitigations_already_exist".into();
+            if let Some(justification) = statement.justification() {
+                said["justification"] = match justification {
+                    Justification::Mitigated => "inline_mitigations_already_exist",
+                    Justification::NotExecuted => "vulnerable_code_not_in_execute_path",
+                }
+                .into();
             }
             said["impact_statement"] = statement.words().into();
         }

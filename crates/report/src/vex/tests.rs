@@ -4,17 +4,31 @@ use jiff::Timestamp;
 use model::{Digest, ImageIdentity, Package, PackageKind, Reason, Sbom, TargetKind, scan::Target};
 use vulns::{Database, Judgements};
 
-use super::{Format, Product, Publisher, Statement, write};
+use super::{Basis, Format, Product, Publisher, Statement, write};
 
 const FLAW: &str = r#"{"id":"CVE-3-1","affected":[{"package":{"ecosystem":"npm","name":"left"},
     "ranges":[{"type":"SEMVER","events":[{"introduced":"0"}]}]}]}"#;
 
-fn statement(reason: Reason, digest: &Digest) -> Statement {
+const NOTE: &str = "the parser is never given input";
+
+fn decided(reason: Reason) -> Basis {
+    Basis::Decision {
+        reason,
+        note: NOTE.to_owned(),
+        by: "ada".to_owned(),
+    }
+}
+
+fn not_in_use() -> Basis {
+    Basis::NotInUse {
+        since: "2026-01-02T03:04:05Z".parse().unwrap(),
+    }
+}
+
+fn statement(basis: Basis, digest: &Digest) -> Statement {
     Statement {
         vulnerability: "CVE-3-1".to_owned(),
-        reason,
-        note: "the parser is never given input".to_owned(),
-        by: "ada".to_owned(),
+        basis,
         time: Timestamp::UNIX_EPOCH,
         products: vec![Product {
             name: "registry.example/shop:1".to_owned(),
@@ -79,19 +93,20 @@ fn left(document: &[u8], of: Digest) -> (usize, usize) {
 fn what_we_say_is_read_back_as_meant_in_every_form() {
     let (ours, others) = (Digest::of(b"ours"), Digest::of(b"others"));
     for format in Format::ALL {
-        for (reason, expected) in [
-            (Reason::FalsePositive, (0, 1)),
-            (Reason::Mitigated, (0, 1)),
-            (Reason::AcceptedRisk, (1, 0)),
+        for (basis, words, expected) in [
+            (decided(Reason::FalsePositive), NOTE, (0, 1)),
+            (decided(Reason::Mitigated), NOTE, (0, 1)),
+            (decided(Reason::AcceptedRisk), NOTE, (1, 0)),
+            (not_in_use(), "since 2026-01-02T03:04:05Z", (0, 1)),
         ] {
-            let said = [statement(reason, &ours)];
+            let said = [statement(basis.clone(), &ours)];
             let document = write(format, &publisher(), &said, Timestamp::UNIX_EPOCH).unwrap();
             let text = String::from_utf8_lossy(&document);
-            assert!(text.contains("the parser is never given input"), "{text}");
+            assert!(text.contains(words), "{text}");
             assert_eq!(
                 left(&document, ours),
                 expected,
-                "{format:?} {reason:?}: {text}"
+                "{format:?} {basis:?}: {text}"
             );
             if format != Format::Cyclonedx {
                 // Only in the image it was said of; CycloneDX as it is
@@ -99,7 +114,7 @@ fn what_we_say_is_read_back_as_meant_in_every_form() {
                 assert_eq!(
                     left(&document, others),
                     (1, 0),
-                    "{format:?} {reason:?}: {text}"
+                    "{format:?} {basis:?}: {text}"
                 );
             }
         }
@@ -112,4 +127,21 @@ fn nothing_said_is_a_document_too() {
         let document = write(format, &publisher(), &[], Timestamp::UNIX_EPOCH).unwrap();
         assert!(vulns::vex::parse("ours", &document).unwrap().is_empty());
     }
+}
+
+#[test]
+fn what_was_watched_and_never_ran_is_no_decision() {
+    let ours = Digest::of(b"ours");
+    let said = [
+        statement(decided(Reason::Mitigated), &ours),
+        statement(decided(Reason::AcceptedRisk), &ours),
+        statement(not_in_use(), &ours),
+    ];
+    let written = |format| write(format, &publisher(), &said, Timestamp::UNIX_EPOCH).unwrap();
+    insta::assert_binary_snapshot!("openvex.json", written(Format::Openvex));
+    insta::assert_binary_snapshot!("cyclonedx.cdx.json", written(Format::Cyclonedx));
+    insta::assert_binary_snapshot!("csaf.json", written(Format::Csaf));
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/vex/snapshots/report__vex__tests__cyclonedx.snap.cdx.json");
+    testkit::validator::cyclonedx(&golden).unwrap();
 }

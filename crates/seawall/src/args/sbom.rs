@@ -258,11 +258,16 @@ pub(crate) enum VexForm {
 }
 
 /// Write what exemptions and dismissals say of vulnerabilities, as VEX
+///
+/// With --in-use-days also what was never seen in use: sensors watched every container of an image
+/// for that long without a break, and nothing of the vulnerable package was loaded or executed. That
+/// holds as of now; export again to say what holds later.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   seawall vex export > ours.openvex.json
-  seawall vex export --image registry.example/shop:1 --format csaf -o shop.csaf.json")]
+  seawall vex export --image registry.example/shop:1 --format csaf -o shop.csaf.json
+  seawall vex export --in-use-days 30      and what was not loaded or executed for a month")]
 pub(crate) struct ExportVex {
     /// In which form
     #[arg(short, long, value_enum, default_value_t)]
@@ -270,6 +275,10 @@ pub(crate) struct ExportVex {
     /// Only about this image: its id, name, tag or digest
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
+    /// Say 'not affected' too of vulnerable packages that were watched for so many days without a
+    /// break and never seen in use
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub in_use_days: Option<u32>,
     /// Only this environment
     #[arg(short, long, value_name = "NAME")]
     pub environment: Option<String>,

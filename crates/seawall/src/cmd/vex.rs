@@ -279,6 +279,10 @@ fn export(context: &Context, arguments: &ExportVex) -> Result<Exit, Failure> {
         ("format", Some(format.to_owned())),
         ("environment", arguments.environment.clone()),
         ("image", image),
+        (
+            "in_use_days",
+            arguments.in_use_days.map(|days| days.to_string()),
+        ),
     ];
     let document = server.export_vex(&parameters).map_err(failure(None))?;
     put(arguments.output.as_deref(), document)

@@ -13,8 +13,9 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use jiff::{SignedDuration, Timestamp};
 use model::{FindingKind, FindingState, Permission, VulnerabilityId};
-use report::vex::{Product, Publisher, Statement};
+use report::vex::{Basis, Product, Publisher, Statement};
 use store::{
     FindingFilter, FindingSort, MAX_VEX_DOCUMENTS, NewImageEvent, NewVexDocument, PageRequest,
     ScanOrigin, Scope, VexRecord, VexText,
@@ -42,6 +43,8 @@ use crate::{
 const MAX_DOCUMENT: usize = 64 << 20;
 /// Decisions written into one document.
 const MAX_STATEMENTS: usize = 50_000;
+/// How long packages may be asked to have been watched.
+const DAYS: std::ops::RangeInclusive<u32> = 1..=3650;
 /// Findings read at once.
 const STEP: u32 = 500;
 
@@ -218,8 +221,8 @@ pub(crate) fn judge_again(
     });
 }
 
-/// Our own decisions about vulnerabilities, for others: what exemptions
-/// and dismissals say.
+/// What we say of vulnerabilities, for others: what exemptions and
+/// dismissals say and, where asked for, what was never seen in use.
 #[utoipa::path(get, path = "/vex/export", tag = "vex", params(VexExportQuery),
     responses((status = 200, description = "the document, as an attachment",
         content((String = "application/json")))))]
@@ -229,7 +232,20 @@ pub(crate) async fn export(
     Query(asked): Query<VexExportQuery>,
 ) -> Result<Response, ApiError> {
     let scope = access.scope(&app, asked.environment.as_deref()).await?;
-    let statements = statements(&app, &scope, asked.image).await?;
+    let days = asked.in_use_days;
+    if days.is_some_and(|days| !DAYS.contains(&days)) {
+        return Err(ApiError::invalid("in_use_days", "is 1 to 3650"));
+    }
+    let now = app.clock.now();
+    let mut statements = Statements::new(&app, &scope);
+    statements.decided(asked.image.clone()).await?;
+    if let Some(days) = days {
+        let since = now - SignedDuration::from_hours(24 * i64::from(days));
+        statements
+            .not_in_use(asked.image.as_deref(), since, now)
+            .await?;
+    }
+    let statements = statements.finish();
     let publisher = Publisher {
         name: "Seawall".to_owned(),
         address: app.public_url(),
@@ -240,7 +256,6 @@ pub(crate) async fn export(
         VexFormat::Cyclonedx => (report::vex::Format::Cyclonedx, "vex.cdx.json"),
         VexFormat::Csaf => (report::vex::Format::Csaf, "csaf.json"),
     };
-    let now = app.clock.now();
     let bytes = engine::blocking(move || report::vex::write(format, &publisher, &statements, now))
         .await
         .map_err(|error| ApiError::internal(&error))?;
@@ -252,82 +267,133 @@ pub(crate) async fn export(
     Ok((headers, bytes).into_response())
 }
 
-/// Decisions, each with everything it holds for.
-async fn statements(
-    app: &App,
-    scope: &Scope,
-    image: Option<String>,
-) -> Result<Vec<Statement>, ApiError> {
-    let filter = FindingFilter {
-        kinds: vec![FindingKind::Vulnerability],
-        states: vec![FindingState::Dismissed, FindingState::Exempted],
-        suppressed: store::Suppressed::Either,
-        image,
-        ..FindingFilter::default()
-    };
-    let mut products: BTreeMap<String, Option<(String, String)>> = BTreeMap::new();
-    let mut said: BTreeMap<Statement, BTreeMap<(String, String), BTreeSet<String>>> =
-        BTreeMap::new();
-    let mut request = PageRequest::first(STEP);
-    loop {
-        let page = app
-            .store
-            .findings(scope, &filter, FindingSort::Severity, &request)
-            .await?;
-        for finding in page.items {
-            let (Some(decision), Some(image), Some(package)) =
-                (finding.decision, finding.image, finding.package)
-            else {
-                continue;
-            };
-            let product = if let Some(product) = products.get(&image.id) {
-                product.clone()
-            } else {
-                let known = app.store.image(scope, &image.id).await?;
-                let product = known.and_then(|image| product(&image));
-                products.insert(image.id.clone(), product.clone());
-                product
-            };
-            let Some(product) = product else { continue };
-            let statement = Statement {
-                vulnerability: finding.rule,
-                reason: decision.reason,
-                note: decision.note.unwrap_or_default(),
-                by: decision.by,
-                time: decision.at,
-                products: Vec::new(),
-            };
-            let packages = said
-                .entry(statement)
-                .or_default()
-                .entry(product)
-                .or_default();
-            packages.insert(package.purl);
-        }
-        match page.next_cursor {
-            Some(cursor) if said.len() < MAX_STATEMENTS => {
-                request = PageRequest {
-                    limit: STEP,
-                    cursor: Some(cursor),
-                };
-            }
-            _ => break,
+/// What is said, each with everything it holds for.
+struct Statements<'a> {
+    app: &'a App,
+    scope: &'a Scope,
+    /// Images by id, as products.
+    products: BTreeMap<String, Option<(String, String)>>,
+    said: BTreeMap<Statement, BTreeMap<(String, String), BTreeSet<String>>>,
+}
+
+impl<'a> Statements<'a> {
+    fn new(app: &'a App, scope: &'a Scope) -> Self {
+        Self {
+            app,
+            scope,
+            products: BTreeMap::new(),
+            said: BTreeMap::new(),
         }
     }
-    Ok(said
-        .into_iter()
-        .map(|(statement, products)| Statement {
-            products: products
+
+    async fn say(
+        &mut self,
+        statement: Statement,
+        image: &str,
+        package: String,
+    ) -> Result<(), ApiError> {
+        let product = if let Some(product) = self.products.get(image) {
+            product.clone()
+        } else {
+            let known = self.app.store.image(self.scope, image).await?;
+            let product = known.and_then(|image| product(&image));
+            self.products.insert(image.to_owned(), product.clone());
+            product
+        };
+        if let Some(product) = product {
+            let packages = self.said.entry(statement).or_default();
+            packages.entry(product).or_default().insert(package);
+        }
+        Ok(())
+    }
+
+    /// What exemptions and dismissals say.
+    async fn decided(&mut self, image: Option<String>) -> Result<(), ApiError> {
+        let filter = FindingFilter {
+            kinds: vec![FindingKind::Vulnerability],
+            states: vec![FindingState::Dismissed, FindingState::Exempted],
+            suppressed: store::Suppressed::Either,
+            image,
+            ..FindingFilter::default()
+        };
+        let mut request = PageRequest::first(STEP);
+        loop {
+            let page = self
+                .app
+                .store
+                .findings(self.scope, &filter, FindingSort::Severity, &request)
+                .await?;
+            for finding in page.items {
+                let (Some(decision), Some(image), Some(package)) =
+                    (finding.decision, finding.image, finding.package)
+                else {
+                    continue;
+                };
+                let statement = Statement {
+                    vulnerability: finding.rule,
+                    basis: Basis::Decision {
+                        reason: decision.reason,
+                        note: decision.note.unwrap_or_default(),
+                        by: decision.by,
+                    },
+                    time: decision.at,
+                    products: Vec::new(),
+                };
+                self.say(statement, &image.id, package.purl).await?;
+            }
+            match page.next_cursor {
+                Some(cursor) if self.said.len() < MAX_STATEMENTS => {
+                    request = PageRequest {
+                        limit: STEP,
+                        cursor: Some(cursor),
+                    };
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// What was watched since then without a break, and never seen in
+    /// use.
+    async fn not_in_use(
+        &mut self,
+        image: Option<&str>,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let unused = self
+            .app
+            .store
+            .unused_vulnerabilities(self.scope, image, since, now, MAX_STATEMENTS)
+            .await?;
+        for one in unused {
+            let statement = Statement {
+                vulnerability: one.vulnerability,
+                basis: Basis::NotInUse { since: one.since },
+                time: now,
+                products: Vec::new(),
+            };
+            self.say(statement, &one.image, one.package).await?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Vec<Statement> {
+        let said = self.said.into_iter().map(|(statement, products)| {
+            let products = products
                 .into_iter()
                 .map(|((name, purl), packages)| Product {
                     name,
                     purl,
                     packages: packages.into_iter().collect(),
-                })
-                .collect(),
-            ..statement
-        })
-        .collect())
+                });
+            Statement {
+                products: products.collect(),
+                ..statement
+            }
+        });
+        said.collect()
+    }
 }
 
 /// An image's name and package URL; nothing else has one.

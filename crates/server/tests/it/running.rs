@@ -201,6 +201,32 @@ async fn what_runs_is_joined_with_what_was_scanned() {
         (&counts["seen"], &counts["not_seen"]),
         (&json!(1), &json!(1))
     );
+
+    // What was not used for two days may be told to others, if asked for.
+    let export = |rest: &str| format!("/api/v1/vex/export?{rest}");
+    let decided = person.get(&export("format=openvex")).await.json();
+    assert_eq!(decided["statements"], json!([]), "{decided}");
+    let too_long = person.get(&export("in_use_days=3")).await.json();
+    assert_eq!(too_long["statements"], json!([]), "{too_long}");
+    let unused = person.get(&export("in_use_days=2")).await.json();
+    let [said] = unused["statements"].as_array().unwrap().as_slice() else {
+        panic!("{unused}");
+    };
+    assert_eq!(said["vulnerability"]["name"], "CVE-2024-12084");
+    assert_eq!(said["status"], "not_affected");
+    assert_eq!(said["justification"], "vulnerable_code_not_in_execute_path");
+    let why = said["impact_statement"].as_str().unwrap();
+    assert!(why.contains(&format!("since {}", at(0))), "{why}");
+    for (format, word) in [
+        ("cyclonedx", "code_not_reachable"),
+        ("csaf", "vulnerable_code_not_in_execute_path"),
+    ] {
+        let path = export(&format!("format={format}&in_use_days=2"));
+        let document = person.get(&path).await;
+        assert!(document.text.contains(word), "{}", document.text);
+    }
+    let refused = person.get(&export("in_use_days=0")).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 mod intake;
 mod map;
 mod note;
+mod unused;
 
 use model::{
     in_use::{Known, NotKnown},
@@ -18,6 +19,7 @@ pub(crate) use self::map::refresh as refresh_packages;
 pub use self::{
     intake::{TakenUse, UsedFile, UsedImage},
     note::{ImageUse, Reached},
+    unused::UnusedVulnerability,
 };
 use crate::{StoreError, db::Row};
 

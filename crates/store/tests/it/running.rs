@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::{
     ContainerEngine, Digest, FindingKind, FindingState, InUse, PackageFiles, Severity,
     in_use::NotKnown, package_files::path_key, priority::Reach, work,
 };
 use store::{
     Assessment, FindingFilter, FindingSort, PackageFilter, PageRequest, PlacedContainer, Reached,
-    RunningFilter, UsedFile, UsedImage,
+    RunningFilter, Scope, UsedFile, UsedImage,
 };
 
 use crate::{
@@ -76,6 +76,17 @@ async fn said(test: &TestStore, image: &str, now: Timestamp) -> HashMap<String, 
     packages
         .map(|package| (package.name, package.in_use.judge(now)))
         .collect()
+}
+
+/// What others may be told of: watched for so many hours, and not seen.
+async fn unused(test: &TestStore, scope: &Scope, hours: i64, now: Timestamp) -> Vec<String> {
+    let since = now - SignedDuration::from_hours(hours);
+    let found = test
+        .store
+        .unused_vulnerabilities(scope, None, since, now, 10)
+        .await
+        .unwrap();
+    found.into_iter().map(|one| one.vulnerability).collect()
 }
 
 /// Vulnerabilities and their priorities, the most pressing first.
@@ -312,6 +323,12 @@ async fn what_a_sensor_saw_marks_the_package_it_is_of(test: &TestStore) {
     note(test, None, Reach::NotKnown, day).await;
     let later = said(test, &shop_id, time(day)).await;
     assert_eq!(later["openssl"], InUse::NotSeen { since: time(0) });
+    let scope = store.scope(None).await.unwrap();
+    assert_eq!(unused(test, &scope, 24, time(day)).await, ["CVE-2024-2"]);
+    assert!(unused(test, &scope, 48, time(day)).await.is_empty());
+    store.ensure_environment("else", "", false).await.unwrap();
+    let elsewhere = store.scope(Some("else")).await.unwrap();
+    assert!(unused(test, &elsewhere, 24, time(day)).await.is_empty());
     let filter = FindingFilter {
         in_use: Some(true),
         ..FindingFilter::default()
@@ -330,6 +347,7 @@ async fn what_a_sensor_saw_marks_the_package_it_is_of(test: &TestStore) {
     let spoilt = said(test, &shop_id, time(day + 1)).await;
     assert_eq!(spoilt["openssl"], InUse::NotKnown(NotKnown::NotWatched));
     assert!(matches!(spoilt["curl"], InUse::Seen { .. }));
+    assert!(unused(test, &scope, 24, time(day + 1)).await.is_empty());
 
     // A rebuilt image is another: nothing of it was seen yet.
     let mut rebuilt = shop(day + 2);

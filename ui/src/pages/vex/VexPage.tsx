@@ -2,7 +2,7 @@
 // fetched from, documents that were handed in, and what we say ourselves.
 
 import { Button, Group, Text, VisuallyHidden } from '@mantine/core';
-import { IconChevronDown, IconDownload, IconPlus, IconUpload } from '@tabler/icons-react';
+import { IconDownload, IconPlus, IconUpload } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import {
@@ -23,17 +23,11 @@ import { usePermissions } from '../../components/permissions';
 import { useEnvironment, useUrl } from '../../components/url';
 import { count, plural } from '../../lib/format';
 import { Dialog } from '../../ui/Dialog';
-import { Menu } from '../../ui/Menu';
 import { Panel } from '../../ui/Panel';
 import { Time } from '../../ui/Time';
+import { ExportForm } from './ExportForm';
 import { DocumentForm, SourceForm } from './forms';
 import classes from './vex.module.css';
-
-const FORMATS = [
-  { id: 'openvex', label: 'OpenVEX' },
-  { id: 'csaf', label: 'CSAF' },
-  { id: 'cyclonedx', label: 'CycloneDX' },
-];
 
 export function VexPage() {
   const environment = useEnvironment();
@@ -46,30 +40,14 @@ export function VexPage() {
       title="VEX"
       actions={
         <>
-          <Menu position="bottom-end">
-            <Menu.Target>
-              <Button
-                size="xs"
-                variant="default"
-                leftSection={<IconDownload size={14} aria-hidden />}
-                rightSection={<IconChevronDown size={12} aria-hidden />}
-              >
-                What we say
-              </Button>
-            </Menu.Target>
-            <Menu.Dropdown>
-              {FORMATS.map((format) => (
-                <Menu.Item
-                  key={format.id}
-                  component="a"
-                  href={`/api/v1/vex/export?format=${format.id}&environment=${encodeURIComponent(environment)}`}
-                  download
-                >
-                  As {format.label}
-                </Menu.Item>
-              ))}
-            </Menu.Dropdown>
-          </Menu>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconDownload size={14} aria-hidden />}
+            onClick={() => set({ tab: 'export' })}
+          >
+            What we say
+          </Button>
           <Button
             size="xs"
             variant="default"
@@ -102,6 +80,9 @@ export function VexPage() {
       </p>
       <Sources environment={environment} whyNot={everywhere} />
       <Documents environment={environment} whyNot={exempt} />
+      <Dialog opened={search.tab === 'export'} onClose={close} title="What we say">
+        <ExportForm />
+      </Dialog>
       <Dialog opened={search.tab === 'source'} onClose={close} title="Add an address">
         <SourceForm
           onCancel={close}
