@@ -530,7 +530,7 @@ CREATE TABLE image_use (
     watched BIGINT,
     settled BIGINT NOT NULL,
     noted BIGINT NOT NULL
-);
+, priority BIGINT);
 CREATE TABLE incident (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,

@@ -105,6 +105,10 @@ fn told(app: &App, done: store::ActionDone) -> ActionDone {
 
 /// Tells listeners that counts moved.
 pub(crate) fn publish(app: &App, touched: Vec<(String, model::FindingKind)>) {
+    let is_vulnerability = |kind| kind == model::FindingKind::Vulnerability;
+    if touched.iter().any(|(_, kind)| is_vulnerability(*kind)) {
+        app.running.ring();
+    }
     for (environment, kind) in touched {
         app.bus.publish(&Event::Findings {
             environment,

@@ -463,6 +463,7 @@ async fn carry(app: &Arc<App>) {
                         "cannot note why images were judged again"
                     );
                 }
+                app.running.ring();
                 for (image, _) in &done.changed {
                     app.bus.publish(&Event::Image {
                         image: http::image::reference(image),
@@ -545,6 +546,7 @@ pub(crate) async fn reassess_one(
         .put_report(&stored.image.environment, assessment)
         .await?;
     if outcome.new.total() > 0 || outcome.resolved > 0 {
+        app.running.ring();
         app.bus.publish(&Event::Image {
             image: http::image::reference(&outcome.image),
         });

@@ -25,7 +25,8 @@ const EVERY: Duration = Duration::from_mins(2);
 /// Ways named of one image.
 const NAMED: usize = 3;
 
-/// Told that what runs, or who reaches it, may have changed.
+/// Told that what runs, who reaches it, or what of it presses may have
+/// changed.
 #[derive(Debug, Default)]
 pub(crate) struct RunningBell(Notify);
 
@@ -70,11 +71,12 @@ pub(crate) async fn look(app: &App) -> Result<(), StoreError> {
         .store
         .note_image_use(reached.collect(), app.clock.now())
         .await?;
-    if linked > 0 || noted.images > 0 {
+    if linked > 0 || noted.images > 0 || noted.pressing > 0 {
         tracing::debug!(
             linked,
             images = noted.images,
             findings = noted.findings,
+            pressing = noted.pressing,
             "what runs changed"
         );
     }

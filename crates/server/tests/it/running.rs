@@ -295,4 +295,17 @@ async fn a_priority_is_told_with_all_it_is_made_of() {
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     let refused = person.get("/api/v1/work-list?priority=1001").await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+
+    // What runs shows its most pressing one, and that goes with decisions.
+    let pressing = async || {
+        let running = person.get("/api/v1/running").await.json();
+        running["items"][0]["priority"].as_u64().unwrap()
+    };
+    assert_eq!(pressing().await, page["items"][0]["priority"]);
+    let body = json!({"select": {"ids": [id]},
+        "action": {"do": "dismiss", "reason": "false_positive", "note": "not built in"}});
+    let done = person.post("/api/v1/findings/actions", body).await;
+    assert_eq!(done.json()["changed"], 1, "{}", done.text);
+    test.server.look_at_running().await.unwrap();
+    assert_eq!(pressing().await, second["items"][0]["priority"]);
 }

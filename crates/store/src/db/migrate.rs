@@ -172,6 +172,11 @@ const STEPS: &[Step] = &[
         include_str!("../../migrations/0190_container.sql"),
     ),
     both(195, "walk", include_str!("../../migrations/0195_walk.sql")),
+    both(
+        205,
+        "running_priority",
+        include_str!("../../migrations/0205_running_priority.sql"),
+    ),
 ];
 
 /// The schema this program writes.

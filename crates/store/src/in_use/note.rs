@@ -13,7 +13,7 @@ use model::{
 use super::{reach_number, reach_of};
 use crate::{
     Store, StoreError,
-    db::{Connection, insert, sql},
+    db::{Connection, ROWS, Value, insert, sql},
     priority,
 };
 
@@ -39,6 +39,8 @@ pub struct ImageUse {
     pub images: u64,
     /// Findings whose priority changed.
     pub findings: u64,
+    /// Images whose most pressing finding is another now.
+    pub pressing: u64,
 }
 
 /// One image's row.
@@ -85,7 +87,7 @@ impl Store {
         changed.extend(over.map(|(image, _)| (*image, Row::idle())));
         let mut outcome = ImageUse {
             images: changed.len() as u64,
-            findings: 0,
+            ..ImageUse::default()
         };
         for chunk in changed.chunks(AT_ONCE) {
             let chunk: Vec<(i64, Row, bool)> = chunk
@@ -102,7 +104,53 @@ impl Store {
         if !is_current {
             outcome.findings += self.make_priorities().await?;
         }
+        outcome.pressing = self.note_most_pressing().await?;
         Ok(outcome)
+    }
+
+    /// Notes the highest priority among the open findings of each image
+    /// that runs, where it is another than was noted.
+    async fn note_most_pressing(&self) -> Result<u64, StoreError> {
+        let rows = sql(
+            "SELECT image_use.image_id, COALESCE(MAX(finding.priority), 0) AS priority
+             FROM image_use
+             JOIN asset ON asset.image_id = image_use.image_id AND asset.kind = 'image'
+             LEFT JOIN finding ON finding.asset_id = asset.id AND finding.state = 0
+                 AND finding.suppressed = 0
+             WHERE image_use.running > 0
+             GROUP BY image_use.image_id, image_use.priority
+             HAVING image_use.priority IS NULL
+                 OR image_use.priority <> COALESCE(MAX(finding.priority), 0)",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        let moved: Vec<Vec<Value>> = rows
+            .iter()
+            .map(|row| {
+                Ok(vec![
+                    row.int("image_id")?.into(),
+                    row.int("priority")?.into(),
+                ])
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let count = moved.len() as u64;
+        if moved.is_empty() {
+            return Ok(count);
+        }
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    for chunk in moved.chunks(ROWS) {
+                        let mut query = sql("UPDATE image_use SET priority = delta.column2 FROM ");
+                        query.push_rows(chunk.to_vec(), connection.dialect());
+                        query.push(" WHERE image_use.image_id = delta.column1");
+                        query.execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(count)
     }
 
     /// Makes the priorities of all findings anew.

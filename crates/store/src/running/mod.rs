@@ -9,10 +9,17 @@ mod link;
 mod unscanned;
 mod ways;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use jiff::Timestamp;
-use model::{AssetKind, priority::Reach};
+use model::{
+    AssetKind, Severity,
+    priority::{Facts, Reach, Use},
+};
+use serde::{Deserialize, Serialize};
 
 pub use self::detail::{
     AffectedWorkload, AffectedWorkloads, PackageAffected, RunningDetail, RunningInstance,
@@ -51,6 +58,8 @@ pub struct RunningRow {
     pub reached_by: String,
     pub packages: PackageUses,
     number: Option<i64>,
+    /// Its priority, or what stands for one.
+    rank: u16,
     risk: i64,
 }
 
@@ -75,6 +84,54 @@ pub struct RunningPlace {
     pub since: Timestamp,
 }
 
+/// Where an image stands: the least is the worst. What a page ends with
+/// is told by it, so that nothing needs to be there still.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Standing(Reverse<u16>, Reverse<i64>, Reverse<u64>, String, String);
+
+/// Of a name, as much as orders by it; cursors are bounded.
+const NAME: usize = 100;
+
+impl Standing {
+    fn key(&self) -> Key {
+        Key::Text(crate::row::json(self))
+    }
+
+    fn read(key: Key) -> Result<Self, CursorError> {
+        match key {
+            Key::Text(text) => serde_json::from_str(&text).map_err(|_cause| CursorError),
+            Key::Int(_) => Err(CursorError),
+        }
+    }
+}
+
+impl RunningRow {
+    fn standing(&self) -> Standing {
+        Standing(
+            Reverse(self.rank),
+            Reverse(self.risk),
+            Reverse(self.containers),
+            self.name.chars().take(NAME).collect(),
+            self.id.clone(),
+        )
+    }
+}
+
+/// How one is ranked of which nobody knows what is in it, because it was
+/// never scanned or is not looked at yet: as if it had something grave
+/// that cannot be mended. Those with worse are before it.
+fn unknown_rank() -> u16 {
+    Facts {
+        severity: Severity::High,
+        epss: None,
+        kev: false,
+        used: Use::NotKnown,
+        reach: Reach::NotKnown,
+        fixable: false,
+    }
+    .priority()
+}
+
 /// Which running images.
 #[derive(Clone, Debug, Default)]
 pub struct RunningFilter {
@@ -89,7 +146,8 @@ pub struct RunningFilter {
 /// Containers that run now.
 const RUNS: &str = "asset.kind = 'container' AND asset.gone IS NULL AND asset.started IS NOT NULL";
 
-/// The worst first; never-scanned ones among the worst, for nobody knows.
+/// What presses most first; never-scanned ones among them, for nobody
+/// knows.
 const WORST: Order = Order {
     name: "worst",
     expression: "",
@@ -142,24 +200,18 @@ impl Store {
         if wants_unscanned {
             rows.extend(self.unscanned(scope, filter).await?);
         }
-        rows.sort_by(|one, other| {
-            let key = |row: &RunningRow| (row.risk, row.containers);
-            key(other)
-                .cmp(&key(one))
-                .then_with(|| (&one.name, &one.id).cmp(&(&other.name, &other.id)))
-        });
+        rows.sort_by_cached_key(RunningRow::standing);
         let total = Total(rows.len() as u64);
         if let Some(cursor) = &request.cursor {
-            let last = WORST.after(cursor)?;
-            let place = rows
-                .iter()
-                .position(|row| Key::Text(row.id.clone()) == last);
-            let place = place.ok_or(CursorError)?;
-            rows.drain(..=place);
+            // One that was the last seen may stand elsewhere now, or run
+            // no longer: what stands after where it stood follows.
+            let last = Standing::read(WORST.after(cursor)?)?;
+            let seen = rows.partition_point(|row| row.standing() <= last);
+            rows.drain(..seen);
         }
         rows.truncate(request.limit as usize + 1);
         self.dress(&mut rows).await?;
-        Ok(WORST.cut(rows, request, total, |row| (Key::Text(row.id.clone()), 0)))
+        Ok(WORST.cut(rows, request, total, |row| (row.standing().key(), 0)))
     }
 
     /// Images that were scanned and run; of these alone, where some are
@@ -185,7 +237,8 @@ impl Store {
                      image.config_digest, image.last_scanned, image.packages, image.critical,
                      image.high, image.medium, image.low, image.info, image.unknown, image.fixable,
                      image.kev, image.risk, environment.name AS environment, image_use.reach,
-                     image_use.reached_by, image_use.watched, image_use.settled
+                     image_use.reached_by, image_use.watched, image_use.settled,
+                     image_use.priority
                  FROM image JOIN environment ON environment.id = image.environment_id
                  LEFT JOIN image_use ON image_use.image_id = image.id WHERE image.id",
             );
@@ -291,16 +344,6 @@ impl Store {
         if numbers.is_empty() {
             return Ok(());
         }
-        let mut query = sql("SELECT image_id, MAX(priority) AS priority FROM finding
-             WHERE state = 0 AND suppressed = 0 AND asset_id IN
-                 (SELECT id FROM asset WHERE kind = 'image' AND image_id");
-        query.push_in(&numbers, self.dialect());
-        query.push(") GROUP BY image_id");
-        let mut priorities = HashMap::new();
-        for row in &query.fetch_all(&self.readers).await? {
-            let priority = row.int("priority")?.try_into().unwrap_or(0);
-            priorities.insert(row.maybe_int("image_id")?.unwrap_or(0), priority);
-        }
         let mut query = sql("SELECT image_id,
                  SUM(CASE WHEN seen IS NULL THEN 0 ELSE 1 END) AS seen,
                  SUM(CASE WHEN seen IS NULL AND unseeable IS NULL THEN 1 ELSE 0 END) AS unseen
@@ -314,7 +357,6 @@ impl Store {
         }
         for row in rows {
             let Some(number) = row.number else { continue };
-            row.priority = priorities.get(&number).copied().unwrap_or(0);
             if let Some((seen, unseen)) = uses.get(&number) {
                 row.packages.seen = *seen;
                 row.packages.unseen = *unseen;
@@ -354,6 +396,8 @@ fn read(
     });
     let digest = row.maybe_text("digest")?;
     let digest = digest.or(row.maybe_text("config_digest")?);
+    let priority = row.maybe_int("priority")?;
+    let priority = priority.and_then(|priority| u16::try_from(priority).ok());
     Ok(RunningRow {
         id: key.id.clone(),
         environment: key.environment.clone(),
@@ -367,7 +411,7 @@ fn read(
         counts: Counts::read(row)?,
         fixable: row.count("fixable")?,
         kev: row.count("kev")?,
-        priority: 0,
+        priority: priority.unwrap_or(0),
         reach: match row.maybe_int("reach")? {
             Some(number) => crate::in_use::reach_of(number),
             None => Reach::NotKnown,
@@ -380,6 +424,7 @@ fn read(
             ..PackageUses::default()
         },
         number: Some(row.int("id")?),
+        rank: priority.unwrap_or_else(unknown_rank),
         risk: row.int("risk")?,
     })
 }

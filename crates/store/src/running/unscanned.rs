@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use model::{AssetKind, priority::Reach};
 
-use super::{PackageUses, RunningFilter, RunningPlace, RunningRow, sorted};
+use super::{PackageUses, RunningFilter, RunningPlace, RunningRow, sorted, unknown_rank};
 use crate::{
     Counts, Scope, Store, StoreError,
     asset::IMAGE_FACT,
@@ -133,6 +133,7 @@ impl Store {
                 reached_by: String::new(),
                 packages: PackageUses::default(),
                 number: None,
+                rank: unknown_rank(),
                 // After what is known to be bad, before what is known to
                 // be harmless.
                 risk: 1 << 26,

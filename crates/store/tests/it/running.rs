@@ -466,6 +466,71 @@ async fn a_priority_follows_every_part_of_it(test: &TestStore) {
     }
 }
 
+async fn what_presses_most_is_first(test: &TestStore) {
+    use ContainerEngine::Docker;
+    let store = &test.store;
+    let shop_id = store.put_report("local", shop(0)).await.unwrap().image.id;
+    let numbers = test.read("SELECT CAST(id AS TEXT) FROM image").await;
+    let number: i64 = numbers[0].parse().unwrap();
+    let grave = [("CVE-2024-3", "zlib", Severity::Critical)];
+    let vault = image("vault:1", "vault", 0, &grave);
+    let vault_id = store.put_report("local", vault).await.unwrap().image.id;
+    let ours = || container(Docker, "aaaaaaaaaaaa", "shop");
+    let mut never = container(Docker, "cccccccccccc", "never scanned");
+    "legacy:9".clone_into(&mut never.image);
+    let others = || vec![container(Docker, "bbbbbbbbbbbb", "vault"), never.clone()];
+    let all = [vec![ours()], others()].concat();
+    look(test, 1, running(all)).await;
+    let scope = store.scope(None).await.unwrap();
+    let order = async |request: &PageRequest| {
+        let all = RunningFilter::default();
+        let page = store.running(&scope, &all, request).await.unwrap();
+        let ids = page.items.iter().map(|row| row.id.clone());
+        (ids.collect::<Vec<_>>(), page.next_cursor)
+    };
+    let every = PageRequest::first(50);
+
+    // Nobody looked yet: the graver is first, and nothing is lost.
+    let (before, _) = order(&every).await;
+    assert_eq!(before[..2], [vault_id.clone(), shop_id.clone()]);
+    // The lesser one is open to the outside, the graver is not.
+    let place = |reach| Reached {
+        reach,
+        by: String::new(),
+    };
+    let other = test
+        .read("SELECT CAST(MAX(id) AS TEXT) FROM image")
+        .await
+        .remove(0);
+    let reached = HashMap::from([
+        (number, place(Reach::Outside)),
+        (other.parse().unwrap(), place(Reach::Inside)),
+    ]);
+    let noted = store
+        .note_image_use(reached.clone(), time(1))
+        .await
+        .unwrap();
+    assert_eq!(noted.pressing, 2);
+    let again = store.note_image_use(reached, time(1)).await.unwrap();
+    assert_eq!((again.images, again.pressing), (0, 0));
+    let (after, _) = order(&every).await;
+    assert_eq!(after[..2], [shop_id.clone(), vault_id.clone()]);
+    assert_eq!(after.len(), 3);
+
+    // Whoever reads on goes on where they were, though what they saw
+    // last runs no longer.
+    let mut request = PageRequest::first(1);
+    let (first, next) = order(&request).await;
+    assert_eq!(first, [shop_id]);
+    request.cursor = next;
+    look(test, 2, running(others())).await;
+    let (second, next) = order(&request).await;
+    assert_eq!(second, [vault_id]);
+    request.cursor = next;
+    let (third, next) = order(&request).await;
+    assert_eq!((&third[..], next), (&after[2..], None));
+}
+
 async fn work_is_gathered_from_what_runs(test: &TestStore) {
     let store = &test.store;
     store.put_report("local", shop(0)).await.unwrap();
@@ -497,5 +562,6 @@ on_each_database!(
     what_a_sensor_saw_marks_the_package_it_is_of,
     what_was_seen_before_the_scan_counts_after_it,
     a_priority_follows_every_part_of_it,
+    what_presses_most_is_first,
     work_is_gathered_from_what_runs,
 );
