@@ -1,11 +1,59 @@
 // What others say of vulnerabilities, and SBOMs from elsewhere.
 
-import type { NewVexSource, SbomImported, VexDocument, VexSource } from '../src/api/vex';
+import type {
+  NewVexSource,
+  SbomImported,
+  VexDocument,
+  VexSource,
+  VexStatement,
+} from '../src/api/vex';
 import { refOf } from './estate';
 import type { Tools } from './platform';
 import { hex, type World } from './world';
 
 const HOUR = 3_600_000;
+
+const STATEMENT: VexStatement = {
+  vulnerability: 'CVE-2024-2511',
+  aliases: ['GHSA-abcd-efgh-ijkl'],
+  status: 'not_affected',
+  justification: 'vulnerable_code_not_in_execute_path',
+  note: 'The module is built in, and never asked for.',
+  time: '2026-01-12T09:00:00Z',
+  products: [
+    {
+      name: 'pkg:oci/ledger@sha256:0f1e?repository_url=registry.example.com/shop/ledger',
+      parts: ['pkg:deb/debian/openssl@3.0.11-1?distro=debian-12'],
+    },
+  ],
+  products_total: 3,
+};
+
+/** What a document says: as many statements as it has, of two sorts. */
+function statementsOf(document: VexDocument, query: URLSearchParams) {
+  const all = Array.from(
+    { length: document.statements },
+    (_, index): VexStatement =>
+      index === 0
+        ? STATEMENT
+        : {
+            vulnerability: `CVE-2024-${3000 + index}`,
+            status: index % 2 === 0 ? 'fixed' : 'under_investigation',
+            products: [{ name: 'pkg:deb/debian/linux?distro=debian-12' }],
+            products_total: 1,
+          },
+  );
+  const text = (query.get('q') ?? '').toLowerCase();
+  const meant = all.filter((each) => JSON.stringify(each).toLowerCase().includes(text));
+  const first = Number(query.get('cursor') ?? 0);
+  const next = first + Number(query.get('limit') ?? 100);
+  return {
+    items: meant.slice(first, next),
+    total: meant.length,
+    total_capped: false,
+    ...(next < meant.length ? { next_cursor: String(next) } : {}),
+  };
+}
 
 export function createVex(
   world: World,
@@ -138,6 +186,11 @@ export function createVex(
         const made = document(query.get('name') ?? '', 3, environment ? { environment } : {});
         documents.push(made);
         return json(made, 201);
+      }
+      if (name && part === 'statements') {
+        const found = documents.find((each) => each.id === name);
+        if (!found) return problem(404, 'not_found', 'there is no such VEX document', url.pathname);
+        return json(statementsOf(found, query));
       }
       if (name) {
         const index = documents.findIndex((each) => each.id === name);

@@ -27,7 +27,7 @@ use crate::{
     sensor::{Sensor, SensorDetail},
     token::{ApiTokenMade, NewApiToken},
     user::{NewUser, UserChange, UserMade},
-    vex::{NewVexSource, VexDocument, VexSource},
+    vex::{NewVexSource, VexDocument, VexSource, VexStatement},
 };
 
 /// The most bytes of an answer that is read into memory.
@@ -184,6 +184,14 @@ impl<T: Transport> Client<T> {
 
     pub fn remove_vex(&self, id: &str) -> Answer<(), T> {
         self.end(&format!("/vex/{}", encoded(id)))
+    }
+
+    pub fn vex_statements(
+        &self,
+        id: &str,
+        parameters: &Parameters<'_>,
+    ) -> Answer<Page<VexStatement>, T> {
+        self.get(&format!("/vex/{}/statements", encoded(id)), parameters)
     }
 
     pub fn vex_sources(&self, parameters: &Parameters<'_>) -> Answer<Vec<VexSource>, T> {

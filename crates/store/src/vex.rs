@@ -173,6 +173,18 @@ impl Store {
             .await
     }
 
+    /// A document as it came, if it holds in scope or everywhere.
+    pub async fn vex_text(&self, scope: &Scope, id: &str) -> Result<Option<VexText>, StoreError> {
+        let mut query = select_text();
+        query.push(" WHERE (vex_document.environment_id IS NULL OR ");
+        scope.constrain(&mut query, "vex_document.environment_id");
+        query
+            .push(") AND vex_document.uid = ")
+            .push_bind(id.to_owned());
+        let row = query.fetch_optional(&self.readers).await?;
+        row.as_ref().map(text).transpose()
+    }
+
     /// Forgets a document; what it said. `None`: there is none in scope.
     pub async fn remove_vex_document(
         &self,
@@ -180,16 +192,9 @@ impl Store {
         scope: &Scope,
         id: &str,
     ) -> Result<Option<VexText>, StoreError> {
-        let mut query = select_text();
-        query.push(" WHERE (vex_document.environment_id IS NULL OR ");
-        scope.constrain(&mut query, "vex_document.environment_id");
-        query
-            .push(") AND vex_document.uid = ")
-            .push_bind(id.to_owned());
-        let Some(row) = query.fetch_optional(&self.readers).await? else {
+        let Some(known) = self.vex_text(scope, id).await? else {
             return Ok(None);
         };
-        let known = text(&row)?;
         self.writer
             .write(move |connection| {
                 Box::pin(async move {

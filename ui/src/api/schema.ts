@@ -2858,6 +2858,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vex/{id}/statements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a VEX document that holds here says, in its order. */
+        get: operations["get_vex_id_statements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/views": {
         parameters: {
             query?: never;
@@ -6869,6 +6886,43 @@ export interface components {
          * @description One page of a list. Pages are walked by key, not by offset: a row
          *     added meanwhile never shifts the others.
          */
+        Page_VexStatement: {
+            items: {
+                aliases?: string[];
+                /** @description Why it is not affected, by the word of its form. */
+                justification?: string | null;
+                /** @description Its own words: why, or what to do. */
+                note?: string | null;
+                /** @description The first hundred. */
+                products: components["schemas"]["VexProduct"][];
+                /**
+                 * Format: int64
+                 * @description How many there are.
+                 */
+                products_total: number;
+                status: components["schemas"]["VexStatus"];
+                /** Format: date-time */
+                time?: string | null;
+                /** @description As the document names it. */
+                vulnerability: string;
+            }[];
+            /**
+             * @description Hand this back as `cursor`; absent on the last page. Valid only
+             *     with the same filters and sort order.
+             */
+            next_cursor?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows match the filters, counted up to 10 000.
+             */
+            total: number;
+            /** @description There are more than `total`: show it as "10 000+". */
+            total_capped: boolean;
+        };
+        /**
+         * @description One page of a list. Pages are walked by key, not by offset: a row
+         *     added meanwhile never shifts the others.
+         */
         Page_Vulnerability: {
             items: {
                 /** Format: double */
@@ -9374,6 +9428,16 @@ export interface components {
             /** Format: int64 */
             statements: number;
         };
+        /** @description What a statement is about: an image or a package. */
+        VexProduct: {
+            /** @description A package URL without its escapes, a digest, or another name. */
+            name: string;
+            /**
+             * @description The first hundred parts of it that are meant; all of it when
+             *     there is none.
+             */
+            parts?: string[];
+        };
         /** @description An address VEX documents are fetched from. */
         VexSource: {
             address: string;
@@ -9414,6 +9478,31 @@ export interface components {
             /** Format: int64 */
             statements: number;
         };
+        /** @description One statement of a document. */
+        VexStatement: {
+            aliases?: string[];
+            /** @description Why it is not affected, by the word of its form. */
+            justification?: string | null;
+            /** @description Its own words: why, or what to do. */
+            note?: string | null;
+            /** @description The first hundred. */
+            products: components["schemas"]["VexProduct"][];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            products_total: number;
+            status: components["schemas"]["VexStatus"];
+            /** Format: date-time */
+            time?: string | null;
+            /** @description As the document names it. */
+            vulnerability: string;
+        };
+        /**
+         * @description What is said of a vulnerability in products.
+         * @enum {string}
+         */
+        VexStatus: "not_affected" | "affected" | "fixed" | "under_investigation";
         /** @description One saved view. */
         View: {
             /** Format: date-time */
@@ -16743,6 +16832,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_vex_id_statements: {
+        parameters: {
+            query?: {
+                /** @description Those that have this text in what they are about or say. */
+                q?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the document's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_VexStatement"];
+                };
             };
             /** @description what went wrong */
             default: {

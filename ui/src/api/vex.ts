@@ -1,7 +1,13 @@
 // What others say of vulnerabilities in what they ship, and bills of
 // materials from elsewhere.
 
-import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  queryOptions,
+  useMutation,
+  useQueryClient,
+} from '@tanstack/react-query';
 import { api, body } from './client';
 import type { components } from './schema';
 
@@ -10,6 +16,10 @@ export type NewVexSource = Schemas['NewVexSource'];
 export type SbomImported = Schemas['SbomImported'];
 export type VexDocument = Schemas['VexDocument'];
 export type VexSource = Schemas['VexSource'];
+export type VexStatement = Schemas['VexStatement'];
+
+/** Statements of a document shown at once. */
+const STEP = 50;
 
 /** Addresses are fetched while one looks on. */
 const EVERY_MS = 10_000;
@@ -20,6 +30,27 @@ export const vex = {
       queryKey: ['vex', 'documents', environment],
       queryFn: ({ signal }) =>
         body(api.GET('/api/v1/vex', { params: { query: { environment } }, signal })),
+    }),
+  statements: (id: string, q: string) =>
+    infiniteQueryOptions({
+      queryKey: ['vex', 'statements', id, q],
+      queryFn: ({ pageParam, signal }) =>
+        body(
+          api.GET('/api/v1/vex/{id}/statements', {
+            params: {
+              path: { id },
+              query: {
+                limit: STEP,
+                ...(q ? { q } : {}),
+                ...(pageParam ? { cursor: pageParam } : {}),
+              },
+            },
+            signal,
+          }),
+        ),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.next_cursor,
+      placeholderData: keepPreviousData,
     }),
   sources: (environment: string) =>
     queryOptions({

@@ -132,6 +132,20 @@ describe('VEX', () => {
       find,
     );
   });
+  it('shows what a document says, and narrows it', async () => {
+    renderApp('/vex');
+    await userEvent.click(
+      await screen.findByRole('button', { name: 'debian-kernel.csaf.json' }, find),
+    );
+    const list = () => screen.findByRole('list', { name: 'Statements' }, find);
+    expect(within(await list()).getByText('CVE-2024-2511')).toBeTruthy();
+    expect(screen.getByText('and 2 more')).toBeTruthy();
+    await userEvent.click(screen.getByRole('button', { name: 'Show more' }));
+    expect(await screen.findByText('CVE-2024-3087', {}, find)).toBeTruthy();
+    await userEvent.type(screen.getByRole('textbox', { name: 'Filter statements' }), 'never');
+    await waitFor(() => expect(screen.queryByText('CVE-2024-3087')).toBeNull(), find);
+    expect(screen.getByText('1 statement with that in it')).toBeTruthy();
+  });
   it('goes out with what was decided, and what was not used where asked for', async () => {
     renderApp('/vex');
     await userEvent.click(await screen.findByRole('button', { name: 'What we say' }, find));

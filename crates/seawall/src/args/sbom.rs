@@ -148,6 +148,7 @@ pub(crate) struct AttachSbom {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Vex {
     List(ListVex),
+    Show(ShowVex),
     Add(AddVex),
     Remove(RemoveVex),
     Export(ExportVex),
@@ -217,6 +218,24 @@ pub(crate) struct ListVex {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t)]
     pub format: super::remote::ListFormat,
+}
+
+/// Show what a VEX document on a server says
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall vex show 0198c3d1-7a3e-7b7a-9f6e-0a6f2b1c4d5e
+  seawall vex show vexhub/pkg/npm/left/vex.json --query CVE-2024-1 --format json")]
+pub(crate) struct ShowVex {
+    /// Its id or its name, as `seawall vex list` shows them
+    pub document: String,
+    /// Only statements that have this text in what they are about or say
+    #[arg(long = "query", value_name = "TEXT")]
+    pub text: Option<String>,
+    #[command(flatten)]
+    pub amount: Amount,
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// Have VEX documents hold on a server

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use api::vex::{NewVexSource, VexDocument};
+use api::vex::{NewVexSource, VexDocument, VexStatement, VexStatus};
 use jiff::Timestamp;
 use model::Clock as _;
 use report::Heading;
 
 use super::{
     Context, files,
+    finding::count,
     remote::{
         self, Server, failure,
         output::{Listing, age},
@@ -17,7 +18,8 @@ use super::{
 };
 use crate::{
     args::sbom::{
-        AddVex, AddVexSource, ExportVex, ListVex, OneVexSource, RemoveVex, Vex, VexForm, VexSource,
+        AddVex, AddVexSource, ExportVex, ListVex, OneVexSource, RemoveVex, ShowVex, Vex, VexForm,
+        VexSource,
     },
     exit::{Exit, Failure},
 };
@@ -25,6 +27,7 @@ use crate::{
 pub(super) fn run(context: &Context, vex: &Vex) -> Result<Exit, Failure> {
     match vex {
         Vex::List(arguments) => list(context, arguments),
+        Vex::Show(arguments) => show(context, arguments),
         Vex::Add(arguments) => add(context, arguments),
         Vex::Remove(arguments) => remove(context, arguments),
         Vex::Export(arguments) => export(context, arguments),
@@ -95,6 +98,114 @@ fn csv_row(document: &VexDocument) -> Vec<String> {
         document.added.to_string(),
         document.added_by.clone(),
     ]
+}
+
+/// The id of the document of that id or name.
+fn document_id(server: &Server, text: &str) -> Result<String, Failure> {
+    let documents = server.vex_documents(&[]).map_err(failure(None))?;
+    let mut found = documents
+        .into_iter()
+        .filter(|document| document.id == text || document.name == text);
+    match (found.next(), found.next()) {
+        (Some(document), None) => Ok(document.id),
+        (Some(_), Some(_)) => Err(Failure::usage(anyhow::anyhow!(
+            "several VEX documents are called '{text}'"
+        ))
+        .help("name it by its id: seawall vex list")),
+        (None, _) => Err(
+            Failure::usage(anyhow::anyhow!("no VEX document is called '{text}'"))
+                .help("seawall vex list shows what there is"),
+        ),
+    }
+}
+
+fn show(context: &Context, arguments: &ShowVex) -> Result<Exit, Failure> {
+    let server = remote::connect(context, &arguments.remote)?;
+    let id = document_id(&server, &arguments.document)?;
+    let parameters = [("q", arguments.text.clone())];
+    let (statements, page) = server
+        .all(
+            &parameters,
+            arguments.amount.most(),
+            |server, parameters| server.vex_statements(&id, parameters),
+        )
+        .map_err(failure(None))?;
+    let listing = Listing {
+        items: &statements,
+        headings: &[
+            Heading::whole("VULNERABILITY"),
+            Heading::whole("STATUS"),
+            Heading::whole("PRODUCTS").cut(24, 2),
+            Heading::whole("WHY").cut(16, 0).ends_matter(),
+        ],
+        row: |statement: &VexStatement, _now| {
+            vec![
+                statement.vulnerability.clone(),
+                status(statement).replace('_', " "),
+                products(statement, ", "),
+                why(statement),
+            ]
+        },
+        csv_headings: &[
+            "vulnerability",
+            "aliases",
+            "status",
+            "justification",
+            "note",
+            "time",
+            "products",
+        ],
+        csv_row: |statement| {
+            vec![
+                statement.vulnerability.clone(),
+                statement.aliases.join(" "),
+                status(statement).to_owned(),
+                statement.justification.clone().unwrap_or_default(),
+                statement.note.clone().unwrap_or_default(),
+                statement
+                    .time
+                    .map(|time| time.to_string())
+                    .unwrap_or_default(),
+                products(statement, "\n"),
+            ]
+        },
+        now: context.clock.now(),
+    };
+    listing.print(context, arguments.amount.format)?;
+    context.note(&count(statements.len(), &page, "statement"));
+    Ok(Exit::Clean)
+}
+
+fn status(statement: &VexStatement) -> &'static str {
+    match statement.status {
+        VexStatus::NotAffected => "not_affected",
+        VexStatus::Affected => "affected",
+        VexStatus::Fixed => "fixed",
+        VexStatus::UnderInvestigation => "under_investigation",
+    }
+}
+
+fn products(statement: &VexStatement, between: &str) -> String {
+    let mut named: Vec<String> = Vec::new();
+    for product in &statement.products {
+        if product.parts.is_empty() {
+            named.push(product.name.clone());
+        }
+        let parts = product.parts.iter();
+        named.extend(parts.map(|part| format!("{part} in {}", product.name)));
+    }
+    let told = statement.products.len() as u64;
+    if statement.products_total > told {
+        named.push(format!("{} more", statement.products_total - told));
+    }
+    named.join(between)
+}
+
+fn why(statement: &VexStatement) -> String {
+    let justification = statement.justification.as_ref();
+    let justification = justification.map(|word| word.replace('_', " "));
+    let said = [justification, statement.note.clone()];
+    said.into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
 fn add(context: &Context, arguments: &AddVex) -> Result<Exit, Failure> {

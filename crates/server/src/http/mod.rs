@@ -94,6 +94,7 @@ pub(crate) mod trust;
 pub(crate) mod user;
 pub(crate) mod vex;
 pub(crate) mod vex_source;
+pub(crate) mod vex_statement;
 pub(crate) mod view;
 pub(crate) mod vulnerability;
 pub(crate) mod work_list;
@@ -236,6 +237,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(vex::list)))
         .routes(needs(View, routes!(vex::export)))
         .routes(needs(Exempt, routes!(vex::delete)))
+        .routes(needs(View, routes!(vex_statement::list)))
         .routes(needs(View, routes!(vex_source::list)))
         .routes(needs_everywhere(Configure, routes!(vex_source::create)))
         .routes(needs_everywhere(Configure, routes!(vex_source::fetch_now)))

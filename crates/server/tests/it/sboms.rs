@@ -175,6 +175,19 @@ async fn what_others_say_sets_findings_aside_and_our_word_goes_out() {
     let listed = person.get("/api/v1/vex").await.json();
     assert_eq!(listed[0]["name"], "vendor.json");
     let id = listed[0]["id"].as_str().unwrap();
+    let statements = format!("/api/v1/vex/{id}/statements");
+    let said = person.get(&statements).await.json();
+    assert_eq!(said["total"], 1, "{said}");
+    let one = &said["items"][0];
+    assert_eq!(
+        (&one["vulnerability"], &one["status"], &one["justification"]),
+        (
+            &json!(rule),
+            &json!("not_affected"),
+            &json!("vulnerable_code_not_present")
+        )
+    );
+    assert_eq!(one["products"], json!([{ "name": LOG4J }]));
     let gone = person.delete(&format!("/api/v1/vex/{id}")).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     becomes(total).await;
@@ -202,6 +215,62 @@ async fn what_others_say_sets_findings_aside_and_our_word_goes_out() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_document_says_is_read_page_by_page_where_it_holds() {
+    let server = start().await;
+    let person = server.signed_in().await;
+    let statements: Vec<Value> = (1..=5)
+        .map(|number| {
+            json!({"vulnerability": {"name": format!("CVE-2024-{number}")},
+                "products": [{"@id": LOG4J}], "status": "under_investigation",
+                "status_notes": if number % 2 == 0 { "Even" } else { "odd" }})
+        })
+        .collect();
+    let vex = json!({"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://vendor.example/1",
+        "author": "Vendor", "timestamp": "2026-01-01T00:00:00Z", "version": 1,
+        "statements": statements});
+    let path = "/api/v1/vex?name=vendor.json&environment=local";
+    let added = send(&person, path, &vex.to_string()).await.json();
+    let id = added["id"].as_str().unwrap();
+    let read = async |rest: &str| {
+        let path = format!("/api/v1/vex/{id}/statements?limit=2{rest}");
+        let page = person.get(&path).await.json();
+        let items = page["items"].as_array().unwrap();
+        let names = items.iter().map(|one| one["vulnerability"].clone());
+        let names: Vec<Value> = names.collect();
+        (names, page["total"].clone(), page["next_cursor"].clone())
+    };
+    let (first, total, next) = read("").await;
+    assert_eq!((first.len(), total), (2, json!(5)));
+    let cursor = format!("&cursor={}", next.as_str().unwrap());
+    let (second, _, next) = read(&cursor).await;
+    assert_eq!(second, ["CVE-2024-3", "CVE-2024-4"]);
+    let cursor = format!("&cursor={}", next.as_str().unwrap());
+    assert_eq!(read(&cursor).await.0, ["CVE-2024-5"]);
+    let (even, total, next) = read("&q=EVEN").await;
+    assert_eq!(even, ["CVE-2024-2", "CVE-2024-4"]);
+    assert_eq!((total, next), (json!(2), Value::Null));
+
+    let garbage = format!("/api/v1/vex/{id}/statements?cursor=x");
+    let refused = person.get(&garbage).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+    let nothing = person.get("/api/v1/vex/nothing/statements").await;
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND);
+    // Whoever may look elsewhere alone does not see it.
+    let answer = person
+        .post(
+            "/api/v1/environments",
+            json!({"id": "else", "name": "Elsewhere"}),
+        )
+        .await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+    let body = json!({"name": "else", "permissions": ["view"], "environments": ["else"],
+        "expires": crate::people::in_days(2)});
+    let (foreign, _) = crate::people::token(&server, &person, body).await;
+    let hidden = foreign.get(&format!("/api/v1/vex/{id}/statements")).await;
+    assert_eq!(hidden.status, StatusCode::NOT_FOUND, "{}", hidden.text);
 }
 
 /// One document at an address, which may be changed and may be away.

@@ -1,5 +1,7 @@
 //! What a statement is about: images, packages, packages in either.
 
+use std::fmt;
+
 use model::{
     Digest, OperatingSystem, Package, Sbom, TargetKind,
     purl::{Purl, PurlParts},
@@ -122,6 +124,40 @@ impl Product {
             || scene.packages.iter().any(|(path, product)| {
                 *path == package.path && self.identity.is_package(product, scene)
             })
+    }
+}
+
+/// The best name it has, for people; package URLs without their escapes.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(purl) = self.purls.first() {
+            return write_purl(purl, f);
+        }
+        let name = self.name.as_ref().or(self.cpe.as_ref());
+        match (name, self.hashes.first()) {
+            (Some(name), _) => f.write_str(name),
+            (None, Some(hash)) => write!(f, "sha256:{hash}"),
+            (None, None) => f.write_str("not named"),
+        }
+    }
+}
+
+fn write_purl(purl: &PurlParts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "pkg:{}/", purl.kind)?;
+    if let Some(namespace) = &purl.namespace {
+        write!(f, "{namespace}/")?;
+    }
+    f.write_str(&purl.name)?;
+    if let Some(version) = &purl.version {
+        write!(f, "@{version}")?;
+    }
+    for (step, (key, value)) in purl.qualifiers.iter().enumerate() {
+        let sign = if step == 0 { '?' } else { '&' };
+        write!(f, "{sign}{key}={value}")?;
+    }
+    match &purl.subpath {
+        Some(subpath) => write!(f, "#{subpath}"),
+        None => Ok(()),
     }
 }
 

@@ -24,9 +24,11 @@ import { useEnvironment, useUrl } from '../../components/url';
 import { count, plural } from '../../lib/format';
 import { Dialog } from '../../ui/Dialog';
 import { Panel } from '../../ui/Panel';
+import { PlainButton } from '../../ui/PlainButton';
 import { Time } from '../../ui/Time';
 import { ExportForm } from './ExportForm';
 import { DocumentForm, SourceForm } from './forms';
+import { StatementsPane } from './Statements';
 import classes from './vex.module.css';
 
 export function VexPage() {
@@ -35,9 +37,20 @@ export function VexPage() {
   const { exempt, everywhere } = usePermissions();
   const { say } = useDone();
   const close = () => set({ tab: undefined });
+  const documents = useQuery(vex.documents(environment));
+  const shown = documents.data?.find((document) => document.id === search.sel);
   return (
     <Page
       title="VEX"
+      pane={
+        shown && (
+          <StatementsPane
+            key={shown.id}
+            document={shown}
+            onClose={() => set({ sel: undefined, q: undefined })}
+          />
+        )
+      }
       actions={
         <>
           <Button
@@ -217,6 +230,7 @@ function Sources({ environment, whyNot }: { environment: string; whyNot: string 
 
 function Documents({ environment, whyNot }: { environment: string; whyNot: string | undefined }) {
   const query = useQuery(vex.documents(environment));
+  const [, set] = useUrl();
   const { say } = useDone();
   const [leaving, setLeaving] = useState<VexDocument>();
   const remove = useRemoveVex();
@@ -229,7 +243,14 @@ function Documents({ environment, whyNot }: { environment: string; whyNot: strin
         head={['Document', 'Statements', 'Where', 'Added']}
         rows={(query.data ?? []).map((document) => (
           <tr key={document.id}>
-            <td className={classes.address}>{document.name}</td>
+            <td className={classes.address}>
+              <PlainButton
+                title="What it says"
+                onClick={() => set({ sel: document.id, q: undefined }, 'push')}
+              >
+                {document.name}
+              </PlainButton>
+            </td>
             <td className={classes.number}>{count(document.statements)}</td>
             <td>{document.environment ?? 'everywhere'}</td>
             <td>
