@@ -19,6 +19,7 @@ import { liveScans, pastScans, queueOf } from './scans';
 import { createTrust } from './trust';
 import { createVex } from './vex';
 import { detailOf, vulnerabilitiesOf } from './vulnerabilities';
+import { baseOf } from './work';
 import {
   createWorld,
   hex,
@@ -178,6 +179,13 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     error: null,
   });
 
+  /** An image is not built on itself, and a file system on nothing. */
+  const baseFor = (target: Target): Pick<ImageDetail, 'base'> => {
+    if (target.image.kind !== 'image') return {};
+    const base = baseOf(target, world.targets);
+    return base.image && base.image.id !== target.image.id ? { base } : {};
+  };
+
   const imageDetail = (target: Target): ImageDetail => ({
     image: target.image,
     target: target.target,
@@ -185,6 +193,7 @@ export function createMock(scenario: Scenario = 'normal', now: number = Date.now
     warnings: target.warnings,
     top_fixes: topFixes(target.findings, 5),
     signatures: trust.of(target),
+    ...baseFor(target),
     config:
       target.image.kind === 'image'
         ? {

@@ -97,7 +97,7 @@ export function workOf(
   };
 }
 
-function baseOf(target: Target, known: readonly Target[]): WorkBase {
+export function baseOf(target: Target, known: readonly Target[]): WorkBase {
   const [lowest] = target.layers;
   const isOfficial = ({ image }: Target) => image.name.includes('/library/');
   const image = known.find(

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{SeverityCounts, TrustOutcome, overview::TopFix};
+use crate::{SeverityCounts, TrustOutcome, overview::TopFix, work_list::WorkBase};
 
 /// What kind of thing was scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -129,6 +129,10 @@ pub struct ImageDetail {
     /// By each trust policy that holds for it, whether it is signed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signatures: Vec<TrustOutcome>,
+    /// What it is built on, where an image known here or its builder
+    /// tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<WorkBase>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use model::{
     AffectedState, ImageConfig,
-    work::{WorkFinding, WorkImage, repository},
+    work::{KnownBy, WorkFinding, WorkImage, repository},
 };
 
 use crate::{
@@ -38,6 +38,28 @@ pub struct Work {
     pub truncated: bool,
 }
 
+/// What an image is built on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageBase {
+    /// `debian:12`.
+    pub name: String,
+    pub digest: Option<String>,
+    /// The image, where it is known here.
+    pub image: Option<ImageKey>,
+    pub known_by: KnownBy,
+    /// A newer build of it that is known here.
+    pub newer: Option<ImageKey>,
+}
+
+/// Whose findings are gathered.
+#[derive(Clone, Copy)]
+enum Asked<'i> {
+    All,
+    Running,
+    /// One image, by its id, whether or not it has any.
+    One(&'i str),
+}
+
 impl Store {
     /// The open vulnerabilities of images that run, or of all, from a
     /// priority on; with what tells what those images are built on.
@@ -48,7 +70,8 @@ impl Store {
         priority: u16,
     ) -> Result<Work, StoreError> {
         let mut work = Work::default();
-        let asked = self.asked_images(scope, running, &mut work).await?;
+        let which = if running { Asked::Running } else { Asked::All };
+        let asked = self.asked_images(scope, which, &mut work).await?;
         self.put_layers(&asked, &mut work).await?;
         self.put_bases(scope, &asked, &mut work).await?;
         let mut all: Vec<i64> = asked.iter().copied().collect();
@@ -69,10 +92,61 @@ impl Store {
         Ok(work)
     }
 
+    /// What an image is built on: an image that is known here, or what
+    /// its builder named.
+    pub async fn image_base(
+        &self,
+        scope: &Scope,
+        image: &str,
+    ) -> Result<Option<ImageBase>, StoreError> {
+        let mut work = Work::default();
+        let asked = self
+            .asked_images(scope, Asked::One(image), &mut work)
+            .await?;
+        self.put_layers(&asked, &mut work).await?;
+        let Some((_, lower)) = work
+            .images
+            .first()
+            .and_then(|image| image.layers.split_last())
+        else {
+            return Ok(None);
+        };
+        let mut others = HashSet::new();
+        for chunk in lower.chunks(CHUNK) {
+            // Only what ends with one of its layers can be below it.
+            let mut query = sql("SELECT layer.image_id FROM layer
+                 JOIN image ON image.id = layer.image_id
+                 WHERE layer.ordinal = image.layers - 1 AND image.kind = 'image'
+                   AND layer.diff_id IN ");
+            query
+                .push_list(chunk.iter().map(String::as_str))
+                .push(" AND ");
+            scope.constrain(&mut query, "image.environment_id");
+            query.push(" LIMIT ").push_bind(MOST_BASES);
+            let found: Vec<i64> = query.once().scalar().fetch_all(&self.readers).await?;
+            others.extend(found);
+        }
+        others.retain(|image| !asked.contains(image));
+        self.put_others(&others, &mut work).await?;
+        self.put_builds(scope, &mut work).await?;
+        let mut bases = model::work::bases(&work.images);
+        let base = asked.iter().find_map(|image| bases.remove(image));
+        let base = base.map(|based| based.base);
+        // A system's name alone is no image.
+        let base = base.filter(|base| base.image.is_some() || base.known_by == KnownBy::Label);
+        Ok(base.map(|base| ImageBase {
+            image: base.image.and_then(|id| work.keys.remove(&id)),
+            newer: base.newer.and_then(|id| work.keys.remove(&id)),
+            name: base.name,
+            digest: base.digest,
+            known_by: base.known_by,
+        }))
+    }
+
     async fn asked_images(
         &self,
         scope: &Scope,
-        running: bool,
+        which: Asked<'_>,
         work: &mut Work,
     ) -> Result<HashSet<i64>, StoreError> {
         let mut query = sql(
@@ -83,14 +157,23 @@ impl Store {
                     AND asset.started IS NOT NULL) AS running
              FROM image JOIN environment ON environment.id = image.environment_id
              LEFT JOIN image_document ON image_document.image_id = image.id
-             WHERE image.kind = 'image' AND image.risk > 0 AND ",
+             WHERE image.kind = 'image' AND ",
         );
         scope.constrain(&mut query, "image.environment_id");
-        if running {
-            query.push(
-                " AND image.id IN (SELECT image_id FROM asset WHERE kind = 'container'
-                     AND gone IS NULL AND started IS NOT NULL AND image_id IS NOT NULL)",
-            );
+        match which {
+            Asked::One(image) => {
+                query.push(" AND image.uid = ").push_bind(image.to_owned());
+            }
+            Asked::All => {
+                query.push(" AND image.risk > 0");
+            }
+            Asked::Running => {
+                query.push(
+                    " AND image.risk > 0
+                      AND image.id IN (SELECT image_id FROM asset WHERE kind = 'container'
+                        AND gone IS NULL AND started IS NOT NULL AND image_id IS NOT NULL)",
+                );
+            }
         }
         query
             .push(" ORDER BY image.risk DESC, image.id LIMIT ")
@@ -172,7 +255,11 @@ impl Store {
         }
         others.retain(|image| !asked.contains(image));
         self.put_others(&others, work).await?;
-        // Builds of the repositories that bases are of.
+        self.put_builds(scope, work).await
+    }
+
+    /// Builds of the repositories that bases are of.
+    async fn put_builds(&self, scope: &Scope, work: &mut Work) -> Result<(), StoreError> {
         let bases: HashSet<i64> = model::work::bases(&work.images)
             .values()
             .filter_map(|based| based.base.image)

@@ -4888,6 +4888,7 @@ export interface components {
         };
         /** @description Everything about one image but its lists. */
         ImageDetail: {
+            base?: components["schemas"]["WorkBase"] | null;
             config?: components["schemas"]["ImageConfig"] | null;
             /** @description The database it was matched against. */
             generation: string;

@@ -30,6 +30,13 @@ describe('the signatures of an image', () => {
   });
 });
 
+describe('what an image says of itself', () => {
+  it('names what it is built on', async () => {
+    await image('checkout', 'about');
+    expect(await screen.findByText('Built on', {}, find)).toBeTruthy();
+  });
+});
+
 const KEY = '-----BEGIN PUBLIC KEY-----{enter}MFkw{enter}-----END PUBLIC KEY-----';
 
 describe('trust policies', () => {

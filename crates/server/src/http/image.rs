@@ -25,7 +25,7 @@ use super::{
     error::ApiError,
     finding, overview,
     query::{self, Query},
-    scan, severity, trust,
+    scan, severity, trust, work_list,
 };
 use crate::{
     app::App,
@@ -187,6 +187,7 @@ pub(crate) async fn read(
         }
         None => Vec::new(),
     };
+    let base = app.store.image_base(&scope, &id).await?;
     Ok(Json(ImageDetail {
         target: image.target.clone(),
         generation: image.generation.clone(),
@@ -195,6 +196,7 @@ pub(crate) async fn read(
         warnings: document.warnings.into_iter().map(Into::into).collect(),
         top_fixes: fixes.into_iter().map(overview::top_fix).collect(),
         signatures: signatures.into_iter().map(trust::outcome).collect(),
+        base: base.map(work_list::base),
     }))
 }
 

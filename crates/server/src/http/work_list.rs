@@ -83,6 +83,17 @@ fn images_in_words(count: usize) -> String {
     }
 }
 
+/// What one image is built on.
+pub(crate) fn base(base: store::ImageBase) -> WorkBase {
+    WorkBase {
+        name: base.name,
+        digest: base.digest,
+        image: base.image.as_ref().map(image::reference),
+        known_by: base.known_by.as_str().to_owned(),
+        newer: base.newer.as_ref().map(image::reference),
+    }
+}
+
 fn wire(step: Step, keys: &HashMap<i64, ImageKey>, running: &HashMap<i64, u64>) -> WorkStep {
     let key = |id: i64| keys.get(&id).map(image::reference);
     let count = step.images.len();

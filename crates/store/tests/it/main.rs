@@ -7,6 +7,7 @@
 
 mod admission;
 mod alert;
+mod base;
 mod care;
 mod compliance;
 mod connect;

@@ -1,5 +1,5 @@
 import type { ImageDetail, Layer } from '../../api/types';
-import { DigestText } from '../../components/Names';
+import { DigestText, ImageLink } from '../../components/Names';
 import { shortDigest } from '../../lib/format';
 import { Command } from '../../ui/Copy';
 import { Fact, Facts, Panel } from '../../ui/Panel';
@@ -8,7 +8,7 @@ import classes from './images.module.css';
 
 /** What the image says of itself, and what could not be read of it. */
 export function AboutTab({ detail, layers }: { detail: ImageDetail; layers: Layer[] | undefined }) {
-  const { image, config, warnings } = detail;
+  const { image, config, warnings, base } = detail;
   const labels = Object.entries(config?.labels ?? {});
   return (
     <div className={classes.about}>
@@ -45,6 +45,16 @@ export function AboutTab({ detail, layers }: { detail: ImageDetail; layers: Laye
           {image.config_digest && (
             <Fact term="Image id">
               <DigestText digest={image.config_digest} />
+            </Fact>
+          )}
+          {base && (
+            <Fact term="Built on">
+              {base.image ? <ImageLink image={{ ...base.image, name: base.name }} /> : base.name}
+              {base.newer && (
+                <div className={classes.quiet}>
+                  a newer build is here: <ImageLink image={base.newer} isShort />
+                </div>
+              )}
             </Fact>
           )}
           {image.tags && image.tags.length > 0 && <Fact term="Tags">{image.tags.join(', ')}</Fact>}

@@ -1,0 +1,70 @@
+//! What an image is built on.
+
+use std::sync::Arc;
+
+use model::{Digest, ImageConfig, Layer, Severity, work::KnownBy};
+use store::Assessment;
+
+use crate::sample::{TestStore, image, on_each_database};
+
+/// An image of these layers, of which nothing bad is known.
+fn of_layers(name: &str, layers: &[&str]) -> Assessment {
+    let mut assessment = image(name, name, 0, &[]);
+    let report = Arc::make_mut(&mut assessment.report);
+    report.sbom.layers = layers
+        .iter()
+        .map(|layer| Layer {
+            diff_id: Digest::of(layer.as_bytes()),
+            digest: None,
+            size: None,
+            created_by: None,
+            created: None,
+        })
+        .collect();
+    assessment
+}
+
+async fn an_image_stands_on_the_tallest_one_whose_layers_are_all_below(test: &TestStore) {
+    let store = &test.store;
+    let put = async |assessment: Assessment| {
+        let outcome = store.put_report("local", assessment).await.unwrap();
+        outcome.image.id
+    };
+    put(of_layers("debian:12", &["debian"])).await;
+    let python = put(of_layers("python:3", &["debian", "python"])).await;
+    // One that shares the lowest layer and goes another way.
+    put(of_layers("node:20", &["debian", "node"])).await;
+    let shop = put(of_layers("shop:1", &["debian", "python", "shop"])).await;
+    let scope = store.scope(None).await.unwrap();
+    let base = store.image_base(&scope, &shop).await.unwrap().unwrap();
+    assert_eq!(base.name, "python:3");
+    assert_eq!(base.image.unwrap().id, python);
+    assert_eq!(base.known_by, KnownBy::Layers);
+
+    // Its builder names what nobody here scanned.
+    let mut labelled = of_layers("labelled:1", &["alpine", "own"]);
+    let report = Arc::make_mut(&mut labelled.report);
+    let labels = [("org.opencontainers.image.base.name", "alpine:3.20")];
+    report.sbom.config = Some(ImageConfig {
+        labels: labels
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        ..ImageConfig::default()
+    });
+    let labelled = put(labelled).await;
+    let base = store.image_base(&scope, &labelled).await.unwrap().unwrap();
+    assert_eq!(
+        (base.name.as_str(), base.image, base.known_by),
+        ("alpine:3.20", None, KnownBy::Label)
+    );
+
+    // Nobody tells of this one, and a system's name is no image.
+    let alone = image("alone:1", "alone", 0, &[("CVE-1", "curl", Severity::High)]);
+    let alone = put(alone).await;
+    assert_eq!(store.image_base(&scope, &alone).await.unwrap(), None);
+    store.ensure_environment("else", "", false).await.unwrap();
+    let elsewhere = store.scope(Some("else")).await.unwrap();
+    assert_eq!(store.image_base(&elsewhere, &shop).await.unwrap(), None);
+}
+
+on_each_database!(an_image_stands_on_the_tallest_one_whose_layers_are_all_below);
