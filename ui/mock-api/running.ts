@@ -3,6 +3,8 @@
 
 import type {
   AffectedWorkload,
+  BaseImages,
+  BaseList,
   InUse,
   Priority,
   RunningExposure,
@@ -15,7 +17,7 @@ import type { Finding, FindingDetail, Package } from '../src/api/types';
 import { type Estate, type Place, refOf } from './estate';
 import { flag, isFixable } from './lists';
 import type { Tools } from './platform';
-import { workOf } from './work';
+import { baseOf, workOf } from './work';
 import { hex, isOpen, noCounts, type Target, tally, type World } from './world';
 
 const DAY = 86_400_000;
@@ -387,6 +389,26 @@ export function createRunning(
     );
   };
 
+  const bases = (environment: string | null): BaseList => {
+    const found = new Map<string, BaseImages>();
+    for (const target of world.targets) {
+      const { image } = target;
+      if (image.kind !== 'image' || (environment && image.environment !== environment)) continue;
+      const base = baseOf(target, world.targets);
+      if (target.layers.length < 2 || base.image?.id === image.id) continue;
+      const key = `${base.name}@${base.digest}`;
+      const of = found.get(key) ?? { base, images: [], image_count: 0 };
+      of.images.push({ image: refOf(target), running: runs(image.id).length });
+      of.image_count += 1;
+      found.set(key, of);
+    }
+    for (const of of found.values()) of.images.sort((a, b) => b.running - a.running);
+    return {
+      bases: [...found.values()].sort((a, b) => b.image_count - a.image_count),
+      truncated: false,
+    };
+  };
+
   return {
     priorityOf,
     usageOf,
@@ -408,6 +430,7 @@ export function createRunning(
           ? json(detail)
           : problem(404, 'not_found', 'there is no such running image', url.pathname);
       }
+      if (noun === 'bases') return json(bases(query.get('environment')));
       if (noun === 'work-list') return json(work(query));
       if (noun === 'vulnerabilities' && part === 'workloads')
         return json(affected(name, query.get('environment')));

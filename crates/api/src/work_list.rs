@@ -76,6 +76,37 @@ pub struct WorkBase {
     pub newer: Option<ImageRef>,
 }
 
+/// What images are built on, those with the most images first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BaseList {
+    pub bases: Vec<BaseImages>,
+    /// There are more images than were looked at: the worst were.
+    pub truncated: bool,
+}
+
+/// A base and the images that are built on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BaseImages {
+    pub base: WorkBase,
+    /// Those that run first; the first 50.
+    pub images: Vec<BuiltImage>,
+    pub image_count: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BuiltImage {
+    pub image: ImageRef,
+    /// Containers that run it.
+    pub running: u64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct BaseQuery {
+    pub environment: Option<String>,
+}
+
 /// A package and the version that closes the findings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkUpgrade {

@@ -205,7 +205,7 @@ pub use vulnerability::{
     VulnerabilityUse,
 };
 
-pub use work_list::{ImageBase, Work};
+pub use work_list::{BaseImages, ImageBase, Work};
 pub use workload::PlacedContainer;
 
 use crate::{

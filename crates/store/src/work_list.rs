@@ -1,7 +1,10 @@
 //! What the work list is made of: images, their layers and open
 //! vulnerabilities.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use model::{
     AffectedState, ImageConfig,
@@ -51,10 +54,21 @@ pub struct ImageBase {
     pub newer: Option<ImageKey>,
 }
 
-/// Whose findings are gathered.
+/// What several images are built on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseImages {
+    pub base: ImageBase,
+    /// Each with how many containers run it.
+    pub images: Vec<(ImageKey, u64)>,
+}
+
+/// Which images are looked at.
 #[derive(Clone, Copy)]
 enum Asked<'i> {
+    Every,
+    /// Those that have anything bad.
     All,
+    /// Those of them that run.
     Running,
     /// One image, by its id, whether or not it has any.
     One(&'i str),
@@ -143,6 +157,49 @@ impl Store {
         }))
     }
 
+    /// What images are built on, and which; and whether there are more
+    /// images than were looked at.
+    pub async fn bases(&self, scope: &Scope) -> Result<(Vec<BaseImages>, bool), StoreError> {
+        let mut work = Work::default();
+        let asked = self.asked_images(scope, Asked::Every, &mut work).await?;
+        self.put_layers(&asked, &mut work).await?;
+        self.put_bases(scope, &asked, &mut work).await?;
+        let mut found: BTreeMap<(String, Option<String>), BaseImages> = BTreeMap::new();
+        let mut bases = model::work::bases(&work.images);
+        for image in &work.images {
+            let Some(base) = bases.remove(&image.id).map(|based| based.base) else {
+                continue;
+            };
+            let Some(key) = work.keys.get(&image.id) else {
+                continue;
+            };
+            // What is one layer is a base, and stands on none.
+            if base.image.is_none() && image.layers.len() < 2 {
+                continue;
+            }
+            let known = |id: Option<i64>| id.and_then(|id| work.keys.get(&id)).cloned();
+            let one = (base.name.clone(), base.digest.clone());
+            let of = found.entry(one).or_insert_with(|| BaseImages {
+                base: ImageBase {
+                    image: known(base.image),
+                    newer: known(base.newer),
+                    name: base.name,
+                    digest: base.digest,
+                    known_by: base.known_by,
+                },
+                images: Vec::new(),
+            });
+            of.images.push((key.clone(), image.running));
+        }
+        let mut found: Vec<BaseImages> = found.into_values().collect();
+        for base in &mut found {
+            // Those that run first, the others as they came: the worst.
+            base.images.sort_by_key(|(_, running)| Reverse(*running));
+        }
+        found.sort_by_key(|base| Reverse(base.images.len()));
+        Ok((found, work.truncated))
+    }
+
     async fn asked_images(
         &self,
         scope: &Scope,
@@ -164,6 +221,7 @@ impl Store {
             Asked::One(image) => {
                 query.push(" AND image.uid = ").push_bind(image.to_owned());
             }
+            Asked::Every => {}
             Asked::All => {
                 query.push(" AND image.risk > 0");
             }

@@ -17,6 +17,9 @@ export type RunningImageDetail = Schemas['RunningImageDetail'];
 export type RunningReach = Schemas['RunningReach'];
 export type RunningWorkload = Schemas['RunningWorkload'];
 export type VulnerabilityWorkloads = Schemas['VulnerabilityWorkloads'];
+export type BaseImages = Schemas['BaseImages'];
+export type BaseList = Schemas['BaseList'];
+export type BuiltImage = Schemas['BuiltImage'];
 export type WorkBase = Schemas['WorkBase'];
 export type WorkImage = Schemas['WorkImage'];
 export type WorkList = Schemas['WorkList'];
@@ -67,6 +70,13 @@ export const running = {
             signal,
           }),
         ),
+    }),
+  bases: (environment: string) =>
+    queryOptions({
+      queryKey: ['bases', environment],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/bases', { params: { query: { environment } }, signal })),
+      placeholderData: keepPreviousData,
     }),
   work: (filters: WorkFilters) =>
     queryOptions({

@@ -170,6 +170,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/bases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What images are built on: images known here by their layers, and what
+         *     builders named.
+         */
+        get: operations["get_bases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -3567,6 +3587,28 @@ export interface components {
              */
             head: string;
             intact: boolean;
+        };
+        /** @description A base and the images that are built on it. */
+        BaseImages: {
+            base: components["schemas"]["WorkBase"];
+            /** Format: int64 */
+            image_count: number;
+            /** @description Those that run first; the first 50. */
+            images: components["schemas"]["BuiltImage"][];
+        };
+        /** @description What images are built on, those with the most images first. */
+        BaseList: {
+            bases: components["schemas"]["BaseImages"][];
+            /** @description There are more images than were looked at: the worst were. */
+            truncated: boolean;
+        };
+        BuiltImage: {
+            image: components["schemas"]["ImageRef"];
+            /**
+             * Format: int64
+             * @description Containers that run it.
+             */
+            running: number;
         };
         /** @description Everything whoever judges objects of a cluster needs. */
         Bundle: {
@@ -10144,6 +10186,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditVerdict"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_bases: {
+        parameters: {
+            query?: {
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaseList"];
                 };
             };
             /** @description what went wrong */

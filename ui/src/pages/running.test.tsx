@@ -198,7 +198,7 @@ describe('base images', () => {
   });
   it('are none where nothing was scanned', async () => {
     renderApp('/base-images', 'empty');
-    expect(await screen.findByText('No base would be better newer', {}, find)).toBeTruthy();
+    expect(await screen.findByText('No image is known to stand on another', {}, find)).toBeTruthy();
   });
   it('are told from what is an image’s own by the layer', () => {
     const counts = (high: number) => ({

@@ -264,6 +264,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(running::read)))
         .routes(needs(View, routes!(running::affected)))
         .routes(needs(View, routes!(work_list::read)))
+        .routes(needs(View, routes!(work_list::bases)))
         .routes(needs(View, routes!(scan::list)))
         .routes(needs(Scan, routes!(scan::create)))
         .routes(needs(View, routes!(scan::read)))

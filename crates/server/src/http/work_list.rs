@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use api::work_list::{
-    WorkBase, WorkImage, WorkKind, WorkList, WorkListQuery, WorkStep, WorkUpgrade,
+    BaseImages, BaseList, BaseQuery, BuiltImage, WorkBase, WorkImage, WorkKind, WorkList,
+    WorkListQuery, WorkStep, WorkUpgrade,
 };
 use axum::{Json, extract::State};
 use model::{
@@ -81,6 +82,36 @@ fn images_in_words(count: usize) -> String {
         1 => "1 image".to_owned(),
         count => format!("{count} images"),
     }
+}
+
+/// What images are built on: images known here by their layers, and what
+/// builders named.
+#[utoipa::path(get, path = "/bases", tag = "images", params(BaseQuery),
+    responses((status = 200, body = BaseList)))]
+pub(crate) async fn bases(
+    State(app): Shared,
+    access: Access,
+    Query(query): Query<BaseQuery>,
+) -> Result<Json<BaseList>, ApiError> {
+    let scope = access.scope(&app, query.environment.as_deref()).await?;
+    let (bases, truncated) = app.store.bases(&scope).await?;
+    let bases = bases.into_iter().map(|of| BaseImages {
+        base: base(of.base),
+        image_count: of.images.len() as u64,
+        images: of
+            .images
+            .iter()
+            .take(IMAGES)
+            .map(|(key, running)| BuiltImage {
+                image: image::reference(key),
+                running: *running,
+            })
+            .collect(),
+    });
+    Ok(Json(BaseList {
+        bases: bases.collect(),
+        truncated,
+    }))
 }
 
 /// What one image is built on.

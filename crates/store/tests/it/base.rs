@@ -65,6 +65,22 @@ async fn an_image_stands_on_the_tallest_one_whose_layers_are_all_below(test: &Te
     store.ensure_environment("else", "", false).await.unwrap();
     let elsewhere = store.scope(Some("else")).await.unwrap();
     assert_eq!(store.image_base(&elsewhere, &shop).await.unwrap(), None);
+
+    // All of them, with what stands on each.
+    let (bases, is_cut) = store.bases(&scope).await.unwrap();
+    assert!(!is_cut);
+    let named = |name: &str| {
+        let of = bases.iter().find(|of| of.base.name == name);
+        let images = of.into_iter().flat_map(|of| &of.images);
+        let mut names: Vec<&str> = images.map(|(key, _)| key.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(named("debian:12"), ["node:20", "python:3"]);
+    assert_eq!(named("python:3"), ["shop:1"]);
+    assert_eq!(named("alpine:3.20"), ["labelled:1"]);
+    assert_eq!(bases[0].base.name, "debian:12");
+    assert!(store.bases(&elsewhere).await.unwrap().0.is_empty());
 }
 
 on_each_database!(an_image_stands_on_the_tallest_one_whose_layers_are_all_below);

@@ -4,7 +4,13 @@
 import { IconStack2 } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { queries } from '../../api/queries';
-import { running, type WorkBase, type WorkList, type WorkStep } from '../../api/running';
+import {
+  type BaseImages,
+  type BuiltImage,
+  running,
+  type WorkBase,
+  type WorkStep,
+} from '../../api/running';
 import { FilteredOut } from '../../components/Empty';
 import { Go } from '../../components/Go';
 import { KevMark } from '../../components/marks';
@@ -22,16 +28,32 @@ import { Pane, PaneSection } from '../../ui/Pane';
 import { Fact, Facts } from '../../ui/Panel';
 import { SearchField } from '../../ui/SearchField';
 import { Time } from '../../ui/Time';
-import { KNOWN_BY, keyOf } from '../fix-first/steps';
+import { baseKey, KNOWN_BY, keyOf } from '../fix-first/steps';
 import classes from './bases.module.css';
 import { splitAt } from './split';
 
 /** As many as the API gives at once: bases are few. */
 const LIMIT = 1000;
 
-type Stood = WorkStep & { base: WorkBase };
+/** A base, the images on it, and what a rebuild of those would close. */
+interface Stood {
+  key: string;
+  base: WorkBase;
+  images: BuiltImage[];
+  image_count: number;
+  step: WorkStep | undefined;
+}
 
-const isStood = (step: WorkStep): step is Stood => step.base !== null && step.base !== undefined;
+/** Each base with its step of the work list, those that press first. */
+function joined(bases: readonly BaseImages[], steps: readonly WorkStep[]): Stood[] {
+  const byKey = new Map(steps.filter((step) => step.base).map((step) => [keyOf(step), step]));
+  return bases
+    .map((of) => {
+      const key = baseKey(of.base);
+      return { key, ...of, step: byKey.get(key) };
+    })
+    .sort((a, b) => (b.step?.weight ?? 0) - (a.step?.weight ?? 0));
+}
 
 function Name({ base }: { base: WorkBase }) {
   return base.image ? (
@@ -50,6 +72,10 @@ function Built({ base }: { base: WorkBase }) {
     enabled: base.image !== null && base.image !== undefined,
   });
   return <Time at={data?.config?.created} fallback={base.image ? '–' : 'not known'} />;
+}
+
+function Nothing() {
+  return <span className={classes.quiet}>nothing</span>;
 }
 
 const COLUMNS: Column<Stood>[] = [
@@ -79,20 +105,20 @@ const COLUMNS: Column<Stood>[] = [
     header: 'A rebuild closes',
     name: 'Findings a rebuild on a newer one closes, in all of them',
     width: '194px',
-    cell: (row) => <SeverityStrip counts={row.closes} />,
+    cell: (row) => (row.step ? <SeverityStrip counts={row.step.closes} /> : <Nothing />),
   },
   {
     id: 'kev',
     header: 'Exploited',
     width: '70px',
-    cell: (row) => (row.kev > 0 ? <KevMark /> : '–'),
+    cell: (row) => ((row.step?.kev ?? 0) > 0 ? <KevMark /> : '–'),
   },
   {
     id: 'priority',
     header: 'Priority',
     name: 'The highest priority it closes',
     width: '76px',
-    cell: (row) => <PriorityMark value={row.priority} />,
+    cell: (row) => (row.step ? <PriorityMark value={row.step.priority} /> : '–'),
   },
   {
     id: 'newer',
@@ -111,18 +137,18 @@ const BESIDE = COLUMNS.filter((column) => !['kev', 'newer', 'priority'].includes
 export function BasesPage() {
   const environment = useEnvironment();
   const [search, set] = useUrl();
-  const query = useQuery(running.work({ environment, running: false, limit: LIMIT }));
+  const query = useQuery(running.bases(environment));
+  // What a rebuild closes is told a moment later where there is much.
+  const work = useQuery(running.work({ environment, running: false, limit: LIMIT }));
   const q = (search.q ?? '').toLowerCase();
-  const every = query.data?.steps.filter(isStood) ?? [];
-  const chosen = every.find((row) => keyOf(row) === search.sel);
+  const every = joined(query.data?.bases ?? [], work.data?.steps ?? []);
+  const chosen = every.find((row) => row.key === search.sel);
   return (
     <Page
       title="Base images"
       isFixed
       pane={
-        chosen && (
-          <BasePane key={keyOf(chosen)} row={chosen} onClose={() => set({ sel: undefined })} />
-        )
+        chosen && <BasePane key={chosen.key} row={chosen} onClose={() => set({ sel: undefined })} />
       }
     >
       {every.length > 0 && (
@@ -134,7 +160,8 @@ export function BasesPage() {
             onChange={(next) => set({ q: next || undefined })}
           />
           <span className={classes.quiet}>
-            Bases whose newer build would close something, and the images that stand on them.
+            What images are built on, and what building those again on a newer one would close.
+            {query.data?.truncated && ' There are more images than were looked at: the worst were.'}
           </span>
         </Toolbar>
       )}
@@ -142,15 +169,13 @@ export function BasesPage() {
         label="Base images"
         noun="base image"
         query={query}
-        rows={(answer: WorkList) =>
-          answer.steps.filter(isStood).filter((row) => row.base.name.toLowerCase().includes(q))
-        }
+        rows={() => every.filter((row) => row.base.name.toLowerCase().includes(q))}
         columns={chosen ? BESIDE : COLUMNS}
-        rowKey={keyOf}
+        rowKey={(row) => row.key}
         card={(row) => <Card row={row} />}
         selected={search.sel}
         onSelect={(sel) => set({ sel })}
-        onOpen={(row) => set({ sel: keyOf(row) }, 'push')}
+        onOpen={(row) => set({ sel: row.key }, 'push')}
         minWidth={chosen ? 560 : 960}
         empty={
           q ? (
@@ -172,7 +197,7 @@ function Card({ row }: { row: Stood }) {
   return (
     <div className={classes.card}>
       <Name base={row.base} />
-      <SeverityStrip counts={row.closes} />
+      {row.step && <SeverityStrip counts={row.step.closes} />}
       <span className={classes.quiet}>
         {plural(row.image_count, 'image')} · built <Built base={row.base} />
       </span>
@@ -187,6 +212,7 @@ function BasePane({ row, onClose }: { row: Stood; onClose: () => void }) {
     enabled: base.image !== null && base.image !== undefined,
   });
   const image = data?.image;
+  const closes = new Map(row.step?.images.map((each) => [each.image.id, each.closes]));
   return (
     <Pane label="Base image" title={<ImageText name={base.name} isShort />} onClose={onClose}>
       <PaneSection title="The base">
@@ -212,9 +238,13 @@ function BasePane({ row, onClose }: { row: Stood; onClose: () => void }) {
             {base.newer ? <ImageLink image={base.newer} /> : 'none is known here'}
           </Fact>
           <Fact term="A rebuild closes">
-            <Go to="/fix-first" search={{ of: 'everything', sel: keyOf(row) }}>
-              {plural(totalOf(row.closes), 'finding')}
-            </Go>
+            {row.step ? (
+              <Go to="/fix-first" search={{ of: 'everything', sel: row.key }}>
+                {plural(totalOf(row.step.closes), 'finding')}
+              </Go>
+            ) : (
+              'nothing that is known'
+            )}
           </Fact>
         </Facts>
       </PaneSection>
@@ -224,7 +254,8 @@ function BasePane({ row, onClose }: { row: Stood; onClose: () => void }) {
             <li key={each.image.id}>
               <ImageLink image={each.image} />
               <div className={classes.quiet}>
-                a rebuild closes {count(each.closes)} ·{' '}
+                {closes.has(each.image.id) &&
+                  `a rebuild closes ${count(closes.get(each.image.id) ?? 0)} · `}
                 {each.running > 0 ? (
                   <RunsLink image={each.image.id} containers={each.running} />
                 ) : (
@@ -236,9 +267,7 @@ function BasePane({ row, onClose }: { row: Stood; onClose: () => void }) {
           ))}
         </ul>
         {row.image_count > row.images.length && (
-          <p className={classes.quiet}>
-            And {count(row.image_count - row.images.length)} that press less.
-          </p>
+          <p className={classes.quiet}>And {count(row.image_count - row.images.length)} more.</p>
         )}
       </PaneSection>
     </Pane>
@@ -268,12 +297,12 @@ function NoBases() {
   return (
     <Blank
       icon={<IconStack2 size={32} stroke={1.4} aria-hidden />}
-      title="No base would be better newer"
+      title="No image is known to stand on another"
     >
       <p>
         A base is known by its layers, where its image was scanned too, or by the label
-        <code> org.opencontainers.image.base.name</code> that builders write. Those that bring
-        vulnerabilities a newer build lacks stand here, with the images built on them.
+        <code> org.opencontainers.image.base.name</code> that builders write. Bases stand here with
+        the images built on them, and what a newer build would close.
       </p>
     </Blank>
   );

@@ -1,11 +1,15 @@
 // A step by what tells it from others, as the address names it.
 
-import type { WorkStep } from '../../api/running';
+import type { WorkBase, WorkStep } from '../../api/running';
 
 export function keyOf(step: WorkStep): string {
   const { base, upgrade } = step;
-  if (base) return `base:${base.name}${base.digest ? `@${base.digest.slice(-12)}` : ''}`;
+  if (base) return baseKey(base);
   return upgrade ? `${upgrade.kind}:${upgrade.package}@${upgrade.version}` : step.title;
+}
+
+export function baseKey(base: WorkBase): string {
+  return `base:${base.name}${base.digest ? `@${base.digest.slice(-12)}` : ''}`;
 }
 
 /** How a base was recognised. */
