@@ -13,10 +13,16 @@ use crate::set::{Document, Problem};
 const GROUP: &str = "externaldata.gatekeeper.sh";
 
 /// The most keys one request has.
-const MAX_KEYS: usize = 1_000;
+pub const MAX_KEYS: usize = 1_000;
 
-/// How long a provider may take when it does not say.
+/// How long a provider may take when it does not say, and at most: the
+/// API server waits no longer than that for a whole answer.
 const TIMEOUT_SECONDS: u64 = 1;
+const MAX_TIMEOUT_SECONDS: u64 = 30;
+
+/// What policies are told where nobody asks providers.
+pub(crate) const OFF: &str = "external data is off: no provider is asked unless --external-data \
+                              is set where this is judged";
 
 /// One provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +88,8 @@ impl Provider {
             url: url.to_owned(),
             timeout_seconds: spec["timeout"]
                 .as_u64()
-                .filter(|seconds| (1..=30).contains(seconds))
-                .unwrap_or(TIMEOUT_SECONDS),
+                .filter(|seconds| *seconds > 0)
+                .map_or(TIMEOUT_SECONDS, |seconds| seconds.min(MAX_TIMEOUT_SECONDS)),
             ca,
             // Requests have no version 1: the provider's API is older.
             version: if version == "v1alpha1" {
@@ -101,7 +107,8 @@ impl Provider {
                "request": {"keys": keys}})
     }
 
-    /// What policies see of an answer, in Gatekeeper's shape.
+    /// What policies see of an answer, in Gatekeeper's shape, and whether
+    /// the same question has the same answer again.
     pub fn answer(status: u16, body: &Value) -> Value {
         let response = &body["response"];
         let mut responses = Vec::new();
@@ -113,7 +120,8 @@ impl Provider {
             }
         }
         json!({"responses": responses, "errors": errors, "status_code": status,
-               "system_error": response["systemError"].as_str().unwrap_or_default()})
+               "system_error": response["systemError"].as_str().unwrap_or_default(),
+               "idempotent": response["idempotent"] == true})
     }
 
     /// What policies see where there was no answer.
@@ -187,6 +195,9 @@ mod tests {
         assert_eq!(request["apiVersion"], "externaldata.gatekeeper.sh/v1beta1");
         assert_eq!(request["request"]["keys"], json!(["a"]));
         assert!(read_with("http://p.example").unwrap_err().contains("https"));
+        let patient =
+            read(&json!({"url": "https://p.example", "caBundle": bundle, "timeout": 600}));
+        assert_eq!(patient.unwrap().timeout_seconds, 30);
         let bare = read(&json!({"url": "https://p.example"})).unwrap_err();
         assert!(bare.contains("caBundle"));
     }
@@ -198,7 +209,7 @@ mod tests {
         assert_eq!(
             Provider::answer(200, &body),
             json!({"responses": [["a", "x"]], "errors": [["b", "no"]], "status_code": 200,
-                   "system_error": ""})
+                   "system_error": "", "idempotent": true})
         );
     }
 

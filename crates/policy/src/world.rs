@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,8 +69,16 @@ pub struct ImageState {
 pub trait ExternalData: std::fmt::Debug + Send + Sync {
     /// Asks `provider` for `keys`. The answer is in Gatekeeper's shape:
     /// `{"responses": [[key, value]], "errors": [[key, error]],
-    /// "status_code": 200, "system_error": ""}`.
+    /// "status_code": 200, "system_error": ""}`. Beside it, `"idempotent":
+    /// false` says that the same question may have another answer; policies
+    /// do not see that, and mutators take no such answer.
     fn ask(&self, provider: &str, keys: &[String]) -> Value;
+
+    /// How long one question takes at most: so much longer may the
+    /// evaluation that asks.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// The images an object's containers name.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::external::OFF;
 use crate::world::World;
 
 /// Marks a place to be filled in. No member of an object is named so: the
@@ -108,7 +109,7 @@ pub(crate) fn resolve<'e>(
         let keys: Vec<String> = keys.into_iter().collect();
         let answer = match &world.external {
             Some(external) => read(&external.ask(&provider, &keys)),
-            None => Err("external data is switched off".to_owned()),
+            None => Err(OFF.to_owned()),
         };
         answers.insert(provider, answer);
     }
@@ -124,6 +125,10 @@ fn read(answer: &Value) -> Result<BTreeMap<String, Result<String, String>>, Stri
         .filter(|error| !error.trim().is_empty())
     {
         return Err(format!("non-empty system error: {error}"));
+    }
+    // Asked again, it might change the object again.
+    if answer["idempotent"] == false {
+        return Err("non-idempotent response".to_owned());
     }
     let pairs = |key: &str| -> Vec<(String, Value)> {
         let list = answer[key].as_array();

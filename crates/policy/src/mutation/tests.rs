@@ -339,12 +339,12 @@ fn what_is_wrong_with_a_mutator_is_said() {
 struct Answering;
 
 impl ExternalData for Answering {
-    fn ask(&self, _: &str, keys: &[String]) -> Value {
+    fn ask(&self, provider: &str, keys: &[String]) -> Value {
         let (good, bad): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.contains("nginx"));
         json!({
             "responses": good.iter().map(|key| json!([key, format!("{key}@sha256:1")])).collect::<Vec<_>>(),
             "errors": bad.iter().map(|key| json!([key, "not known"])).collect::<Vec<_>>(),
-            "status_code": 200, "system_error": ""})
+            "status_code": 200, "system_error": "", "idempotent": provider != "moody"})
     }
 }
 
@@ -383,6 +383,22 @@ fn external_data_fills_in_what_it_knows() {
 }
 
 #[test]
+fn an_answer_that_may_be_another_one_next_time_changes_nothing() {
+    let (mutators, _) = load(&[mutator(
+        "Assign",
+        "digest",
+        "spec.containers[name: *].image",
+        json!({"assign": {"externalData": {"provider": "moody"}}}),
+    )]);
+    let world = World {
+        external: Some(std::sync::Arc::new(Answering)),
+        ..World::default()
+    };
+    let error = mutators.apply(&review(&pod()), &world).unwrap_err();
+    assert!(error.message.contains("non-idempotent response"), "{error}");
+}
+
+#[test]
 fn external_data_that_is_off_is_an_error() {
     let (mutators, _) = load(&[mutator(
         "Assign",
@@ -393,5 +409,5 @@ fn external_data_that_is_off_is_an_error() {
     let error = mutators
         .apply(&review(&pod()), &World::default())
         .unwrap_err();
-    assert!(error.message.contains("switched off"), "{error}");
+    assert!(error.message.contains("--external-data"), "{error}");
 }

@@ -18,6 +18,7 @@ use super::reads::Reads;
 use super::rewrite::{Choice, rewrite};
 use super::tree::parse;
 use super::{brief, from_rego, scan, to_rego};
+use crate::external::OFF;
 use crate::world::ExternalData;
 
 /// The longest one evaluation may take.
@@ -172,6 +173,10 @@ impl Program {
         keep: bool,
     ) -> Result<Value, String> {
         let mut engine = take(&self.engines).unwrap_or_else(|| self.interpreter.clone());
+        if let Some(external) = external.as_ref().filter(|_| self.reads.external) {
+            // Kept evaluators may have waited for another.
+            engine.set_execution_timer_config(limit(MAX_TIME + external.patience()));
+        }
         engine.set_input(input);
         let value = asking(external, || engine.eval_rule(self.entry.clone()));
         if keep {
@@ -206,10 +211,7 @@ pub(super) fn ready(texts: &[(String, String)], choice: Choice) -> Result<Engine
         max_col: scan::MAX_COLUMN,
         ..PolicyLengthConfig::default()
     });
-    engine.set_execution_timer_config(ExecutionTimerConfig {
-        limit: MAX_TIME,
-        check_interval: LOOK,
-    });
+    engine.set_execution_timer_config(limit(MAX_TIME));
     for name in HOST {
         let extension = Box::new(|arguments: Vec<Value>| Ok(answer(&arguments)));
         engine
@@ -241,11 +243,15 @@ fn machine(bytecode: &Arc<Bytecode>) -> RegoVM {
     machine.load_program(Arc::clone(bytecode));
     machine.set_strict_builtin_errors(false);
     machine.set_max_instructions(MAX_INSTRUCTIONS);
-    machine.set_execution_timer_config(Some(ExecutionTimerConfig {
-        limit: MAX_TIME,
-        check_interval: LOOK,
-    }));
+    machine.set_execution_timer_config(Some(limit(MAX_TIME)));
     machine
+}
+
+fn limit(limit: Duration) -> ExecutionTimerConfig {
+    ExecutionTimerConfig {
+        limit,
+        check_interval: LOOK,
+    }
 }
 
 /// What an empty input brings to light only where the text itself is
@@ -299,14 +305,17 @@ fn answer(arguments: &[Value]) -> Value {
         .filter_map(|key| key.as_str().map(str::to_owned))
         .collect();
     let external = EXTERNAL.with(|slot| slot.borrow().clone());
-    let response = match external {
+    let mut response = match external {
         Some(external) => external.ask(&provider, &keys),
         None => serde_json::json!({
             "responses": [],
             "errors": [],
             "status_code": 400,
-            "system_error": "external data is off",
+            "system_error": OFF,
         }),
     };
+    if let Some(fields) = response.as_object_mut() {
+        fields.remove("idempotent");
+    }
     to_rego(&response)
 }
