@@ -194,6 +194,7 @@ async fn main() {
         audit_only: false,
         timeout: Duration::from_secs(5),
         judges: 4,
+        external: None,
     };
     let clock = Arc::new(model::SystemClock);
     let door = Arc::new(Door::new(settings, clock.clone()));

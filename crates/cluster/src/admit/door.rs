@@ -43,6 +43,7 @@ use super::{
     review::{Request, ReviewError},
     sight::Sight,
 };
+use crate::external::Asker;
 
 /// The largest body. An object of 3 MB is there twice when it changes.
 const MAX_BODY: usize = 8 << 20;
@@ -52,6 +53,10 @@ const ROOM: u32 = 48 << 10;
 const SMALL: usize = 256 << 10;
 /// Of the API server's patience, this is left for the way back.
 const WAY_BACK: u32 = 5;
+
+/// Requests judged at once beside the others, where providers of external
+/// data are waited for.
+const WAITING: usize = 16;
 
 /// How the door is kept.
 #[derive(Clone, Debug)]
@@ -63,6 +68,8 @@ pub struct DoorSettings {
     pub timeout: Duration,
     /// Requests judged at once.
     pub judges: usize,
+    /// Asks providers of external data; absent: nobody does.
+    pub external: Option<Arc<Asker>>,
 }
 
 /// Where requests are answered, and all that is needed for it.
@@ -103,6 +110,9 @@ enum Asked {
 
 impl Door {
     pub fn new(settings: DoorSettings, clock: Arc<dyn Clock>) -> Self {
+        // Who waits for a provider needs no processor, but a place.
+        let waiting = settings.external.as_ref().map_or(0, |_| WAITING);
+        let judges = settings.judges.max(1) + waiting;
         Self {
             audit_only: AtomicBool::new(settings.audit_only),
             has_rules: AtomicBool::new(false),
@@ -113,7 +123,7 @@ impl Door {
             sight: Mutex::default(),
             has_new_rules: Notify::new(),
             room: Arc::new(Semaphore::new(ROOM as usize)),
-            judges: Arc::new(Semaphore::new(settings.judges.max(1))),
+            judges: Arc::new(Semaphore::new(judges)),
             line: Line::default(),
             metrics: Metrics::default(),
             settings,
@@ -132,16 +142,27 @@ impl Door {
     /// Decides by these rules from now on.
     pub fn put_rules(&self, rules: Rules) {
         let (images, trust) = (Arc::clone(&rules.images), Arc::clone(&rules.trust));
+        let asker = self.settings.external.as_ref();
+        let external = asker.map(|asker| asker.of(&rules.policies));
+        let providers = rules.policies.providers().len();
+        if external.is_none() && providers > 0 {
+            tracing::warn!(
+                providers,
+                "policies name providers of external data, and none is asked: \
+                 --external-data is not set"
+            );
+        }
         let sight = self.sight();
         let unseen = sight.as_ref().map(|sight| sight.unseen(&rules.policies));
         let namespaces = sight.as_ref().is_some_and(|sight| sight.namespaces);
         let sees_all = namespaces && unseen.as_ref().is_some_and(BTreeSet::is_empty);
-        // First what was not seen: rules that come to it find nothing
-        // missing.
+        // First what was not seen, and the providers: rules that come to
+        // it find nothing missing.
         self.around(|world| {
             world.images = images;
             world.trust = trust;
             world.unseen = Arc::new(unseen.unwrap_or_default());
+            world.external = external;
         });
         *self.rules.write().expect("invariant: no panic under it") = Arc::new(rules);
         self.has_rules.store(true, Ordering::Release);

@@ -7,7 +7,8 @@
 //! an answer before the API server stops waiting. [`Keys`] makes its
 //! certificates and rotates them, [`Registration`] tells the API server
 //! of it, [`Keeper`] fetches bundles and hands decisions in. None of them
-//! is asked for while a request is judged.
+//! is asked for while a request is judged; only providers of external data
+//! are, where that is switched on (see [`crate::external`]).
 
 mod bundle;
 mod certificate;

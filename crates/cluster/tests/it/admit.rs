@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 const START: &str = "2026-01-01T00:00:00Z";
 
-struct MovedClock(AtomicI64);
+pub(crate) struct MovedClock(pub(crate) AtomicI64);
 
 impl model::Clock for MovedClock {
     fn now(&self) -> Timestamp {
@@ -90,8 +90,8 @@ fn bundle(action: &str) -> Bundle {
     }
 }
 
-struct Running {
-    door: Arc<Door>,
+pub(crate) struct Running {
+    pub(crate) door: Arc<Door>,
     keys: Arc<Keys>,
     clock: Arc<MovedClock>,
     address: std::net::SocketAddr,
@@ -99,7 +99,7 @@ struct Running {
     tasks: JoinSet<std::io::Result<()>>,
 }
 
-fn settings() -> DoorSettings {
+pub(crate) fn settings() -> DoorSettings {
     DoorSettings {
         place: Place {
             own_namespace: Some("seawall".to_owned()),
@@ -109,10 +109,11 @@ fn settings() -> DoorSettings {
         audit_only: false,
         timeout: Duration::from_secs(30),
         judges: 2,
+        external: None,
     }
 }
 
-async fn start(settings: DoorSettings) -> Running {
+pub(crate) async fn start(settings: DoorSettings) -> Running {
     let now: Timestamp = START.parse().unwrap();
     let clock = Arc::new(MovedClock(AtomicI64::new(now.as_second())));
     let door = Arc::new(Door::new(settings, clock.clone()));
@@ -153,7 +154,7 @@ impl Running {
     }
 
     /// Status and body.
-    async fn send(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
         let mut stream = self.connect().await;
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -165,7 +166,7 @@ impl Running {
         read(stream).await
     }
 
-    async fn ask(&self, review: &Value) -> Value {
+    pub(crate) async fn ask(&self, review: &Value) -> Value {
         let body = review.to_string();
         let (status, text) = self
             .send("POST", "/validate?timeout=10s", body.as_bytes())
@@ -174,7 +175,7 @@ impl Running {
         serde_json::from_str(&text).unwrap()
     }
 
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.shutdown.cancel();
         while let Some(ended) = self.tasks.join_next().await {
             ended.unwrap().unwrap();
@@ -206,7 +207,7 @@ fn pod(is_privileged: bool) -> Value {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a test says it in place")]
-fn review(object: Value, namespace: &str) -> Value {
+pub(crate) fn review(object: Value, namespace: &str) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {"uid": "u-1", "operation": "CREATE", "namespace": namespace,

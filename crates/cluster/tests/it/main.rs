@@ -6,5 +6,6 @@
 mod admit;
 mod admit_rights;
 mod cloudwatch;
+mod external;
 mod kafka;
 mod watch;

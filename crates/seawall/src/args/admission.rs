@@ -75,6 +75,14 @@ pub(crate) struct Admission {
     /// Refuse, warn of and change nothing; note what would have been
     #[arg(long)]
     pub audit_only: bool,
+    /// Let policies ask the providers of external data they name
+    ///
+    /// A `Provider` among the policies says where, over HTTPS, and whose certificate it
+    /// shows. Without this nobody is asked, and a policy that asks is told so. Answers are
+    /// kept for three minutes; a provider may take as long as its `timeout` says (1 second
+    /// where it says nothing), and whoever creates an object waits for it.
+    #[arg(long)]
+    pub external_data: bool,
     /// Whole seconds the API server waits, 1 to 30
     #[arg(long, value_name = "SECONDS", default_value_t = 5,
         value_parser = clap::value_parser!(u32).range(1..=30))]

@@ -52,6 +52,13 @@ pub(crate) struct Check {
     pub manifests: Vec<PathBuf>,
     #[command(flatten)]
     pub policies: PolicyFiles,
+    /// Let policies ask the providers of external data they name
+    ///
+    /// A `Provider` among --policies says where, over HTTPS, and whose certificate it shows;
+    /// what the policies look up in the manifests is sent there. Without this nobody is
+    /// asked, and a policy that asks is told so.
+    #[arg(long)]
+    pub external_data: bool,
     /// The namespace of objects that name none
     #[arg(short, long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,

@@ -7,6 +7,7 @@ use cluster::{
         self, AdmissionError, DoorSettings, KeeperSettings, Place, Registration, Settings, Where,
     },
     connect::Target,
+    external::Asker,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -149,6 +150,9 @@ fn settings(context: &Context, arguments: &Admission) -> Result<Settings, Failur
             audit_only: arguments.audit_only,
             timeout,
             judges: judges * 2,
+            external: arguments
+                .external_data
+                .then(|| Asker::new(super::server::clock(context))),
         },
         keeper,
         folder: arguments.bundle.clone(),

@@ -50,6 +50,19 @@ spec:
     - {apiGroups: [\"\"], kinds: [Pod]}
 ";
 
+/// A certificate as PEM, in base64.
+const AUTHORITY: &str = "\
+    LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJmekNDQVNXZ0F3SUJBZ0lVTUlZUVphcmdXWnR1bHhr\
+    UmF2Y2U0Q1ovK2U0d0NnWUlLb1pJemowRUF3SXcKRkRFU01CQUdBMVVFQXd3SmNISnZkbWxrWlhKek1DQVhE\
+    VEkyTVRFeU5qSXlNRFV4TmxvWUR6SXhNall4TVRBeQpNakl3TlRFMldqQVVNUkl3RUFZRFZRUUREQWx3Y205\
+    MmFXUmxjbk13V1RBVEJnY3Foa2pPUFFJQkJnZ3Foa2pPClBRTUJCd05DQUFScjgvbmU0OTdsR2VaYjdseTl3\
+    QytYUFZyS3RUVGRYV0ZUVldEbTMwaWVGU0pHRVNTZTlMdlIKVkdPWjZLY2p3V1RPSE1TMnpmVyswTllZUU1y\
+    UXd6bEJvMU13VVRBZEJnTlZIUTRFRmdRVWs0MEprY3Q0aVUxNgo5Z3FEUFJCQTcvMmRJVTB3SHdZRFZSMGpC\
+    Qmd3Rm9BVWs0MEprY3Q0aVUxNjlncURQUkJBNy8yZElVMHdEd1lEClZSMFRBUUgvQkFVd0F3RUIvekFLQmdn\
+    cWhrak9QUVFEQWdOSUFEQkZBaUFSU2N6YUNLckt2dWZxQmRQY2dwYkUKeTl2aHdWM3kxQ1BmRVpxdE55QVNG\
+    QUloQU5xZVFJT29ibEhWa2VNclBNV2xhaGxlbXdtU2RLZUJtanZRa3FCaApWcGlRCi0tLS0tRU5EIENFUlRJ\
+    RklDQVRFLS0tLS0K";
+
 fn json(said: &str) -> Value {
     let (_, rest) = said.split_once("----- stdout -----\n").unwrap();
     let (out, _) = rest.split_once("----- stderr -----").unwrap();
@@ -185,6 +198,47 @@ fn a_broken_policy_is_named_and_the_rest_is_judged_by() {
         said.contains("p/b.yaml: ConstraintTemplate broken: template:5: rego_type_error: undefined function sprntf"),
         "{said}"
     );
+}
+
+#[test]
+fn providers_of_external_data_are_asked_only_when_told_to() {
+    let place = Place::new();
+    place.write("pod.yaml", POD);
+    let template = TEMPLATE.replace(
+        "not input.review.object.metadata.labels.team",
+        "r := external_data({\"provider\": \"teams\", \"keys\": [\"web\"]})\n        r.system_error != \"\"",
+    );
+    let template = template.replace(
+        "sprintf(\"%v belongs to no team\", [input.review.name])",
+        "r.system_error",
+    );
+    let provider = format!(
+        "---\napiVersion: externaldata.gatekeeper.sh/v1beta1\nkind: Provider\n\
+         metadata: {{name: teams}}\n\
+         spec: {{url: \"https://127.0.0.1:1/\", timeout: 1, caBundle: {AUTHORITY}}}\n"
+    );
+    place.write("p.yaml", template + &provider);
+    let check = [
+        "policy",
+        "check",
+        "--only",
+        "--policies",
+        "p.yaml",
+        "--format",
+        "json",
+    ];
+    let off = place.run(&[&check[..], &["pod.yaml"]].concat());
+    assert!(off.contains("external data is off"), "{off}");
+    assert!(
+        off.contains("The policies name providers of external data: --external-data asks them."),
+        "{off}"
+    );
+    let on = place.run(&[&check[..], &["--external-data", "pod.yaml"]].concat());
+    assert!(
+        on.contains("failed to send external data request: reach https://127.0.0.1:1/"),
+        "{on}"
+    );
+    assert!(!on.contains("external data is off"), "{on}");
 }
 
 #[test]

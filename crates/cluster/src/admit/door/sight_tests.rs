@@ -69,6 +69,7 @@ fn blind() -> Arc<Door> {
         audit_only: false,
         timeout: Duration::from_secs(30),
         judges: 1,
+        external: None,
     };
     let door = Arc::new(Door::new(settings, Arc::new(Still)));
     door.expect_cluster();

@@ -1,5 +1,8 @@
 //! `seawall policy check`
 
+use std::sync::Arc;
+
+use cluster::external::Asker;
 use model::Severity;
 use policy::manifest::{self, Judged, Manifest, Unread};
 use policy::review::Violation;
@@ -32,6 +35,11 @@ pub(super) fn run(context: &Context, arguments: &Check) -> Result<Exit, Failure>
     let mut world = manifest::world(&manifests);
     let now = model::Clock::now(&context.clock).as_nanosecond();
     world.now_ns = i64::try_from(now).unwrap_or(i64::MAX);
+    if arguments.external_data {
+        world.external = Some(Asker::new(Arc::new(context.clock)).of(&policies));
+    } else if !policies.providers().is_empty() {
+        context.note(&"The policies name providers of external data: --external-data asks them.");
+    }
     let judged = manifest::judge(&policies, &manifests, &world);
     let reached = judged
         .iter()
