@@ -165,7 +165,7 @@ fn check(
         let is_beside = matches!(
             own,
             "ExpansionTemplate" | "Config" | "SyncSet" | "ConfigMap"
-        );
+        ) || (own == "Provider" && version.starts_with("externaldata."));
         if !fits && !is_beside {
             let told = match form {
                 PolicyForm::Template => format!("expected a constraint of the kind {kind}"),
@@ -212,6 +212,30 @@ mod tests {
         assert_eq!(
             (parsed.id.as_str(), parsed.kind.as_str(), parsed.form),
             ("testnothing", "TestNothing", PolicyForm::Template)
+        );
+    }
+
+    #[test]
+    fn a_provider_of_external_data_may_stand_beside_a_policy() {
+        let bundle = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t";
+        let provider = format!(
+            "---\napiVersion: externaldata.gatekeeper.sh/v1beta1\nkind: Provider\n\
+             metadata: {{name: images}}\nspec: {{url: \"https://images.tools.svc/validate\", \
+             timeout: 3, caBundle: {bundle}}}\n"
+        );
+        let told = |provider: &str| problems(&format!("{TEMPLATE}{CONSTRAINT}{provider}"));
+        assert_eq!(told(&provider), "");
+        let old = provider.replace("v1beta1", "v1alpha1");
+        assert_eq!(told(&old), "");
+        let plain = told(&provider.replace("https:", "http:"));
+        assert!(
+            plain.contains("document #3: spec.url: only https"),
+            "{plain}"
+        );
+        let other = told(&provider.replace("externaldata.gatekeeper.sh", "example.org"));
+        assert!(
+            other.contains("document #3: expected a constraint"),
+            "{other}"
         );
     }
 
