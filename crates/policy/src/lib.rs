@@ -15,6 +15,7 @@ mod check;
 mod document;
 mod engine;
 mod expansion;
+pub mod exempt;
 pub mod external;
 pub mod facts;
 #[cfg(any(test, feature = "fuzzing"))]

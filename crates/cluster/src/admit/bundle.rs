@@ -9,10 +9,10 @@ use std::{
 
 use api::policy::{Bundle, BundleDocument, BundleImage, BundlePolicy, PolicyAction};
 use model::{Query, Severity};
-use policy::{Document, ImageState, Policies, Trust, TrustFound, review::Violation};
+use policy::{
+    Document, ImageState, Policies, Trust, TrustFound, exempt::Exemption, review::Violation,
+};
 use serde_json::Value;
-
-use super::exempt::Exemption;
 
 /// Files of a folder that are read, and how far down.
 const MAX_FILES: usize = 10_000;

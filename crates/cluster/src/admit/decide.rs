@@ -10,11 +10,12 @@ use api::decision::{DecisionViolation, NewDecision, Verdict};
 use jiff::Timestamp;
 use policy::{
     World,
+    exempt::Offence,
     review::{Action, Operation, Violation},
 };
 use serde_json::{Map, Value, json};
 
-use super::{bundle::Rules, exempt::Offence, review::Request};
+use super::{bundle::Rules, review::Request};
 
 /// Namespaces whose objects are never judged: without them there is no
 /// cluster.

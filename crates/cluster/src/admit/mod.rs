@@ -14,7 +14,6 @@ mod bundle;
 mod certificate;
 mod decide;
 mod door;
-mod exempt;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

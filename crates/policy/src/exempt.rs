@@ -11,33 +11,33 @@ use model::{
 
 /// One exemption that was in force when the bundle was made.
 #[derive(Clone, Debug)]
-pub(super) struct Exemption {
-    pub(super) id: String,
-    pub(super) scope: Query,
-    pub(super) expires: Option<Timestamp>,
+pub struct Exemption {
+    pub id: String,
+    pub scope: Query,
+    pub expires: Option<Timestamp>,
 }
 
 /// What one policy is against, in one container or in the whole.
 #[derive(Clone, Debug)]
-pub(super) struct Offence<'a> {
-    pub(super) policy: &'a str,
-    pub(super) title: &'a str,
-    pub(super) severity: Severity,
-    pub(super) environment: &'a str,
-    pub(super) cluster: &'a str,
-    pub(super) namespace: &'a str,
+pub struct Offence<'a> {
+    pub policy: &'a str,
+    pub title: &'a str,
+    pub severity: Severity,
+    pub environment: &'a str,
+    pub cluster: &'a str,
+    pub namespace: &'a str,
     /// The object, and the workload it is part of: each by name, and by
     /// kind and name.
-    pub(super) workloads: &'a [String],
-    pub(super) container: Option<&'a str>,
-    pub(super) images: &'a [&'a str],
-    pub(super) labels: &'a [(&'a str, &'a str)],
-    pub(super) message: &'a str,
+    pub workloads: &'a [String],
+    pub container: Option<&'a str>,
+    pub images: &'a [&'a str],
+    pub labels: &'a [(&'a str, &'a str)],
+    pub message: &'a str,
 }
 
 impl Exemption {
     /// Whether it holds now, for this.
-    pub(super) fn holds(&self, offence: &Offence<'_>, now: Timestamp) -> bool {
+    pub fn holds(&self, offence: &Offence<'_>, now: Timestamp) -> bool {
         self.expires.is_none_or(|end| now < end)
             && self.scope.matches(offence, &Asking { now, me: None })
     }
