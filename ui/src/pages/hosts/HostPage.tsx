@@ -103,7 +103,7 @@ function Heading({ detail: { host, findings } }: { detail: HostDetail }) {
 }
 
 function Actions({ detail: { host } }: { detail: HostDetail }) {
-  const { configure: whyNot } = usePermissions();
+  const { administer: whyNot } = usePermissions();
   const navigate = useNavigate();
   const check = useCheckHost(host.id);
   const change = useChangeHost(host.id);

@@ -81,7 +81,7 @@ export function HostsPage() {
   const environment = useEnvironment();
   const [search, set] = useUrl();
   const navigate = useNavigate();
-  const { configure: whyNot } = usePermissions();
+  const { administer: whyNot } = usePermissions();
   const query = useQuery(hosts.all(environment, EVERY_MS));
   const q = (search.q ?? '').toLowerCase();
   const add = (
