@@ -43,6 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Outside crates that only some rooms may name.
 const KEPT_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
+    ("rusqlite", &["store"]),
     ("axum", &["server", "cluster"]),
     ("tower-http", &["server"]),
     ("ureq", &["fetch"]),

@@ -11,6 +11,12 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    #[error("open the database {}", path.display())]
+    OpenFile {
+        path: PathBuf,
+        #[source]
+        source: rusqlite::Error,
+    },
     #[error("understand the database's URL: {0}")]
     Url(String),
     #[error("read the database's password from {}", path.display())]
@@ -80,6 +86,10 @@ pub enum StoreError {
     InUse { path: PathBuf },
     #[error("query the database")]
     Query(#[from] sqlx::Error),
+    #[error("write the database")]
+    Write(#[from] rusqlite::Error),
+    #[error("start the thread that writes the database")]
+    Writer(#[source] std::io::Error),
     #[error("write the database: the writer has stopped")]
     Closed,
     #[error("write the database: the connection was lost")]

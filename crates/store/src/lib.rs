@@ -278,11 +278,12 @@ impl Store {
 
     async fn start(database: Database, lease: Option<lease::Lease>) -> Result<Self, StoreError> {
         let has_lines = db::lines::ensure(&database).await?;
-        let writing = database.connect().await?;
+        let writing = database.connect_to_write().await?;
         let readers = database.readers().await?;
+        let writer = Writer::start(database, writing).map_err(StoreError::Writer)?;
         Ok(Self {
             readers,
-            writer: Arc::new(Writer::start(database, writing)),
+            writer: Arc::new(writer),
             has_lines,
             grown: Arc::default(),
             lease: Arc::new(Mutex::new(lease)),

@@ -16,7 +16,7 @@ use model::{Finding, PackageKind, Vulnerability, VulnerabilityId, Warning};
 use crate::{
     Counts, ImageKey, PackageFix, Store, StoreError,
     change::{self, ChangeKind, NewChange},
-    db::{Connection, Pool, ROWS, Value, sql},
+    db::{Connection, Dialect, Pool, ROWS, Value, sql},
     finding::kind_number,
     image::key_of,
     ingest::{self, dictionary, findings as of_report},
@@ -550,6 +550,10 @@ async fn put_fixes(
             }
         }
         fixes.extend(verdict.fixes.iter().map(|fix| (image.id, fix)));
+    }
+    if connection.dialect() == Dialect::Sqlite {
+        let text = sql("DELETE FROM fix WHERE image_id = ?1 AND kind = ?2 AND package = ?3");
+        connection.each(text, std::mem::take(&mut gone)).await?;
     }
     for chunk in gone.chunks(ROWS) {
         let mut query = sql("DELETE FROM fix WHERE (image_id, kind, package) IN (SELECT ");

@@ -71,7 +71,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(database: Database, connection: Connection) -> Self {
+    pub(crate) fn start(database: Database, connection: Connection) -> std::io::Result<Self> {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let mut task = JoinSet::new();
         let desk = Desk {
@@ -80,11 +80,28 @@ impl Writer {
             server: uuid::Uuid::now_v7().to_string(),
             turn: 0,
         };
-        task.spawn(run(desk, inbox));
-        Self {
+        match desk.database.dialect() {
+            Dialect::Sqlite => {
+                // Its statements run where they are called: on a thread
+                // nobody else waits on. Work that panics ends it.
+                let (alive, done) = oneshot::channel::<()>();
+                let runtime = tokio::runtime::Handle::current();
+                std::thread::Builder::new()
+                    .name("store-writer".to_owned())
+                    .spawn(move || {
+                        runtime.block_on(run(desk, inbox));
+                        drop(alive);
+                    })?;
+                task.spawn(async move { drop(done.await) });
+            }
+            Dialect::Postgres => {
+                task.spawn(run(desk, inbox));
+            }
+        }
+        Ok(Self {
             queue: Mutex::new(Some(queue)),
             task: tokio::sync::Mutex::new(task),
-        }
+        })
     }
 
     /// Runs `work` inside the next group and answers once that is on
@@ -343,7 +360,7 @@ impl Desk {
     async fn try_begin(&mut self) -> Result<(), StoreError> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(self.database.connect().await?),
+            none => none.insert(self.database.connect_to_write().await?),
         };
         match connection.dialect() {
             Dialect::Sqlite => connection.run("BEGIN IMMEDIATE").await,

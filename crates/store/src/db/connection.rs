@@ -13,7 +13,7 @@ use sqlx::{
 };
 use url::Url;
 
-use super::{Dialect, sql};
+use super::{Dialect, Row, Sql, Value, direct::Direct, sql};
 use crate::StoreError;
 
 /// Connections that read at once: of a file, and of a server, whose
@@ -23,6 +23,8 @@ const READERS: [u32; 2] = [4, 10];
 /// change of advisories touches pages all over, and with little memory
 /// each is written and read again several times before the commit.
 const WRITER_CACHE: i64 = 64 << 10;
+/// How long another program may keep a file for itself.
+const BUSY: Duration = Duration::from_secs(10);
 /// How long a server may take to answer a new connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a reader waits for a connection.
@@ -76,6 +78,8 @@ impl std::fmt::Debug for Database {
 #[derive(Debug)]
 pub(crate) enum Connection {
     Sqlite(SqliteConnection),
+    /// Of a file, for the thread of the one who writes it.
+    Direct(Direct),
     Postgres(PgConnection),
 }
 
@@ -177,24 +181,26 @@ impl Database {
             // acknowledged row through a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10))
+            .busy_timeout(BUSY)
     }
 
     /// A connection that may write.
     pub(crate) async fn connect(&self) -> Result<Connection, StoreError> {
         match self {
             Self::File(path) => Self::options(path)
-                .pragma("cache_size", format!("-{WRITER_CACHE}"))
-                // What a statement may have to undo: as much as it changes.
-                .pragma("temp_store", "MEMORY")
-                // The writer does so when nobody waits for it; the log is
-                // cut to this length when it begins anew.
-                .pragma("wal_autocheckpoint", "0")
-                .pragma("journal_size_limit", "4194304")
                 .connect()
                 .await
                 .map(Connection::Sqlite)
                 .map_err(|source| self.unopened(source)),
+            Self::Server(options) => self.connect_to_server(options).await,
+        }
+    }
+
+    /// The connection of the one who writes. A file's must be used where
+    /// waiting for a disk keeps nobody else waiting.
+    pub(crate) async fn connect_to_write(&self) -> Result<Connection, StoreError> {
+        match self {
+            Self::File(path) => open_to_write(path).map(Connection::Direct),
             Self::Server(options) => self.connect_to_server(options).await,
         }
     }
@@ -287,6 +293,23 @@ impl Database {
     }
 }
 
+fn open_to_write(path: &Path) -> Result<Direct, StoreError> {
+    let connection = Direct::open(path, BUSY).map_err(|source| StoreError::OpenFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    connection.run(&format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+         PRAGMA cache_size = -{WRITER_CACHE};
+         -- What a statement may have to undo: as much as it changes.
+         PRAGMA temp_store = MEMORY;
+         -- The writer does so when nobody waits for it; the log is cut to
+         -- this length when it begins anew.
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 4194304"
+    ))?;
+    Ok(connection)
+}
+
 fn read_password(path: &Path) -> Result<String, StoreError> {
     use std::io::Read as _;
     let mut text = String::new();
@@ -302,7 +325,7 @@ fn read_password(path: &Path) -> Result<String, StoreError> {
 impl Connection {
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Sqlite(_) | Self::Direct(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
         }
     }
@@ -313,6 +336,7 @@ impl Connection {
             Self::Sqlite(connection) => {
                 sqlx::raw_sql(text).execute(connection).await?;
             }
+            Self::Direct(connection) => connection.run(text)?,
             Self::Postgres(connection) => {
                 sqlx::raw_sql(text).execute(connection).await?;
             }
@@ -320,10 +344,31 @@ impl Connection {
         Ok(())
     }
 
+    /// Runs a statement once for each of these rows of values; `?1` is
+    /// the first of a row. SQLite's alone: PostgreSQL takes many rows in
+    /// one statement, as every answer has a way to go.
+    pub(crate) async fn each(
+        &mut self,
+        text: Sql,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<Vec<Row>, StoreError> {
+        if let Self::Direct(connection) = self {
+            let answer = connection.each(text.as_str(), &rows)?;
+            return Ok(answer.rows.into_iter().map(Row::Direct).collect());
+        }
+        let mut found = Vec::new();
+        for row in rows {
+            let statement = row.into_iter().fold(text.clone(), Sql::bind);
+            found.extend(statement.fetch_all(&mut *self).await?);
+        }
+        Ok(found)
+    }
+
     pub(crate) async fn close(self) {
         let closed = match self {
-            Self::Sqlite(connection) => connection.close().await,
-            Self::Postgres(connection) => connection.close().await,
+            Self::Sqlite(connection) => connection.close().await.map_err(StoreError::from),
+            Self::Direct(connection) => connection.close().map_err(StoreError::from),
+            Self::Postgres(connection) => connection.close().await.map_err(StoreError::from),
         };
         if let Err(error) = closed {
             tracing::debug!(error = %model::error::chain(&error), "closing a connection");

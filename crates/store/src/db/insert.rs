@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{Connection, Dialect, ROWS, Row, Sql, Value, sql};
+use super::{
+    Connection, Dialect, ROWS, Row, Sql, Value,
+    direct::{Answer, Direct},
+    sql,
+};
 use crate::StoreError;
 
 /// Values of one statement: SQLite takes 32,766, PostgreSQL 65,535.
@@ -50,6 +54,9 @@ impl Insert {
         items: impl IntoIterator<Item = T>,
         fill: impl FnMut(&mut Values, T),
     ) -> Result<u64, StoreError> {
+        if let Connection::Direct(connection) = connection {
+            return Ok(self.directly(connection, items, fill)?.touched);
+        }
         let mut touched = 0;
         for statement in self.statements(connection.dialect(), items, fill) {
             touched += statement.execute(&mut *connection).await?;
@@ -64,11 +71,37 @@ impl Insert {
         items: impl IntoIterator<Item = T>,
         fill: impl FnMut(&mut Values, T),
     ) -> Result<Vec<Row>, StoreError> {
+        if let Connection::Direct(connection) = connection {
+            let answer = self.directly(connection, items, fill)?;
+            return Ok(answer.rows.into_iter().map(Row::Direct).collect());
+        }
         let mut rows = Vec::new();
         for statement in self.statements(connection.dialect(), items, fill) {
             rows.extend(statement.fetch_all(&mut *connection).await?);
         }
         Ok(rows)
+    }
+
+    /// One prepared statement, run for each: a long one would be prepared
+    /// for every number of rows.
+    fn directly<T>(
+        &self,
+        connection: &Direct,
+        items: impl IntoIterator<Item = T>,
+        mut fill: impl FnMut(&mut Values, T),
+    ) -> Result<Answer, StoreError> {
+        let rows = items.into_iter().map(|item| {
+            let mut values = Values(Vec::new());
+            fill(&mut values, item);
+            values.0
+        });
+        let rows: Vec<Vec<Value>> = rows.collect();
+        let Some(first) = rows.first() else {
+            return Ok(Answer::default());
+        };
+        let marks = vec!["?"; first.len()].join(", ");
+        let text = format!("{}VALUES ({marks}){}", self.head, self.ending);
+        connection.each(&text, &rows)
     }
 
     fn statements<T>(
@@ -126,15 +159,15 @@ mod tests {
         });
         let lengths: Vec<usize> = statements
             .iter()
-            .map(|statement| statement.text().matches("(?, ?)").count())
+            .map(|statement| statement.as_str().matches("(?, ?)").count())
             .collect();
         assert_eq!(lengths, [1000, 1000, 500]);
         assert!(
             statements[2]
-                .text()
+                .as_str()
                 .starts_with("INSERT INTO t (a, b) VALUES (?, ?), (?, ?)")
         );
-        assert!(statements[2].text().ends_with("(?, ?) RETURNING a"));
+        assert!(statements[2].as_str().ends_with("(?, ?) RETURNING a"));
         let wide = insert.statements(Dialect::Sqlite, 0..10, |row, _| {
             for column in 0..16_000_i64 {
                 row.push_bind(column);
@@ -157,7 +190,7 @@ mod tests {
                     row.push_bind(item).push_bind("x");
                 })
                 .iter()
-                .map(|statement| statement.text().to_owned())
+                .map(|statement| statement.as_str().to_owned())
                 .collect()
         };
         assert_eq!(texts(1), ["INSERT INTO t (a, b) VALUES (?, ?) RETURNING a"]);

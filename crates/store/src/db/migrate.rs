@@ -241,6 +241,7 @@ async fn migrate(database: &Database, connection: &mut Connection) -> Result<(),
     let migrator = migrator(connection.dialect());
     let ran = match &mut *connection {
         Connection::Sqlite(connection) => migrator.run_direct(None, connection, false).await,
+        Connection::Direct(_) => unreachable!("the writer's connection migrates nothing"),
         Connection::Postgres(connection) => migrator.run_direct(None, connection, false).await,
     };
     ran.map_err(|source| StoreError::Migrate {
@@ -415,6 +416,7 @@ mod tests {
         first.migrations.to_mut().truncate(1);
         match &mut connection {
             Connection::Sqlite(connection) => first.run_direct(None, connection, false).await,
+            Connection::Direct(_) => unreachable!("the writer's connection migrates nothing"),
             Connection::Postgres(connection) => first.run_direct(None, connection, false).await,
         }
         .unwrap();

@@ -67,18 +67,21 @@
 
 mod column;
 mod connection;
+mod direct;
 mod insert;
 pub(crate) mod lines;
 pub(crate) mod migrate;
 mod placeholder;
 mod row;
 mod sql;
+mod update;
 mod value;
 
 pub(crate) use connection::{Connection, Database, Pool};
 pub(crate) use insert::insert;
 pub(crate) use row::{Cell, Row};
 pub(crate) use sql::{ROWS, Sql, sql};
+pub(crate) use update::update;
 pub(crate) use value::Value;
 
 /// Which database is spoken to.

@@ -8,11 +8,13 @@ use sqlx::{
     sqlite::SqliteRow,
 };
 
+use super::direct::{DirectRow, Held};
 use crate::StoreError;
 
 /// A row of either database.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
+    Direct(DirectRow),
     Postgres(PgRow),
 }
 
@@ -32,15 +34,41 @@ pub(crate) trait Cell: Sized {
 pub(crate) trait Column:
     sqlx::ColumnIndex<SqliteRow> + sqlx::ColumnIndex<PgRow> + Copy + std::fmt::Display
 {
+    fn of(self, row: &DirectRow) -> Option<&Held>;
 }
 
-impl Column for &str {}
-impl Column for usize {}
+impl Column for &str {
+    fn of(self, row: &DirectRow) -> Option<&Held> {
+        row.named(self)
+    }
+}
+
+impl Column for usize {
+    fn of(self, row: &DirectRow) -> Option<&Held> {
+        row.at(self)
+    }
+}
+
+/// What a row of the writer's holds there, where it has that column.
+fn held(row: &DirectRow, column: impl Column) -> Result<&Held, StoreError> {
+    column
+        .of(row)
+        .ok_or_else(|| sqlx::Error::ColumnNotFound(column.to_string()).into())
+}
+
+fn is_another(column: &dyn std::fmt::Display, expected: &str) -> StoreError {
+    unreadable(column, format!("it is not {expected}").into())
+}
 
 impl Cell for Option<i64> {
     fn read(row: &Row, column: impl Column) -> Result<Self, StoreError> {
         match row {
             Row::Sqlite(row) => Ok(row.try_get(column)?),
+            Row::Direct(row) => match held(row, column)? {
+                Held::Null => Ok(None),
+                Held::Int(value) => Ok(Some(*value)),
+                _ => Err(is_another(&column, "a whole number")),
+            },
             Row::Postgres(row) => whole(row.try_get_raw(column)?, &column),
         }
     }
@@ -50,6 +78,16 @@ impl Cell for Option<f64> {
     fn read(row: &Row, column: impl Column) -> Result<Self, StoreError> {
         match row {
             Row::Sqlite(row) => Ok(row.try_get_unchecked(column)?),
+            Row::Direct(row) => match held(row, column)? {
+                Held::Null => Ok(None),
+                Held::Real(value) => Ok(Some(*value)),
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "whoever asks for a real number takes one"
+                )]
+                Held::Int(value) => Ok(Some(*value as f64)),
+                _ => Err(is_another(&column, "a number")),
+            },
             Row::Postgres(row) => real(row.try_get_raw(column)?, &column),
         }
     }
@@ -59,6 +97,11 @@ impl Cell for Option<String> {
     fn read(row: &Row, column: impl Column) -> Result<Self, StoreError> {
         match row {
             Row::Sqlite(row) => Ok(row.try_get(column)?),
+            Row::Direct(row) => match held(row, column)? {
+                Held::Null => Ok(None),
+                Held::Text(value) => Ok(Some(value.clone())),
+                _ => Err(is_another(&column, "text")),
+            },
             Row::Postgres(row) => Ok(row.try_get(column)?),
         }
     }
@@ -68,6 +111,11 @@ impl Cell for Option<Vec<u8>> {
     fn read(row: &Row, column: impl Column) -> Result<Self, StoreError> {
         match row {
             Row::Sqlite(row) => Ok(row.try_get(column)?),
+            Row::Direct(row) => match held(row, column)? {
+                Held::Null => Ok(None),
+                Held::Blob(value) => Ok(Some(value.clone())),
+                _ => Err(is_another(&column, "a blob")),
+            },
             Row::Postgres(row) => Ok(row.try_get(column)?),
         }
     }
@@ -192,7 +240,22 @@ impl Row {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Sqlite(row) => row.len(),
+            Self::Direct(row) => row.len(),
             Self::Postgres(row) => row.len(),
+        }
+    }
+
+    /// A text by its column's place; it may be let go of: a column is
+    /// taken once.
+    pub(crate) fn take_text(&mut self, place: usize) -> Result<Option<String>, StoreError> {
+        let Self::Direct(row) = self else {
+            return self.at(place);
+        };
+        match row.take(place) {
+            Some(Held::Text(text)) => Ok(Some(text)),
+            Some(Held::Null) => Ok(None),
+            Some(_) => Err(is_another(&place, "text")),
+            None => Err(sqlx::Error::ColumnNotFound(place.to_string()).into()),
         }
     }
 

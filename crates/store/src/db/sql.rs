@@ -9,6 +9,7 @@ use sqlx::{
 use super::{
     Cell, Connection, Dialect, Pool, Row, Value,
     column::{Column, columns},
+    direct::{self, Direct, DirectRow},
     placeholder,
 };
 use crate::StoreError;
@@ -84,6 +85,9 @@ macro_rules! run {
                 let answer = statement.for_sqlite()?.$method(connection).await?;
                 Ok($done(answer.into()))
             }
+            On::Connection(Connection::Direct(connection)) => {
+                Ok($done(statement.directly(connection)?.into()))
+            }
             On::Connection(Connection::Postgres(connection)) => {
                 let answer = statement.for_postgres()?.$method(connection).await?;
                 Ok($done(answer.into()))
@@ -95,6 +99,7 @@ macro_rules! run {
 /// What either driver answers, before it is a [`Row`].
 enum Rows {
     Sqlite(Vec<sqlx::sqlite::SqliteRow>),
+    Direct(Vec<DirectRow>),
     Postgres(Vec<sqlx::postgres::PgRow>),
 }
 
@@ -126,13 +131,26 @@ impl Rows {
     fn into_vec(self) -> Vec<Row> {
         match self {
             Self::Sqlite(rows) => rows.into_iter().map(Row::Sqlite).collect(),
+            Self::Direct(rows) => rows.into_iter().map(Row::Direct).collect(),
             Self::Postgres(rows) => rows.into_iter().map(Row::Postgres).collect(),
         }
     }
 }
 
+impl From<direct::Answer> for Rows {
+    fn from(answer: direct::Answer) -> Self {
+        Self::Direct(answer.rows)
+    }
+}
+
 /// How many rows a statement touched.
 struct Touched(u64);
+
+impl From<direct::Answer> for Touched {
+    fn from(answer: direct::Answer) -> Self {
+        Self(answer.touched)
+    }
+}
 
 impl From<sqlx::sqlite::SqliteQueryResult> for Touched {
     fn from(result: sqlx::sqlite::SqliteQueryResult) -> Self {
@@ -249,8 +267,7 @@ impl Sql {
     }
 
     /// The text, `?` as written.
-    #[cfg(test)]
-    pub(crate) fn text(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
@@ -309,6 +326,15 @@ impl Sql {
             .ok_or(StoreError::Query(sqlx::Error::RowNotFound))
     }
 
+    fn directly(self, connection: &Direct) -> Result<direct::Answer, StoreError> {
+        let values = self.values.iter().map(|value| match value {
+            Bound::One(value) => Ok(value),
+            Bound::Many(_) => Err(StoreError::Query(no_arrays())),
+        });
+        let values: Vec<&Value> = values.collect::<Result<_, _>>()?;
+        connection.answer(&self.text, values.into_iter(), self.kept)
+    }
+
     fn for_sqlite(self) -> Result<Query<'static, Sqlite, SqliteArguments>, StoreError> {
         use sqlx::Arguments as _;
         let mut arguments = SqliteArguments::default();
@@ -318,7 +344,7 @@ impl Sql {
                 Bound::One(Value::Real(value)) => arguments.add(value),
                 Bound::One(Value::Text(value)) => arguments.add(value),
                 Bound::One(Value::Blob(value)) => arguments.add(value),
-                Bound::Many(_) => Err("SQLite has no arrays".into()),
+                Bound::Many(_) => return Err(no_arrays().into()),
             }
             .map_err(sqlx::Error::Encode)?;
         }
@@ -349,6 +375,10 @@ impl Sql {
         };
         Ok(sqlx::query_with(AssertSqlSafe(text), arguments).persistent(self.kept))
     }
+}
+
+fn no_arrays() -> sqlx::Error {
+    sqlx::Error::Encode("SQLite has no arrays".into())
 }
 
 /// A statement of which one column is read.

@@ -182,7 +182,13 @@ pub(crate) const KEEP: &str = " ON CONFLICT (image_id, kind, package) DO NOTHING
 pub(crate) const REPLACE: &str = " ON CONFLICT (image_id, kind, package) DO UPDATE SET
     version = excluded.version, installed = excluded.installed, layer = excluded.layer,
     critical = excluded.critical, high = excluded.high, medium = excluded.medium,
-    low = excluded.low, info = excluded.info, unknown = excluded.unknown";
+    low = excluded.low, info = excluded.info, unknown = excluded.unknown
+    WHERE fix.version IS DISTINCT FROM excluded.version
+       OR fix.installed IS DISTINCT FROM excluded.installed
+       OR fix.layer IS DISTINCT FROM excluded.layer
+       OR fix.critical <> excluded.critical OR fix.high <> excluded.high
+       OR fix.medium <> excluded.medium OR fix.low <> excluded.low
+       OR fix.info <> excluded.info OR fix.unknown <> excluded.unknown";
 
 pub(crate) async fn insert_fixes(
     connection: &mut Connection,

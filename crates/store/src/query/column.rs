@@ -82,6 +82,6 @@ mod tests {
         let mut text = sql("");
         let patterns = ["a", "b"].map(Pattern::exact);
         is_any(&mut text, "name", &patterns);
-        assert_eq!(text.text(), "(LOWER(name) IN (?, ?))");
+        assert_eq!(text.as_str(), "(LOWER(name) IN (?, ?))");
     }
 }

@@ -8,7 +8,7 @@ use super::{BySeverity, Deltas, OfAsset, OfRule, place::Places};
 use crate::{
     Counts, StoreError,
     counts::{finding_rank, severity_of},
-    db::{Connection, ROWS, Value, insert, sql},
+    db::{Connection, Dialect, ROWS, Value, insert, sql, update},
     row::json,
 };
 
@@ -131,27 +131,25 @@ impl Deltas {
             })
             .filter(|(_, own, all)| *own != BySeverity::default() || *all != BySeverity::default())
             .collect();
-        for chunk in rows.chunks(ROWS) {
-            let mut query = sql(
-                "UPDATE asset SET own_critical = own_critical + delta.column2,
-                     own_high = own_high + delta.column3, own_medium = own_medium + delta.column4,
-                     own_low = own_low + delta.column5, own_info = own_info + delta.column6,
-                     own_unknown = own_unknown + delta.column7, critical = critical + delta.column8,
-                     high = high + delta.column9, medium = medium + delta.column10,
-                     low = low + delta.column11, info = info + delta.column12,
-                     unknown = unknown + delta.column13 FROM ",
-            );
-            let values = chunk.iter().map(|(asset, own, all)| {
-                std::iter::once(*asset)
-                    .chain(columns(own))
-                    .chain(columns(all))
-                    .map(Value::from)
-                    .collect()
-            });
-            query.push_rows(values.collect(), connection.dialect());
-            query.push(" WHERE asset.id = delta.column1");
-            query.execute(&mut *connection).await?;
-        }
+        let values = rows.iter().map(|(asset, own, all)| {
+            std::iter::once(*asset)
+                .chain(columns(own))
+                .chain(columns(all))
+                .map(Value::from)
+                .collect()
+        });
+        update(
+            "asset",
+            "own_critical = own_critical + delta.column2,
+             own_high = own_high + delta.column3, own_medium = own_medium + delta.column4,
+             own_low = own_low + delta.column5, own_info = own_info + delta.column6,
+             own_unknown = own_unknown + delta.column7, critical = critical + delta.column8,
+             high = high + delta.column9, medium = medium + delta.column10,
+             low = low + delta.column11, info = info + delta.column12,
+             unknown = unknown + delta.column13",
+        )
+        .rows(connection, values.collect())
+        .await?;
         places.apply(connection).await?;
         apply_images(connection, &images).await
     }
@@ -278,22 +276,30 @@ impl Deltas {
             let enough = (most.max(0).unsigned_abs() + 1).next_power_of_two();
             // The sums keep PostgreSQL off the queue's index, which it
             // walks whole while it knows nothing of the table.
-            let mut query = sql(
+            let text = format!(
                 "SELECT delta.column1 AS environment_id, delta.column2 AS rule_id,
                      delta.column4 AS change,
                      (SELECT COUNT(*) FROM (SELECT 1 FROM finding
                          WHERE finding.rule_id = delta.column2
                            AND finding.asset_id = delta.column3
-                           AND finding.state + 0 = 0 AND finding.suppressed + 0 = 0 ",
+                           AND finding.state + 0 = 0 AND finding.suppressed + 0 = 0
+                         LIMIT {enough}) AS open) AS after"
             );
-            query.push(format_args!("LIMIT {enough}) AS open) AS after FROM "));
             let values = chunk.iter().map(|((environment, rule, asset), change)| {
                 [*environment, *rule, *asset, **change]
                     .map(Value::from)
                     .into()
             });
-            query.push_rows(values.collect(), connection.dialect());
-            for row in query.fetch_all(&mut *connection).await? {
+            let values: Vec<Vec<Value>> = values.collect();
+            let counted = if connection.dialect() == Dialect::Sqlite {
+                let text = text.replace("delta.column", "?");
+                connection.each(sql(text), values).await?
+            } else {
+                let mut query = sql(text + " FROM ");
+                query.push_rows(values, connection.dialect());
+                query.fetch_all(&mut *connection).await?
+            };
+            for row in counted {
                 let after = row.int("after")?;
                 let before = after - row.int("change")?;
                 let key = (row.int("environment_id")?, row.int("rule_id")?);
@@ -427,41 +433,33 @@ async fn apply_images(
     connection: &mut Connection,
     images: &BTreeMap<i64, OfAsset>,
 ) -> Result<(), StoreError> {
-    let all: Vec<(&i64, &OfAsset)> = images.iter().collect();
-    for chunk in all.chunks(ROWS) {
-        let rows = chunk.iter().map(|(image, change)| {
-            std::iter::once(**image)
-                .chain(columns(&change.open))
-                .chain([change.fixable, change.kev, change.suppressed])
-                .map(Value::from)
-                .collect()
-        });
-        let mut query = sql(
-            "UPDATE image SET critical = critical + delta.column2, high = high + delta.column3,
-                 medium = medium + delta.column4, low = low + delta.column5,
-                 info = info + delta.column6, unknown = unknown + delta.column7,
-                 fixable = fixable + delta.column8, kev = kev + delta.column9,
-                 suppressed = suppressed + delta.column10 FROM ",
-        );
-        query.push_rows(rows.collect(), connection.dialect());
-        query.push(
-            " WHERE image.id = delta.column1
-              RETURNING image.id, critical, high, medium, low, info, unknown",
-        );
-        let mut risks: Vec<Vec<Value>> = Vec::with_capacity(chunk.len());
-        for row in &query.fetch_all(&mut *connection).await? {
-            risks.push(vec![
-                row.int("id")?.into(),
-                Counts::read(row)?.risk().into(),
-            ]);
-        }
-        if risks.is_empty() {
-            continue;
-        }
-        let mut query = sql("UPDATE image SET risk = delta.column2 FROM ");
-        query.push_rows(risks, connection.dialect());
-        query.push(" WHERE image.id = delta.column1");
-        query.execute(&mut *connection).await?;
+    let rows = images.iter().map(|(image, change)| {
+        std::iter::once(*image)
+            .chain(columns(&change.open))
+            .chain([change.fixable, change.kev, change.suppressed])
+            .map(Value::from)
+            .collect()
+    });
+    let counted = update(
+        "image",
+        "critical = critical + delta.column2, high = high + delta.column3,
+         medium = medium + delta.column4, low = low + delta.column5,
+         info = info + delta.column6, unknown = unknown + delta.column7,
+         fixable = fixable + delta.column8, kev = kev + delta.column9,
+         suppressed = suppressed + delta.column10",
+    )
+    .ending(" RETURNING image.id, critical, high, medium, low, info, unknown")
+    .rows(connection, rows.collect())
+    .await?;
+    let mut risks: Vec<Vec<Value>> = Vec::with_capacity(counted.len());
+    for row in &counted {
+        risks.push(vec![
+            row.int("id")?.into(),
+            Counts::read(row)?.risk().into(),
+        ]);
     }
+    update("image", "risk = delta.column2")
+        .rows(connection, risks)
+        .await?;
     Ok(())
 }

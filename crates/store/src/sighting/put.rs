@@ -7,7 +7,7 @@ use model::NoticeEvent;
 
 use super::{
     BatchOutcome,
-    said::{self, Known, KnownByKey, Sighting, Update},
+    said::{self, Before, Known, Sighting, Update},
 };
 use crate::{
     Counts, StoreError,
@@ -176,7 +176,7 @@ pub(crate) async fn put(
     let now = look.now.as_microsecond();
     let is_whole = look.whole.is_some();
     let sightings = merged(sightings);
-    let mut before = KnownByKey::new();
+    let mut before = Vec::new();
     if let Some(whole) = &look.whole {
         let assets: Vec<i64> = whole.assets.keys().copied().collect();
         match &whole.within {
@@ -189,28 +189,37 @@ pub(crate) async fn put(
             }
             Within::Pairs(pairs, looked_at) => {
                 said::load_pairs(connection, pairs, whole.kind, &mut before).await?;
-                before.retain(|_, known| looked_at.has(known));
+                before.retain(|known| looked_at.has(known));
             }
         }
     } else {
-        let keys: Vec<(i64, &str)> = sightings.iter().map(key).collect();
+        let keys: Vec<(i64, &str)> = sightings.iter().map(|one| one.said.key()).collect();
         said::load(connection, &keys, &mut before).await?;
     }
 
     let mut changes = Changes::default();
-    let mut moved = moved(&before);
     let mut events = Vec::new();
-    let mut fresh = Vec::new();
-    let mut again: Vec<(Known, Sighting)> = Vec::new();
+    let mut before = Before::new(before);
+    let mut again: Vec<(usize, Sighting)> = Vec::new();
+    let mut unknown = Vec::new();
     for sighting in sightings {
-        let known = before
-            .remove(&(sighting.said.asset, sighting.said.fingerprint.clone()))
-            .or_else(|| before.remove(&moved.remove(&place_of(&sighting)?)?));
-        match known {
-            Some(known) => again.push((known, sighting)),
+        match before.take(sighting.said.key()) {
+            Some(place) => again.push((place, sighting)),
+            None => unknown.push(sighting),
+        }
+    }
+    let moved = moved(&before, &unknown);
+    let mut fresh = Vec::new();
+    for (sighting, place) in unknown.into_iter().zip(moved) {
+        match place.filter(|place| before.take_at(*place)) {
+            Some(place) => again.push((place, sighting)),
             None => fresh.push(sighting),
         }
     }
+    let again: Vec<(&Known, Sighting)> = again
+        .into_iter()
+        .map(|(place, sighting)| (before.at(place), sighting))
+        .collect();
 
     let mut updates = Vec::new();
     let mut bumps = Vec::new();
@@ -308,7 +317,8 @@ pub(crate) async fn put(
 
     if let Some(whole) = &look.whole {
         let gone: Vec<&Known> = before
-            .values()
+            .left()
+            .map(|(_, known)| known)
             .filter(|known| known.state != 1 && !(whole.may_be_hidden)(known))
             .collect();
         for known in &gone {
@@ -382,62 +392,57 @@ fn state_again(known: &Known) -> i64 {
     }
 }
 
-fn key(sighting: &Sighting) -> (i64, &str) {
-    (sighting.said.asset, &sighting.said.fingerprint)
-}
-
 /// Several sightings of one finding are one, seen as often.
-fn merged(sightings: Vec<Sighting>) -> Vec<Sighting> {
-    let mut places: HashMap<(i64, String), usize> = HashMap::with_capacity(sightings.len());
-    let mut kept: Vec<Sighting> = Vec::with_capacity(sightings.len());
-    for sighting in sightings {
-        let (asset, fingerprint) = key(&sighting);
-        match places.get(&(asset, fingerprint.to_owned())) {
-            None => {
-                places.insert((asset, fingerprint.to_owned()), kept.len());
-                kept.push(sighting);
-            }
-            Some(&place) => {
-                let first = &mut kept[place];
-                if let (Some(seen), Some(more)) = (&mut first.seen, sighting.seen) {
-                    seen.first = seen.first.min(more.first);
-                    seen.last = seen.last.max(more.last);
-                    seen.occurrences += more.occurrences;
-                    first.evidence = sighting.evidence.or(first.evidence.take());
-                }
-            }
+fn merged(mut sightings: Vec<Sighting>) -> Vec<Sighting> {
+    let mut order: Vec<usize> = (0..sightings.len()).collect();
+    order.sort_by(|one, other| {
+        let key = |place: &usize| sightings[*place].said.key();
+        key(one).cmp(&key(other))
+    });
+    let mut doubles = BTreeSet::new();
+    let mut first: Option<usize> = None;
+    for place in order {
+        let key = |place: usize| sightings[place].said.key();
+        let Some(first) = first.filter(|first| key(*first) == key(place)) else {
+            first = Some(place);
+            continue;
+        };
+        doubles.insert(place);
+        let double = &mut sightings[place];
+        let (seen, evidence) = (double.seen, double.evidence.take());
+        let kept = &mut sightings[first];
+        if let (Some(all), Some(more)) = (&mut kept.seen, seen) {
+            all.first = all.first.min(more.first);
+            all.last = all.last.max(more.last);
+            all.occurrences += more.occurrences;
+            kept.evidence = evidence.or(kept.evidence.take());
         }
     }
-    kept
+    let mut place = 0..;
+    sightings.retain(|_| !place.next().is_some_and(|place| doubles.contains(&place)));
+    sightings
 }
 
 /// What names a finding when an image's digest is left out.
-type Place = (i64, i64, (String, String), Option<String>);
+type Place<'a> = (i64, i64, &'a (String, String), Option<&'a str>);
 
-fn place_of(sighting: &Sighting) -> Option<Place> {
-    Some((
-        sighting.said.asset,
-        sighting.said.rule,
-        sighting.package.clone()?,
-        sighting.said.path.clone(),
-    ))
+fn place_of<'a>(said: &'a said::Said, package: Option<&'a (String, String)>) -> Option<Place<'a>> {
+    Some((said.asset, said.rule, package?, said.path.as_deref()))
 }
 
 /// A rebuilt or renamed image's findings have new fingerprints. Those
 /// still in the same place are the same findings, and keep their
-/// history.
-fn moved(before: &KnownByKey) -> HashMap<Place, (i64, String)> {
-    before
+/// history: where each of these is known from, if it is.
+fn moved(before: &Before, unknown: &[Sighting]) -> Vec<Option<usize>> {
+    let mut places: HashMap<Place<'_>, usize> = HashMap::new();
+    if !unknown.is_empty() {
+        places.extend(before.left().filter_map(|(place, known)| {
+            let at = place_of(&known.said, known.package.as_ref())?;
+            (known.state != 1).then_some((at, place))
+        }));
+    }
+    unknown
         .iter()
-        .filter(|(_, known)| known.state != 1)
-        .filter_map(|(key, known)| {
-            let place = (
-                known.said.asset,
-                known.said.rule,
-                known.package.clone()?,
-                known.said.path.clone(),
-            );
-            Some((place, key.clone()))
-        })
+        .map(|one| places.remove(&place_of(&one.said, one.package.as_ref())?))
         .collect()
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::{
     StoreError,
-    db::{Connection, Dialect, ROWS, Row, Sql, Value, insert, sql},
+    db::{self, Connection, Dialect, ROWS, Row, Sql, Value, insert, sql},
     rollup::{Weight, kev_of},
 };
 
@@ -67,6 +67,11 @@ pub(crate) struct Known {
 }
 
 impl Said {
+    /// What names it.
+    pub(crate) fn key(&self) -> (i64, &str) {
+        (self.asset, &self.fingerprint)
+    }
+
     pub(crate) fn weight(&self, environment: i64, state: i64, exemption: Option<i64>) -> Weight {
         Weight {
             environment,
@@ -130,39 +135,38 @@ const SAID: [&str; 18] = [
 ];
 
 impl Known {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        let package = match (
-            row.maybe_text("package_kind")?,
-            row.maybe_text("package_name")?,
-        ) {
+    /// A row of [`select`], whose columns stand in that order.
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let package = match (row.take_text(23)?, row.take_text(24)?) {
             (Some(kind), Some(name)) => Some((kind, name)),
             _ => None,
         };
         Ok(Self {
-            id: row.int("id")?,
-            state: row.int("state")?,
-            is_decided: row.maybe_text("reason")?.is_some(),
-            exemption: row.maybe_int("exemption_id")?,
+            id: row.at(0)?,
+            state: row.at(2)?,
+            is_decided: row.take_text(3)?.is_some(),
+            exemption: row.at(4)?,
             package,
             said: Said {
-                fingerprint: row.text("fingerprint")?,
-                asset: row.int("asset_id")?,
-                image: row.maybe_int("image_id")?,
-                kind: row.int("kind")?,
-                rule: row.int("rule_id")?,
-                package: row.maybe_int("package_id")?,
-                severity: row.int("severity")?,
-                rank: row.int("rank")?,
-                priority: row.int("priority")?,
-                suppression: row.maybe_text("suppression")?,
-                fix_state: row.maybe_text("fix_state")?,
-                fix_versions: row.maybe_text("fix_versions")?,
-                fixable: row.int("fixable")?,
-                advisories: row.maybe_text("advisories")?,
-                path: row.maybe_text("path")?,
-                layer: row.maybe_int("layer")?,
-                summary: row.maybe_text("summary")?,
-                container: row.maybe_text("container")?,
+                asset: row.at(1)?,
+                image: row.at(5)?,
+                rule: row.at(6)?,
+                package: row.at(7)?,
+                fingerprint: row.take_text(8)?.unwrap_or_default(),
+                severity: row.at(9)?,
+                rank: row.at(10)?,
+                // The twelfth only says whether there is one.
+                suppression: row.take_text(12)?,
+                fix_state: row.take_text(13)?,
+                fix_versions: row.take_text(14)?,
+                fixable: row.at(15)?,
+                advisories: row.take_text(16)?,
+                path: row.take_text(17)?,
+                layer: row.at(18)?,
+                summary: row.take_text(19)?,
+                container: row.take_text(20)?,
+                kind: row.at(21)?,
+                priority: row.at(22)?,
             },
         })
     }
@@ -172,13 +176,51 @@ impl Known {
     }
 }
 
-/// Findings by asset and fingerprint.
-pub(crate) type KnownByKey = HashMap<(i64, String), Known>;
+/// Findings the record has, and which of them are spoken for.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// In the order of asset and fingerprint.
+    known: Vec<Known>,
+    is_taken: Vec<bool>,
+}
 
-fn known_by_key(rows: &[Row], into: &mut KnownByKey) -> Result<(), StoreError> {
-    for row in rows {
-        let known = Known::read(row)?;
-        into.insert((known.said.asset, known.said.fingerprint.clone()), known);
+impl Before {
+    pub(crate) fn new(mut known: Vec<Known>) -> Self {
+        known.sort_unstable_by(|one, other| one.said.key().cmp(&other.said.key()));
+        known.dedup_by(|one, other| one.said.key() == other.said.key());
+        Self {
+            is_taken: vec![false; known.len()],
+            known,
+        }
+    }
+
+    /// Speaks for a finding; its place, unless it is taken or unknown.
+    pub(crate) fn take(&mut self, key: (i64, &str)) -> Option<usize> {
+        let place = self
+            .known
+            .binary_search_by(|known| known.said.key().cmp(&key));
+        place.ok().filter(|place| self.take_at(*place))
+    }
+
+    /// Whether it was free.
+    pub(crate) fn take_at(&mut self, place: usize) -> bool {
+        !std::mem::replace(&mut self.is_taken[place], true)
+    }
+
+    pub(crate) fn at(&self, place: usize) -> &Known {
+        &self.known[place]
+    }
+
+    /// Those nobody spoke for, and where they are.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (usize, &Known)> {
+        let all = self.known.iter().enumerate();
+        all.filter(|(place, _)| !self.is_taken[*place])
+    }
+}
+
+fn known(rows: Vec<Row>, into: &mut Vec<Known>) -> Result<(), StoreError> {
+    for mut row in rows {
+        into.push(Known::read(&mut row)?);
     }
     Ok(())
 }
@@ -201,7 +243,7 @@ pub(crate) async fn load_whole(
     assets: &[i64],
     kind: i64,
     rules: Option<&[i64]>,
-    into: &mut KnownByKey,
+    into: &mut Vec<Known>,
 ) -> Result<(), StoreError> {
     for chunk in assets.chunks(500) {
         let mut query = select(
@@ -218,7 +260,7 @@ pub(crate) async fn load_whole(
                 .push(" AND +finding.rule_id")
                 .push_in(rules, connection.dialect());
         }
-        known_by_key(&query.fetch_all(&mut *connection).await?, into)?;
+        known(query.fetch_all(&mut *connection).await?, into)?;
     }
     Ok(())
 }
@@ -228,28 +270,33 @@ pub(crate) async fn load_pairs(
     connection: &mut Connection,
     pairs: &[(i64, i64)],
     kind: i64,
-    into: &mut KnownByKey,
+    into: &mut Vec<Known>,
 ) -> Result<(), StoreError> {
+    let package = ", package.kind AS package_kind, package.name AS package_name FROM ";
+    let rows = |pairs: &[(i64, i64)]| -> Vec<Vec<Value>> {
+        let rows = pairs.iter();
+        rows.map(|(asset, rule)| vec![(*asset).into(), (*rule).into()])
+            .collect()
+    };
+    if connection.dialect() == Dialect::Sqlite {
+        let mut text = select(package);
+        text.push(
+            "finding JOIN package ON package.id = finding.package_id
+             WHERE finding.asset_id = ?1 AND finding.rule_id = ?2 AND finding.kind = ",
+        )
+        .push(kind);
+        return known(connection.each(text, rows(pairs)).await?, into);
+    }
     for chunk in pairs.chunks(ROWS) {
-        let mut query =
-            select(", package.kind AS package_kind, package.name AS package_name FROM ");
-        let rows = chunk
-            .iter()
-            .map(|(asset, rule)| vec![(*asset).into(), (*rule).into()])
-            .collect();
-        query
-            .push_rows(rows, connection.dialect())
-            .push(connection.dialect().pick(
-                " CROSS JOIN finding ON finding.asset_id = delta.column1
-                      AND finding.rule_id = delta.column2
-                  JOIN package ON package.id = finding.package_id WHERE finding.kind = ",
-                " CROSS JOIN LATERAL (SELECT * FROM finding AS one
-                      WHERE one.asset_id = delta.column1 AND one.rule_id = delta.column2
-                      OFFSET 0) AS finding
-                  JOIN package ON package.id = finding.package_id WHERE finding.kind = ",
-            ));
+        let mut query = select(package);
+        query.push_rows(rows(chunk), connection.dialect()).push(
+            " CROSS JOIN LATERAL (SELECT * FROM finding AS one
+                  WHERE one.asset_id = delta.column1 AND one.rule_id = delta.column2
+                  OFFSET 0) AS finding
+              JOIN package ON package.id = finding.package_id WHERE finding.kind = ",
+        );
         query.push_bind(kind);
-        known_by_key(&query.fetch_all(&mut *connection).await?, into)?;
+        known(query.fetch_all(&mut *connection).await?, into)?;
     }
     Ok(())
 }
@@ -258,14 +305,14 @@ pub(crate) async fn load_pairs(
 pub(crate) async fn load(
     connection: &mut Connection,
     keys: &[(i64, &str)],
-    into: &mut KnownByKey,
+    into: &mut Vec<Known>,
 ) -> Result<(), StoreError> {
     for chunk in keys.chunks(ROWS) {
         let mut query = select(
             ", CAST(NULL AS TEXT) AS package_kind, CAST(NULL AS TEXT) AS package_name FROM ",
         );
         push_keys(&mut query, chunk, connection.dialect());
-        known_by_key(&query.fetch_all(&mut *connection).await?, into)?;
+        known(query.fetch_all(&mut *connection).await?, into)?;
     }
     Ok(())
 }
@@ -377,54 +424,48 @@ pub(crate) async fn update(
 ) -> Result<(), StoreError> {
     let (of_fix, others): (Vec<&Update<'_>>, Vec<_>) =
         updates.iter().partition(|update| update.is_about_fix);
-    for chunk in of_fix.chunks(ROWS) {
-        let mut query = sql("UPDATE finding SET ");
-        for (place, column) in OF_FIX.iter().enumerate() {
-            let comma = if place > 0 { ", " } else { "" };
-            query.push(format_args!("{comma}{column} = delta.column{}", place + 2));
-        }
-        query.push(" FROM ");
-        let rows = chunk.iter().map(|update| -> Vec<Value> {
-            let said = update.said;
-            vec![
-                update.id.into(),
-                (&said.fix_state).into(),
-                (&said.fix_versions).into(),
-                said.fixable.into(),
-                (&said.advisories).into(),
-            ]
-        });
-        query.push_rows(rows.collect(), connection.dialect());
-        query.push(" WHERE finding.id = delta.column1");
-        query.execute(&mut *connection).await?;
+    let of_fix = of_fix.iter().map(|update| -> Vec<Value> {
+        let said = update.said;
+        vec![
+            update.id.into(),
+            (&said.fix_state).into(),
+            (&said.fix_versions).into(),
+            said.fixable.into(),
+            (&said.advisories).into(),
+        ]
+    });
+    let columns = OF_FIX.iter().zip(2..);
+    let columns: Vec<String> = columns
+        .map(|(column, place)| format!("{column} = delta.column{place}"))
+        .collect();
+    let of_fix: Vec<Vec<Value>> = of_fix.collect();
+    db::update("finding", columns.join(", "))
+        .rows(connection, of_fix)
+        .await?;
+    let others = others.iter().map(|update| {
+        let last = match update.seen {
+            Some(seen) => Some(seen.last),
+            None if is_whole => None,
+            None => Some(now),
+        };
+        let mut row: Vec<Value> = vec![
+            update.id.into(),
+            update.state.into(),
+            update.seen.map_or(0, |seen| seen.occurrences).into(),
+            last.into(),
+        ];
+        row.extend(update.said.values());
+        row
+    });
+    let mut columns = "state = delta.column2, occurrences = occurrences + delta.column3,
+         last_seen = delta.column4, resolved = NULL"
+        .to_owned();
+    for (column, place) in SAID.iter().zip(5..) {
+        columns += &format!(", {column} = delta.column{place}");
     }
-    for chunk in others.chunks(ROWS) {
-        let mut query = sql("UPDATE finding SET state = delta.column2,
-             occurrences = occurrences + delta.column3, last_seen = delta.column4,
-             resolved = NULL");
-        for (place, column) in SAID.iter().enumerate() {
-            query.push(format_args!(", {column} = delta.column{}", place + 5));
-        }
-        query.push(" FROM ");
-        let rows = chunk.iter().map(|update| {
-            let last = match update.seen {
-                Some(seen) => Some(seen.last),
-                None if is_whole => None,
-                None => Some(now),
-            };
-            let mut row: Vec<Value> = vec![
-                update.id.into(),
-                update.state.into(),
-                update.seen.map_or(0, |seen| seen.occurrences).into(),
-                last.into(),
-            ];
-            row.extend(update.said.values());
-            row
-        });
-        query.push_rows(rows.collect(), connection.dialect());
-        query.push(" WHERE finding.id = delta.column1");
-        query.execute(&mut *connection).await?;
-    }
+    db::update("finding", columns)
+        .rows(connection, others.collect())
+        .await?;
     Ok(())
 }
 
@@ -433,20 +474,15 @@ pub(crate) async fn bump(
     connection: &mut Connection,
     bumps: &[(i64, Seen)],
 ) -> Result<(), StoreError> {
-    for chunk in bumps.chunks(ROWS) {
-        let mut query = sql(
-            "UPDATE finding SET occurrences = occurrences + delta.column2,
-             last_seen = CASE WHEN last_seen > delta.column3 THEN last_seen
-                 ELSE delta.column3 END FROM ",
-        );
-        let rows = chunk
-            .iter()
-            .map(|(id, seen)| vec![(*id).into(), seen.occurrences.into(), seen.last.into()])
-            .collect();
-        query.push_rows(rows, connection.dialect());
-        query.push(" WHERE finding.id = delta.column1");
-        query.execute(&mut *connection).await?;
-    }
+    let rows = bumps
+        .iter()
+        .map(|(id, seen)| vec![(*id).into(), seen.occurrences.into(), seen.last.into()]);
+    let columns = "occurrences = occurrences + delta.column2,
+         last_seen = CASE WHEN last_seen > delta.column3 THEN last_seen
+             ELSE delta.column3 END";
+    db::update("finding", columns)
+        .rows(connection, rows.collect())
+        .await?;
     Ok(())
 }
 
@@ -457,17 +493,14 @@ pub(crate) async fn resolve(
     now: i64,
     rows: &[(i64, i64)],
 ) -> Result<(), StoreError> {
-    for chunk in rows.chunks(ROWS) {
-        let mut query = sql("UPDATE finding SET state = 1, resolved = delta.column3,
-             last_seen = COALESCE(last_seen, delta.column2) FROM ");
-        let rows = chunk
-            .iter()
-            .map(|(id, before)| vec![(*id).into(), (*before).into(), now.into()])
-            .collect();
-        query.push_rows(rows, connection.dialect());
-        query.push(" WHERE finding.id = delta.column1");
-        query.execute(&mut *connection).await?;
-    }
+    let rows = rows
+        .iter()
+        .map(|(id, before)| vec![(*id).into(), (*before).into(), now.into()]);
+    let columns = "state = 1, resolved = delta.column3,
+         last_seen = COALESCE(last_seen, delta.column2)";
+    db::update("finding", columns)
+        .rows(connection, rows.collect())
+        .await?;
     Ok(())
 }
 

@@ -1,0 +1,182 @@
+//! The connection that writes a file.
+//!
+//! Its statements run where they are called, on the writer's own thread:
+//! handed to another thread, each of the many thousand rows a change of
+//! advisories touches would cross between two of them.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use rusqlite::{
+    OpenFlags, Statement, ToSql,
+    types::{ToSqlOutput, ValueRef},
+};
+
+use super::Value;
+use crate::StoreError;
+
+/// Statements kept prepared.
+const KEPT: usize = 128;
+
+/// A connection of the thread that calls.
+#[derive(Debug)]
+pub(crate) struct Direct(rusqlite::Connection);
+
+/// A row, read.
+pub(crate) struct DirectRow {
+    columns: Arc<[String]>,
+    values: Vec<Held>,
+}
+
+/// What a column of a row holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Held {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+/// What a statement answers.
+#[derive(Default)]
+pub(super) struct Answer {
+    pub rows: Vec<DirectRow>,
+    /// How many rows it touched.
+    pub touched: u64,
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self {
+            Self::Int(Some(value)) => ValueRef::Integer(*value),
+            Self::Real(Some(value)) => ValueRef::Real(*value),
+            Self::Text(Some(value)) => ValueRef::Text(value.as_bytes()),
+            Self::Blob(Some(value)) => ValueRef::Blob(value),
+            Self::Int(None) | Self::Real(None) | Self::Text(None) | Self::Blob(None) => {
+                ValueRef::Null
+            }
+        };
+        Ok(ToSqlOutput::Borrowed(value))
+    }
+}
+
+impl Direct {
+    pub(super) fn open(path: &Path, patience: Duration) -> Result<Self, rusqlite::Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            // Nobody else has this connection.
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(patience)?;
+        connection.set_prepared_statement_cache_capacity(KEPT);
+        Ok(Self(connection))
+    }
+
+    pub(super) fn run(&self, text: &str) -> Result<(), StoreError> {
+        Ok(self.0.execute_batch(text)?)
+    }
+
+    /// Runs one statement to its end.
+    pub(super) fn answer<'v>(
+        &self,
+        text: &str,
+        values: impl Iterator<Item = &'v Value>,
+        is_kept: bool,
+    ) -> Result<Answer, StoreError> {
+        let before = self.0.total_changes();
+        let mut rows = Vec::new();
+        let run = |statement: &mut Statement<'_>| {
+            let columns = columns_of(statement);
+            read(statement, &columns, values, &mut rows)
+        };
+        if is_kept {
+            let mut statement = self.0.prepare_cached(text)?;
+            run(&mut statement)?;
+        } else {
+            run(&mut self.0.prepare(text)?)?;
+        }
+        Ok(Answer {
+            rows,
+            touched: if self.0.total_changes() == before {
+                0
+            } else {
+                self.0.changes()
+            },
+        })
+    }
+
+    /// Runs one statement once for each of these rows of values.
+    pub(super) fn each(&self, text: &str, rows: &[Vec<Value>]) -> Result<Answer, StoreError> {
+        let before = self.0.total_changes();
+        let mut statement = self.0.prepare_cached(text)?;
+        let columns = columns_of(&statement);
+        let mut answer = Answer::default();
+        for row in rows {
+            read(&mut statement, &columns, row.iter(), &mut answer.rows)?;
+            if self.0.total_changes() != before {
+                answer.touched += self.0.changes();
+            }
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn close(self) -> Result<(), rusqlite::Error> {
+        self.0.close().map_err(|(_connection, error)| error)
+    }
+}
+
+fn columns_of(statement: &Statement<'_>) -> Arc<[String]> {
+    let names = statement.column_names();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// Runs a statement to its end.
+fn read<'v>(
+    statement: &mut Statement<'_>,
+    columns: &Arc<[String]>,
+    values: impl Iterator<Item = &'v Value>,
+    into: &mut Vec<DirectRow>,
+) -> Result<(), StoreError> {
+    for (place, value) in values.enumerate() {
+        statement.raw_bind_parameter(place + 1, value)?;
+    }
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let mut values = Vec::with_capacity(columns.len());
+        for place in 0..columns.len() {
+            values.push(match row.get_ref(place)? {
+                ValueRef::Null => Held::Null,
+                ValueRef::Integer(value) => Held::Int(value),
+                ValueRef::Real(value) => Held::Real(value),
+                ValueRef::Text(_) => Held::Text(row.get(place)?),
+                ValueRef::Blob(value) => Held::Blob(value.to_vec()),
+            });
+        }
+        into.push(DirectRow {
+            columns: Arc::clone(columns),
+            values,
+        });
+    }
+    Ok(())
+}
+
+impl DirectRow {
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<&Held> {
+        let place = self.columns.iter().position(|column| column == name)?;
+        self.values.get(place)
+    }
+
+    /// What a column holds, which is let go of.
+    pub(super) fn take(&mut self, place: usize) -> Option<Held> {
+        let held = self.values.get_mut(place)?;
+        Some(std::mem::replace(held, Held::Null))
+    }
+
+    pub(super) fn at(&self, place: usize) -> Option<&Held> {
+        self.values.get(place)
+    }
+}
