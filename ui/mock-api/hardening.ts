@@ -197,21 +197,27 @@ export function createHardening(
   };
 
   const impactOf = (id: string): PolicyImpact => {
-    const rows = about(id);
+    const isOff = every().find((each) => each.id === id)?.action === 'off';
+    const rows = isOff ? [] : about(id);
     const running = isEmpty ? 0 : turnOf(`running ${id}`) % 9;
     return {
       days: 7,
       requests: rows.length,
       denied: count(rows).denied,
       objects: new Set(rows.map((row) => row.decision.workload)).size,
-      is_watched: !isEmpty,
+      is_watched: !isEmpty && !isOff,
+      unwatched: isOff ? clusters().map((each) => each.cluster) : [],
+      is_other: false,
+      basis: isEmpty ? 'nothing' : isOff ? 'trial' : 'findings',
+      judged: isOff ? 41 : 0,
+      is_partial: false,
       offenders: offendersOf(rows),
       running,
       examples: all()
         .filter((each) => each.kind === 'misconfiguration' && isOpen(each) && each.asset.workload)
         .slice(0, Math.min(running, 3))
         .map((each) => ({
-          finding: each.id,
+          ...(isOff ? {} : { finding: each.id }),
           cluster: each.asset.cluster ?? '',
           namespace: each.asset.namespace ?? '',
           workload: each.asset.workload ?? '',

@@ -342,33 +342,85 @@ pub struct TestChange {
     pub patch: Value,
 }
 
-/// Over what to look for an impact.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+/// What denying by a policy is asked about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ImpactQuery {
+pub struct ImpactQuestion {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// One cluster; absent: all. With a setting that is thought of, those
+    /// that have one of their own are left out then, as it would not hold
+    /// for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// Days of decisions, 1 to 30; 7 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub days: Option<u32>,
+    /// What is thought of; absent: as the policy is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setting: Option<ImpactSetting>,
+}
+
+/// A setting that is thought of: what is left out is as the policy has
+/// it by itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImpactSetting {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub parameters: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<PolicyScope>,
+}
+
+/// How it is known what a policy is against of what is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImpactBasis {
+    /// Nobody tells what is in these clusters.
+    #[default]
+    Nothing,
+    /// By its findings: it is judged all the time.
+    Findings,
+    /// It was judged for this answer: it is off somewhere, or what is
+    /// asked about is not what is set.
+    Trial,
 }
 
 /// What denying by a policy would have meant, and would mean.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyImpact {
     pub days: u32,
-    /// Requests it would have refused, or did.
+    /// Requests it would have refused, or did, as it was set then.
     pub requests: u64,
     /// Of them, those it did refuse.
     pub denied: u64,
     /// Different objects among them.
     pub objects: u64,
-    /// Whether anything was judged by it in those days: none refused
-    /// means nothing where nobody asked.
+    /// Whether requests are judged by it in at least one of these
+    /// clusters, or were in those days: none refused means nothing where
+    /// nobody asked.
     pub is_watched: bool,
+    /// Clusters where no request is judged by it: it is off there, or
+    /// nothing asks before it stores.
+    pub unwatched: Vec<String>,
+    /// When what holds was set, where that is within those days: before,
+    /// it may have been off, or have asked for something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<Timestamp>,
+    /// What is asked about is not what is set: requests were judged as it
+    /// is set.
+    pub is_other: bool,
     /// Whose, most first.
     pub offenders: Vec<Offender>,
-    /// What runs now that could not be made again, exemptions left out.
+    /// How the rest is known.
+    pub basis: ImpactBasis,
+    /// Objects that were judged for this answer.
+    pub judged: u64,
+    /// Not all that is there was judged.
+    pub is_partial: bool,
+    /// What is there now that could not be made again, exemptions left
+    /// out.
     pub running: u64,
     /// A few of it.
     pub examples: Vec<ImpactExample>,
@@ -378,8 +430,10 @@ pub struct PolicyImpact {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImpactExample {
-    /// The finding.
-    pub finding: String,
+    /// The finding; absent where there is none, as it was judged for this
+    /// answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
     pub cluster: String,
     pub namespace: String,
     pub workload: String,
@@ -467,6 +521,10 @@ pub struct BundleExemption {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct BundleImage {
+    /// It runs or is in a watched registry, and nobody ever scanned it:
+    /// of what scans say, nothing is known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unscanned: bool,
     /// References pods may name it by, and those with its digest.
     pub references: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

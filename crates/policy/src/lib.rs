@@ -14,8 +14,8 @@ mod cel;
 mod check;
 mod document;
 mod engine;
-mod expansion;
 pub mod exempt;
+mod expansion;
 pub mod external;
 pub mod facts;
 #[cfg(any(test, feature = "fuzzing"))]

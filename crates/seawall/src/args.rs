@@ -13,6 +13,7 @@ pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod policy_setting;
 pub(crate) mod registry;
 pub(crate) mod remote;
 pub(crate) mod rules;
@@ -287,6 +288,78 @@ mod tests {
         );
         let scan = ["seawall", "scan", "-ns:shop"];
         assert_eq!(read(&scan), scan);
+    }
+
+    /// The commands of an example: what begins a line or comes after a
+    /// pipe, without what a shell would take for itself.
+    fn commands(example: &str) -> Vec<Vec<String>> {
+        let mut all = vec![Vec::new()];
+        let (mut word, mut is_word) = (String::new(), false);
+        let mut quote = None;
+        let mut characters = example.trim().chars().peekable();
+        while let Some(character) = characters.next() {
+            match (quote, character) {
+                (Some(end), character) if end == character => quote = None,
+                (None, '\'' | '"') => (quote, is_word) = (Some(character), true),
+                (None, ' ') => {
+                    if std::mem::take(&mut is_word) {
+                        all.last_mut().unwrap().push(std::mem::take(&mut word));
+                    }
+                    if characters.peek() == Some(&' ') {
+                        // What follows a gap says what the line is for.
+                        break;
+                    }
+                }
+                (None, '|') => all.push(Vec::new()),
+                (None, '>' | '#') => break,
+                (_, character) => {
+                    word.push(character);
+                    is_word = true;
+                }
+            }
+        }
+        if is_word {
+            all.last_mut().unwrap().push(word);
+        }
+        all.retain(|words| words.first().is_some_and(|first| first == "seawall"));
+        all
+    }
+
+    #[test]
+    fn every_example_is_a_command_that_is_there() {
+        fn check(command: &clap::Command, wrong: &mut Vec<String>, seen: &mut usize) {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            // A line that ends so goes on in the next.
+            let mut lines: Vec<String> = Vec::new();
+            for line in help.lines() {
+                match lines
+                    .last_mut()
+                    .and_then(|last| Some((last.strip_suffix('\\')?.trim_end().to_owned(), last)))
+                {
+                    Some((begun, last)) => *last = format!("{begun} {}", line.trim()),
+                    None => lines.push(line.to_owned()),
+                }
+            }
+            let examples = lines.iter().filter(|line| line.starts_with("  "));
+            for words in examples.flat_map(|line| commands(line)) {
+                *seen += 1;
+                let line = words.join(" ");
+                let words = readable(words.into_iter().map(OsString::from));
+                if let Err(error) = Cli::try_parse_from(words)
+                    && error.use_stderr()
+                {
+                    wrong.push(format!("{line}: {}", error.kind()));
+                }
+            }
+            command
+                .get_subcommands()
+                .for_each(|each| check(each, wrong, seen));
+        }
+        let (mut wrong, mut seen) = (Vec::new(), 0);
+        check(&Cli::command(), &mut wrong, &mut seen);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(seen > 100, "only {seen} examples were found");
     }
 
     #[test]

@@ -160,6 +160,10 @@ pub struct ScanConfig {
     /// Registries (`host` or `host:port`) that may be spoken to without
     /// TLS. Loopback always may.
     pub insecure_registries: Vec<String>,
+    /// Registries that are not watched may lead to private networks. One
+    /// that is on a private network itself always may, link-local
+    /// addresses never.
+    pub allow_private: bool,
     /// Paths not to report from: `*` within a name, `**` across names.
     pub skip: Vec<String>,
     /// Parse images in processes of their own, which may do nothing else.
@@ -221,6 +225,7 @@ impl Default for ScanConfig {
             timeout: Interval::hours(1),
             again: Interval::hours(24 * 7),
             insecure_registries: Vec::new(),
+            allow_private: false,
             skip: Vec::new(),
             isolation: true,
             worker: None,

@@ -9,6 +9,7 @@ type Schemas = components['schemas'];
 export type Admission = Schemas['Admission'];
 export type AdmissionDecision = Schemas['AdmissionDecision'];
 export type DecisionViolation = Schemas['DecisionViolation'];
+export type ImpactSetting = Schemas['ImpactSetting'];
 export type NewPolicy = Schemas['NewPolicy'];
 export type NewPolicySetting = Schemas['NewPolicySetting'];
 export type Offender = Schemas['Offender'];
@@ -46,13 +47,14 @@ export const policies = {
           }),
         ),
     }),
-  impact: (id: string, environment: string, cluster?: string) =>
+  impact: (id: string, environment: string, cluster?: string, setting?: ImpactSetting) =>
     queryOptions({
-      queryKey: ['policies', environment, cluster, id, 'impact'],
+      queryKey: ['policies', environment, cluster, id, 'impact', setting],
       queryFn: ({ signal }) =>
         body(
-          api.GET('/api/v1/policies/{id}/impact', {
-            params: { path: { id }, query: { environment, cluster } },
+          api.POST('/api/v1/policies/{id}/impact', {
+            params: { path: { id } },
+            body: { environment, ...(cluster ? { cluster } : {}), ...(setting ? { setting } : {}) },
             signal,
           }),
         ),

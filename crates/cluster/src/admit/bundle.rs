@@ -228,7 +228,7 @@ pub fn images(all: &[BundleImage]) -> BTreeMap<String, ImageState> {
     let mut states = BTreeMap::new();
     for image in all {
         let state = ImageState {
-            scanned: true,
+            scanned: !image.unscanned,
             critical: image.critical,
             high: image.high,
             fixable: image.fixable,
@@ -237,7 +237,13 @@ pub fn images(all: &[BundleImage]) -> BTreeMap<String, ImageState> {
         };
         for reference in &image.references {
             for spelling in policy::spellings(reference, image.digest.as_deref()) {
-                states.insert(spelling, state);
+                // A name may lead to several, and what is known of one
+                // says more than that nothing is of another.
+                if image.unscanned {
+                    states.entry(spelling).or_insert(state);
+                } else {
+                    states.insert(spelling, state);
+                }
             }
         }
     }

@@ -6,16 +6,19 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
     db::TextOrJson,
+    policy_setting::{Impact, Set},
     remote::{ListFormat, ShowFormat},
 };
 
-/// Judge manifests by policies, and test, list and show policies
+/// Judge manifests by policies; test, list and show policies, and say what a server does about them
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     Check(Check),
     Test(Test),
     List(List),
     Show(Show),
+    Set(Set),
+    Impact(Impact),
 }
 
 /// Which policies are meant.

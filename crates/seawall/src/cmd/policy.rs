@@ -22,6 +22,7 @@ use crate::{
 
 mod check;
 mod output;
+mod setting;
 mod trial;
 
 pub(super) fn run(context: &Context, policy: &Policy) -> Result<Exit, Failure> {
@@ -30,6 +31,8 @@ pub(super) fn run(context: &Context, policy: &Policy) -> Result<Exit, Failure> {
         Policy::Test(arguments) => trial::run(context, arguments),
         Policy::List(arguments) => list(context, arguments),
         Policy::Show(arguments) => show(context, arguments),
+        Policy::Set(arguments) => setting::set(context, arguments),
+        Policy::Impact(arguments) => setting::impact(context, arguments),
     }
 }
 

@@ -294,6 +294,7 @@ pub(crate) async fn decisions(
     })?;
     let filter = AdmissionFilter {
         cluster: asked.cluster,
+        except: Vec::new(),
         namespace: asked.namespace,
         policy: asked.policy,
         verdicts,

@@ -65,6 +65,7 @@ pub(crate) mod node;
 pub(crate) mod oidc;
 pub(crate) mod overview;
 pub(crate) mod policy;
+mod policy_impact;
 pub(crate) mod policy_setting;
 pub(crate) mod policy_trial;
 pub(crate) mod posture;
@@ -355,7 +356,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(policy::read)))
         .routes(needs(Configure, routes!(policy::delete)))
         .routes(needs(Configure, routes!(policy_setting::set)))
-        .routes(needs(View, routes!(policy_trial::impact)))
+        .routes(needs(Configure, routes!(policy_impact::ask)))
         .routes(needs(Ingest, routes!(admission::bundle)))
         .routes(needs(View, routes!(admission::decisions)))
         .routes(needs(View, routes!(admission::offenders)))

@@ -56,7 +56,7 @@ impl Known {
         }
     }
 
-    fn by_default(&self, trusts: bool) -> PolicyAction {
+    pub(super) fn by_default(&self, trusts: bool) -> PolicyAction {
         match self {
             Self::BuiltIn(policy) => policies::by_default(policy, trusts),
             Self::Custom(custom) => policies::action_of(&custom.1.documents),

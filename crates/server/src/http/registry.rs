@@ -255,7 +255,13 @@ pub(crate) async fn kinds() -> Json<Vec<RegistryDescription>> {
                 "managed_identity",
             ],
             Kind::Amazon => &["aws"],
-            Kind::Google => &["anonymous", "basic", "token", "service_account"],
+            Kind::Google => &[
+                "anonymous",
+                "basic",
+                "token",
+                "service_account",
+                "managed_identity",
+            ],
             _ => &["anonymous", "basic", "token"],
         };
         RegistryDescription {

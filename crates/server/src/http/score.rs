@@ -1,6 +1,6 @@
 //! The secure score, its history and its ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{
     Score,
@@ -65,11 +65,12 @@ pub(crate) async fn of(app: &App, scope: &Scope) -> Result<Score, ApiError> {
 /// nothing else.
 async fn clusters(app: &App, scope: &Scope) -> Result<Vec<ClusterScore>, ApiError> {
     let nodes = app.store.node_assessments(scope, None).await?;
-    let mut names: Vec<(String, String)> = nodes
+    let of_connectors = app.store.connectors(scope).await?.into_iter();
+    let names: BTreeSet<(String, String)> = nodes
         .into_iter()
         .map(|node| (node.environment, node.cluster))
+        .chain(of_connectors.map(|one| (one.environment, one.cluster)))
         .collect();
-    names.dedup();
     let mut scores = Vec::new();
     for (environment, cluster) in names {
         let within = app.store.scope(Some(&environment)).await?;

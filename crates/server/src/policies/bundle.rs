@@ -92,7 +92,7 @@ fn wire(documents: Vec<Document>) -> Vec<BundleDocument> {
 }
 
 /// The exemptions in force that may mean an object.
-async fn exemptions(app: &App, scope: &Scope) -> Result<Vec<BundleExemption>, ApiError> {
+pub(crate) async fn exemptions(app: &App, scope: &Scope) -> Result<Vec<BundleExemption>, ApiError> {
     let filter = ExemptionFilter {
         states: vec![ExemptionState::Active],
         text: None,

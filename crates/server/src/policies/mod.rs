@@ -16,9 +16,9 @@ use policy::Document;
 use store::{CustomPolicy, PolicySetting, Scope};
 
 pub(crate) use self::{
-    bundle::{action_of, documents_for},
+    bundle::{action_of, documents_for, exemptions},
     custom::{MAX_TEXT, Parsed, parse},
-    trial::{Object, states, trial},
+    trial::{Object, PATIENCE, Tried, standing, states, trial},
 };
 use crate::{app::App, http::error::ApiError, trust::Told};
 
@@ -89,6 +89,7 @@ impl Bundles {
         let known = known.into_iter().map(|image| BundleImage {
             references: image.references,
             digest: image.digest,
+            unscanned: !image.scanned,
             critical: image.critical,
             high: image.high,
             fixable: image.fixable,

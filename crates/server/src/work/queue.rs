@@ -10,7 +10,7 @@ use std::{
 use api::{Event, scan::ScanPhase};
 use jiff::{SignedDuration, Timestamp};
 use model::Cancel;
-use store::{Assessment, Lease, NewScan, Outcome, Queued, Scan, ScanEnd, ScanOutcome};
+use store::{Assessment, Lease, NewScan, Outcome, Queued, Scan, ScanEnd, ScanOrigin, ScanOutcome};
 use tokio::sync::Notify;
 
 use super::{
@@ -370,6 +370,8 @@ async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome,
     }
     if let Some(registry) = registry_options(app, scan, &target, &running.cancel).await? {
         options.registry = registry;
+    } else if let Some(host) = target.registry() {
+        keep_out(app, scan, host, &mut options.registry.fetch);
     }
     let quick = engine::first_look(&target, &options).filter(|_| scan.image.is_none());
     let first = match quick {
@@ -487,6 +489,22 @@ async fn put_back(app: &App, scan: &Scan, error: String, again: retry::Again) {
     if let Err(error) = put.await {
         tracing::error!(error = %model::error::chain(&error), "cannot put a scan back");
     }
+}
+
+/// Where the registry of an image may be, and lead to, that nobody
+/// watches: whoever names an image must not choose what this machine
+/// reaches within its networks.
+fn keep_out(app: &App, scan: &Scan, host: &str, settings: &mut fetch::Settings) {
+    let url = fetch::Url::parse(&format!("http://{host}/")).ok();
+    let is_here = url.as_ref().is_some_and(fetch::is_loopback);
+    // A pod's "localhost" is its node.
+    let is_ours = scan.origin != ScanOrigin::Running;
+    let allow_private = app.config.scan.allow_private;
+    settings.guard = Some(fetch::Guard {
+        allow_private,
+        allow_loopback: is_here && (is_ours || allow_private),
+    });
+    settings.home = url.and_then(|url| url.host_str().map(fetch::Home::of));
 }
 
 /// What an image in a watched registry is read with. An image that

@@ -15,6 +15,7 @@ mod events;
 mod findings;
 mod guards;
 mod hosts;
+mod impact;
 mod incidents;
 mod interruptions;
 mod oidc;

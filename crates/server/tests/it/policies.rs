@@ -236,7 +236,10 @@ async fn decisions_are_taken_once_listed_and_counted() {
     assert_eq!(offenders[0]["object"], "Deployment/web", "{offenders}");
     assert_eq!(offenders[0]["decisions"]["denied"], 1);
     let impact = person
-        .get(&format!("/api/v1/policies/{POLICY}/impact?days=7"))
+        .post(
+            &format!("/api/v1/policies/{POLICY}/impact"),
+            json!({"days": 7}),
+        )
         .await
         .json();
     assert_eq!(

@@ -75,6 +75,19 @@ fn notification(id: &str, tag: &str, digest: &str) -> String {
 }
 
 #[tokio::test]
+async fn each_kind_says_every_credential_it_understands() {
+    let test = start().await;
+    let person = test.signed_in().await;
+    let kinds = person.get("/api/v1/registries/kinds").await.json();
+    for kind in kinds.as_array().unwrap() {
+        let understood = kind["credentials"].as_array().unwrap();
+        let has = understood.contains(&json!("managed_identity"));
+        let may = ["azure", "google"].contains(&kind["kind"].as_str().unwrap());
+        assert_eq!(has, may, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn credentials_go_in_and_never_come_out() {
     let test = start().await;
     let person = test.signed_in().await;

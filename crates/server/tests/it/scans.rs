@@ -5,8 +5,12 @@ use axum::{
     http::{Method, StatusCode},
 };
 use serde_json::{Value, json};
+use testkit::web::{Reply, Request, Server};
 
-use crate::test_server::{Person, TestServer, start, start_with};
+use crate::{
+    people::{in_days, token},
+    test_server::{Person, TestServer, start, start_with},
+};
 
 /// A folder with one package that is vulnerable and one that is not.
 fn vulnerable_folder(server: &TestServer) -> String {
@@ -249,4 +253,54 @@ async fn news_reaches_what_is_known_without_reading_it_again() {
         .map(|change| change["kind"].as_str().unwrap())
         .collect();
     assert_eq!(kinds, ["image_changed", "database_updated", "image_added"]);
+}
+
+#[tokio::test]
+async fn a_registry_nobody_watches_leads_into_no_network_of_ours() {
+    let test = start().await;
+    test.server.start_jobs().await.unwrap();
+    let person = test.signed_in().await;
+    for (place, told) in [
+        ("http://10.255.255.1:5000/v2/", "on a private network"),
+        ("http://169.254.169.254/latest/", "which is never used"),
+    ] {
+        let fake = Server::start(move |_: &Request| Reply::new(302, "").header("location", place));
+        let target = format!("registry:{}/team/shop:1", fake.host());
+        let body = json!({ "target": target });
+        let answer = person.post("/api/v1/scans", body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        person.wait_for_scans().await;
+        let failed = person.get("/api/v1/scans?state=failed").await.json();
+        let error = failed["items"][0]["error"].as_str().unwrap();
+        assert!(error.contains(told), "{error}");
+        assert!(!fake.asked().is_empty(), "it was asked, and led astray");
+    }
+}
+
+#[tokio::test]
+async fn an_image_of_a_pod_is_not_looked_for_on_this_machine() {
+    let test = start().await;
+    test.server.start_jobs().await.unwrap();
+    let person = test.signed_in().await;
+    let body = json!({"name": "connector", "permissions": ["ingest"], "environments": ["local"],
+        "expires": in_days(1)});
+    let connector = token(&test, &person, body).await.0;
+    let fake = Server::start(|_: &Request| Reply::new(200, "{}"));
+    let image = format!("{}/team/shop:1", fake.host());
+    let pod = json!({"key": {"group": "", "kind": "Pod", "namespace": "shop", "name": "web-1"},
+        "version": "v1", "pod": {"node": "n1", "phase": "Running", "containers": [{"name": "main",
+            "image": image, "id": format!("containerd://{}", "c0ffee".repeat(10)),
+            "image_id": format!("{}/team/shop@sha256:{}", fake.host(), "0".repeat(64)),
+            "running": true}]}});
+    let batch = json!({"session": "a", "number": 1, "completes": true, "policies": [],
+        "objects": [pod]});
+    let path = "/api/v1/clusters/prod/objects";
+    let answer = connector.post(path, batch).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    test.server.look_at_registries(true).await.unwrap();
+    person.wait_for_scans().await;
+    let failed = person.get("/api/v1/scans?state=failed").await.json();
+    let error = failed["items"][0]["error"].as_str().unwrap();
+    assert!(error.contains("this machine itself"), "{error}");
+    assert!(fake.asked().is_empty(), "{:?}", fake.asked());
 }

@@ -25,6 +25,8 @@ pub struct AdmissionDecision {
 #[derive(Clone, Debug, Default)]
 pub struct AdmissionFilter {
     pub cluster: Option<String>,
+    /// Clusters that are left out: of counts only.
+    pub except: Vec<String>,
     pub namespace: Option<String>,
     pub policy: Option<String>,
     /// Empty: all.
@@ -141,6 +143,11 @@ impl AdmissionFilter {
             query
                 .push(" AND admission_hit.cluster = ")
                 .push_bind(cluster);
+        }
+        if !self.except.is_empty() {
+            query
+                .push(" AND admission_hit.cluster NOT IN ")
+                .push_list(self.except.iter().map(String::as_str));
         }
         if let Some(policy) = &self.policy {
             query.push(" AND admission_hit.policy = ").push_bind(policy);

@@ -1,11 +1,11 @@
 //! Containers whose image was never scanned, and why.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use model::{AssetKind, priority::Reach};
 
-use super::{PackageUses, RunningFilter, RunningPlace, RunningRow, sorted, unknown_rank};
+use super::{PackageUses, RUNS, RunningFilter, RunningPlace, RunningRow, sorted, unknown_rank};
 use crate::{
     Counts, Scope, Store, StoreError,
     asset::IMAGE_FACT,
@@ -56,6 +56,29 @@ fn called(row: &Row) -> Result<Option<Called>, StoreError> {
 }
 
 impl Store {
+    /// What engines call images of an environment that run and were
+    /// never scanned: each by its name, and its digest where that is
+    /// told.
+    pub(crate) async fn called_unscanned(
+        &self,
+        environment: &str,
+    ) -> Result<BTreeSet<(String, Option<String>)>, StoreError> {
+        let mut query = sql(
+            "SELECT asset.facts, environment.name AS environment FROM asset
+             JOIN environment ON environment.id = asset.environment_id
+             WHERE asset.image_id IS NULL AND ",
+        );
+        query.push(RUNS).push(" AND environment.name = ");
+        query.push_bind(environment);
+        query.push(" ORDER BY asset.id LIMIT ").push_bind(MOST);
+        let rows = query.fetch_all(&self.readers).await?;
+        let mut all = BTreeSet::new();
+        for row in &rows {
+            all.extend(called(row)?.map(|called| (called.name, called.digest)));
+        }
+        Ok(all)
+    }
+
     /// Images that run and were never scanned.
     pub(super) async fn unscanned(
         &self,

@@ -1,11 +1,15 @@
 //! What is done about policies where, those somebody wrote, and what is
 //! known of images.
 
-use model::Severity;
+use model::{ContainerEngine, Digest, RunningContainers, Severity};
 use serde_json::json;
-use store::{CustomPolicyRefusal, KnownImage, NewCustomPolicy, NewPolicySetting};
+use store::{
+    Author, CustomPolicyRefusal, KnownImage, NewCustomPolicy, NewPolicySetting, RegistryRecord,
+    RegistrySettings, SeenTag,
+};
 
 use crate::{
+    container::container,
     context::{author, scope},
     sample::{TestStore, image, on_each_database, time},
 };
@@ -110,7 +114,64 @@ async fn what_is_known_of_images_is_told_by_name(test: &TestStore) {
     );
 }
 
+async fn images_nobody_scanned_are_told_apart(test: &TestStore) {
+    let store = &test.store;
+    store
+        .put_report("local", image("web:1", "web", 0, &[]))
+        .await
+        .unwrap();
+    let mut tool = container(ContainerEngine::Docker, "a", "tool");
+    "tool:1".clone_into(&mut tool.image);
+    let running = RunningContainers {
+        containers: vec![tool],
+        unknown: Vec::new(),
+    };
+    store
+        .put_containers("local", "host-1", running, time(1))
+        .await
+        .unwrap();
+    let record = RegistryRecord {
+        name: "team".to_owned(),
+        kind: "distribution".to_owned(),
+        address: "registry.example:5000".to_owned(),
+        settings: RegistrySettings::default(),
+        secrets: Vec::new(),
+        sealed: None,
+        paused: false,
+    };
+    let added = store.add_registry(Author::system(time(0)), "local", record);
+    let registry = added.await.unwrap().unwrap();
+    let read = store.known_images("local").await.unwrap()[0].digest.clone();
+    let fresh = Digest::of(b"fresh").to_string();
+    for (tag, digest) in [("new", Some(fresh.clone())), ("1", read)] {
+        let Some(digest) = digest else { continue };
+        let seen = SeenTag {
+            name: tag.to_owned(),
+            images: vec![(digest.clone(), None)],
+            digest,
+            pushed: Some(time(0)),
+        };
+        let put = store.put_seen_tag(&registry, "shop", seen, time(0));
+        put.await.unwrap();
+    }
+    let images = store.known_images("local").await.unwrap();
+    let scanned: Vec<_> = images.iter().filter(|image| image.scanned).collect();
+    assert_eq!(scanned.len(), 1, "{images:?}");
+    let mut unscanned: Vec<_> = images
+        .iter()
+        .filter(|image| !image.scanned)
+        .flat_map(|image| image.references.iter().map(String::as_str))
+        .collect();
+    unscanned.sort_unstable();
+    assert_eq!(unscanned, ["registry.example:5000/shop:new", "tool:1"]);
+    let newest = images
+        .iter()
+        .find(|image| image.digest == Some(fresh.clone()));
+    assert!(newest.is_some(), "{images:?}");
+}
+
 on_each_database!(
+    images_nobody_scanned_are_told_apart,
     a_setting_is_of_a_place_and_somebody_made_it,
     a_policy_of_ones_own_is_changed_by_one_at_a_time,
     what_is_known_of_images_is_told_by_name,

@@ -2,9 +2,11 @@
 // anything, what refusing would have meant.
 
 import { Button, Radio, TagsInput, Textarea } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import {
+  type ImpactSetting,
   type PolicyAction,
   type PolicyDetail,
   type PolicyImpact,
@@ -55,15 +57,19 @@ export function Setting({ detail }: { detail: PolicyDetail }) {
   const fault =
     read.fault ?? (reason.trim() === '' ? 'Say why: whoever comes after you will ask.' : undefined);
   const place = cluster ? `in ${cluster}` : `in every cluster of ${environment}`;
+  const scope = { ...(here?.scope ?? {}), namespaces, excluded_namespaces: excluded };
+  const isWide = Object.values(scope).every(
+    (value) => value == null || (Array.isArray(value) && value.length === 0),
+  );
+  // Judged anew when somebody stops typing, not at each letter.
+  const [thought] = useDebouncedValue(
+    JSON.stringify({
+      ...(read.value ? { parameters: read.value } : {}),
+      ...(isWide ? {} : { scope }),
+    }),
+    600,
+  );
   const put = (isReset: boolean) => {
-    const scope = {
-      ...(here?.scope ?? {}),
-      namespaces,
-      excluded_namespaces: excluded,
-    };
-    const isWide = Object.values(scope).every(
-      (value) => value == null || (Array.isArray(value) && value.length === 0),
-    );
     change.mutate(
       {
         environment,
@@ -125,7 +131,9 @@ export function Setting({ detail }: { detail: PolicyDetail }) {
               ))}
             </div>
           </Radio.Group>
-          {(action === 'deny' || action === 'warn') && <Impact id={policy.id} />}
+          {(action === 'deny' || action === 'warn') && (
+            <Impact id={policy.id} setting={JSON.parse(thought)} />
+          )}
           {detail.parameters_schema && (
             <Textarea
               label="Parameters"
@@ -202,27 +210,60 @@ export function Setting({ detail }: { detail: PolicyDetail }) {
   );
 }
 
-/** What refusing would have meant, and would mean. */
-export function Impact({ id }: { id: string }) {
+/** What refusing would have meant, and would mean, set so. */
+export function Impact({ id, setting }: { id: string; setting: ImpactSetting }) {
   const { environment, cluster } = useScope();
-  const { data, error } = useQuery(policies.impact(id, environment, cluster));
+  const { data, error } = useQuery(policies.impact(id, environment, cluster, setting));
   if (error) return <ProblemNotice problem={error} title="What it would mean is not known" />;
   if (!data) return <p className={classes.quiet}>Looking at what it would mean…</p>;
   return <ImpactText impact={data} />;
 }
 
+/** What is known of the requests of the last days: only what was judged. */
+function requestsText(impact: PolicyImpact): string {
+  const { days, requests, objects } = impact;
+  if (!impact.is_watched)
+    return `Of the requests of the last ${days} days nothing is known: none was judged by it, as it is off or nothing asks before it stores.`;
+  const set = impact.is_other ? ', as it is set now' : '';
+  return requests === 0
+    ? `None of the requests that were judged in the last ${days} days would have been refused${set}.`
+    : `${plural(requests, 'request')} of the last ${days} days would have been refused${set}, of ${plural(objects, 'object')}.`;
+}
+
+function runningText(impact: PolicyImpact): string {
+  if (impact.basis === 'nothing') return 'Nobody tells what runs, so nothing is known of that.';
+  const by = impact.basis === 'trial' ? `, judged just now: ${plural(impact.judged, 'object')}` : '';
+  const held =
+    impact.exempted > 0 ? ` ${count(impact.exempted)} more are exempted and stay so.` : '';
+  const some = impact.is_partial ? ' Not all of it could be judged.' : '';
+  return impact.running === 0
+    ? `${impact.is_partial ? 'What was judged' : 'Everything that runs now'} could be made again${by}.${held}${some}`
+    : `${plural(impact.running, 'thing')} that ${impact.running === 1 ? 'is' : 'are'} there now could not be made again${by}.${held}${some}`;
+}
+
 export function ImpactText({ impact }: { impact: PolicyImpact }) {
-  const isNothing = impact.requests === 0 && impact.running === 0;
+  const isKnown =
+    impact.is_watched &&
+    impact.unwatched.length === 0 &&
+    !impact.set &&
+    !impact.is_other &&
+    impact.basis !== 'nothing' &&
+    !impact.is_partial;
   return (
     <section className={classes.impact} aria-label="What denying would mean">
       <b>What denying would mean</b>
-      <span>
-        {impact.is_watched
-          ? impact.requests === 0
-            ? `None of the requests of the last ${impact.days} days would have been refused.`
-            : `${plural(impact.requests, 'request')} of the last ${impact.days} days would have been refused, of ${plural(impact.objects, 'object')}.`
-          : `No request was judged by it in the last ${impact.days} days, so nothing is known of those.`}
-      </span>
+      <span>{requestsText(impact)}</span>
+      {impact.is_watched && impact.unwatched.length > 0 && (
+        <span>
+          Not judged by it: requests of {impact.unwatched.slice(0, 4).join(', ')}
+          {impact.unwatched.length > 4 && ` and ${count(impact.unwatched.length - 4)} more`}.
+        </span>
+      )}
+      {impact.is_watched && impact.set && (
+        <span>
+          It was set as it is <Time at={impact.set} />; before, other requests may have passed.
+        </span>
+      )}
       {impact.offenders.length > 0 && (
         <ul>
           {impact.offenders.slice(0, 4).map((each) => (
@@ -232,25 +273,26 @@ export function ImpactText({ impact }: { impact: PolicyImpact }) {
           ))}
         </ul>
       )}
-      <span>
-        {impact.running === 0
-          ? 'Everything that runs now could be made again.'
-          : `${plural(impact.running, 'thing')} that ${impact.running === 1 ? 'is' : 'are'} there now could not be made again.`}
-        {impact.exempted > 0 && ` ${count(impact.exempted)} more are exempted and stay so.`}
-      </span>
+      <span>{runningText(impact)}</span>
       {impact.examples.length > 0 && (
         <ul>
-          {impact.examples.slice(0, 4).map((each) => (
-            <li key={each.finding}>
-              <Go to={`/findings/${encodeURIComponent(each.finding)}`}>
-                {[each.namespace, each.workload].filter(Boolean).join(' › ') || each.cluster}
-              </Go>
-              {each.summary && `: ${each.summary}`}
-            </li>
-          ))}
+          {impact.examples.slice(0, 4).map((each) => {
+            const name =
+              [each.namespace, each.workload].filter(Boolean).join(' › ') || each.cluster;
+            return (
+              <li key={`${each.cluster} ${name} ${each.finding ?? ''}`}>
+                {each.finding ? (
+                  <Go to={`/findings/${encodeURIComponent(each.finding)}`}>{name}</Go>
+                ) : (
+                  name
+                )}
+                {each.summary && `: ${each.summary}`}
+              </li>
+            );
+          })}
         </ul>
       )}
-      {isNothing && impact.is_watched && (
+      {isKnown && impact.requests === 0 && impact.running === 0 && (
         <Notice tone="good" title="Nothing would break that is known of" />
       )}
     </section>
