@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     FoundSecret, ImageConfig, ImageIdentity, Layer, NotableFile, OperatingSystem, Package,
-    PackageFiles, TargetKind, Warning, scan::Target,
+    PackageFiles, TargetKind, Warning, malware::FoundMalware, scan::Target,
 };
 
 /// What one target holds. Produced by scanning or by reading an SBOM
@@ -29,6 +29,9 @@ pub struct Sbom {
     /// Sorted; absent where nobody looked for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Vec<FoundSecret>>,
+    /// Sorted; absent where nobody looked for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub malware: Option<Vec<FoundMalware>>,
     /// Files that checks of images look at, sorted; absent where nobody
     /// looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -129,6 +129,7 @@ fn sbom() -> Sbom {
         packages: packages(),
         files: None,
         secrets: None,
+        malware: None,
         notable: None,
         warnings: vec![
             Warning::new("not a zip archive: end of central directory is missing")

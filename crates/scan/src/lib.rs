@@ -19,6 +19,7 @@ mod image;
 mod layer;
 mod limits;
 mod lock_files;
+mod malware;
 mod manifest;
 mod naming;
 mod offer;
@@ -41,6 +42,7 @@ pub use engine::{
 };
 pub use error::ScanError;
 pub use limits::Limits;
+pub use malware::{KnownMalware, ListTrouble, MalwareLists, Stamp, malware_issues, malware_rules};
 pub use manifest::ManifestError;
 pub use options::{Credentials, Options, RegistryOptions, Token};
 pub use progress::{Progress, ProgressEvent, Silent};
@@ -54,12 +56,14 @@ use cache::Cache;
 use image::Reader;
 
 /// By which extractors targets are read: another text when a target that
-/// was read would be read differently.
-pub fn extractors() -> String {
+/// was read would be read differently, or other malware be known in it.
+pub fn extractors(malware: Option<&KnownMalware>) -> String {
     let mut names: Vec<String> = extract::all()
         .iter()
+        .filter(|extractor| malware.is_some() || extractor.name() != extract::PROGRAMS)
         .map(|extractor| format!("{}={}", extractor.name(), extractor.version()))
         .collect();
+    names.extend(malware.map(|known| format!("malware={}", known.mark())));
     names.sort();
     let digest = model::Digest::of(names.join(" ").as_bytes());
     digest.hex().chars().take(16).collect()
@@ -86,7 +90,11 @@ pub fn scan(
 ) -> Result<Sbom, ScanError> {
     let extractors: Vec<&dyn extract::Extractor> = extract::all()
         .iter()
-        .filter(|extractor| options.secrets || extractor.name() != extract::SECRETS)
+        .filter(|extractor| match extractor.name() {
+            extract::SECRETS => options.secrets,
+            extract::PROGRAMS => options.malware.is_some(),
+            _ => true,
+        })
         .copied()
         .collect();
     let reader = Reader {

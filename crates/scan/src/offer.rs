@@ -26,6 +26,8 @@ pub(crate) struct Offer<'a> {
     watch: &'a dyn Watch,
     buffer: Vec<u8>,
     wanted: Vec<(usize, Want)>,
+    /// How many files each extractor was handed.
+    handed: Vec<usize>,
     /// Bytes read for extractors so far.
     read: u64,
 }
@@ -42,6 +44,7 @@ impl<'a> Offer<'a> {
             watch,
             buffer: Vec::new(),
             wanted: Vec::new(),
+            handed: vec![0; extractors.len()],
             read: 0,
         }
     }
@@ -115,7 +118,8 @@ impl<'a> Offer<'a> {
                 Err(error) => {
                     for (index, _) in &self.wanted {
                         let message = format!("could not be kept in a temporary file: {error}");
-                        push_remark(facts, self.extractors[*index].name(), meta.path, message);
+                        let name = self.extractors[*index].name();
+                        push_remark(facts, name, Some(meta.path), message);
                     }
                     return Ok(());
                 }
@@ -188,7 +192,7 @@ impl<'a> Offer<'a> {
     /// Returns the largest size any of them reads.
     fn narrow(&mut self, meta: &FileMeta<'_>, known: &[u8], facts: &mut LayerFacts) -> u64 {
         let mut largest = 0;
-        let extractors = self.extractors;
+        let (extractors, handed) = (self.extractors, &mut self.handed);
         self.wanted.retain(|(index, want)| {
             if let Want::SeekableIf { magic, .. } = want
                 && !known.starts_with(magic)
@@ -208,8 +212,19 @@ impl<'a> Offer<'a> {
             if meta.size > limit {
                 let name = extractors[*index].name();
                 let message = format!("larger than the {limit} bytes read by {name}");
-                push_remark(facts, name, meta.path, message);
+                push_remark(facts, name, Some(meta.path), message);
                 return false;
+            }
+            if let Some(count) = handed.get_mut(*index) {
+                let (name, most) = (extractors[*index].name(), extractors[*index].most_files());
+                *count += 1;
+                if *count == most.saturating_add(1) {
+                    let message = format!("more than {most} files: {name} passed over the rest");
+                    push_remark(facts, name, None, message);
+                }
+                if *count > most {
+                    return false;
+                }
             }
             largest = largest.max(limit);
             true
@@ -279,10 +294,10 @@ fn read_up_to(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-fn push_remark(facts: &mut LayerFacts, extractor: &str, path: &str, message: String) {
+fn push_remark(facts: &mut LayerFacts, extractor: &str, path: Option<&str>, message: String) {
     if let Some(own) = facts.extractors.get_mut(extractor) {
         own.remarks.push(Remark {
-            path: Some(path.to_owned()),
+            path: path.map(str::to_owned),
             message,
         });
     }
@@ -301,7 +316,7 @@ fn run(extractor: &dyn Extractor, mut input: Input<'_>, facts: &mut LayerFacts, 
     watch.ended();
     let Ok(extraction) = result else {
         let message = format!("could not be read: {} gave up on it", extractor.name());
-        push_remark(facts, extractor.name(), path, message);
+        push_remark(facts, extractor.name(), Some(path), message);
         return;
     };
     if extraction == Extraction::default() {

@@ -1,10 +1,10 @@
 //! What may be chosen about a scan.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use model::Platform;
 
-use crate::{Engines, Isolation, Limits, skip::Skip};
+use crate::{Engines, Isolation, KnownMalware, Limits, skip::Skip};
 
 /// How a target is scanned. The defaults are right for most.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Options {
     pub engines: Engines,
     /// Whether secrets are looked for.
     pub secrets: bool,
+    /// What malware is looked for, if any is.
+    pub malware: Option<Arc<KnownMalware>>,
     /// Paths not to report from: `*` within a name, `**` across names.
     pub skip: Vec<String>,
     /// Which image of an archive or layout that holds several: its name
@@ -45,6 +47,7 @@ impl Default for Options {
             registry: RegistryOptions::default(),
             engines: Engines::default(),
             secrets: true,
+            malware: None,
             skip: Vec::new(),
             select: None,
         }

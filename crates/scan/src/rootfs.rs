@@ -123,9 +123,11 @@ pub(crate) fn scan(root: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> 
         layer: None,
         facts: &walk.facts,
     }];
-    Ok(squash(&floors, &reader.options.limits, &|path| {
-        walk.skip.covers(path)
-    }))
+    let is_skipped = |path: &str| walk.skip.covers(path);
+    let mut sbom = squash(&floors, &reader.options.limits, &is_skipped);
+    let malware = reader.options.malware.as_ref();
+    sbom.malware = malware.map(|known| known.find(&floors, &is_skipped));
+    Ok(sbom)
 }
 
 /// One name in a folder.

@@ -22,6 +22,7 @@ pub(crate) struct Gate {
 /// What sort of thing an issue is.
 pub(crate) fn sort(issue: &Issue) -> Scanner {
     match issue.kind {
+        FindingKind::Malware => Scanner::Malware,
         FindingKind::Secret => Scanner::Secret,
         _ if issue.rule == policy::LICENSES => Scanner::License,
         _ => Scanner::Misconfig,
@@ -91,7 +92,7 @@ pub(crate) enum ParseGateError {
     #[error(transparent)]
     Severity(#[from] model::severity::ParseSeverityError),
     #[error(
-        "unknown condition '{0}' (expected fixable, kev, epss>NUMBER, vuln, secret, misconfig or license)"
+        "unknown condition '{0}' (expected fixable, kev, epss>NUMBER, vuln, secret, misconfig, malware or license)"
     )]
     Condition(String),
     #[error("'{0}' is no probability (expected a number from 0 to 1, as in epss>0.5)")]
@@ -144,6 +145,7 @@ mod tests {
             "medium,fixable,epss>0.5",
             "unknown",
             "low,secret",
+            "low,malware",
         ] {
             assert_eq!(text.parse::<Gate>().unwrap().to_string(), text);
         }

@@ -27,8 +27,9 @@ use crate::{
     throttle::{RequestThrottle, SignInThrottle},
     vault::Vault,
     work::{
-        database::Keeper, delivery::Deliverer, holdings::Holdings, host::Hosts, posture::Bell,
-        queue::Queue, registry::Registries, running::RunningBell, spoken::Spoken, trust::Trust,
+        database::Keeper, delivery::Deliverer, holdings::Holdings, host::Hosts, malware::Malware,
+        posture::Bell, queue::Queue, registry::Registries, running::RunningBell, spoken::Spoken,
+        trust::Trust,
     },
 };
 
@@ -52,6 +53,8 @@ pub(crate) struct App {
     /// Who this server is among those that share a record.
     pub(crate) holder: String,
     pub(crate) database: Keeper,
+    /// What malware is looked for in images.
+    pub(crate) malware: Malware,
     /// Which images hold which packages.
     pub(crate) holdings: Holdings,
     /// VEX documents that hold here.

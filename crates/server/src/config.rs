@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod malware;
 mod rules;
 mod sensor;
 
@@ -19,6 +20,7 @@ use serde_norway::{Mapping, Value};
 
 pub use access::{GroupRole, LimitConfig, OidcConfig, SessionConfig, TlsConfig, TokenConfig};
 pub use audit::{AuditConfig, AuditSource, CloudwatchSource, EventHubsSource, FileSource};
+pub use malware::MalwareConfig;
 pub use rules::RuleConfig;
 pub use sensor::{Beside, SensorConfig};
 
@@ -168,6 +170,7 @@ pub struct ScanConfig {
     pub skip: Vec<String>,
     /// Parse images in processes of their own, which may do nothing else.
     pub isolation: bool,
+    pub malware: MalwareConfig,
     /// The program that is such a process: `seawall`. Told by the
     /// command, not by people; without it the server parses by itself.
     #[serde(skip)]
@@ -228,6 +231,7 @@ impl Default for ScanConfig {
             allow_private: false,
             skip: Vec::new(),
             isolation: true,
+            malware: MalwareConfig::default(),
             worker: None,
         }
     }

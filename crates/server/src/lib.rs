@@ -216,6 +216,7 @@ impl Server {
         )?;
         let catalogue = open_catalogue(&config.rules.folder)?;
         let requests = throttle::RequestThrottle::new(config.limits.requests_per_minute);
+        let malware = work::malware::Malware::new(config.scan.malware.hashes.clone());
         Ok(Self {
             app: Arc::new(App {
                 config,
@@ -229,6 +230,7 @@ impl Server {
                 queue: queue::Queue::default(),
                 holder: uuid::Uuid::now_v7().to_string(),
                 database: Keeper::new(advisories, problem),
+                malware,
                 holdings: work::holdings::Holdings::default(),
                 spoken: work::spoken::Spoken::default(),
                 posture: work::posture::Bell::default(),

@@ -22,6 +22,18 @@ describe('what is in an image', () => {
     expect(secrets.textContent).toMatch(/Private key.*layer 1, deleted in 2/);
     expect(secrets.textContent).toContain('its checksum is right');
     expect(screen.getByText('A deleted file is still there')).toBeTruthy();
+    expect(screen.queryByText('It holds malware')).toBeNull();
+  });
+  it('has malware, where a list knows it', async () => {
+    const app = renderApp('/findings?q=kind:malware');
+    const links = within(await table('Findings')).getAllByRole('link');
+    const to = links
+      .map((link) => link.getAttribute('href'))
+      .find((to) => /^.images/.test(to ?? ''));
+    await app.router.navigate({ to: `${to}?tab=secrets` as never });
+    const malware = await screen.findByRole('list', { name: 'Malware' }, find);
+    expect(malware.textContent).toMatch(/Coin miner in an image.*usr.bin.\.sysd/);
+    expect(screen.getByText('It holds malware')).toBeTruthy();
   });
   it('has licences, and says what may not be shipped', async () => {
     await image('ledger', 'licences');

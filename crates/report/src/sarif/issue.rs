@@ -1,4 +1,4 @@
-//! Secrets, settings and licences as SARIF's rules and results.
+//! Malware, secrets, settings and licences as SARIF's rules and results.
 
 use model::{FindingKind, Issue, IssueRule, Report, Severity};
 use serde_json::{Value, json};
@@ -42,6 +42,7 @@ pub(super) fn rule(rule: &IssueRule) -> Value {
     let mut value = json!({
         "id": rule.id,
         "name": match rule.kind {
+            FindingKind::Malware => "MalwareInImage",
             FindingKind::Secret => "SecretInImage",
             _ => "ImageSetting",
         },

@@ -84,6 +84,7 @@ pub(crate) fn write(
 /// 3 settings: 1 medium, 2 info`.
 fn beside(report: &Report, painter: Painter) -> Option<String> {
     let sorts = [
+        (FindingKind::Malware, "malicious program"),
         (FindingKind::Secret, "secret"),
         (FindingKind::Misconfiguration, "setting"),
     ];

@@ -1,4 +1,5 @@
-//! What a scan says beside vulnerabilities: secrets, settings, licences.
+//! What a scan says beside vulnerabilities: malware, secrets, settings,
+//! licences.
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,15 @@ const SECRETS: &[Column] = &[
     Column::fixed("LAYER").expendable(2),
     Column::fixed("SHOWN").shrinks_to(9),
     Column::fixed("KNOWN OF IT").shrinks_to(16).expendable(1),
+];
+
+const MALWARE: &[Column] = &[
+    Column::fixed("SEVERITY"),
+    Column::fixed("MALWARE").shrinks_to(18),
+    Column::fixed("WHERE").shrinks_to(16).cut_at_start(),
+    Column::fixed("LAYER").expendable(2),
+    Column::fixed("SAYS").shrinks_to(12).cut_at_start(),
+    Column::fixed("SHA-256").shrinks_to(12).expendable(1),
 ];
 
 const SETTINGS: &[Column] = &[
@@ -88,6 +98,18 @@ fn layers(issue: &Issue) -> String {
     }
 }
 
+fn malware(issue: &Issue) -> Row {
+    let digest = text(&issue.evidence, "digest");
+    vec![
+        severity_cell(issue.severity),
+        Cell::new(text(&issue.evidence, "name")),
+        Cell::new(plain(&place(issue))),
+        Cell::new(layers(issue)),
+        Cell::new(text(&issue.evidence, "list")),
+        Cell::new(digest.strip_prefix("sha256:").unwrap_or(&digest)),
+    ]
+}
+
 impl Table<'_> {
     pub(super) fn has_issues(&self) -> bool {
         !self.report.issues.is_empty()
@@ -102,6 +124,9 @@ impl Table<'_> {
                 .iter()
                 .filter(move |issue| issue.kind == kind)
         };
+        let rows: Vec<Row> = of_kind(FindingKind::Malware).map(malware).collect();
+        let title = format!("Malware: {}", count(rows.len(), "finding"));
+        self.write_table(Some(&title), MALWARE, &rows, out)?;
         let rows: Vec<Row> = of_kind(FindingKind::Secret)
             .map(|issue| self.secret(issue))
             .collect();

@@ -35,6 +35,7 @@ mod packages_config;
 mod pipfile_lock;
 mod pnpm_lock;
 mod poetry_lock;
+mod programs;
 mod python_dist;
 mod random_access;
 mod requirements;
@@ -48,7 +49,7 @@ mod zip_directory;
 use std::io::{Read, Seek};
 
 pub(crate) use model::package_files::path_key;
-use model::{FoundSecret, NotableSort, OperatingSystem, PackageKind, SourcePackage};
+use model::{Digest, FoundSecret, NotableSort, OperatingSystem, PackageKind, SourcePackage};
 use serde::{Deserialize, Serialize};
 
 /// One parser. Stateless; called from several threads at once.
@@ -68,6 +69,12 @@ pub(crate) trait Extractor: Sync {
     /// its target was not.
     fn follows_links(&self) -> bool {
         true
+    }
+
+    /// How many files of one layer or folder it is handed: of those after
+    /// it hears nothing, and that is remarked.
+    fn most_files(&self) -> usize {
+        usize::MAX
     }
 
     /// Parses one wanted file into `out`.
@@ -196,6 +203,8 @@ pub(crate) struct Extraction {
     pub secrets: Vec<FoundSecret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noted: Option<Noted>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
     /// What could not be understood, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -207,6 +216,13 @@ pub(crate) struct Noted {
     pub sort: NotableSort,
     pub mode: u32,
     pub size: u64,
+}
+
+/// A program, by what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Program {
+    pub digest: Digest,
+    pub bytes: u64,
 }
 
 impl Extraction {
@@ -303,6 +319,8 @@ fn is_foreign(path: &str) -> bool {
 
 /// The name of the one that looks for secrets.
 pub(crate) const SECRETS: &str = "secrets";
+/// The name of the one that hashes programs.
+pub(crate) const PROGRAMS: &str = "programs";
 
 /// Every extractor, in the order their results are listed.
 pub(crate) fn all() -> &'static [&'static dyn Extractor] {
@@ -334,5 +352,6 @@ pub(crate) fn all() -> &'static [&'static dyn Extractor] {
         &rust_binary::RustBinary,
         &notable::Notable,
         &secrets::Secrets,
+        &programs::Programs,
     ]
 }

@@ -125,7 +125,10 @@ impl Reader<'_> {
             })
             .collect();
         let skip = self.options.skip();
-        let mut sbom = squash(&floors, &self.options.limits, &|path| skip.covers(path));
+        let is_skipped = |path: &str| skip.covers(path);
+        let mut sbom = squash(&floors, &self.options.limits, &is_skipped);
+        let malware = self.options.malware.as_ref();
+        sbom.malware = malware.map(|known| known.find(&floors, &is_skipped));
         sbom.image = Some(plan.identity.clone());
         sbom.config = Some(plan.config.facts());
         if let Some(secrets) = &mut sbom.secrets {

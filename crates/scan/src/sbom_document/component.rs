@@ -111,6 +111,7 @@ impl Document {
             packages,
             files: None,
             secrets: None,
+            malware: None,
             notable: None,
             warnings,
         }

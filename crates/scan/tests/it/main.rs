@@ -10,6 +10,7 @@ mod distributions;
 mod engine;
 mod forms;
 mod hostile;
+mod malware;
 mod registry;
 mod rootfs;
 mod secrets;

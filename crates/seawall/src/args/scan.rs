@@ -35,6 +35,7 @@ Examples:
   seawall scan app.cdx.json --vex app.openvex.json --show-suppressed
   seawall scan shop:1 --scanners secret --fail-on medium
   seawall scan shop:1 --scanners license --license-policy licenses.yaml
+  seawall scan shop:1 --malware-hashes /etc/seawall/hashes --fail-on low,malware
 
 Exit codes: 0 clean, 1 --fail-on was reached, 2 usage, 3 a target could not be scanned,
 4 part of a target could not be read (unless --allow-partial)."
@@ -67,11 +68,12 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..), help_heading = "Output")]
     pub width: Option<u16>,
 
-    /// What to look for: vuln, secret, misconfig, license
+    /// What to look for: vuln, secret, misconfig, malware, license
     ///
     /// Without it the first three; of a running machine (`/`), where secrets belong, not
-    /// those. `license` lists the licences of all packages, and judges them where a policy
-    /// is given. A bill of materials goes with every one.
+    /// those. `malware` needs a list, and is looked for wherever one is given. `license`
+    /// lists the licences of all packages, and judges them where a policy is given. A bill
+    /// of materials goes with every one.
     #[arg(
         long,
         value_name = "LIST",
@@ -79,6 +81,12 @@ pub(crate) struct Scan {
         help_heading = "What counts"
     )]
     pub scanners: Vec<Scanner>,
+    /// Lists of SHA-256 hashes of programs known to be bad, or folders of them
+    ///
+    /// On each line a hash, and a name before or behind it if you like. Every program in
+    /// every layer is compared with them. Implies `malware`; may be given several times.
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath, help_heading = "What counts")]
+    pub malware_hashes: Vec<PathBuf>,
     /// Which licences may be shipped: a YAML file with `allowed`, `forbidden`, `exceptions`
     ///
     /// As `licenses` of a server's configuration. Implies `license`.
@@ -209,17 +217,25 @@ pub(crate) enum Scanner {
     Vuln,
     Secret,
     Misconfig,
+    Malware,
     License,
 }
 
 impl Scanner {
-    const ALL: [Self; 4] = [Self::Vuln, Self::Secret, Self::Misconfig, Self::License];
+    const ALL: [Self; 5] = [
+        Self::Vuln,
+        Self::Secret,
+        Self::Misconfig,
+        Self::Malware,
+        Self::License,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Vuln => "vuln",
             Self::Secret => "secret",
             Self::Misconfig => "misconfig",
+            Self::Malware => "malware",
             Self::License => "license",
         }
     }
@@ -231,7 +247,9 @@ impl FromStr for Scanner {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|known| known.as_str() == text);
         found.ok_or_else(|| {
-            format!("unknown scanner '{text}' (expected vuln, secret, misconfig or license)")
+            format!(
+                "unknown scanner '{text}' (expected vuln, secret, misconfig, malware or license)"
+            )
         })
     }
 }

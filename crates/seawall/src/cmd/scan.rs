@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, scan: &Scan) -> Result<Exit, Failure> {
     let sources = sources(scan)?;
     let judgements = judgements(context, scan)?;
     let options = options::of(context, scan)?;
-    let beside = beside::Beside::of(scan)?;
+    let beside = beside::Beside::of(context, scan)?;
     let database = database(context, scan)?;
     let cancel = cancel::on_signal()?;
 
@@ -47,6 +47,7 @@ pub(super) fn run(context: &Context, scan: &Scan) -> Result<Exit, Failure> {
         };
         let mut options = options.clone();
         options.secrets = beside.seeks_secrets(source) || server.is_some();
+        options.malware = beside.malware();
         match scan_one(context, scan, source, name, &options, &cancel) {
             Ok(sbom) => {
                 let mut report = vulns::assess(

@@ -353,9 +353,52 @@ fn what_is_looked_for_is_chosen_and_so_is_what_fails() {
     assert!(place.run(&ignoring).starts_with("exit: 0\n"));
     let refused = place.run(&["scan", "shop.tar", "--scanners", "virus"]);
     assert!(
-        refused.contains("expected vuln, secret, misconfig or license"),
+        refused.contains("expected vuln, secret, misconfig, malware or license"),
         "{refused}"
     );
+}
+
+/// Harmless, and in a list.
+const BAD: &str = "#!/bin/sh\necho THIS-IS-A-HARMLESS-TEST-FILE\n";
+
+#[test]
+fn programs_in_a_list_are_told_as_malware() {
+    let place = Place::with_advisories();
+    Image::new()
+        .layer(
+            "COPY . /",
+            Layer::new()
+                .executable("usr/bin/tool", BAD)
+                .executable("opt/gone", BAD),
+        )
+        .layer("RUN rm /opt/gone", Layer::new().whiteout("opt/gone"))
+        .write_docker_archive(&place.path("shop.tar"));
+    let hash = model::Digest::of(BAD.as_bytes()).hex();
+    place.write("bad.txt", &format!("{hash}  harmless-test\n"));
+    let with = |arguments: &[&str]| {
+        let line = ["scan", "shop.tar", "--malware-hashes", "bad.txt"];
+        place.run(&[&line, arguments].concat())
+    };
+    let told = with(&["--scanners", "malware", "--width", "120"]);
+    for expected in ["Malware: 2 findings", "harmless-test", "usr/bin/tool", "1 (−2)"] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    for format in ["json", "sarif", "wide"] {
+        let said = with(&["--format", format]);
+        assert!(said.contains("malware-in-list"), "{format}: {said}");
+        assert!(said.contains("usr/bin/tool"), "{format}: {said}");
+    }
+    assert!(with(&["-q", "--fail-on", "low,malware"]).starts_with("exit: 1\n"));
+    let without = place.run(&["scan", "-q", "shop.tar", "--fail-on", "low,malware"]);
+    assert!(without.starts_with("exit: 0\n"), "{without}");
+    let refused = place.run(&["scan", "shop.tar", "--scanners", "malware"]);
+    assert!(
+        refused.starts_with("exit: 2\n") && refused.contains("--malware-hashes"),
+        "{refused}"
+    );
+    let missing = place.run(&["scan", "shop.tar", "--malware-hashes", "none.txt"]);
+    assert!(missing.contains("none.txt"), "{missing}");
+    assert!(!missing.starts_with("exit: 0"), "{missing}");
 }
 
 #[test]

@@ -235,6 +235,9 @@ pub(crate) async fn take(
         if let Some(secrets) = &mut report.sbom.secrets {
             secrets.retain(model::FoundSecret::is_sound);
         }
+        if let Some(malware) = &mut report.sbom.malware {
+            malware.retain(model::malware::FoundMalware::is_sound);
+        }
         Ok((body.environment, body.pipeline, report))
     })
     .await;

@@ -21,12 +21,6 @@ pub(crate) const COMPARE: fn(VersionScheme, &str, &str) -> Option<Ordering> =
 /// How this server signs its reports.
 pub(crate) const TOOL: &str = concat!("seawall ", env!("CARGO_PKG_VERSION"));
 
-/// By which extractors images are read.
-pub(crate) fn extractors() -> String {
-    static ONCE: std::sync::LazyLock<String> = std::sync::LazyLock::new(scan::extractors);
-    ONCE.clone()
-}
-
 /// Runs blocking work off the async threads.
 pub(crate) async fn blocking<T, F>(work: F) -> T
 where
@@ -266,15 +260,20 @@ pub(crate) fn read(
     })
 }
 
-/// Adds what there is to say beside vulnerabilities: secrets, settings,
-/// licences.
+/// Adds what there is to say beside vulnerabilities: secrets, malware,
+/// settings, licences.
 pub(crate) fn tell_beside(report: &mut Report, licenses: &LicensePolicy) {
     let (sbom, target, now) = (&report.sbom, &report.target, report.scanned);
     let secrets = scan::secret_issues(sbom, target, now).unwrap_or_default();
+    let malware = scan::malware_issues(sbom, target).unwrap_or_default();
     let settings = policy::image_issues(sbom, target, Some(licenses), now);
     report.tell(
-        secrets.into_iter().chain(settings),
-        [scan::secret_rules(), policy::image_rules()],
+        secrets.into_iter().chain(malware).chain(settings),
+        [
+            scan::secret_rules(),
+            scan::malware_rules(),
+            policy::image_rules(),
+        ],
     );
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod exemption;
 pub(crate) mod fix;
 pub(crate) mod holdings;
 pub(crate) mod host;
+pub(crate) mod malware;
 pub(crate) mod meter;
 pub(crate) mod posture;
 pub(crate) mod queue;

@@ -17,6 +17,7 @@ use super::{
     database,
     engine::{self, LookError, Target},
     fix,
+    malware::Reading,
     meter::Meter,
     retry,
 };
@@ -201,8 +202,9 @@ async fn run(app: &Arc<App>, scan: Scan) {
     };
     app.queue.running().insert(scan.id.clone(), running.clone());
     tell(app, &scan);
+    let reading = app.malware.fresh().await;
     let outcome = tokio::select! {
-        outcome = look(app, &scan, &running) => outcome,
+        outcome = look(app, &scan, &running, &reading) => outcome,
         never = tell_progress(app, &scan, &running.meter) => match never {},
     };
     app.queue.running().remove(&scan.id);
@@ -229,7 +231,7 @@ async fn run(app: &Arc<App>, scan: Scan) {
                 // Containers there that run it can be told now.
                 app.hosts.ask(host);
             }
-            done(app, &outcome)
+            done(app, &outcome, &reading)
         }
         Err(Failure::Look(LookError::Cancelled))
             if !running.cancelled.load(std::sync::atomic::Ordering::Relaxed)
@@ -256,7 +258,7 @@ async fn run(app: &Arc<App>, scan: Scan) {
     end_scan(app, &scan.id, end).await;
 }
 
-fn done(app: &App, outcome: &Outcome) -> ScanEnd {
+fn done(app: &App, outcome: &Outcome, reading: &Reading) -> ScanEnd {
     app.posture.ring_read();
     app.running.ring();
     app.bus.publish(&Event::Image {
@@ -271,7 +273,7 @@ fn done(app: &App, outcome: &Outcome) -> ScanEnd {
             resolved: outcome.resolved,
             warnings: outcome.warnings,
         },
-        extractors: engine::extractors(),
+        extractors: reading.extractors.clone(),
     }
 }
 
@@ -358,13 +360,19 @@ impl Failure {
     }
 }
 
-async fn look(app: &Arc<App>, scan: &Scan, running: &Running) -> Result<Outcome, Failure> {
+async fn look(
+    app: &Arc<App>,
+    scan: &Scan,
+    running: &Running,
+    reading: &Reading,
+) -> Result<Outcome, Failure> {
     let mut target = Target::parse(&scan.target, &app.host).map_err(Failure::Look)?;
     if scan.digest.is_some() {
         // It is read by its digest, and known by a name.
         target.name.clone_from(&scan.name);
     }
     let mut options = engine::options(&app.config, &target, scan.platform.as_deref());
+    options.malware.clone_from(&reading.malware);
     if let Some(id) = &target.host {
         options.engines.remote = Some(exporter(app, scan, id).await?);
     }

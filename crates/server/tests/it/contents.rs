@@ -1,7 +1,8 @@
-//! Secrets and licences of images, from a report to the lists.
+//! Secrets, malware and licences of images, from a report to the lists.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use testkit::{Image, Layer};
 
 use crate::test_server::{Person, start, start_with};
 
@@ -99,6 +100,65 @@ async fn a_secret_is_a_finding_with_a_list_of_its_own() {
     assert_eq!(gone["items"][0]["path"], "root/key.pem");
     let refused = person.get("/api/v1/secrets?state=lost").await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+/// Harmless, and in a list.
+const BAD: &str = "#!/bin/sh\necho THIS-IS-A-HARMLESS-TEST-FILE\n";
+
+#[tokio::test]
+async fn malware_is_found_by_the_lists_as_they_are_and_goes_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("bad.txt");
+    std::fs::write(&list, "# nothing yet\n").unwrap();
+    let server = start_with(|config| config.scan.malware.hashes = vec![list.clone()]).await;
+    let person = server.signed_in().await;
+    let image = folder.path().join("shop.tar");
+    Image::new()
+        .tag("registry.test/shop:1")
+        .layer("COPY . /", Layer::new().executable("usr/bin/tool", BAD))
+        .layer("RUN true", Layer::new().executable("usr/bin/fine", "x"))
+        .write_docker_archive(&image);
+    let scan = async || {
+        let target = json!({ "target": format!("archive:{}", image.display()) });
+        let answer = person.post("/api/v1/scans", target).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        person.wait_for_scans().await;
+    };
+    let open = async || {
+        let path = "/api/v1/findings?q=kind%3Amalware%20is%3Aopen";
+        person.get(path).await.json()
+    };
+    scan().await;
+    assert_eq!(open().await["total"], 0);
+
+    let hash = model::Digest::of(BAD.as_bytes()).hex();
+    std::fs::write(&list, format!("{hash}  harmless-test\n")).unwrap();
+    scan().await;
+    let found = open().await;
+    assert_eq!(found["total"], 1, "{found}");
+    let one = &found["items"][0];
+    assert_eq!(
+        (&one["severity"], &one["kind"]),
+        (&json!("critical"), &json!("malware"))
+    );
+    let summary = one["summary"].as_str().unwrap();
+    assert!(
+        summary.starts_with("usr/bin/tool is harmless-test, says "),
+        "{summary}"
+    );
+    let id = one["id"].as_str().unwrap();
+    let detail = person.get(&format!("/api/v1/findings/{id}")).await.json();
+    let evidence = &detail["evidence"];
+    assert_eq!(evidence["layer"], 0, "{detail}");
+    assert_eq!(evidence["digest"], format!("sha256:{hash}"));
+    let image = one["image"]["id"].as_str().unwrap();
+    let sarif = format!("/api/v1/images/{image}/report?format=sarif");
+    let sarif = person.get(&sarif).await;
+    assert!(sarif.text.contains("malware-in-list"), "{}", sarif.text);
+
+    std::fs::write(&list, "# it was a mistake, and is taken back\n").unwrap();
+    scan().await;
+    assert_eq!(open().await["total"], 0);
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Taking a report in: one transaction that leaves the record saying
 //! what the report says, and the history saying what changed.
 
+mod beside;
 pub(crate) mod dictionary;
 pub(crate) mod findings;
 pub(crate) mod sbom;
-mod secrets;
 mod target;
 
 use model::Report;
@@ -60,9 +60,11 @@ pub(crate) async fn put_report(
     let mut came = changes
         .finish(connection, environment_id, report.scanned)
         .await?;
-    let secrets = secrets::put(connection, environment_id, &known, report).await?;
-    came.new += secrets.new;
-    came.resolved += secrets.resolved;
+    for kind in beside::sought(report) {
+        let beside = beside::put(connection, environment_id, &known, report, kind).await?;
+        came.new += beside.new;
+        came.resolved += beside.resolved;
+    }
     let outcome = Outcome {
         image: ImageKey {
             id: known.uid,

@@ -1,11 +1,12 @@
-//! Secrets and licences of images: kept beside vulnerabilities, with
+//! Secrets, malware and licences of images: kept beside vulnerabilities, with
 //! lives of their own.
 
 use std::sync::Arc;
 
 use model::{
-    FindingKind, Fingerprint, FoundSecret, Issue, IssueRule, LicenseClass, PackageKind, Reason,
-    SecretPlace, Severity,
+    Digest, FindingKind, Fingerprint, FoundSecret, Issue, IssueRule, LicenseClass, PackageKind,
+    Reason, SecretPlace, Severity,
+    malware::{Finding, FindingBy, FoundMalware},
 };
 use store::{Assessment, FindingAction, LicenseFilter, PageRequest, SecretFilter, Store};
 
@@ -16,6 +17,7 @@ use crate::{
 
 on_each_database!(
     only_a_look_for_secrets_says_that_one_is_gone,
+    only_a_look_for_malware_says_that_it_is_gone,
     what_was_decided_about_a_secret_outlives_a_rebuild,
     secrets_are_listed_with_where_they_are,
     licences_say_who_ships_them,
@@ -116,6 +118,80 @@ async fn only_a_look_for_secrets_says_that_one_is_gone(test: &TestStore) {
     assert_eq!(back.new.total(), 1, "it reopened");
     let all = list(store, "is:open").await;
     assert_eq!(all.len(), 3, "the vulnerability is as it was");
+}
+
+/// An image with malware at these paths beside a secret; `None`: nobody
+/// looked for malware.
+fn infected(build: &str, minute: i64, paths: Option<&[&str]>) -> Assessment {
+    let assessment = holding(build, minute, Some(&["root/a"]));
+    let mut report = (*assessment.report).clone();
+    let found = |path: &&str| FoundMalware {
+        path: (*path).to_owned(),
+        digest: Digest::of(b"bad"),
+        bytes: 3,
+        finding: Finding {
+            by: FindingBy::Hash,
+            name: "kinsing".to_owned(),
+            list: "bad.txt".to_owned(),
+            description: String::new(),
+            reference: String::new(),
+            tags: Vec::new(),
+        },
+        layer: Some(1),
+        removed_in: None,
+    };
+    report.sbom.malware = paths.map(|paths| paths.iter().map(found).collect());
+    let rule = IssueRule {
+        id: "malware-in-list".to_owned(),
+        kind: FindingKind::Malware,
+        title: "A program is in a list of malware".to_owned(),
+        severity: Severity::Critical,
+        techniques: vec!["T1204.003".to_owned()],
+        ..report.rules["private-key"].clone()
+    };
+    for one in report.sbom.malware.iter().flatten() {
+        report.issues.push(Issue {
+            fingerprint: Fingerprint::of(&["malware", &rule.id, "shop:1", &one.path]),
+            kind: FindingKind::Malware,
+            rule: rule.id.clone(),
+            severity: Severity::Critical,
+            summary: one.summary(),
+            path: Some(one.path.clone()),
+            line: None,
+            layer: one.layer,
+            evidence: serde_json::json!({ "list": one.finding.list }),
+            suppression: None,
+        });
+    }
+    report.rules.insert(rule.id.clone(), rule);
+    Assessment {
+        report: Arc::new(report),
+        ..assessment
+    }
+}
+
+async fn only_a_look_for_malware_says_that_it_is_gone(test: &TestStore) {
+    let store = &test.store;
+    let put = async |assessment| store.put_report("local", assessment).await.unwrap();
+    let first = put(infected("a", 0, Some(&["bin/x", "bin/y"]))).await;
+    assert_eq!(first.new.total(), 4, "and a secret, and a vulnerability");
+    let found = list(store, "kind:malware is:open severity:critical").await;
+    assert_eq!(found.len(), 2);
+    let summary = Some("bin/x is kinsing, says bad.txt");
+    assert!(found.iter().any(|one| one.summary.as_deref() == summary));
+    assert_eq!(list(store, "kind:malware tactic:execution").await.len(), 2);
+
+    // Whoever looks for secrets alone says nothing of malware.
+    let blind = put(infected("a", 1, None)).await;
+    assert_eq!((blind.new.total(), blind.resolved), (0, 0));
+    assert_eq!(list(store, "kind:malware is:open").await.len(), 2);
+
+    let mended = put(infected("a", 2, Some(&["bin/y"]))).await;
+    assert_eq!(mended.resolved, 1);
+    assert_eq!(list(store, "kind:malware is:open").await.len(), 1);
+    assert_eq!(open(store).await, ["root/a"], "the secret is as it was");
+    let gone = put(infected("a", 3, Some(&[]))).await;
+    assert_eq!(gone.resolved, 1);
 }
 
 async fn what_was_decided_about_a_secret_outlives_a_rebuild(test: &TestStore) {

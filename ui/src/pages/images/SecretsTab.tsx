@@ -1,5 +1,5 @@
-// What should not be in an image: secrets, and settings that help an
-// attacker. No value of any secret is here, for none is kept.
+// What should not be in an image: malware, secrets, and settings that help
+// an attacker. No value of any secret is here, for none is kept.
 
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { contents, type ImageSecret, type SecretPlace } from '../../api/contents';
@@ -27,6 +27,7 @@ const PLACE: Record<SecretPlace, string> = {
 export function SecretsTab({ detail }: { detail: ImageDetail }) {
   return (
     <div className={classes.stack}>
+      <Malware detail={detail} />
       <Secrets id={detail.image.id} />
       <Settings detail={detail} />
     </div>
@@ -65,6 +66,53 @@ function Secrets({ id }: { id: string }) {
             </button>
           </p>
         )}
+      </Panel>
+    </>
+  );
+}
+
+/** Programs known to be bad. Most servers have no list of them, so nothing is said of none. */
+function Malware({ detail }: { detail: ImageDetail }) {
+  const { id, environment } = detail.image;
+  const q = `kind:malware ${term('asset', id)}`;
+  const query = useInfiniteQuery(queries.findings({ environment, q }));
+  if (query.error && !query.data)
+    return <ProblemBlank problem={query.error} onRetry={() => query.refetch()} />;
+  const rows: Finding[] = query.data?.pages.flatMap((page) => page.items) ?? [];
+  const total = query.data?.pages[0]?.total ?? rows.length;
+  if (rows.length === 0) return null;
+  return (
+    <>
+      <Notice tone="bad" title="It holds malware">
+        Stop what runs of it, find out which layer brought it, and build again without it.
+      </Notice>
+      <Panel
+        title="Malware"
+        aside={
+          <Go to="/findings" search={{ q }}>
+            {plural(total, 'finding')}
+          </Go>
+        }
+        flush
+      >
+        <ul className={classes.rows} aria-label="Malware">
+          {rows.map((row) => (
+            <li key={row.id}>
+              <SeverityMark severity={row.severity} />
+              <div className={classes.what}>
+                <Go to={`/findings/${encodeURIComponent(row.id)}`} className={classes.name}>
+                  {row.title}
+                </Go>
+                {row.summary && <div className={classes.quiet}>{row.summary}</div>}
+              </div>
+              <div className={classes.side}>
+                <div className={classes.quiet}>
+                  since <Time at={row.first_seen} />
+                </div>
+              </div>
+            </li>
+          ))}
+        </ul>
       </Panel>
     </>
   );

@@ -1,11 +1,13 @@
-//! What a scan tells beside vulnerabilities: secrets, settings, licences.
+//! What a scan tells beside vulnerabilities: secrets, malware, settings,
+//! licences.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::anyhow;
 use model::{LicensePolicy, Report};
-use scan::Source;
+use scan::{KnownMalware, ListTrouble, MalwareLists, Source};
 
+use super::Context;
 use crate::{
     args::scan::{Scan, Scanner},
     exit::Failure,
@@ -20,21 +22,47 @@ pub(super) struct Beside {
     /// Empty: what suits the target.
     scanners: Vec<Scanner>,
     licenses: Option<LicensePolicy>,
+    malware: Option<Arc<KnownMalware>>,
 }
 
 impl Beside {
-    pub(super) fn of(scan: &Scan) -> Result<Self, Failure> {
+    pub(super) fn of(context: &Context, scan: &Scan) -> Result<Self, Failure> {
         let licenses = scan.license_policy.as_deref().map(policy).transpose()?;
         let mut scanners = scan.scanners.clone();
         if licenses.is_some() && !scanners.is_empty() && !scanners.contains(&Scanner::License) {
             scanners.push(Scanner::License);
         }
-        Ok(Self { scanners, licenses })
+        let malware = malware(context, scan)?;
+        let is_asked = scanners.contains(&Scanner::Malware);
+        match &malware {
+            Some(_) if !scanners.is_empty() && !is_asked => scanners.push(Scanner::Malware),
+            None if is_asked => {
+                return Err(
+                    Failure::usage(anyhow!("nothing is known of malware without a list"))
+                        .help("give lists of hashes with --malware-hashes; see docs/guides/malware-rules.md"),
+                );
+            }
+            _ => {}
+        }
+        Ok(Self {
+            scanners,
+            licenses,
+            malware,
+        })
     }
 
     fn has(&self, scanner: Scanner) -> bool {
-        self.scanners.contains(&scanner)
-            || self.scanners.is_empty() && (scanner != Scanner::License || self.licenses.is_some())
+        let is_told_what = match scanner {
+            Scanner::License => self.licenses.is_some(),
+            Scanner::Malware => self.malware.is_some(),
+            Scanner::Vuln | Scanner::Secret | Scanner::Misconfig => true,
+        };
+        self.scanners.contains(&scanner) || self.scanners.is_empty() && is_told_what
+    }
+
+    /// What malware is looked for.
+    pub(super) fn malware(&self) -> Option<Arc<KnownMalware>> {
+        self.malware.clone()
     }
 
     /// A machine that runs is where secrets belong.
@@ -50,13 +78,21 @@ impl Beside {
         if self.seeks_secrets(source) {
             issues.extend(scan::secret_issues(sbom, target, now).unwrap_or_default());
         }
+        issues.extend(scan::malware_issues(sbom, target).unwrap_or_default());
         let settings = policy::image_issues(sbom, target, self.licenses.as_ref(), now);
         issues.extend(
             settings
                 .into_iter()
                 .filter(|issue| self.has(gate::sort(issue))),
         );
-        report.tell(issues, [scan::secret_rules(), policy::image_rules()]);
+        report.tell(
+            issues,
+            [
+                scan::secret_rules(),
+                scan::malware_rules(),
+                policy::image_rules(),
+            ],
+        );
         if !self.has(Scanner::Vuln) {
             report.findings.clear();
             report.suppressed.clear();
@@ -66,6 +102,30 @@ impl Beside {
         // Asked for by name, they are listed.
         report.lists_licenses = self.scanners.contains(&Scanner::License);
     }
+}
+
+/// The lists given. One that cannot be read is an error, a line that
+/// cannot a warning.
+fn malware(context: &Context, scan: &Scan) -> Result<Option<Arc<KnownMalware>>, Failure> {
+    if scan.malware_hashes.is_empty() {
+        return Ok(None);
+    }
+    let (known, troubles) = MalwareLists::new(scan.malware_hashes.clone()).read();
+    for trouble in troubles {
+        match trouble {
+            ListTrouble::Read { .. } => {
+                return Err(Failure::bad_file(trouble).help(
+                    "a list has a SHA-256 hash on each line, as `sha256sum` prints them; a folder \
+                     has files that end in .txt, .csv, .sha256 or .hashes",
+                ));
+            }
+            ListTrouble::Odd(text) => context.warn(&text),
+        }
+    }
+    if known.is_empty() {
+        context.warn(&"--malware-hashes: there is no hash in any list");
+    }
+    Ok(Some(Arc::new(known)))
 }
 
 fn policy(path: &Path) -> Result<LicensePolicy, Failure> {

@@ -61,15 +61,16 @@ pub(super) async fn of_registry(app: &App, registry: &Registry) -> Result<(), St
         );
         queue(app, registry, &due, ScanOrigin::RecentPull, reason).await?;
     }
+    let reading = app.malware.fresh().await;
     let unread = app
         .store
-        .unread(registry, now - FRESH, &engine::extractors(), AT_ONCE)
+        .unread(registry, now - FRESH, &reading.extractors, AT_ONCE)
         .await?;
     for due in unread {
         let reason = match due.read {
             None => "in the registry, and not read so far".to_owned(),
             Some(read) if read < now - FRESH => format!("last read {}", ago(read, now)),
-            Some(_) => "read by an older version of Seawall".to_owned(),
+            Some(_) => "read by an older version of Seawall, or for other malware".to_owned(),
         };
         queue(app, registry, &due, ScanOrigin::Schedule, reason).await?;
     }
@@ -227,7 +228,7 @@ async fn in_registry(
     };
     scan.digest = target.digest.map(|digest| digest.to_string());
     // What is known by its digest needs no reading, only to be told.
-    scan.unless.read = Some(read_since(scan.created - FRESH));
+    scan.unless.read = Some(read_since(app, scan.created - FRESH));
     scan.target = format!("registry:{target}");
     scan.registry = registries::of_host(app, &scan.environment, &target.registry)
         .await?

@@ -473,8 +473,8 @@ fn wish(known: &Registry, image: &Image<'_>, cause: Cause, now: Timestamp) -> Op
 }
 
 /// What was read so lately needs no reading, by the same extractors.
-fn read_since(time: Timestamp) -> (Timestamp, String) {
-    (time, engine::extractors())
+fn read_since(app: &App, time: Timestamp) -> (Timestamp, String) {
+    (time, app.malware.now().extractors.clone())
 }
 
 /// Notes that a registry could not be asked.

@@ -382,7 +382,7 @@ async fn look_at_tag(
             reason,
             source: elsewhere.clone().filter(|_| origin == ScanOrigin::Import),
             unless: Unless {
-                read: Some(read_since(now - super::due::FRESH)),
+                read: Some(read_since(app, now - super::due::FRESH)),
                 tried: None,
             },
         };

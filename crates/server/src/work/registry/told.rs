@@ -228,7 +228,7 @@ async fn pushed(
             reason,
             source: source.clone(),
             unless: Unless {
-                read: Some(read_since(now - super::due::FRESH)),
+                read: Some(read_since(app, now - super::due::FRESH)),
                 tried: None,
             },
         };

@@ -1,6 +1,6 @@
-//! The secrets a report tells of, as sightings of an image: they live
-//! beside its vulnerabilities, and only a look for secrets says that one
-//! is gone.
+//! The secrets and the malware a report tells of, as sightings of an
+//! image: they live beside its vulnerabilities, and only a look for
+//! secrets says that one is gone, as one for malware does of that.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,17 +16,25 @@ use crate::{
     sighting::{self, BatchOutcome, Known, Look, Said, Sighting, Whole, Within, put_rules},
 };
 
+/// Kinds that were looked for. Of the others nothing is known to be gone.
+pub(super) fn sought(report: &Report) -> impl Iterator<Item = FindingKind> {
+    let sbom = &report.sbom;
+    [
+        (FindingKind::Secret, sbom.secrets.is_some()),
+        (FindingKind::Malware, sbom.malware.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(kind, is_sought)| is_sought.then_some(kind))
+}
+
+/// Writes down what is told of one kind.
 pub(super) async fn put(
     connection: &mut Connection,
     environment: i64,
     image: &Image,
     report: &Report,
+    kind: FindingKind,
 ) -> Result<BatchOutcome, StoreError> {
-    // Nobody looked: nothing is known to be gone.
-    if report.sbom.secrets.is_none() {
-        return Ok(BatchOutcome::default());
-    }
-    let kind = FindingKind::Secret;
     let issues = report.issues.iter().chain(&report.suppressed_issues);
     let issues: Vec<_> = issues.filter(|issue| issue.kind == kind).collect();
     let named: BTreeSet<&str> = issues.iter().map(|issue| issue.rule.as_str()).collect();
@@ -97,8 +105,11 @@ fn rule(report: &Report, id: &str) -> Option<NewRule> {
         name: rule.id.clone(),
         severity: rule.severity,
         title: rule.title.clone(),
-        // Credentials in files are of one tactic.
-        tactics: Tactics::named(["credential-access"]),
+        // What is read, and what is run, by whoever got in.
+        tactics: Tactics::named([match rule.kind {
+            FindingKind::Malware => "execution",
+            _ => "credential-access",
+        }]),
         techniques: rule.techniques.clone(),
         details: RuleDetails {
             description: rule.description.clone(),
