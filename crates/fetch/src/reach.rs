@@ -173,7 +173,7 @@ impl Resolver for GuardedResolver {
             return Ok(found);
         }
         let guard = self.home.as_ref().map_or(guard, |home| {
-            home.guard(guard, host, found.iter().map(|address| address.ip()))
+            home.guard(guard, host, found.iter().map(std::net::SocketAddr::ip))
         });
         let mut allowed = self.empty();
         let mut refused = None;

@@ -300,6 +300,8 @@ mod tests {
         while let Some(character) = characters.next() {
             match (quote, character) {
                 (Some(end), character) if end == character => quote = None,
+                // What a shell puts in is one word of this line.
+                (None, '(') if word.ends_with('$') => quote = Some(')'),
                 (None, '\'' | '"') => (quote, is_word) = (Some(character), true),
                 (None, ' ') => {
                     if std::mem::take(&mut is_word) {
@@ -311,7 +313,7 @@ mod tests {
                     }
                 }
                 (None, '|') => all.push(Vec::new()),
-                (None, '>' | '#') => break,
+                (None, '<' | '>' | '#') => break,
                 (_, character) => {
                     word.push(character);
                     is_word = true;

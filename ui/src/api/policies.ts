@@ -54,7 +54,7 @@ export const policies = {
         body(
           api.POST('/api/v1/policies/{id}/impact', {
             params: { path: { id } },
-            body: { environment, ...(cluster ? { cluster } : {}), ...(setting ? { setting } : {}) },
+            body: { environment, cluster: cluster ?? null, days: null, setting: setting ?? null },
             signal,
           }),
         ),

@@ -1514,13 +1514,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        get?: never;
+        put?: never;
         /**
          * What denying by a policy would have meant in the last days, and would
-         *     mean for what runs now.
+         *     mean for what is there: as the policy is set, or as somebody thinks of
+         *     setting it.
          */
-        get: operations["get_policies_id_impact"];
-        put?: never;
-        post?: never;
+        post: operations["post_policies_id_impact"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3674,6 +3675,12 @@ export interface components {
              * @default []
              */
             references: string[];
+            /**
+             * @description It runs or is in a watched registry, and nobody ever scanned it:
+             *     of what scans say, nothing is known.
+             * @default false
+             */
+            unscanned: boolean;
         };
         BundlePolicy: {
             action: components["schemas"]["PolicyAction"];
@@ -5017,13 +5024,50 @@ export interface components {
          * @enum {string}
          */
         ImageSort: "severity" | "name" | "-name" | "-last_scanned" | "last_scanned" | "-packages";
+        /**
+         * @description How it is known what a policy is against of what is there.
+         * @enum {string}
+         */
+        ImpactBasis: "nothing" | "findings" | "trial";
         ImpactExample: {
             cluster: string;
-            /** @description The finding. */
-            finding: string;
+            /**
+             * @description The finding; absent where there is none, as it was judged for this
+             *     answer.
+             */
+            finding?: string | null;
             namespace: string;
             summary: string;
             workload: string;
+        };
+        /** @description What denying by a policy is asked about. */
+        ImpactQuestion: {
+            /**
+             * @description One cluster; absent: all. With a setting that is thought of, those
+             *     that have one of their own are left out then, as it would not hold
+             *     for them.
+             * @default null
+             */
+            cluster: string | null;
+            /**
+             * Format: int32
+             * @description Days of decisions, 1 to 30; 7 when absent.
+             * @default null
+             */
+            days: number | null;
+            /** @default null */
+            environment: string | null;
+            /** @default null */
+            setting: components["schemas"]["ImpactSetting"] | null;
+        };
+        /**
+         * @description A setting that is thought of: what is left out is as the policy has
+         *     it by itself.
+         */
+        ImpactSetting: {
+            parameters?: Record<string, never> | null;
+            /** @default null */
+            scope: components["schemas"]["PolicyScope"] | null;
         };
         /** @description Whether a package is in use. */
         InUse: {
@@ -7155,6 +7199,8 @@ export interface components {
         PolicyForm: "template" | "admission_policy" | "mutation";
         /** @description What denying by a policy would have meant, and would mean. */
         PolicyImpact: {
+            /** @description How the rest is known. */
+            basis: components["schemas"]["ImpactBasis"];
             /** Format: int32 */
             days: number;
             /**
@@ -7170,10 +7216,23 @@ export interface components {
              */
             exempted: number;
             /**
-             * @description Whether anything was judged by it in those days: none refused
-             *     means nothing where nobody asked.
+             * @description What is asked about is not what is set: requests were judged as it
+             *     is set.
+             */
+            is_other: boolean;
+            /** @description Not all that is there was judged. */
+            is_partial: boolean;
+            /**
+             * @description Whether requests are judged by it in at least one of these
+             *     clusters, or were in those days: none refused means nothing where
+             *     nobody asked.
              */
             is_watched: boolean;
+            /**
+             * Format: int64
+             * @description Objects that were judged for this answer.
+             */
+            judged: number;
             /**
              * Format: int64
              * @description Different objects among them.
@@ -7183,14 +7242,26 @@ export interface components {
             offenders: components["schemas"]["Offender"][];
             /**
              * Format: int64
-             * @description Requests it would have refused, or did.
+             * @description Requests it would have refused, or did, as it was set then.
              */
             requests: number;
             /**
              * Format: int64
-             * @description What runs now that could not be made again, exemptions left out.
+             * @description What is there now that could not be made again, exemptions left
+             *     out.
              */
             running: number;
+            /**
+             * Format: date-time
+             * @description When what holds was set, where that is within those days: before,
+             *     it may have been off, or have asked for something else.
+             */
+            set?: string | null;
+            /**
+             * @description Clusters where no request is judged by it: it is off there, or
+             *     nothing asks before it stores.
+             */
+            unwatched: string[];
         };
         /**
          * @description Who wrote it.
@@ -13429,14 +13500,9 @@ export interface operations {
             };
         };
     };
-    get_policies_id_impact: {
+    post_policies_id_impact: {
         parameters: {
-            query?: {
-                environment?: string;
-                cluster?: string;
-                /** @description Days of decisions, 1 to 30; 7 when absent. */
-                days?: number;
-            };
+            query?: never;
             header?: never;
             path: {
                 /** @description the policy's id */
@@ -13444,7 +13510,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImpactQuestion"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -13453,6 +13523,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PolicyImpact"];
                 };
+            };
+            /** @description parameters or scope do not fit the policy */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description what went wrong */
             default: {

@@ -55,7 +55,7 @@ fn without(kinds: &[&str]) -> World {
     }
 }
 
-/// Refuses whatever has no ConfigMap of its name.
+/// Refuses whatever has no `ConfigMap` of its name.
 fn template(annotations: &Value) -> Value {
     json!({"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
         "metadata": {"name": "needs", "annotations": annotations},

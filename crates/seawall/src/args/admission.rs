@@ -26,6 +26,10 @@ admission.seawall.dev/exempt, are left alone. Without a server, what a policy is
 told by --bundle's files: `seawall policy list` names the product's own.
 
 Exit codes: 0 told to stop, 2 the command line makes no sense, 3 it could not be done.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Admission {
     /// What the cluster is called at the server
     #[arg(

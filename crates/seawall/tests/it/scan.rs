@@ -374,13 +374,18 @@ fn programs_in_a_list_are_told_as_malware() {
         .layer("RUN rm /opt/gone", Layer::new().whiteout("opt/gone"))
         .write_docker_archive(&place.path("shop.tar"));
     let hash = model::Digest::of(BAD.as_bytes()).hex();
-    place.write("bad.txt", &format!("{hash}  harmless-test\n"));
+    place.write("bad.txt", format!("{hash}  harmless-test\n"));
     let with = |arguments: &[&str]| {
         let line = ["scan", "shop.tar", "--malware-hashes", "bad.txt"];
         place.run(&[&line, arguments].concat())
     };
     let told = with(&["--scanners", "malware", "--width", "120"]);
-    for expected in ["Malware: 2 findings", "harmless-test", "usr/bin/tool", "1 (−2)"] {
+    for expected in [
+        "Malware: 2 findings",
+        "harmless-test",
+        "usr/bin/tool",
+        "1 (−2)",
+    ] {
         assert!(told.contains(expected), "{expected}: {told}");
     }
     for format in ["json", "sarif", "wide"] {

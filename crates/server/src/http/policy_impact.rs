@@ -139,6 +139,10 @@ fn denying(known: &Known, setting: Option<&PolicySetting>) -> Vec<Document> {
 }
 
 /// One cluster, as the policy is set there.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four questions, each answered by itself"
+)]
 struct Place {
     environment: String,
     cluster: String,

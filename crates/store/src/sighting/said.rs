@@ -457,13 +457,15 @@ pub(crate) async fn update(
         row.extend(update.said.values());
         row
     });
-    let mut columns = "state = delta.column2, occurrences = occurrences + delta.column3,
+    let all = SAID.iter().zip(5..);
+    let columns: Vec<String> = std::iter::once(
+        "state = delta.column2, occurrences = occurrences + delta.column3,
          last_seen = delta.column4, resolved = NULL"
-        .to_owned();
-    for (column, place) in SAID.iter().zip(5..) {
-        columns += &format!(", {column} = delta.column{place}");
-    }
-    db::update("finding", columns)
+            .to_owned(),
+    )
+    .chain(all.map(|(column, place)| format!("{column} = delta.column{place}")))
+    .collect();
+    db::update("finding", columns.join(", "))
         .rows(connection, others.collect())
         .await?;
     Ok(())

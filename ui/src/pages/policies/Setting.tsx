@@ -232,7 +232,8 @@ function requestsText(impact: PolicyImpact): string {
 
 function runningText(impact: PolicyImpact): string {
   if (impact.basis === 'nothing') return 'Nobody tells what runs, so nothing is known of that.';
-  const by = impact.basis === 'trial' ? `, judged just now: ${plural(impact.judged, 'object')}` : '';
+  const by =
+    impact.basis === 'trial' ? `, judged just now: ${plural(impact.judged, 'object')}` : '';
   const held =
     impact.exempted > 0 ? ` ${count(impact.exempted)} more are exempted and stay so.` : '';
   const some = impact.is_partial ? ' Not all of it could be judged.' : '';
