@@ -32,7 +32,7 @@ fn deployment(name: &str, namespace: &str, privileged: bool) -> Value {
 
 /// A cluster's connector tells what is there.
 async fn there(program: &Person, cluster: &str, objects: &[Value]) {
-    let batch = json!({"session": "a", "number": 1, "completes": true, "policies": [],
+    let batch = json!({"session": "a", "number": 1, "completes": true, "policies": [[]],
         "objects": objects});
     let path = format!("/api/v1/clusters/{cluster}/objects");
     let answer = program.post(&path, batch).await;

@@ -107,13 +107,14 @@ impl Direct {
 
     /// Runs one statement once for each of these rows of values.
     pub(super) fn each(&self, text: &str, rows: &[Vec<Value>]) -> Result<Answer, StoreError> {
-        let before = self.0.total_changes();
+        let mut before = self.0.total_changes();
         let mut statement = self.0.prepare_cached(text)?;
         let columns = columns_of(&statement);
         let mut answer = Answer::default();
         for row in rows {
             read(&mut statement, &columns, row.iter(), &mut answer.rows)?;
-            if self.0.total_changes() != before {
+            let after = self.0.total_changes();
+            if std::mem::replace(&mut before, after) != after {
                 answer.touched += self.0.changes();
             }
         }
@@ -178,5 +179,38 @@ impl DirectRow {
 
     pub(super) fn at(&self, place: usize) -> Option<&Held> {
         self.values.get(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_statement_leaves_as_it_is_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file.db");
+        let connection = Direct::open(&file, Duration::ZERO).unwrap();
+        connection
+            .run("CREATE TABLE host (name TEXT PRIMARY KEY, seen BIGINT)")
+            .unwrap();
+        let insert = "INSERT INTO host VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        let rows = ["a", "a", "b", "a"].map(|name| vec![name.into(), 7_i64.into()]);
+        assert_eq!(connection.each(insert, &rows).unwrap().touched, 2);
+
+        let find = "SELECT name, seen FROM host WHERE name = ?1";
+        let names = ["b", "c", "a"].map(|name| vec![Value::from(name)]);
+        let found = connection.each(find, &names).unwrap();
+        assert_eq!(found.touched, 0);
+        let found: Vec<_> = found.rows.iter().map(|row| row.named("name")).collect();
+        let text = |name: &str| Held::Text(name.to_owned());
+        assert_eq!(found, [Some(&text("b")), Some(&text("a"))]);
+        let one = [Value::from("b")];
+        let gone = "DELETE FROM host WHERE name = ?1";
+        let touched = |is_kept| {
+            let answer = connection.answer(gone, one.iter(), is_kept).unwrap();
+            answer.touched
+        };
+        assert_eq!([touched(true), touched(false)], [1, 0]);
     }
 }
