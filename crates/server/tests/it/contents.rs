@@ -111,6 +111,7 @@ async fn malware_is_found_by_the_lists_as_they_are_and_goes_with_them() {
     let list = folder.path().join("bad.txt");
     std::fs::write(&list, "# nothing yet\n").unwrap();
     let server = start_with(|config| config.scan.malware.hashes = vec![list.clone()]).await;
+    server.server.start_jobs().await.unwrap();
     let person = server.signed_in().await;
     let image = folder.path().join("shop.tar");
     Image::new()

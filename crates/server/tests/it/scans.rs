@@ -271,7 +271,7 @@ async fn a_registry_nobody_watches_leads_into_no_network_of_ours() {
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
         person.wait_for_scans().await;
         let failed = person.get("/api/v1/scans?state=failed").await.json();
-        let error = failed["items"][0]["error"].as_str().unwrap();
+        let error = failed["items"][0]["error"]["message"].as_str().unwrap();
         assert!(error.contains(told), "{error}");
         assert!(!fake.asked().is_empty(), "it was asked, and led astray");
     }
@@ -279,7 +279,7 @@ async fn a_registry_nobody_watches_leads_into_no_network_of_ours() {
 
 #[tokio::test]
 async fn an_image_of_a_pod_is_not_looked_for_on_this_machine() {
-    let test = start().await;
+    let test = start_with(|config| config.scan.running = true).await;
     test.server.start_jobs().await.unwrap();
     let person = test.signed_in().await;
     let body = json!({"name": "connector", "permissions": ["ingest"], "environments": ["local"],
@@ -300,7 +300,7 @@ async fn an_image_of_a_pod_is_not_looked_for_on_this_machine() {
     test.server.look_at_registries(true).await.unwrap();
     person.wait_for_scans().await;
     let failed = person.get("/api/v1/scans?state=failed").await.json();
-    let error = failed["items"][0]["error"].as_str().unwrap();
+    let error = failed["items"][0]["error"]["message"].as_str().unwrap();
     assert!(error.contains("this machine itself"), "{error}");
     assert!(fake.asked().is_empty(), "{:?}", fake.asked());
 }
