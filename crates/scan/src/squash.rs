@@ -2,6 +2,7 @@
 //! and who owns it.
 
 mod beside;
+mod debian;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -18,6 +19,24 @@ use crate::{
 pub(crate) struct Floor<'a> {
     pub layer: Option<Layer>,
     pub facts: &'a LayerFacts,
+}
+
+#[cfg(test)]
+impl<'a> Floor<'a> {
+    /// Layers that are told apart by their place alone, lowest first.
+    pub(crate) fn all(layers: &'a [LayerFacts]) -> Vec<Self> {
+        let floor = |facts| Floor {
+            layer: Some(Layer {
+                diff_id: model::Digest::of(b"any"),
+                digest: None,
+                size: None,
+                created_by: None,
+                created: None,
+            }),
+            facts,
+        };
+        layers.iter().map(floor).collect()
+    }
 }
 
 /// One extractor's word on one visible file.
@@ -129,6 +148,7 @@ pub(crate) fn squash(
             }
         }
     }
+    debian::license(&mut sbom.packages, &view);
     sbom.packages.sort();
     sbom.packages.dedup();
     lock_files::silence(&mut sbom.packages, os.is_some());
@@ -291,7 +311,7 @@ fn warnings(
 
 #[cfg(test)]
 mod tests {
-    use model::{Digest, PackageKind};
+    use model::PackageKind;
     use proptest::prelude::*;
 
     use super::*;
@@ -410,19 +430,7 @@ mod tests {
     }
 
     fn squashed(layers: &[LayerFacts]) -> BTreeMap<String, (String, u32)> {
-        let floors: Vec<Floor<'_>> = layers
-            .iter()
-            .map(|facts| Floor {
-                layer: Some(Layer {
-                    diff_id: Digest::of(b"any"),
-                    digest: None,
-                    size: None,
-                    created_by: None,
-                    created: None,
-                }),
-                facts,
-            })
-            .collect();
+        let floors = Floor::all(layers);
         let sbom = squash(&floors, &Limits::default(), &|_| false);
         let entry = |package: Package| (package.path, (package.version, package.layer.unwrap()));
         sbom.packages.into_iter().map(entry).collect()

@@ -12,6 +12,7 @@ mod cargo_lock;
 mod check;
 mod composer_installed;
 mod composer_lock;
+pub(crate) mod debian_copyright;
 mod dotnet_deps;
 mod dpkg;
 mod executable;
@@ -194,6 +195,9 @@ impl<'a> Input<'a> {
 pub(crate) struct Extraction {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<Found>,
+    /// Of the package whose path tells which it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licenses: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os: Option<OperatingSystem>,
     /// Files a distribution package put there.
@@ -317,6 +321,8 @@ fn is_foreign(path: &str) -> bool {
     FOREIGN_FOLDERS.iter().any(|folder| inside(path, folder))
 }
 
+/// The name of the one that reads licences of Debian's packages.
+pub(crate) const DEBIAN_COPYRIGHT: &str = "debian-copyright";
 /// The name of the one that looks for secrets.
 pub(crate) const SECRETS: &str = "secrets";
 /// The name of the one that hashes programs.
@@ -327,6 +333,7 @@ pub(crate) fn all() -> &'static [&'static dyn Extractor] {
     &[
         &os_release::OsRelease,
         &dpkg::Dpkg,
+        &debian_copyright::DebianCopyright,
         &apk::Apk,
         &cargo_lock::CargoLock,
         &composer_installed::ComposerInstalled,

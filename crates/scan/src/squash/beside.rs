@@ -223,19 +223,7 @@ mod tests {
     }
 
     fn told(layers: &[LayerFacts]) -> Vec<(String, String, Option<u32>, Option<u32>)> {
-        let floors: Vec<Floor<'_>> = layers
-            .iter()
-            .map(|facts| Floor {
-                layer: Some(model::Layer {
-                    diff_id: model::Digest::of(b"any"),
-                    digest: None,
-                    size: None,
-                    created_by: None,
-                    created: None,
-                }),
-                facts,
-            })
-            .collect();
+        let floors = Floor::all(layers);
         let sbom = squash(&floors, &Limits::default(), &|_| false);
         let secrets = sbom.secrets.unwrap_or_default();
         let line =

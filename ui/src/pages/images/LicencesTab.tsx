@@ -24,7 +24,8 @@ export function LicencesTab({ id }: { id: string }) {
       <Panel title="Licences" aside={plural(licenses.length, 'licence')} flush>
         {licenses.length === 0 ? (
           <p className={classes.none}>
-            None of its packages names one. Those of Debian and Ubuntu never do.
+            None of its packages names one. Those of Debian and Ubuntu do in their documentation,
+            which small images leave out.
           </p>
         ) : (
           <ul className={classes.rows} aria-label="Licences" data-plain>
