@@ -47,6 +47,7 @@ pub use document::{MAX_TEXT, documents};
 pub use facts::{
     AdvisoryFacts, ContainerFacts, Facts, HostFacts, ImageFacts, MachineFacts, NodeFacts,
 };
+pub use gatekeeper::notes;
 pub use inventory::{Inventory, names_only};
 pub use issue::{LICENSES, image_issues, image_rules};
 pub use mend::{MendError, fix, mended, pod_path};

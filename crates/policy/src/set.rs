@@ -18,7 +18,8 @@ use crate::engine::{Ask, Shared};
 use crate::expansion::Expansions;
 use crate::external::Provider;
 use crate::gatekeeper::{
-    Constraint, Groups, Memo, Template, Verdict, is_constraint, is_template, shape, synced,
+    Constraint, Excluded, Groups, Memo, Template, Verdict, is_constraint, is_template, shape,
+    synced,
 };
 use crate::mutation::{MutateError, Mutators};
 use crate::review::{Action, Kind, Moment, Operation, Origin, Review, Violation};
@@ -98,6 +99,7 @@ pub struct Policies {
     mutators: Mutators,
     expansions: Expansions,
     providers: BTreeMap<String, Provider>,
+    excluded: Excluded,
 }
 
 impl Policies {
@@ -142,6 +144,7 @@ impl Policies {
             mutators: Mutators::load(documents, &mut problems),
             expansions: Expansions::load(documents, &mut problems),
             providers: Provider::load(documents, &mut problems),
+            excluded: Excluded::load(documents, &mut problems),
         };
         problems.sort();
         (policies, problems)
@@ -157,9 +160,17 @@ impl Policies {
     /// What the policies have to say against the object of `review`, and
     /// against the pods it will make.
     pub fn review(&self, review: &Review<'_>, world: &World) -> Vec<Violation> {
-        let mut violations = self.constrain(review, world);
+        let is_excluded = self.excluded.judges_not(review);
+        let mut violations = if is_excluded {
+            Vec::new()
+        } else {
+            self.constrain(review, world)
+        };
         violations.extend(self.native.review(review, world));
-        if review.origin == Origin::Original && review.operation != Operation::Delete {
+        if !is_excluded
+            && review.origin == Origin::Original
+            && review.operation != Operation::Delete
+        {
             self.review_generated(review, world, &mut violations);
         }
         violations
@@ -347,6 +358,9 @@ impl Policies {
 
     /// The object as mutators want it, where that is not as it is.
     pub fn mutate(&self, review: &Review<'_>, world: &World) -> Result<Option<Value>, MutateError> {
+        if self.excluded.mutates_not(review) {
+            return Ok(None);
+        }
         self.mutators.apply(review, world)
     }
 
@@ -399,6 +413,7 @@ impl Policies {
             .filter(|constraint| {
                 kinds.iter().any(|kind| constraint.matches.wants(kind))
                     && constraint.action(review.moment).is_some()
+                    && !self.excluded.judges_not(review)
                     && constraint.matches.matches(review, world) == Ok(true)
             })
             .map(|constraint| constraint.kind.as_str())

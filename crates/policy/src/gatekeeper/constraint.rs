@@ -41,12 +41,20 @@ enum Actions {
     Scoped(Vec<(String, Action)>),
 }
 
-/// The name of a moment among Gatekeeper's enforcement points.
+/// Gatekeeper's enforcement points that somebody asks at.
+pub(super) const POINTS: [&str; 3] = [
+    "audit.gatekeeper.sh",
+    "gator.gatekeeper.sh",
+    "validation.gatekeeper.sh",
+];
+
+/// The name of a moment among them.
 fn point(moment: Moment) -> &'static str {
+    let [audit, ci, admission] = POINTS;
     match moment {
-        Moment::Ci => "gator.gatekeeper.sh",
-        Moment::Admission => "validation.gatekeeper.sh",
-        Moment::Audit => "audit.gatekeeper.sh",
+        Moment::Ci => ci,
+        Moment::Admission => admission,
+        Moment::Audit => audit,
     }
 }
 

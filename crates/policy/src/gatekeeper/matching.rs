@@ -399,7 +399,7 @@ fn texts(value: Option<&Value>, at: &str) -> Result<Vec<String>, Fault> {
 }
 
 /// Names, each of which may begin or end with `*`.
-fn globs(value: Option<&Value>, at: &str) -> Result<Vec<String>, Fault> {
+pub(super) fn globs(value: Option<&Value>, at: &str) -> Result<Vec<String>, Fault> {
     let globs = texts(value, at)?;
     for glob in &globs {
         let inner = glob.strip_prefix('*').unwrap_or(glob);

@@ -239,3 +239,75 @@ fn ten_thousand_constraints_load_and_only_those_that_match_are_asked() {
     assert_eq!(said.len(), 1);
     assert!(!policies.wants(&Kind::of(&pod("p")).unwrap()));
 }
+
+#[test]
+fn a_config_leaves_namespaces_alone_for_the_processes_it_names() {
+    let config = |entry: Value| Document {
+        source: "config.yaml".to_owned(),
+        value: json!({"apiVersion": "config.gatekeeper.sh/v1alpha1", "kind": "Config",
+            "metadata": {"name": "config"}, "spec": {"match": [entry]}}),
+    };
+    let labels = Document {
+        source: "mutation.yaml".to_owned(),
+        value: json!({"apiVersion": "mutations.gatekeeper.sh/v1", "kind": "AssignMetadata",
+            "metadata": {"name": "owner"},
+            "spec": {"location": "metadata.labels.owner",
+                "parameters": {"assign": {"value": "unknown"}}}}),
+    };
+    let with = |processes: &[&str]| {
+        let entry = json!({"excludedNamespaces": ["legacy-*"], "processes": processes});
+        let all = [
+            template("Rule", ALWAYS),
+            constraint("Rule", "a", json!({})),
+            labels.clone(),
+            config(entry),
+        ];
+        let (policies, problems) = Policies::load(&all);
+        assert!(problems.is_empty(), "{problems:#?}");
+        policies
+    };
+    let object = |namespace: &str| {
+        let mut pod = pod("web");
+        pod["metadata"]["namespace"] = json!(namespace);
+        pod
+    };
+    let world = World::default();
+    let said = |policies: &Policies, namespace: &str, moment| {
+        let object = object(namespace);
+        policies.review(&review(&object, moment), &world).len()
+    };
+    let changes = |policies: &Policies, namespace: &str| {
+        let object = object(namespace);
+        let review = review(&object, Moment::Admission);
+        policies.mutate(&review, &world).unwrap().is_some()
+    };
+    let audit = with(&["audit"]);
+    assert_eq!(said(&audit, "legacy-1", Moment::Audit), 0);
+    assert_eq!(said(&audit, "legacy-1", Moment::Admission), 1);
+    assert_eq!(said(&audit, "shop", Moment::Audit), 1);
+    assert!(changes(&audit, "legacy-1"));
+    let webhook = with(&["webhook"]);
+    assert_eq!(said(&webhook, "legacy-1", Moment::Admission), 0);
+    assert_eq!(said(&webhook, "legacy-1", Moment::Audit), 1);
+    let mutation = with(&["mutation-webhook"]);
+    assert!(!changes(&mutation, "legacy-1"));
+    assert!(changes(&mutation, "shop"));
+    assert_eq!(said(&mutation, "legacy-1", Moment::Admission), 1);
+    let all = with(&["*"]);
+    assert_eq!(said(&all, "legacy-1", Moment::Audit), 0);
+    assert!(!changes(&all, "legacy-1"));
+    // A manifest is judged before there is such a process.
+    assert_eq!(said(&all, "legacy-1", Moment::Ci), 1);
+    let own = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "legacy-1"}});
+    let asked = review(&own, Moment::Audit);
+    assert!(
+        all.review(&asked, &world).is_empty(),
+        "the namespace itself"
+    );
+    check_problem(
+        &[config(
+            json!({"excludedNamespaces": ["a"], "processes": ["audits"]}),
+        )],
+        "spec.match[0].processes: 'audits' is not known (one of *, audit",
+    );
+}
