@@ -19,6 +19,7 @@ import type {
 import type { Finding } from '../src/api/types';
 import { EXAMPLE } from '../src/pages/policies/example';
 import type { Estate, Place } from './estate';
+import { nodesOf } from './nodes';
 import type { Tools } from './platform';
 import { SEEDS } from './policies';
 import { RECOMMENDATIONS } from './rules';
@@ -559,6 +560,7 @@ export function createHardening(
         query,
       );
     }
+    if (noun === 'clusters' && part === 'nodes') return json(nodesOf(name, at));
     if (noun === 'clusters' && part === 'objects') {
       const id = url.pathname.split('/').at(-1) ?? '';
       const found = workloads.find(([place]) => place.asset.asset.id === decodeURIComponent(id));

@@ -352,7 +352,7 @@ export function createPeople(scenario: string, now: number, tools: Tools): Peopl
         return nothing();
       }
       case 'clusters':
-        if (part === 'workloads' || part === 'objects') return undefined;
+        if (['workloads', 'objects', 'nodes'].includes(part)) return undefined;
         return json(scenario === 'empty' ? [] : clustersOf(Date.now()));
       case 'sessions':
         if (method === 'GET') return json(sessions);

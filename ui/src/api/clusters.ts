@@ -10,6 +10,7 @@ type Schemas = components['schemas'];
 export type ClusterPosture = Schemas['ClusterPosture'];
 export type ConnectorStatus = Schemas['ConnectorStatus'];
 export type Exposure = Schemas['Exposure'];
+export type NodeAssessment = Schemas['NodeAssessment'];
 export type Workload = Schemas['Workload'];
 export type WorkloadDetail = Schemas['WorkloadDetail'];
 export type WorkloadFilters = NonNullable<
@@ -32,6 +33,18 @@ export const clusters = {
         return every.flatMap((each) => (each.posture ? [each.posture] : []));
       },
       ...(every ? { refetchInterval: every } : {}),
+    }),
+  /** Machines as somebody last looked at them. */
+  nodes: (cluster: string, environment: string) =>
+    queryOptions({
+      queryKey: ['clusters', environment, cluster, 'nodes'],
+      queryFn: ({ signal }) =>
+        body(
+          api.GET('/api/v1/clusters/{cluster}/nodes', {
+            params: { path: { cluster }, query: { environment } },
+            signal,
+          }),
+        ),
     }),
   workloads: (cluster: string, filters: WorkloadFilters) =>
     pages(['clusters', cluster, 'workloads', filters], (cursor, signal) =>

@@ -9,6 +9,7 @@ type Schemas = components['schemas'];
 export type Admission = Schemas['Admission'];
 export type AdmissionDecision = Schemas['AdmissionDecision'];
 export type DecisionViolation = Schemas['DecisionViolation'];
+export type PolicyScope = Schemas['PolicyScope'];
 export type ImpactSetting = Schemas['ImpactSetting'];
 export type NewPolicy = Schemas['NewPolicy'];
 export type NewPolicySetting = Schemas['NewPolicySetting'];

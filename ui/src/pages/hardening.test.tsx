@@ -1,6 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
+import type { PolicyDetail } from '../api/policies';
 import { renderApp } from '../testing';
 import { addressFault } from './hosts/HostForm';
 import { readParameters } from './policies/Setting';
@@ -34,6 +35,35 @@ describe('policies', () => {
     await userEvent.click(save);
     await waitFor(() => expect(asked).toContain('PUT /api/v1/policies/pods-not-root/setting'));
     expect(await screen.findByText(/It was time/, {}, find)).toBeTruthy();
+  });
+  it('are narrowed to labels of namespaces and of objects', async () => {
+    const { mock } = renderApp('/policies/pods-not-root');
+    await userEvent.click(await screen.findByRole('button', { name: 'Change it…' }, find));
+    await userEvent.type(screen.getByRole('textbox', { name: 'Why' }), 'Only the shop.');
+    const save = screen.getByRole('button', { name: /in every cluster/ }) as HTMLButtonElement;
+    const ofNamespace = screen.getByRole('textbox', { name: /namespaces with these labels/ });
+    await userEvent.type(ofNamespace, 'team in shop');
+    expect(screen.getByText(/“team in shop” is no condition/)).toBeTruthy();
+    expect(save.disabled).toBe(true);
+    await userEvent.clear(ofNamespace);
+    await userEvent.type(ofNamespace, 'team=shop, !legacy');
+    const ofObject = screen.getByRole('textbox', { name: /objects with these labels/ });
+    await userEvent.type(ofObject, 'tier in (web, api)');
+    await userEvent.click(save);
+    await screen.findByText(/Only the shop\./, {}, find);
+    const answer = await mock.handle(new Request('http://mock/api/v1/policies/pods-not-root'));
+    const { policy } = (await answer.json()) as PolicyDetail;
+    expect(policy.settings.map((each) => each.scope)).toContainEqual({
+      namespaces: [],
+      excluded_namespaces: [],
+      namespace_selector: {
+        matchLabels: { team: 'shop' },
+        matchExpressions: [{ key: 'legacy', operator: 'DoesNotExist' }],
+      },
+      label_selector: {
+        matchExpressions: [{ key: 'tier', operator: 'In', values: ['web', 'api'] }],
+      },
+    });
   });
   it('are not changed by those who may only look', async () => {
     renderApp('/policies/pods-not-root', 'reader');
@@ -90,6 +120,19 @@ describe('clusters', () => {
         (await screen.findByText('Who reaches it', {}, find)),
     ).toBeTruthy();
     expect(screen.getByText(/can be reached from outside/)).toBeTruthy();
+  });
+  it('show what checks found on each machine', async () => {
+    renderApp('/clusters/prod-eu?tab=nodes');
+    const rows = within(await table('Nodes')).getAllByRole('row');
+    expect(rows).toHaveLength(4);
+    expect(rows[1]?.textContent).toMatch(/prod-eu-node-1.*2 findings/);
+    const link = within(rows[1] as HTMLElement).getByRole('link');
+    expect(decodeURIComponent(link.getAttribute('href') ?? '')).toMatch(/prod-eu-node-1/);
+    expect(rows[3]?.textContent).toMatch(/none.*1 thing/);
+  });
+  it('say how to look at machines where nobody has', async () => {
+    renderApp('/clusters/staging?tab=nodes');
+    expect(await screen.findByText(/Nobody has looked at the machines/, {}, find)).toBeTruthy();
   });
   it('say how to connect the first', async () => {
     renderApp('/clusters', 'empty');

@@ -24,6 +24,7 @@ import { SearchField } from '../../ui/SearchField';
 import { Tabs } from '../../ui/Tabs';
 import { Time } from '../../ui/Time';
 import classes from './clusters.module.css';
+import { Nodes } from './Nodes';
 import { StateMark } from './parts';
 
 const COLUMNS: Column<Workload>[] = [
@@ -90,17 +91,24 @@ export function ClusterPage() {
   if (!row) return <Missing what="cluster" />;
   const tab = search.tab ?? 'workloads';
   return (
-    <Page title={cluster} heading={<Heading row={row} />} isFixed={tab === 'workloads'}>
+    <Page
+      title={cluster}
+      heading={<Heading row={row} />}
+      isFixed={tab !== 'connector' && tab !== 'nodes'}
+    >
       <Notices row={row} />
       <Tabs
         label="Parts of the cluster"
         current={tab}
         tabs={[
           { id: 'workloads', label: 'Workloads', count: row.workloads },
+          { id: 'nodes', label: 'Nodes' },
           { id: 'connector', label: 'Connector' },
         ]}
       />
-      {tab === 'connector' ? <Connector row={row} /> : <Workloads cluster={cluster} />}
+      {tab === 'connector' && <Connector row={row} />}
+      {tab === 'nodes' && <Nodes cluster={cluster} />}
+      {tab !== 'connector' && tab !== 'nodes' && <Workloads cluster={cluster} />}
     </Page>
   );
 }

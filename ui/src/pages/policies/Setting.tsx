@@ -1,7 +1,7 @@
 // What is done about a policy, here or in one cluster; before it refuses
 // anything, what refusing would have meant.
 
-import { Button, Radio, TagsInput, Textarea } from '@mantine/core';
+import { Button, Radio, TagsInput, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -10,6 +10,7 @@ import {
   type PolicyAction,
   type PolicyDetail,
   type PolicyImpact,
+  type PolicyScope,
   policies,
   useSetPolicy,
 } from '../../api/policies';
@@ -18,6 +19,7 @@ import { ProblemNotice } from '../../components/ProblemNotice';
 import { usePermissions } from '../../components/permissions';
 import { useScope } from '../../components/url';
 import { count, plural } from '../../lib/format';
+import { readSelector, writeSelector } from '../../lib/selector';
 import { Notice } from '../../ui/Notice';
 import { Time } from '../../ui/Time';
 import { ACTIONS, actionName, spell } from './parts';
@@ -51,16 +53,26 @@ export function Setting({ detail }: { detail: PolicyDetail }) {
   );
   const [namespaces, setNamespaces] = useState(here?.scope?.namespaces ?? []);
   const [excluded, setExcluded] = useState(here?.scope?.excluded_namespaces ?? []);
+  const [ofNamespace, setOfNamespace] = useState(writeSelector(here?.scope?.namespace_selector));
+  const [ofObject, setOfObject] = useState(writeSelector(here?.scope?.label_selector));
   const [reason, setReason] = useState('');
   const [isOpen, setOpen] = useState(false);
   const read = readParameters(parameters);
+  const namespaceLabels = readSelector(ofNamespace);
+  const objectLabels = readSelector(ofObject);
   const fault =
-    read.fault ?? (reason.trim() === '' ? 'Say why: whoever comes after you will ask.' : undefined);
+    read.fault ??
+    namespaceLabels.fault ??
+    objectLabels.fault ??
+    (reason.trim() === '' ? 'Say why: whoever comes after you will ask.' : undefined);
   const place = cluster ? `in ${cluster}` : `in every cluster of ${environment}`;
-  const scope = { ...(here?.scope ?? {}), namespaces, excluded_namespaces: excluded };
-  const isWide = Object.values(scope).every(
-    (value) => value == null || (Array.isArray(value) && value.length === 0),
-  );
+  const scope: PolicyScope = {
+    namespaces,
+    excluded_namespaces: excluded,
+    ...(namespaceLabels.value ? { namespace_selector: namespaceLabels.value as never } : {}),
+    ...(objectLabels.value ? { label_selector: objectLabels.value as never } : {}),
+  };
+  const isWide = Object.values(scope).every((value) => Array.isArray(value) && value.length === 0);
   // Judged anew when somebody stops typing, not at each letter.
   const [thought] = useDebouncedValue(
     JSON.stringify({
@@ -166,6 +178,21 @@ export function Setting({ detail }: { detail: PolicyDetail }) {
             acceptValueOnBlur
             onChange={setExcluded}
             comboboxProps={{ withinPortal: false }}
+          />
+          <TextInput
+            size="xs"
+            label="Only in namespaces with these labels"
+            description="As for kubectl: team=a, tier in (web, api), !old; empty: in all"
+            value={ofNamespace}
+            error={namespaceLabels.fault}
+            onChange={(event) => setOfNamespace(event.currentTarget.value)}
+          />
+          <TextInput
+            size="xs"
+            label="Only objects with these labels"
+            value={ofObject}
+            error={objectLabels.fault}
+            onChange={(event) => setOfObject(event.currentTarget.value)}
           />
           <Textarea
             label="Why"
