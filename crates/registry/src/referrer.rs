@@ -46,6 +46,16 @@ pub enum How {
     CosignTag,
 }
 
+impl How {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Tag => "tag",
+            Self::CosignTag => "cosign_tag",
+        }
+    }
+}
+
 /// An artifact, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {

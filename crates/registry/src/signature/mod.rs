@@ -216,6 +216,15 @@ impl Registry {
     /// judged by [`judge`] as often as is wanted.
     pub fn signed(&self, repository: &str, image: &Digest) -> Result<Vec<Artifact>, AskError> {
         let referrers = self.referrers(repository, image)?;
+        self.signed_by(repository, &referrers)
+    }
+
+    /// The same, where what is attached was listed already.
+    pub fn signed_by(
+        &self,
+        repository: &str,
+        referrers: &[Referrer],
+    ) -> Result<Vec<Artifact>, AskError> {
         let signatures = referrers.iter().filter(|one| scheme(one).is_some());
         let (mut artifacts, mut all) = (Vec::new(), 0);
         for referrer in signatures.take(MOST_SIGNATURES) {
