@@ -95,6 +95,9 @@ pub struct Policy {
     /// Why it is not as it was written, where it is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<PolicyProblem>,
+    /// What its documents say and nobody does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<PolicyProblem>,
 }
 
 /// What became of requests that a policy was against.
@@ -303,6 +306,9 @@ pub struct PolicyTest {
 pub struct PolicyTestResult {
     /// What is wrong with the documents. Judged by the rest.
     pub problems: Vec<PolicyProblem>,
+    /// What the documents say and nobody does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<PolicyProblem>,
     /// Objects that were judged.
     pub judged: u64,
     /// Not all that are there were judged.
@@ -452,6 +458,9 @@ pub struct Bundle {
     pub policies: Vec<BundlePolicy>,
     /// In force when this was made; each ends when it says.
     pub exemptions: Vec<BundleExemption>,
+    /// There are more than these: the rest does not hold at the door.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exemptions_cut: bool,
     pub images: Vec<BundleImage>,
     /// Whose signatures are asked for where.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -94,6 +94,14 @@ pub struct ObjectJudgement {
     /// All there are; none: it is healthy.
     #[serde(default)]
     pub violations: Vec<ObjectViolation>,
+    /// Violations there are beside these.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub left_out: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What one policy says against an object.

@@ -3638,6 +3638,8 @@ export interface components {
         BundleExemption: {
             /** Format: date-time */
             expires?: string | null;
+            /** @description There are more than these: the rest does not hold at the door. */
+            exemptions_cut?: boolean;
             id: string;
             /** @description In the query grammar. */
             scope: string;
@@ -5857,6 +5859,11 @@ export interface components {
             id: string;
             /** @description `Debian GNU/Linux 12 (bookworm)` */
             name: string;
+            /**
+             * Format: int32
+             * @description Violations there are beside these.
+             */
+            left_out?: number;
             /** @description `12` */
             version: string;
         };
@@ -7184,6 +7191,8 @@ export interface components {
              * Format: int64
              * @description Of a custom one.
              */
+            /** @description What its documents say and nobody does. */
+            notes?: components["schemas"]["PolicyProblem"][];
             revision?: number | null;
             /** @description How to mend what it is against, in order. */
             steps: components["schemas"]["Step"][];
@@ -7408,6 +7417,8 @@ export interface components {
             title: string;
             /** @description `about:blank`: the status says which problem it is. */
             type: string;
+            /** @description What the documents say and nobody does. */
+            notes?: components["schemas"]["PolicyProblem"][];
         };
         /** @description One refused part of a request. */
         ProblemPart: {

@@ -10,7 +10,8 @@ use std::{
 use api::policy::{Bundle, BundleDocument, BundleImage, BundlePolicy, PolicyAction};
 use model::{Query, Severity};
 use policy::{
-    Document, ImageState, Policies, Trust, TrustFound, exempt::Exemption, review::Violation,
+    Document, ImageState, Policies, Problem, Trust, TrustFound, exempt::Exemption,
+    review::Violation,
 };
 use serde_json::Value;
 
@@ -67,7 +68,14 @@ impl Rules {
             documents.extend(of_policy(&policy.id, &policy.documents, &mut sources));
         }
         let (mut policies, found) = Policies::load(&documents);
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = policy::notes(&documents).iter().map(line).collect();
+        if bundle.exemptions_cut {
+            problems.push(format!(
+                "there are more exemptions than a judge holds: {} are in force here, what the \
+                 others are for is not let through; end those nobody needs, or make wider ones",
+                bundle.exemptions.len()
+            ));
+        }
         let mut broken: BTreeSet<String> = BTreeSet::new();
         for problem in found {
             let policy = sources.get(&problem.source).cloned().unwrap_or_default();
@@ -77,10 +85,7 @@ impl Rules {
             } else {
                 ""
             };
-            problems.push(format!(
-                "{} ({} '{}'): {}{kept}",
-                problem.source, problem.kind, problem.name, problem.message
-            ));
+            problems.push(line(&problem) + kept);
             broken.insert(policy);
         }
         let mut good: BTreeMap<String, Vec<BundleDocument>> = BTreeMap::new();
@@ -155,6 +160,13 @@ impl Rules {
             })
         })
     }
+}
+
+fn line(problem: &Problem) -> String {
+    format!(
+        "{} ({} '{}'): {}",
+        problem.source, problem.kind, problem.name, problem.message
+    )
 }
 
 /// A policy's documents, and whose each is.

@@ -33,6 +33,14 @@ const MAX_WARNINGS: usize = 20;
 const MAX_VIOLATIONS: usize = 50;
 const MAX_IMAGES: usize = 50;
 
+/// What may become of a violation, the heaviest first.
+const BY_WEIGHT: [Verdict; 4] = [
+    Verdict::Denied,
+    Verdict::Warned,
+    Verdict::Audited,
+    Verdict::Exempted,
+];
+
 /// What happens to a request nobody can judge in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fail {
@@ -216,28 +224,33 @@ impl Judge<'_> {
                 "message": refusal(&of(Verdict::Denied).collect::<Vec<_>>()),
             });
         }
-        let warnings: Vec<String> = of(Verdict::Warned)
-            .map(warning)
-            .take(MAX_WARNINGS)
-            .collect();
+        let mut warnings: Vec<String> = of(Verdict::Warned).map(warning).collect();
+        if warnings.len() > MAX_WARNINGS {
+            let more = warnings.len() - MAX_WARNINGS;
+            warnings.truncate(MAX_WARNINGS);
+            warnings.push(format!("and {more} more warnings of policies"));
+        }
         if !warnings.is_empty() {
             response["warnings"] = json!(warnings);
         }
         response["auditAnnotations"] = annotations(judged);
-        let worst = [
-            Verdict::Denied,
-            Verdict::Warned,
-            Verdict::Audited,
-            Verdict::Exempted,
-        ]
-        .into_iter()
-        .find(|verdict| of(*verdict).next().is_some());
+        let mut by_weight = BY_WEIGHT.into_iter();
+        let worst = by_weight.find(|verdict| of(*verdict).next().is_some());
         let decision = worst.filter(|_| !request.is_dry_run).map(|verdict| {
-            let violations = judged.iter().take(MAX_VIOLATIONS);
-            NewDecision {
-                violations: violations.map(Judged::wire).collect(),
-                ..self.decision(request, about, verdict)
+            // What decided is not to be among those left out.
+            let mut kept: Vec<&Judged<'_>> = judged.iter().collect();
+            kept.sort_by_key(|one| BY_WEIGHT.iter().position(|known| *known == one.verdict));
+            kept.truncate(MAX_VIOLATIONS);
+            let mut decision = self.decision(request, about, verdict);
+            if kept.len() < judged.len() {
+                decision.note = format!(
+                    "{} of {} violations are kept, those that weigh most",
+                    kept.len(),
+                    judged.len()
+                );
             }
+            decision.violations = kept.into_iter().map(Judged::wire).collect();
+            decision
         });
         Answer {
             review: request.reply(response),

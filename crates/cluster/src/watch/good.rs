@@ -49,6 +49,7 @@ impl Good {
             problems.extend(others.filter(|problem| !kept.contains(&of(problem))));
             problems.sort();
         }
+        problems.extend(policy::notes(&documents));
         self.last = documents
             .into_iter()
             .map(|document| (name(&document), document.value))

@@ -68,11 +68,13 @@ impl Core {
                     next
                 });
                 let mut violations = verdict.violations();
+                let left_out = violations.len().saturating_sub(MAX_VIOLATIONS);
                 violations.truncate(MAX_VIOLATIONS);
                 bytes += violations.len() * 400;
                 parcel.judged = Some(ObjectJudgement {
                     policies: set,
                     violations,
+                    left_out: u32::try_from(left_out).unwrap_or(u32::MAX),
                 });
             }
             batch.objects.push(parcel);

@@ -261,6 +261,51 @@ fn batches_hold_what_changed_once_and_what_is_gone() {
 }
 
 #[test]
+fn violations_that_are_not_sent_are_counted() {
+    let many = template(
+        "Many",
+        r#"violation[{"msg": msg}] {
+             n := numbers.range(1, 1003)[_]
+             msg := sprintf("no %v", [n])
+           }"#,
+    );
+    let mut core = core(vec![many, constraint("Many", json!({}))]);
+    core.extend([object("v1", "Pod", "a", None)]);
+    core.judge(Duration::from_mins(1), 0);
+    let (batch, _) = core.parcel();
+    let judged = batch.objects[0].judged.as_ref().unwrap();
+    assert_eq!((judged.violations.len(), judged.left_out), (1_000, 3));
+}
+
+#[test]
+fn what_a_constraint_says_and_nobody_does_is_told() {
+    let mut all = digests();
+    all[1].value["spec"]["enforcementAction"] = json!("scoped");
+    all[1].value["spec"]["scopedEnforcementActions"] = json!([{"action": "deny",
+        "enforcementPoints": [{"name": "*"}, {"name": "vap.k8s.io"}]}]);
+    let mut core = core(all);
+    core.extend([object("v1", "Pod", "a", None)]);
+    assert_eq!(judged(&mut core).len(), 1, "the rest holds");
+    let problems = core.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].about.contains("Digests/test"), "{problems:?}");
+    assert!(problems[0].message.contains("'vap.k8s.io'"), "{problems:?}");
+}
+
+#[test]
+fn a_config_leaves_namespaces_out_of_what_is_watched() {
+    let mut all = digests();
+    all.push(document(
+        json!({"apiVersion": "config.gatekeeper.sh/v1alpha1", "kind": "Config",
+        "metadata": {"name": "config"},
+        "spec": {"match": [{"excludedNamespaces": ["shop"], "processes": ["audit"]}]}}),
+    ));
+    let mut core = core(all);
+    core.extend([object("v1", "Pod", "a", None)]);
+    assert!(judged(&mut core).is_empty());
+}
+
+#[test]
 fn the_same_policies_told_again_are_not_read_again() {
     let documents = vec![Document {
         source: "x".to_owned(),

@@ -39,7 +39,7 @@ impl model::Clock for MovedClock {
 }
 
 /// Says no to privileged containers, and how to mend them.
-fn template(rego: &str) -> Value {
+pub(crate) fn template(rego: &str) -> Value {
     json!({
         "apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
         "metadata": {"name": "testprivileged"},
@@ -56,7 +56,7 @@ violation[{"msg": msg, "details": {"container": c.name, "patch": patch}}] {
   patch := [{"op": "replace", "path": sprintf("/spec/containers/%d/securityContext/privileged", [i]), "value": false}]
 }"#;
 
-fn policy(action: &str) -> BundlePolicy {
+pub(crate) fn policy(action: &str) -> BundlePolicy {
     let constraint = json!({
         "apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": "TestPrivileged",
         "metadata": {"name": "no-privileged"},
@@ -80,7 +80,7 @@ fn policy(action: &str) -> BundlePolicy {
     }
 }
 
-fn bundle(action: &str) -> Bundle {
+pub(crate) fn bundle(action: &str) -> Bundle {
     Bundle {
         mark: action.to_owned(),
         environment: "local".to_owned(),
@@ -195,7 +195,7 @@ async fn read(mut stream: TlsStream<TcpStream>) -> (u16, String) {
     (status.unwrap_or(0), body.to_owned())
 }
 
-fn pod(is_privileged: bool) -> Value {
+pub(crate) fn pod(is_privileged: bool) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "web-7d4b9c-x", "namespace": "shop",

@@ -5,6 +5,7 @@
 
 mod admit;
 mod admit_rights;
+mod admit_told;
 mod cloudwatch;
 mod external;
 mod kafka;

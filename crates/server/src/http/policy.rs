@@ -207,6 +207,7 @@ fn wire(known: &Known, counted: &Counted, asked: &PolicyQuery, environments: &[S
         decisions: counted.decisions.get(id).copied().unwrap_or_default(),
         environment: None,
         problems: Vec::new(),
+        notes: Vec::new(),
     };
     match known {
         Known::BuiltIn(policy) => {
@@ -230,10 +231,16 @@ fn wire(known: &Known, counted: &Counted, asked: &PolicyQuery, environments: &[S
                 kind: parsed.kind.clone(),
                 environment: Some(custom.environment.clone()),
                 problems: parsed.problems.clone(),
+                notes: notes(&parsed.documents),
                 ..shared
             }
         }
     }
+}
+
+fn notes(documents: &[Document]) -> Vec<PolicyProblem> {
+    let notes = policy::notes(documents).into_iter();
+    notes.map(policies::told).collect()
 }
 
 /// Policies over clusters' objects, by id.

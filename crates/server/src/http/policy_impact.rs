@@ -323,7 +323,8 @@ async fn by_trial(
     for (environment, places) in by_environment {
         let scope = access.scope(app, Some(&environment)).await?;
         let around = around(app, &environment).await?;
-        let exemptions = policies::exemptions(app, &scope).await?;
+        let (exemptions, is_cut) = policies::exemptions(app, &scope).await?;
+        impact.is_partial |= is_cut;
         let exemptions: Vec<Exemption> = exemptions
             .into_iter()
             .filter_map(|one| {

@@ -11,7 +11,9 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::posture::{ObjectBatch, ObjectKey, ObjectViolation, SentNode, SentObject, SentPod};
+use api::posture::{
+    ObjectBatch, ObjectJudgement, ObjectKey, ObjectViolation, SentNode, SentObject, SentPod,
+};
 use model::{AssetKind, Digest, FindingKind, Fingerprint, Severity};
 use policy::Recommendation;
 use serde_json::{Value, json};
@@ -147,14 +149,7 @@ fn object(
         .as_ref()
         .and_then(|judged| usize::try_from(judged.policies).ok());
     let findings = match sent.judged {
-        Some(judged) => findings(
-            cluster,
-            &name,
-            &sent.version,
-            &asset,
-            judged.violations,
-            rules,
-        ),
+        Some(judged) => findings(cluster, &name, &sent.version, &asset, judged, rules),
         None => Vec::new(),
     };
     let body = sent.body.map(|body| body.to_string());
@@ -241,11 +236,15 @@ fn findings(
     name: &ObjectName,
     version: &str,
     asset: &[AssetStep],
-    violations: Vec<ObjectViolation>,
+    judged: ObjectJudgement,
     rules: &mut BTreeMap<String, NewRule>,
 ) -> Vec<NewFinding> {
+    let beyond = judged.violations.len().saturating_sub(MAX_VIOLATIONS);
+    let beyond = u64::from(judged.left_out) + u64::try_from(beyond).unwrap_or(u64::MAX);
+    let left_out = (beyond > 0)
+        .then(|| format!("{beyond} more violations of this object are not kept, of any policy"));
     let mut gathered: BTreeMap<(String, String), Vec<ObjectViolation>> = BTreeMap::new();
-    for violation in violations.into_iter().take(MAX_VIOLATIONS) {
+    for violation in judged.violations.into_iter().take(MAX_VIOLATIONS) {
         let container = violation.details.get("container").and_then(Value::as_str);
         let container = clean(container.unwrap_or_default(), MAX_NAME);
         gathered
@@ -272,12 +271,16 @@ fn findings(
                 .collect();
             messages.dedup();
             let more = messages.len().saturating_sub(1);
-            let summary = match (has_failed, more) {
+            let mut summary = match (has_failed, more) {
                 (true, _) => format!("cannot be judged: {}", messages[0]),
                 (false, 0) => messages[0].clone(),
                 (false, more) => format!("{} (and {more} more)", messages[0]),
             };
             messages.truncate(MAX_MESSAGES);
+            if let Some(left_out) = &left_out {
+                summary = format!("{summary}; {left_out}");
+                messages.push(left_out.clone());
+            }
             NewFinding {
                 fingerprint: Fingerprint::of(&parts),
                 severity: if has_failed {

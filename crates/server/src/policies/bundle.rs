@@ -66,12 +66,14 @@ pub(super) async fn make(
             documents: wire(documents_for(&parsed.documents, set, setting)),
         });
     }
+    let (exemptions, exemptions_cut) = exemptions(app, &scope).await?;
     let mut bundle = Bundle {
         mark: String::new(),
         environment: environment.to_owned(),
         cluster: cluster.to_owned(),
         policies,
-        exemptions: exemptions(app, &scope).await?,
+        exemptions,
+        exemptions_cut,
         images: images.to_vec(),
         trust: trusted.policies.clone(),
         trusted: trusted.images.clone(),
@@ -91,8 +93,12 @@ fn wire(documents: Vec<Document>) -> Vec<BundleDocument> {
         .collect()
 }
 
-/// The exemptions in force that may mean an object.
-pub(crate) async fn exemptions(app: &App, scope: &Scope) -> Result<Vec<BundleExemption>, ApiError> {
+/// The exemptions in force that may mean an object, and whether there are
+/// more than are told.
+pub(crate) async fn exemptions(
+    app: &App,
+    scope: &Scope,
+) -> Result<(Vec<BundleExemption>, bool), ApiError> {
     let filter = ExemptionFilter {
         states: vec![ExemptionState::Active],
         text: None,
@@ -122,11 +128,17 @@ pub(crate) async fn exemptions(app: &App, scope: &Scope) -> Result<Vec<BundleExe
             }));
         }
         request.cursor = page.next_cursor;
-        if request.cursor.is_none() || all.len() >= MAX_EXEMPTIONS {
-            all.truncate(MAX_EXEMPTIONS);
-            return Ok(all);
+        if request.cursor.is_none() || all.len() > MAX_EXEMPTIONS {
+            return Ok(within(all, MAX_EXEMPTIONS));
         }
     }
+}
+
+/// At most `most`, and whether there were more.
+fn within(mut exemptions: Vec<BundleExemption>, most: usize) -> (Vec<BundleExemption>, bool) {
+    let is_cut = exemptions.len() > most;
+    exemptions.truncate(most);
+    (exemptions, is_cut)
 }
 
 /// Whether a scope asks for nothing that only findings of other kinds
@@ -397,6 +409,23 @@ mod tests {
         assert_eq!(action_of(&[constraint()]), PolicyAction::Audit);
         let same = documents_for(&[constraint()], None, None);
         assert_eq!(same, [constraint()]);
+    }
+
+    #[test]
+    fn a_bundle_says_where_it_holds_not_every_exemption() {
+        let all = || {
+            let ids = ["a", "b", "c"].into_iter();
+            let all = ids.map(|id| BundleExemption {
+                id: id.to_owned(),
+                scope: "rule:x".to_owned(),
+                expires: None,
+            });
+            all.collect::<Vec<_>>()
+        };
+        let (kept, is_cut) = within(all(), 2);
+        assert_eq!((kept.len(), is_cut), (2, true));
+        let (kept, is_cut) = within(all(), 3);
+        assert_eq!((kept.len(), is_cut), (3, false));
     }
 
     #[test]

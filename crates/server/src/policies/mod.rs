@@ -17,7 +17,7 @@ use store::{CustomPolicy, PolicySetting, Scope};
 
 pub(crate) use self::{
     bundle::{action_of, documents_for, exemptions},
-    custom::{MAX_TEXT, Parsed, parse},
+    custom::{MAX_TEXT, Parsed, parse, told},
     trial::{Object, PATIENCE, Tried, standing, states, trial},
 };
 use crate::{app::App, http::error::ApiError, trust::Told};

@@ -73,6 +73,7 @@ pub(crate) fn trial(
     let (policies, problems) = Policies::load(documents);
     let mut result = PolicyTestResult {
         problems: problems.into_iter().map(told).collect(),
+        notes: policy::notes(documents).into_iter().map(told).collect(),
         ..PolicyTestResult::default()
     };
     let until = Instant::now() + PATIENCE;

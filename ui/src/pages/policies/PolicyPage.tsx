@@ -24,7 +24,7 @@ import { Markdown } from '../../ui/Markdown';
 import { Fact, Facts, Panel } from '../../ui/Panel';
 import { Tabs } from '../../ui/Tabs';
 import { Time } from '../../ui/Time';
-import { ActionMark, actionName, assetsOf, FORM, groupName, Problems, spell } from './parts';
+import { ActionMark, actionName, assetsOf, FORM, groupName, Notes, Problems, spell } from './parts';
 import classes from './policies.module.css';
 import { Setting } from './Setting';
 import { Try } from './Try';
@@ -40,6 +40,7 @@ export function PolicyPage() {
   return (
     <Page title={policy.title} heading={<Heading detail={data} />} actions={<Own detail={data} />}>
       <Problems problems={policy.problems ?? []} />
+      <Notes notes={policy.notes ?? []} />
       <Tabs
         label="Parts of the policy"
         current={tab}

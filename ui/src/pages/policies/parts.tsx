@@ -107,11 +107,29 @@ export function Problems({ problems }: { problems: readonly PolicyProblem[] }) {
   );
 }
 
+/** What documents say and nobody does. */
+export function Notes({ notes }: { notes: readonly PolicyProblem[] }) {
+  if (notes.length === 0) return null;
+  return (
+    <Notice tone="warn" title="Not all of it is done">
+      {notes.map((each) => (
+        <div key={`${each.document} ${each.message}`}>
+          <b>
+            {each.kind} {each.name} ({each.document})
+          </b>
+          : {each.message}
+        </div>
+      ))}
+    </Notice>
+  );
+}
+
 /** How documents judged objects. */
 export function TryResult({ result }: { result: PolicyTestResult }) {
   return (
     <div className={classes.column}>
       <Problems problems={result.problems} />
+      <Notes notes={result.notes ?? []} />
       <p className={classes.text} role="status">
         {result.judged === 0 ? (
           'No object was judged: either there is none of the kinds it asks about, or no cluster is connected.'

@@ -1,7 +1,5 @@
 //! What a connector sends, as the record takes it.
 
-use api::posture::ObjectJudgement;
-
 use super::*;
 
 fn key(group: &str, kind: &str, namespace: &str, name: &str) -> ObjectKey {
@@ -20,8 +18,8 @@ fn sent(key: ObjectKey, violations: Vec<ObjectViolation>) -> SentObject {
         owner: None,
         body: None,
         judged: Some(ObjectJudgement {
-            policies: 0,
             violations,
+            ..ObjectJudgement::default()
         }),
         pod: None,
         node: None,
@@ -73,6 +71,32 @@ fn violations_are_one_finding_for_each_policy_and_container() {
          '[{\"op\":\"remove\",\"path\":\"/x\"},{\"op\":\"remove\",\"path\":\"/y\"}]'"
     );
     assert_ne!(first.fingerprint, object.findings[1].fingerprint);
+}
+
+#[test]
+fn violations_that_are_not_kept_are_counted_where_they_are_read() {
+    let deployment = key("apps", "Deployment", "shop", "web");
+    let finding = |count: usize, left_out: u32| {
+        let all = (0..count).map(|at| violation("a", &format!("no {at}"), Value::Null));
+        let mut sent = sent(deployment.clone(), all.collect());
+        sent.judged.as_mut().unwrap().left_out = left_out;
+        let mut understood = understand("c", batch(vec![sent])).unwrap();
+        understood.objects.remove(0).findings.remove(0)
+    };
+    let cut = finding(MAX_VIOLATIONS + 2, 5);
+    assert_eq!(
+        cut.summary.as_deref(),
+        Some("no 0 (and 999 more); 7 more violations of this object are not kept, of any policy")
+    );
+    let evidence: Value = serde_json::from_str(&cut.evidence.unwrap()).unwrap();
+    let messages = evidence["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), MAX_MESSAGES + 1);
+    assert_eq!(
+        messages[MAX_MESSAGES],
+        "7 more violations of this object are not kept, of any policy"
+    );
+    let whole = finding(MAX_VIOLATIONS, 0);
+    assert_eq!(whole.summary.as_deref(), Some("no 0 (and 999 more)"));
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! What a bundle says and is not done, and what is more than is kept:
+//! nobody is left to guess.
+
+use api::{
+    decision::Verdict,
+    policy::{Bundle, BundleDocument},
+};
+use cluster::admit::Rules;
+use serde_json::json;
+
+use crate::admit::{bundle, pod, policy, review, settings, start, template};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn namespaces_a_config_excludes_from_the_webhook_are_left_alone() {
+    let running = start(settings()).await;
+    let mut with_config = bundle("deny");
+    with_config.policies[0].documents.push(BundleDocument {
+        source: "config.yaml".to_owned(),
+        value: json!({"apiVersion": "config.gatekeeper.sh/v1alpha1", "kind": "Config",
+            "metadata": {"name": "config"},
+            "spec": {"match": [
+                {"excludedNamespaces": ["legacy-*"], "processes": ["webhook"]},
+                {"excludedNamespaces": ["shop"], "processes": ["audit"]}]}}),
+    });
+    running.door.put_rules(Rules::load(&with_config, None));
+    let answer = running.ask(&review(pod(true), "legacy-1")).await;
+    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    let answer = running.ask(&review(pod(true), "shop")).await;
+    assert_eq!(answer["response"]["allowed"], false, "{answer}");
+    running.end().await;
+}
+
+#[test]
+fn what_a_bundle_says_and_nobody_does_is_told() {
+    let mut scoped = bundle("scoped");
+    scoped.policies[0].documents[1].value["spec"]["scopedEnforcementActions"] = json!([
+        {"action": "deny", "enforcementPoints": [{"name": "vap.k8s.io"}]}]);
+    let rules = Rules::load(&scoped, None);
+    let told = rules.problems.join("\n");
+    assert!(
+        told.contains("pods-not-privileged: constraint.yaml (TestPrivileged 'no-privileged')"),
+        "{told}"
+    );
+    assert!(
+        told.contains("the enforcement point 'vap.k8s.io'"),
+        "{told}"
+    );
+    assert_eq!(
+        rules.loaded().policies,
+        1,
+        "it is no reason to leave it out"
+    );
+    assert!(Rules::load(&bundle("deny"), None).problems.is_empty());
+    let cut = Bundle {
+        exemptions_cut: true,
+        ..bundle("deny")
+    };
+    let told = Rules::load(&cut, None).problems.join("\n");
+    assert!(
+        told.contains("more exemptions than a judge holds: 0 are"),
+        "{told}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_violations_those_that_weigh_most_are_kept_and_the_rest_counted() {
+    const MANY: &str = "package t\nviolation[{\"msg\": msg}] { n := numbers.range(1, 60)[_]; \
+                        msg := sprintf(\"no %v\", [n]) }";
+    let running = start(settings()).await;
+    let mut all = bundle("deny");
+    let mut noted = policy("dryrun");
+    noted.id = "a-many".to_owned();
+    noted.documents[0].value = template(MANY);
+    for document in &mut noted.documents {
+        let text = document.value.to_string();
+        let text = text
+            .replace("TestPrivileged", "AMany")
+            .replace("testprivileged", "amany");
+        document.value = serde_json::from_str(&text).unwrap();
+    }
+    let mut warned = noted.clone();
+    warned.id = "b-many".to_owned();
+    warned.documents[1].value["spec"]["enforcementAction"] = json!("warn");
+    for document in &mut warned.documents {
+        let text = document.value.to_string();
+        let text = text.replace("AMany", "BMany").replace("amany", "bmany");
+        document.value = serde_json::from_str(&text).unwrap();
+    }
+    all.policies.insert(0, noted);
+    all.policies.insert(1, warned);
+    running.door.put_rules(Rules::load(&all, None));
+    let answer = running.ask(&review(pod(true), "shop")).await;
+    assert_eq!(answer["response"]["allowed"], false, "{answer}");
+    let warnings = answer["response"]["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 21);
+    assert_eq!(warnings[20], "and 40 more warnings of policies");
+    let decision = running.door.line.first(1).remove(0);
+    assert_eq!(decision.violations.len(), 50);
+    assert_eq!(decision.violations[0].verdict, Verdict::Denied);
+    assert_eq!(
+        decision.note,
+        "50 of 121 violations are kept, those that weigh most"
+    );
+    running.end().await;
+}
