@@ -679,6 +679,20 @@ CREATE TABLE policy_setting (
     changed_by TEXT NOT NULL,
     PRIMARY KEY (environment_id, cluster, policy)
 );
+CREATE TABLE referrer (
+    id INTEGER PRIMARY KEY,
+    environment_id BIGINT NOT NULL REFERENCES environment (id) ON DELETE CASCADE,
+    subject TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    artifact_type TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    annotations TEXT NOT NULL,
+    found_by TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    gone BIGINT,
+    UNIQUE (environment_id, subject, repository, digest)
+);
 CREATE TABLE registry (
     id INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,

@@ -40,6 +40,7 @@ pub mod problem;
 pub mod query;
 pub mod queue;
 pub mod recommendation;
+pub mod referrer;
 pub mod registry;
 pub mod route;
 pub mod rule;

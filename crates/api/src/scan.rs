@@ -36,6 +36,8 @@ pub enum ScanTrigger {
     RecentPull,
     /// Containers run it.
     Running,
+    /// Somebody asked a cluster to run it.
+    Admission,
     /// Advisories changed; nothing is read for that.
     Advisory,
     /// A pipeline read it, and told.

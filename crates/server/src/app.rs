@@ -27,9 +27,9 @@ use crate::{
     throttle::{RequestThrottle, SignInThrottle},
     vault::Vault,
     work::{
-        database::Keeper, delivery::Deliverer, holdings::Holdings, host::Hosts, malware::Malware,
-        posture::Bell, queue::Queue, registry::Registries, running::RunningBell, spoken::Spoken,
-        trust::Trust,
+        admission::Requested, database::Keeper, delivery::Deliverer, holdings::Holdings,
+        host::Hosts, malware::Malware, posture::Bell, queue::Queue, registry::Registries,
+        running::RunningBell, spoken::Spoken, trust::Trust,
     },
 };
 
@@ -62,6 +62,7 @@ pub(crate) struct App {
     pub(crate) posture: Bell,
     /// Told when what runs, or who reaches it, may have changed.
     pub(crate) running: RunningBell,
+    pub(crate) requested: Requested,
     /// Container hosts that are to be looked at.
     pub(crate) hosts: Hosts,
     /// Registries that are to be walked, or told something.

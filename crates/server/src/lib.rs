@@ -235,6 +235,7 @@ impl Server {
                 spoken: work::spoken::Spoken::default(),
                 posture: work::posture::Bell::default(),
                 running: work::running::RunningBell::default(),
+                requested: work::admission::Requested::default(),
                 hosts: work::host::Hosts::default(),
                 registries: work::registry::Registries::default(),
                 trust: work::trust::Trust::default(),
@@ -354,6 +355,12 @@ impl Server {
         work::registry::remind_once(&self.app).await
     }
 
+    /// Queues images that requests to clusters named, as is done all the
+    /// time.
+    pub async fn look_at_requested(&self) -> Result<(), StoreError> {
+        work::admission::look(&self.app).await
+    }
+
     /// Verifies every image trust policies hold for, as is done all the
     /// time.
     pub async fn look_at_signatures(&self) -> Result<(), StoreError> {
@@ -376,6 +383,7 @@ impl Server {
         app.tasks.spawn(discovery::run(Arc::clone(app)));
         app.tasks.spawn(work::posture::run(Arc::clone(app)));
         app.tasks.spawn(work::running::run(Arc::clone(app)));
+        app.tasks.spawn(work::admission::run(Arc::clone(app)));
         app.tasks.spawn(work::exemption::run(Arc::clone(app)));
         app.tasks.spawn(work::retention::run(Arc::clone(app)));
         switches::refresh(app).await?;

@@ -58,6 +58,7 @@ mod policy;
 mod posture;
 mod priority;
 mod query;
+mod referrer;
 mod registry;
 mod rematch;
 mod rollup;
@@ -158,9 +159,10 @@ pub use policy::{
 pub use posture::{
     About, ContainerFacts, Fault, HostFacts, ImageFacts, Judgement, JudgementChanges, RuleText,
 };
+pub use referrer::{FoundReferrer, Referrer};
 pub use registry::{
     Losses, Registry, RegistryLook, RegistryRecord, RegistrySettings,
-    content::{Repository, SeenTag, Tag},
+    content::{Repository, SeenTag, Tag, TagAnswer},
     due::{DueImage, RunningImage, UnknownImage},
     told::{NewRegistryEvent, RegistryEvent},
     walk::{DueRepository, KnownTag, RepositoryWalk, Rest, TagList},

@@ -140,17 +140,15 @@ const SELECT: &str = "SELECT registry.*, environment.name AS environment,
          (SELECT COUNT(*) FROM repository
           WHERE repository.registry_id = registry.id AND repository.gone IS NULL
             AND repository.error IS NOT NULL) AS failing,
-         (SELECT COUNT(*) FROM registry_event AS lost WHERE lost.registry_id = registry.id
-            AND lost.done IS NOT NULL AND lost.error IS NOT NULL) AS given_up,
-         (SELECT lost.done FROM registry_event AS lost WHERE lost.registry_id = registry.id
-            AND lost.done IS NOT NULL AND lost.error IS NOT NULL
-          ORDER BY lost.id DESC LIMIT 1) AS given_up_at,
-         (SELECT lost.error FROM registry_event AS lost WHERE lost.registry_id = registry.id
-            AND lost.done IS NOT NULL AND lost.error IS NOT NULL
-          ORDER BY lost.id DESC LIMIT 1) AS given_up_why,
+         COALESCE(lost.given_up, 0) AS given_up,
+         final.done AS given_up_at, final.error AS given_up_why,
          (SELECT COUNT(*) FROM repository JOIN tag ON tag.repository_id = repository.id
           WHERE repository.registry_id = registry.id AND tag.gone IS NULL) AS tags
-     FROM registry JOIN environment ON environment.id = registry.environment_id WHERE ";
+     FROM registry JOIN environment ON environment.id = registry.environment_id
+     LEFT JOIN (SELECT registry_id, COUNT(*) AS given_up, MAX(id) AS last FROM registry_event
+         WHERE done IS NOT NULL AND error IS NOT NULL GROUP BY registry_id) AS lost
+       ON lost.registry_id = registry.id
+     LEFT JOIN registry_event AS final ON final.id = lost.last WHERE ";
 
 fn read_losses(row: &Row) -> Result<Losses, StoreError> {
     let mut last = None;

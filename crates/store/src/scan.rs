@@ -70,6 +70,8 @@ pub enum ScanOrigin {
     RecentPull,
     /// Containers run it.
     Running,
+    /// Somebody asked a cluster to run it.
+    Admission,
     /// What is known of its vulnerabilities changed; nothing is read.
     Advisory,
     /// A pipeline read it, and told.
@@ -77,7 +79,7 @@ pub enum ScanOrigin {
 }
 
 impl ScanOrigin {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::User,
         Self::Start,
         Self::Schedule,
@@ -86,6 +88,7 @@ impl ScanOrigin {
         Self::Import,
         Self::RecentPull,
         Self::Running,
+        Self::Admission,
         Self::Advisory,
         Self::Ci,
     ];
@@ -100,6 +103,7 @@ impl ScanOrigin {
             Self::Import => "import",
             Self::RecentPull => "recent_pull",
             Self::Running => "running",
+            Self::Admission => "admission",
             Self::Advisory => "advisory",
             Self::Ci => "ci",
         }
@@ -116,7 +120,7 @@ impl ScanOrigin {
             Self::User => 0,
             Self::Demo => 1,
             Self::Running if exposed => 2,
-            Self::Running => 3,
+            Self::Running | Self::Admission => 3,
             Self::Push => 4,
             Self::Import | Self::Ci | Self::Advisory => 5,
             Self::Start => 6,

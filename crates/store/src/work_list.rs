@@ -157,6 +157,30 @@ impl Store {
         }))
     }
 
+    /// The name of what the image of a digest is built on, where it was
+    /// read and that is known.
+    pub async fn base_of_digest(
+        &self,
+        environment: &str,
+        digest: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let image: Option<String> = sql("SELECT image.uid FROM image
+             JOIN environment ON environment.id = image.environment_id
+             WHERE environment.name = ? AND image.digest = ? AND image.kind = 'image'
+             ORDER BY image.id LIMIT 1")
+        .bind(environment)
+        .bind(digest)
+        .scalar()
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(image) = image else {
+            return Ok(None);
+        };
+        let scope = self.scope(Some(environment)).await?;
+        let base = self.image_base(&scope, &image).await?;
+        Ok(base.map(|base| base.name))
+    }
+
     /// What images are built on, and which; and whether there are more
     /// images than were looked at.
     pub async fn bases(&self, scope: &Scope) -> Result<(Vec<BaseImages>, bool), StoreError> {

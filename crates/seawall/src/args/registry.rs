@@ -298,7 +298,7 @@ pub(crate) struct ListQueue {
     /// Only those that failed and are not tried again by themselves
     #[arg(long)]
     pub given_up: bool,
-    /// Only for these reasons: push, import, running, `recent_pull`, schedule, user, …
+    /// Only for these reasons: push, import, running, admission, `recent_pull`, schedule, user, …
     #[arg(short, long, value_name = "TRIGGER,…")]
     pub trigger: Option<String>,
     /// Only of this environment

@@ -123,7 +123,10 @@ pub(crate) async fn take(
     let mut decisions = Vec::new();
     for mut item in batch.items {
         match understand(&mut item, now) {
-            Ok(decision) => decisions.push(decision),
+            Ok(decision) => {
+                app.requested.note(&environment, &cluster, &item, now);
+                decisions.push(decision);
+            }
             Err(reason) => refused.push(RefusedDecision {
                 uid: item.uid.chars().take(MAX_WORD).collect(),
                 reason,
@@ -157,7 +160,7 @@ pub(crate) async fn take(
     }))
 }
 
-fn word(verdict: Verdict) -> &'static str {
+pub(crate) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Audited => "audited",
         Verdict::Warned => "warned",

@@ -32,6 +32,7 @@ pub(crate) fn finding(known: &FindingDetail) -> Explained {
             ScanOrigin::Import => "it was copied into a registry",
             ScanOrigin::RecentPull => "it is in use",
             ScanOrigin::Running => "containers run it",
+            ScanOrigin::Admission => "a request to a cluster named it",
             ScanOrigin::Advisory => "advisories changed",
             ScanOrigin::Ci => "a pipeline read it",
         };

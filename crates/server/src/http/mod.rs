@@ -73,6 +73,7 @@ pub(crate) mod query;
 pub(crate) mod recommendation;
 #[cfg(test)]
 mod reference;
+mod referrer;
 pub(crate) mod registry;
 pub(crate) mod registry_hook;
 pub(crate) mod repository;
@@ -233,6 +234,7 @@ fn operations() -> OpenApiRouter<Arc<App>> {
         .routes(needs(View, routes!(license::list)))
         .routes(needs(View, routes!(license::holders)))
         .routes(needs(View, routes!(license::of_image)))
+        .routes(needs(View, routes!(referrer::of_image)))
         .routes(needs(View, routes!(sbom::search)))
         .routes(needs(View, routes!(sbom::compare)))
         .routes(needs(View, routes!(vex::list)))

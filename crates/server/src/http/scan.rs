@@ -41,6 +41,7 @@ pub(crate) fn trigger(origin: ScanOrigin) -> ScanTrigger {
         ScanOrigin::Import => ScanTrigger::Import,
         ScanOrigin::RecentPull => ScanTrigger::RecentPull,
         ScanOrigin::Running => ScanTrigger::Running,
+        ScanOrigin::Admission => ScanTrigger::Admission,
         ScanOrigin::Advisory => ScanTrigger::Advisory,
         ScanOrigin::Ci => ScanTrigger::Ci,
     }

@@ -199,6 +199,14 @@ pub(crate) fn tell(app: &App) {
 
 /// Keeps the database fresh until the server stops.
 pub(crate) async fn run(app: Arc<App>) {
+    // Whoever searches first does not wait for all that images hold. Where
+    // it cannot be read, that search tries again.
+    let (store, holdings) = (app.store.clone(), app.holdings.clone());
+    app.tasks.spawn(async move {
+        if let Err(error) = holdings.refresh(&store).await {
+            tracing::warn!(error = %model::error::chain(&error), "cannot read what images hold");
+        }
+    });
     if let Ok(Some(text)) = app.store.setting(UPDATED).await {
         app.database.state().updated = text.parse().ok();
     }

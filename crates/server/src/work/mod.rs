@@ -4,6 +4,7 @@
 //! Every failure here is retried by the next round or shown to a person;
 //! none stops the server. Engines run on blocking threads.
 
+pub(crate) mod admission;
 pub(crate) mod advisories;
 pub(crate) mod alert;
 pub(crate) mod beside;

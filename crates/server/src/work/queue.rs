@@ -27,6 +27,7 @@ use crate::{
     http::scan::wire,
     metrics,
     registries::{self, OpenError},
+    trust,
 };
 
 /// How often a running scan's progress is told.
@@ -107,11 +108,26 @@ pub(crate) fn tell(app: &App, scan: &Scan) {
 /// Queues a scan unless what is known will do.
 pub(crate) async fn wish(app: &App, scan: NewScan) -> Result<Queued, store::StoreError> {
     let queued = app.store.queue_image(scan).await?;
-    if let Queued::New(scan) = &queued {
+    announce(app, &queued);
+    Ok(queued)
+}
+
+/// The same of several, in one go.
+pub(crate) async fn wish_all(app: &App, scans: Vec<NewScan>) -> Result<(), store::StoreError> {
+    if scans.is_empty() {
+        return Ok(());
+    }
+    for queued in app.store.queue_images(scans).await? {
+        announce(app, &queued);
+    }
+    Ok(())
+}
+
+fn announce(app: &App, queued: &Queued) {
+    if let Queued::New(scan) = queued {
         app.queue.bell.notify_waiters();
         tell(app, scan);
     }
-    Ok(queued)
 }
 
 /// Says that there may be something to read.
@@ -453,6 +469,7 @@ async fn look_once(
         }
     };
     let sbom = named(sbom, scan);
+    let digest = sbom.image.as_ref().and_then(|image| image.manifest);
     running.meter.enter(ScanPhase::Matching);
     let assessment = assess(
         app,
@@ -473,6 +490,13 @@ async fn look_once(
         .put_report(&scan.environment, assessment)
         .await
         .map_err(Failure::Store)?;
+    if let (ScanOrigin::Admission, Some(digest)) = (scan.origin, digest)
+        && let Some((repository, _)) = trust::place(&scan.name)
+    {
+        // Whoever was refused for its signature asks again soon.
+        app.trust
+            .look_at(&scan.environment, repository, digest.to_string());
+    }
     // Advisories that came while this was matched and stored have passed
     // it by.
     if app.database.advisories().status().generation != generation {
@@ -506,7 +530,7 @@ fn keep_out(app: &App, scan: &Scan, host: &str, settings: &mut fetch::Settings) 
     let url = fetch::Url::parse(&format!("http://{host}/")).ok();
     let is_here = url.as_ref().is_some_and(fetch::is_loopback);
     // A pod's "localhost" is its node.
-    let is_ours = scan.origin != ScanOrigin::Running;
+    let is_ours = !matches!(scan.origin, ScanOrigin::Running | ScanOrigin::Admission);
     let allow_private = app.config.scan.allow_private;
     settings.guard = Some(fetch::Guard {
         allow_private,

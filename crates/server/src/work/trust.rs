@@ -18,10 +18,12 @@ use registry::{
     Account, AskError, Kind,
     signature::{Accepted, Asked, Refused, judge},
 };
-use store::{StoreError, TrustDue, TrustFinding, TrustPolicy, TrustSubject, TrustVerdict};
+use store::{
+    FoundReferrer, StoreError, TrustDue, TrustFinding, TrustPolicy, TrustSubject, TrustVerdict,
+};
 use tokio::{sync::Notify, task::JoinSet};
 
-use super::engine;
+use super::{engine, registry::attached};
 use crate::{app::App, registries, trust};
 
 /// How often it is looked for what is due.
@@ -303,6 +305,10 @@ async fn open(
     } else {
         let mut account = Account::anonymous(Kind::Distribution, host);
         account.repositories = vec![path.to_owned()];
+        // As it is where such an image is read.
+        let scan = &app.config.scan;
+        account.trust.allow_private = scan.allow_private;
+        account.trust.plain_http = scan.insecure_registries.iter().any(|known| known == host);
         registry::Registry::open(account, Arc::clone(&app.clock), cancel)
             .map_err(|error| chain(&error))
     };
@@ -331,7 +337,13 @@ async fn one(
         Err(told) => Err((format!("failed to {told}"), None)),
     };
     let mut answers = match answer {
-        Ok(answers) => Ok(answers.into_iter()),
+        Ok(looked) => {
+            let (attached, whole) = (looked.attached, looked.whole);
+            app.store
+                .put_referrers(&environment, &subject.repository, attached, &whole, now)
+                .await?;
+            Ok(looked.findings.into_iter())
+        }
         Err(told) => Err(told),
     };
     let mut is_changed = false;
@@ -392,6 +404,32 @@ fn not_asked(told: &str) -> TrustFinding {
     }
 }
 
+/// What came of a look.
+#[derive(Default)]
+struct Looked {
+    /// By each policy.
+    findings: Vec<TrustFinding>,
+    attached: Vec<FoundReferrer>,
+    /// Those of which all that is attached was listed.
+    whole: Vec<String>,
+}
+
+impl Looked {
+    /// Lists what is attached to an image, and reads what may be
+    /// signatures.
+    fn list(
+        &mut self,
+        registry: &registry::Registry,
+        path: &str,
+        image: &Digest,
+    ) -> Result<Vec<registry::Artifact>, AskError> {
+        let referrers = registry.referrers(path, image)?;
+        self.attached.extend(attached::listed(image, &referrers));
+        self.whole.push(image.to_string());
+        registry.signed_by(path, &referrers)
+    }
+}
+
 /// What is found of an image by each of `asked`; or why its registry gave
 /// no answer, and until when it wants to be left alone.
 fn look_at(
@@ -400,7 +438,7 @@ fn look_at(
     parents: &[String],
     asked: &[Arc<Asked>],
     now: Timestamp,
-) -> Result<Vec<TrustFinding>, (String, Option<Timestamp>)> {
+) -> Result<Looked, (String, Option<Timestamp>)> {
     let told = |error: AskError| (format!("failed to {}", chain(&error)), error.later());
     let path = subject
         .repository
@@ -412,7 +450,8 @@ fn look_at(
             None,
         )
     })?;
-    let artifacts = registry.signed(path, &digest).map_err(told)?;
+    let mut looked = Looked::default();
+    let artifacts = looked.list(registry, path, &digest).map_err(told)?;
     let mut found: Vec<Result<(Accepted, Option<String>), Refused>> = asked
         .iter()
         .map(|asked| judge(&digest, &artifacts, asked, now).map(|accepted| (accepted, None)))
@@ -424,7 +463,7 @@ fn look_at(
         let Ok(index) = parent.parse::<Digest>() else {
             continue;
         };
-        let artifacts = registry.signed(path, &index).map_err(told)?;
+        let artifacts = looked.list(registry, path, &index).map_err(told)?;
         for (found, asked) in found.iter_mut().zip(asked) {
             let Err(refused) = found else { continue };
             match judge(&index, &artifacts, asked, now) {
@@ -435,7 +474,8 @@ fn look_at(
             }
         }
     }
-    Ok(found.into_iter().map(finding).collect())
+    looked.findings = found.into_iter().map(finding).collect();
+    Ok(looked)
 }
 
 fn finding(found: Result<(Accepted, Option<String>), Refused>) -> TrustFinding {

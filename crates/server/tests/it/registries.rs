@@ -21,7 +21,9 @@ use testkit::{
     web::{Reply, Request, Server},
 };
 
+mod attached;
 mod hooks;
+mod requested;
 mod walks;
 
 use crate::{

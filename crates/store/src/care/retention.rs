@@ -99,6 +99,26 @@ impl Store {
                              AND id < (SELECT COALESCE(MIN(id), 0) FROM trust_event) + ?",
                         retention.changes,
                     )
+                    .await?
+                + self
+                    .prune_one(
+                        "DELETE FROM referrer WHERE id IN (
+                             SELECT id FROM referrer WHERE gone < ? LIMIT ?)",
+                        retention.changes,
+                    )
+                    .await?
+                // What is attached to images nobody knows any longer.
+                + self
+                    .prune_one(
+                        "DELETE FROM referrer WHERE id IN (
+                             SELECT id FROM referrer WHERE first_seen < ?
+                               AND subject NOT IN (SELECT digest FROM image
+                                   WHERE digest IS NOT NULL)
+                               AND subject NOT IN (SELECT digest FROM tag
+                                   WHERE digest IS NOT NULL)
+                               AND subject NOT IN (SELECT digest FROM tag_image) LIMIT ?)",
+                        retention.changes,
+                    )
                     .await?,
             scans: self
                 .prune_one(

@@ -177,6 +177,11 @@ const STEPS: &[Step] = &[
         "running_priority",
         include_str!("../../migrations/0205_running_priority.sql"),
     ),
+    both(
+        210,
+        "referrer",
+        include_str!("../../migrations/0210_referrer.sql"),
+    ),
 ];
 
 /// The schema this program writes.

@@ -59,6 +59,14 @@ pub struct SeenTag {
     pub pushed: Option<Timestamp>,
 }
 
+/// What asking for a tag told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagAnswer {
+    Leads(SeenTag),
+    /// It is no longer there.
+    Gone(String),
+}
+
 const REPOSITORY: &str = "SELECT repository.*, registry.uid AS registry,
          (SELECT COUNT(*) FROM tag WHERE tag.repository_id = repository.id
             AND tag.gone IS NULL) AS tags,
@@ -147,22 +155,30 @@ pub(super) async fn repository_row(
     .await
 }
 
-/// Writes down what a tag points to. `true`: something else than before.
+/// Writes down what a tag pointed to at `now`. `true`: something else
+/// than before. What was told of it since is not undone.
 async fn put_tag(
     connection: &mut Connection,
     repository: i64,
     seen: &SeenTag,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let before = sql("SELECT id, digest FROM tag WHERE repository_id = ? AND name = ?")
+    let before = sql("SELECT digest, checked, gone FROM tag WHERE repository_id = ? AND name = ?")
         .bind(repository)
         .bind(&seen.name)
         .fetch_optional(&mut *connection)
         .await?;
-    let known = match &before {
-        Some(row) => row.maybe_text("digest")?,
-        None => None,
-    };
+    let mut known = None;
+    if let Some(row) = &before {
+        if row
+            .time("checked")?
+            .max(row.maybe_time("gone")?.unwrap_or(now))
+            > now
+        {
+            return Ok(false);
+        }
+        known = row.maybe_text("digest")?;
+    }
     let changed = known.as_deref() != Some(&seen.digest);
     let id: i64 = sql(
         "INSERT INTO tag (repository_id, name, digest, first_seen, last_seen, checked, changed,
@@ -198,6 +214,29 @@ async fn put_tag(
             .await?;
     }
     Ok(changed)
+}
+
+/// Notes that a tag was gone at `now`, unless it was there since.
+async fn put_gone(
+    connection: &mut Connection,
+    registry: i64,
+    repository: &str,
+    tag: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sql(
+        "UPDATE tag SET gone = ? WHERE name = ? AND gone IS NULL AND checked <= ?
+           AND repository_id IN (SELECT id FROM repository
+               WHERE registry_id = ? AND name = ?)",
+    )
+    .bind(now)
+    .bind(tag)
+    .bind(now)
+    .bind(registry)
+    .bind(repository)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 impl Store {
@@ -265,6 +304,38 @@ impl Store {
             .await
     }
 
+    /// Writes down what asking for tags of a repository told, and when:
+    /// all of it, or nothing.
+    pub async fn put_tag_answers(
+        &self,
+        registry: &Registry,
+        repository: &str,
+        answers: Vec<(Timestamp, TagAnswer)>,
+    ) -> Result<(), StoreError> {
+        let Some(last) = answers.iter().map(|(time, _)| *time).max() else {
+            return Ok(());
+        };
+        let (row, repository) = (registry.row, repository.to_owned());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let id = repository_row(connection, row, &repository, last).await?;
+                    for (time, answer) in &answers {
+                        match answer {
+                            TagAnswer::Leads(seen) => {
+                                put_tag(connection, id, seen, *time).await?;
+                            }
+                            TagAnswer::Gone(tag) => {
+                                put_gone(connection, row, &repository, tag, *time).await?;
+                            }
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     /// A tag is no longer there.
     pub async fn put_gone_tag(
         &self,
@@ -276,18 +347,7 @@ impl Store {
         let (row, repository, tag) = (registry.row, repository.to_owned(), tag.to_owned());
         self.writer
             .write(move |connection| {
-                Box::pin(async move {
-                    sql("UPDATE tag SET gone = ? WHERE name = ? AND gone IS NULL
-                           AND repository_id IN (SELECT id FROM repository
-                               WHERE registry_id = ? AND name = ?)")
-                    .bind(now)
-                    .bind(tag)
-                    .bind(row)
-                    .bind(repository)
-                    .execute(connection)
-                    .await?;
-                    Ok(())
-                })
+                Box::pin(async move { put_gone(connection, row, &repository, &tag, now).await })
             })
             .await
     }

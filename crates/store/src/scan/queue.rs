@@ -171,6 +171,7 @@ async fn note(
             ScanOrigin::Import => "it was copied into the registry",
             ScanOrigin::RecentPull => "it was pulled not long ago",
             ScanOrigin::Running => "containers run it",
+            ScanOrigin::Admission => "a request to a cluster named it",
             ScanOrigin::Advisory => "advisories changed",
             ScanOrigin::Ci => "a pipeline read it",
         }
@@ -262,24 +263,48 @@ async fn tried(
 impl Store {
     /// Queues a scan, or says why none is needed.
     pub async fn queue_image(&self, scan: NewScan) -> Result<Queued, StoreError> {
-        let found = self
+        let queued = self.queue_images(vec![scan]).await?.pop();
+        queued.ok_or(StoreError::Closed)
+    }
+
+    /// Queues several in one go; what became of each, in their order.
+    pub async fn queue_images(&self, scans: Vec<NewScan>) -> Result<Vec<Queued>, StoreError> {
+        let all = self
             .writer
-            .write(move |connection| Box::pin(async move { enqueue(connection, &scan).await }))
+            .write(move |connection| {
+                Box::pin(async move {
+                    let mut all = Vec::with_capacity(scans.len());
+                    for scan in &scans {
+                        all.push(enqueue(connection, scan).await?);
+                    }
+                    Ok(all)
+                })
+            })
             .await?;
-        let (uid, is_new) = match found {
-            Found::New(uid) => (uid, true),
-            Found::Waiting(uid) => (uid, false),
-            Found::Known(key) => return Ok(Queued::Known(key)),
-            Found::Tried => return Ok(Queued::Tried),
-        };
         let scope = self.scope(None).await?;
-        let scan = self.scan(&scope, &uid).await?;
-        let scan = Box::new(scan.ok_or(StoreError::Closed)?);
-        Ok(if is_new {
-            Queued::New(scan)
-        } else {
-            Queued::Waiting(scan)
-        })
+        let mut queued = Vec::with_capacity(all.len());
+        for found in all {
+            let (uid, is_new) = match found {
+                Found::New(uid) => (uid, true),
+                Found::Waiting(uid) => (uid, false),
+                Found::Known(key) => {
+                    queued.push(Queued::Known(key));
+                    continue;
+                }
+                Found::Tried => {
+                    queued.push(Queued::Tried);
+                    continue;
+                }
+            };
+            let scan = self.scan(&scope, &uid).await?;
+            let scan = Box::new(scan.ok_or(StoreError::Closed)?);
+            queued.push(if is_new {
+                Queued::New(scan)
+            } else {
+                Queued::Waiting(scan)
+            });
+        }
+        Ok(queued)
     }
 
     /// Queues a scan, or answers the one already waiting for the same

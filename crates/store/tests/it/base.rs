@@ -11,6 +11,8 @@ use crate::sample::{TestStore, image, on_each_database};
 fn of_layers(name: &str, layers: &[&str]) -> Assessment {
     let mut assessment = image(name, name, 0, &[]);
     let report = Arc::make_mut(&mut assessment.report);
+    let identity = report.sbom.image.as_mut().unwrap();
+    identity.manifest = Some(Digest::of(name.as_bytes()));
     report.sbom.layers = layers
         .iter()
         .map(|layer| Layer {
@@ -40,6 +42,14 @@ async fn an_image_stands_on_the_tallest_one_whose_layers_are_all_below(test: &Te
     assert_eq!(base.name, "python:3");
     assert_eq!(base.image.unwrap().id, python);
     assert_eq!(base.known_by, KnownBy::Layers);
+
+    let digest = Digest::of(b"shop:1").to_string();
+    let told = async |environment: &str, digest: &str| {
+        let told = store.base_of_digest(environment, digest);
+        told.await.unwrap()
+    };
+    assert_eq!(told("local", &digest).await.as_deref(), Some("python:3"));
+    assert_eq!(told("local", "sha256:unread").await, None);
 
     // Its builder names what nobody here scanned.
     let mut labelled = of_layers("labelled:1", &["alpine", "own"]);

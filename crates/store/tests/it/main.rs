@@ -26,6 +26,7 @@ mod lists;
 mod people;
 mod policy;
 mod posture;
+mod referrer;
 mod registry;
 mod rematch;
 mod rule;

@@ -18,9 +18,9 @@ use crate::{
 
 /// What was read within this need not be read because it is pushed or
 /// seen again: it is matched with every advisory that comes.
-pub(super) const FRESH: SignedDuration = SignedDuration::from_hours(24 * 30);
+pub(crate) const FRESH: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// What was tried within this is not tried by itself.
-const TRIED: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const TRIED: SignedDuration = SignedDuration::from_hours(24);
 /// Images queued in one go; the others wait for the next.
 const AT_ONCE: u32 = 200;
 /// Containers looked at in one go.

@@ -6,9 +6,12 @@
 //! bounded, and goes on where it stopped. A registry that is not reached
 //! keeps what was seen before, and says why.
 
+pub(crate) mod attached;
 mod due;
 mod poll;
 mod told;
+
+pub(crate) use due::{FRESH, TRIED};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -403,33 +406,32 @@ fn to_verify(
     }
 }
 
-/// What was pushed is attached to an image, as signatures are, by naming
-/// it or by a tag that stands for it: that image is looked at again.
-async fn attached(
-    app: &App,
-    known: &Registry,
-    tag: &str,
-    subject: Option<&model::Digest>,
-) -> Result<(), StoreError> {
-    let hex = tag.strip_prefix("sha256-").and_then(|rest| rest.get(..64));
-    let by_tag = hex.and_then(|hex| format!("sha256:{hex}").parse().ok());
-    let Some(digest) = subject.copied().or(by_tag) else {
-        return Ok(());
-    };
-    let digest: model::Digest = digest;
-    app.store
-        .hurry_trust(&known.environment, &digest.to_string())
-        .await?;
-    app.trust.ring();
-    Ok(())
-}
-
 /// Why an image is to be read.
 struct Cause {
     origin: ScanOrigin,
     reason: String,
     source: Option<String>,
     unless: Unless,
+}
+
+/// That an image was copied, from where, and what it is built on, as far
+/// as that is known.
+async fn copied(
+    app: &App,
+    known: &Registry,
+    place: &str,
+    source: Option<&str>,
+    digest: &str,
+) -> Result<String, StoreError> {
+    let mut reason = format!("copied to {place}");
+    if let Some(source) = source {
+        reason.extend([" from ", source]);
+    }
+    let base = app.store.base_of_digest(&known.environment, digest).await?;
+    if let Some(base) = base {
+        reason.extend([", base ", &base]);
+    }
+    Ok(reason)
 }
 
 /// An image of a registry.
@@ -473,7 +475,7 @@ fn wish(known: &Registry, image: &Image<'_>, cause: Cause, now: Timestamp) -> Op
 }
 
 /// What was read so lately needs no reading, by the same extractors.
-fn read_since(app: &App, time: Timestamp) -> (Timestamp, String) {
+pub(crate) fn read_since(app: &App, time: Timestamp) -> (Timestamp, String) {
     (time, app.malware.now().extractors.clone())
 }
 

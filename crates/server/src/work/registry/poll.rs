@@ -6,15 +6,17 @@
 //! and what they point to is asked for the newest first, and only the
 //! headers of it. What is left, the next walk goes on with, at once.
 
+use jiff::{SignedDuration, Timestamp};
 use registry::{AskError, Names};
 use store::{
-    DueRepository, KnownTag, Registry, RegistryLook, RepositoryWalk, Rest, ScanOrigin, SeenTag,
-    StoreError, TagList, Unless,
+    DueRepository, FoundReferrer, KnownTag, NewScan, Registry, RegistryLook, RepositoryWalk, Rest,
+    ScanOrigin, SeenTag, StoreError, TagAnswer, TagList, Unless,
 };
 use tokio::sync::mpsc;
 
 use super::{
-    Cause, Image, Opened, Round, images, lease, note_fault, queue_wish, read_since, tell, wish,
+    Cause, Image, Opened, Round, attached, copied, images, lease, note_fault, queue, read_since,
+    tell, wish,
 };
 use crate::{app::App, metrics, registries};
 
@@ -35,6 +37,11 @@ const QUESTIONS: usize = 2_000;
 const LEAST: usize = 100;
 /// A longer address of a page is not kept.
 const LONGEST_PAGE: usize = 4_096;
+
+/// What is told of so many tags, or in so long, is written in one go: a
+/// server that dies asks for no more than that again.
+const TOGETHER: usize = 200;
+const SOON: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a walk may still do.
 struct Budget {
@@ -191,19 +198,80 @@ async fn walk_repository(
         .await?;
     let is_more = due.len() > budget.questions;
     due.truncate(budget.questions);
+    let mut learnt = Learnt::default();
+    let looked = look_at_tags(app, opened, round, turn, due, budget, &mut learnt).await?;
+    learnt.keep(app, known, &turn.name).await?;
+    Ok(looked.map(|is_whole| {
+        if is_whole {
+            RepositoryWalk {
+                unfinished: is_more,
+                error: fault,
+            }
+        } else {
+            unfinished
+        }
+    }))
+}
+
+/// `true`: at all of them.
+async fn look_at_tags(
+    app: &App,
+    opened: &Opened,
+    round: Round,
+    turn: &DueRepository,
+    due: Vec<KnownTag>,
+    budget: &mut Budget,
+    learnt: &mut Learnt,
+) -> Result<Result<bool, AskError>, StoreError> {
+    let known = &opened.known;
     for tag in due {
         if app.shutdown.is_cancelled() {
-            return Ok(Ok(unfinished));
+            return Ok(Ok(false));
         }
         budget.questions = budget.questions.saturating_sub(1);
-        if let Err(error) = look_at_tag(app, opened, round, &turn.name, &tag).await? {
+        if let Err(error) = look_at_tag(app, opened, round, &turn.name, &tag, learnt).await? {
             return Ok(Err(error));
         }
+        if learnt.is_much(app.clock.now()) {
+            learnt.keep(app, known, &turn.name).await?;
+            if !lease(app, known).await? {
+                return Ok(Ok(false));
+            }
+        }
     }
-    Ok(Ok(RepositoryWalk {
-        unfinished: is_more,
-        error: fault,
-    }))
+    Ok(Ok(true))
+}
+
+/// What was told of tags of a repository, until it is written.
+#[derive(Default)]
+struct Learnt {
+    answers: Vec<(Timestamp, TagAnswer)>,
+    wishes: Vec<NewScan>,
+    beside: Vec<FoundReferrer>,
+}
+
+impl Learnt {
+    fn is_much(&self, now: Timestamp) -> bool {
+        let since = self.answers.first().map(|(time, _)| *time);
+        self.answers.len().max(self.wishes.len()) >= TOGETHER
+            || since.is_some_and(|since| now.duration_since(since) >= SOON)
+    }
+
+    /// Wishes first: a tag whose answer was lost is asked for again, and
+    /// its wish joins the one that waits.
+    async fn keep(
+        &mut self,
+        app: &App,
+        known: &Registry,
+        repository: &str,
+    ) -> Result<(), StoreError> {
+        queue::wish_all(app, std::mem::take(&mut self.wishes)).await?;
+        let beside = std::mem::take(&mut self.beside);
+        attached::keep(app, known, repository, beside, app.clock.now()).await?;
+        app.store
+            .put_tag_answers(known, repository, std::mem::take(&mut self.answers))
+            .await
+    }
 }
 
 /// What is told of a list that is not read to its end.
@@ -305,6 +373,7 @@ async fn look_at_tag(
     round: Round,
     repository: &str,
     tag: &KnownTag,
+    learnt: &mut Learnt,
 ) -> Result<Result<(), AskError>, StoreError> {
     let known = &opened.known;
     let (asked, name) = (repository.to_owned(), tag.name.clone());
@@ -317,16 +386,15 @@ async fn look_at_tag(
                 return Ok((digest, None));
             }
             let resolved = registry.resolve(&image)?;
-            Ok((resolved.digest.to_string(), Some(images(&resolved))))
+            Ok((resolved.digest.to_string(), Some(resolved)))
         })
         .await;
     let now = app.clock.now();
-    let (digest, images) = match answer {
+    let (digest, resolved) = match answer {
         Ok(answer) => answer,
         Err(error) if error.is_not_found() => {
-            app.store
-                .put_gone_tag(known, repository, &tag.name, now)
-                .await?;
+            let gone = TagAnswer::Gone(tag.name.clone());
+            learnt.answers.push((now, gone));
             return Ok(Ok(()));
         }
         // One tag that lies, or is no image, keeps nobody from the others.
@@ -346,30 +414,32 @@ async fn look_at_tag(
         }
         Err(error) => return Ok(Err(error)),
     };
-    if let Some(images) = &images {
-        super::attached(app, known, &tag.name, None).await?;
-        super::to_verify(app, known, repository, &digest, images);
+    let images = resolved.as_ref().map(images).unwrap_or_default();
+    if let Some(resolved) = &resolved {
+        attached::hurry(app, known, &tag.name, resolved.subject).await?;
+        learnt
+            .beside
+            .extend(attached::resolved(&tag.name, resolved));
+        super::to_verify(app, known, repository, &digest, &images);
     }
-    let elsewhere = match &images {
-        Some(images) if !images.is_empty() => {
-            app.store.elsewhere(known, repository, &digest).await?
-        }
-        _ => None,
+    let elsewhere = if images.is_empty() {
+        None
+    } else {
+        app.store.elsewhere(known, repository, &digest).await?
     };
     let seen = SeenTag {
         name: tag.name.clone(),
         digest,
-        images: images.clone().unwrap_or_default(),
+        images: images.clone(),
         pushed: None,
     };
-    app.store.put_seen_tag(known, repository, seen, now).await?;
-    let images = images.unwrap_or_default();
+    learnt.answers.push((now, TagAnswer::Leads(seen)));
     let place = format!("{}/{repository}:{}", known.address, tag.name);
     for (digest, platform) in &images {
         let (origin, reason) = match (&elsewhere, round.is_first) {
             (Some(source), false) => (
                 ScanOrigin::Import,
-                format!("copied to {place} from {source}"),
+                copied(app, known, &place, Some(source), digest).await?,
             ),
             (_, false) => (
                 ScanOrigin::Push,
@@ -393,7 +463,7 @@ async fn look_at_tag(
             platform: platform.as_deref(),
             is_one_of_many: images.len() > 1,
         };
-        queue_wish(app, wish(known, &image, cause, now)).await?;
+        learnt.wishes.extend(wish(known, &image, cause, now));
     }
     Ok(Ok(()))
 }

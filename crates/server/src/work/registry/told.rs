@@ -7,7 +7,10 @@ use model::error::chain;
 use registry::AskError;
 use store::{Registry, RegistryEvent, ScanOrigin, SeenTag, StoreError, Unless};
 
-use super::{Cause, Image, Opened, images, lease, note_fault, queue_wish, read_since, tell, wish};
+use super::{
+    Cause, Image, Opened, attached, copied, images, lease, note_fault, queue_wish, read_since,
+    tell, wish,
+};
 use crate::{app::App, registries};
 
 /// Events taken up at once.
@@ -190,7 +193,9 @@ async fn pushed(
     let (now, digest) = (app.clock.now(), resolved.digest.to_string());
     let images = images(&resolved);
     let tag = told.tag.as_deref().unwrap_or_default();
-    super::attached(app, known, tag, resolved.subject.as_ref()).await?;
+    attached::hurry(app, known, tag, resolved.subject).await?;
+    let beside = attached::resolved(tag, &resolved);
+    attached::keep(app, known, &told.repository, beside, now).await?;
     super::to_verify(app, known, &told.repository, &digest, &images);
     let elsewhere = app
         .store
@@ -218,9 +223,12 @@ async fn pushed(
         let (origin, reason) = match &source {
             Some(source) => (
                 ScanOrigin::Import,
-                format!("copied to {place} from {source}"),
+                copied(app, known, &place, Some(source), digest).await?,
             ),
-            None if told.kind == "import" => (ScanOrigin::Import, format!("copied to {place}")),
+            None if told.kind == "import" => (
+                ScanOrigin::Import,
+                copied(app, known, &place, None, digest).await?,
+            ),
             None => (ScanOrigin::Push, format!("pushed to {place}")),
         };
         let cause = Cause {
