@@ -1,7 +1,14 @@
 // Trust policies of the make-believe world, and what was found of each
 // image.
 
-import type { NewTrustPolicy, TrustOutcome, TrustPolicy, TrustVerdict } from '../src/api/trust';
+import type {
+  ImageReferrer,
+  ImageReferrers,
+  NewTrustPolicy,
+  TrustOutcome,
+  TrustPolicy,
+  TrustVerdict,
+} from '../src/api/trust';
 import { imageName } from '../src/lib/format';
 import { refOf } from './estate';
 import type { Tools } from './platform';
@@ -162,6 +169,41 @@ export function createTrust(
     return { ...policy, counts };
   };
 
+  /** What is attached to an image that a policy holds for. */
+  const attachedTo = (target: Target): ImageReferrers => {
+    const [outcome] = all
+      .map((policy) => outcomes(policy))
+      .flatMap((each) => each.filter((one) => one.image?.id === target.image.id));
+    if (!outcome) return { items: [] };
+    const one = (type: string, more: Partial<ImageReferrer>): ImageReferrer => ({
+      repository: outcome.repository,
+      digest: `sha256:${hex(`${type} ${target.image.name}`, 64)}`,
+      subject: outcome.digest,
+      kind: 'other',
+      artifact_type: `application/${type}`,
+      size_bytes: 700 + type.length * 13,
+      found_by: 'api',
+      first_seen: at(30 * HOUR),
+      ...more,
+    });
+    return {
+      items: [
+        one('vnd.dev.sigstore.bundle.v0.3+json', { kind: 'signature' }),
+        one('spdx+json', {
+          kind: 'sbom',
+          annotations: { 'org.opencontainers.image.created': at(31 * HOUR) },
+        }),
+        one('vnd.in-toto+json', {
+          kind: 'attestation',
+          found_by: 'index',
+          subject: `sha256:${hex(`index ${target.image.name}`, 64)}`,
+          gone: at(2 * HOUR),
+        }),
+      ],
+      asked: at(HOUR),
+    };
+  };
+
   return {
     /** By each policy that holds for an image, whether it is signed. */
     of: (target: Target): TrustOutcome[] =>
@@ -173,6 +215,10 @@ export function createTrust(
       url: URL,
       [noun, name = '', part = '']: string[],
     ): Promise<Response | undefined> {
+      if (noun === 'images' && part === 'referrers') {
+        const target = world.targets.find((each) => each.image.id === name);
+        return target && json(attachedTo(target));
+      }
       if (noun !== 'trust') return undefined;
       const { method } = request;
       if (method !== 'GET' && isReader)

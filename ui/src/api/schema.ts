@@ -1236,6 +1236,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/images/{id}/referrers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is attached to an image at its registry: signatures, SBOMs,
+         *     attestations, as pushes, walks and looks at signatures found it. No
+         *     registry is asked for this.
+         */
+        get: operations["get_images_id_referrers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images/{id}/report": {
         parameters: {
             query?: never;
@@ -3617,6 +3638,8 @@ export interface components {
             environment: string;
             /** @description In force when this was made; each ends when it says. */
             exemptions: components["schemas"]["BundleExemption"][];
+            /** @description There are more than these: the rest does not hold at the door. */
+            exemptions_cut?: boolean;
             images: components["schemas"]["BundleImage"][];
             /** @description Names this content: the entity tag. */
             mark: string;
@@ -3638,8 +3661,6 @@ export interface components {
         BundleExemption: {
             /** Format: date-time */
             expires?: string | null;
-            /** @description There are more than these: the rest does not hold at the door. */
-            exemptions_cut?: boolean;
             id: string;
             /** @description In the query grammar. */
             scope: string;
@@ -4975,6 +4996,45 @@ export interface components {
             kind: components["schemas"]["TargetKind"];
             name: string;
         };
+        /** @description Something attached to an image. */
+        ImageReferrer: {
+            annotations?: {
+                [key: string]: string;
+            };
+            /** @description As whoever made it calls it. */
+            artifact_type: string;
+            digest: string;
+            /** Format: date-time */
+            first_seen: string;
+            found_by: components["schemas"]["ReferrerSource"];
+            /**
+             * Format: date-time
+             * @description When its registry no longer listed it.
+             */
+            gone?: string | null;
+            kind: components["schemas"]["ReferrerKind"];
+            /** @description With its registry. */
+            repository: string;
+            /**
+             * Format: int64
+             * @description Bytes of its manifest.
+             */
+            size_bytes: number;
+            /** @description What it is attached to: the image, or an index the image is in. */
+            subject: string;
+        };
+        /** @description What is attached to an image, as far as it is known. */
+        ImageReferrers: {
+            /**
+             * Format: date-time
+             * @description When its registry was last asked for all of it, which is where
+             *     trust policies hold. Absent: never; what is told is what pushes and
+             *     walks found.
+             */
+            asked?: string | null;
+            /** @description What is there first. No more than 1,000. */
+            items: components["schemas"]["ImageReferrer"][];
+        };
         /**
          * @description One secret in one image, as lists show it. What was decided about it,
          *     its history and its comments are those of the finding.
@@ -5801,6 +5861,11 @@ export interface components {
         ObjectJudgement: {
             /**
              * Format: int32
+             * @description Violations there are beside these.
+             */
+            left_out?: number;
+            /**
+             * Format: int32
              * @description The place in the batch's sets of policies.
              */
             policies: number;
@@ -5859,11 +5924,6 @@ export interface components {
             id: string;
             /** @description `Debian GNU/Linux 12 (bookworm)` */
             name: string;
-            /**
-             * Format: int32
-             * @description Violations there are beside these.
-             */
-            left_out?: number;
             /** @description `12` */
             version: string;
         };
@@ -7131,6 +7191,8 @@ export interface components {
             id: string;
             /** @description The constraint's kind, as Gatekeeper names it. */
             kind: string;
+            /** @description What its documents say and nobody does. */
+            notes?: components["schemas"]["PolicyProblem"][];
             origin: components["schemas"]["PolicyOrigin"];
             /** @description Why it is not as it was written, where it is not. */
             problems?: components["schemas"]["PolicyProblem"][];
@@ -7191,8 +7253,6 @@ export interface components {
              * Format: int64
              * @description Of a custom one.
              */
-            /** @description What its documents say and nobody does. */
-            notes?: components["schemas"]["PolicyProblem"][];
             revision?: number | null;
             /** @description How to mend what it is against, in order. */
             steps: components["schemas"]["Step"][];
@@ -7357,6 +7417,8 @@ export interface components {
              * @description Objects that were judged.
              */
             judged: number;
+            /** @description What the documents say and nobody does. */
+            notes?: components["schemas"]["PolicyProblem"][];
             /** @description What is wrong with the documents. Judged by the rest. */
             problems: components["schemas"]["PolicyProblem"][];
             /** @description The first few hundred of them. */
@@ -7417,8 +7479,6 @@ export interface components {
             title: string;
             /** @description `about:blank`: the status says which problem it is. */
             type: string;
-            /** @description What the documents say and nobody does. */
-            notes?: components["schemas"]["PolicyProblem"][];
         };
         /** @description One refused part of a request. */
         ProblemPart: {
@@ -7556,6 +7616,16 @@ export interface components {
          * @enum {string}
          */
         RecommendationState: "open" | "healthy" | "not_applicable";
+        /**
+         * @description What sort of thing it is.
+         * @enum {string}
+         */
+        ReferrerKind: "signature" | "sbom" | "attestation" | "vex" | "other";
+        /**
+         * @description How it was found.
+         * @enum {string}
+         */
+        ReferrerSource: "api" | "tag" | "cosign_tag" | "index" | "push";
         RefusedAlert: {
             /**
              * Format: int64
@@ -8272,7 +8342,7 @@ export interface components {
          * @description Why it was started.
          * @enum {string}
          */
-        ScanTrigger: "user" | "start" | "schedule" | "demo" | "push" | "import" | "recent_pull" | "running" | "advisory" | "ci";
+        ScanTrigger: "user" | "start" | "schedule" | "demo" | "push" | "import" | "recent_pull" | "running" | "admission" | "advisory" | "ci";
         /** @description The secure score: points earned of points possible. */
         Score: {
             /** @description Of what was judged in each cluster, and nothing else. */
@@ -12802,6 +12872,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Package"];
+                };
+            };
+            /** @description what went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_images_id_referrers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the image's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageReferrers"];
                 };
             };
             /** @description what went wrong */

@@ -6,6 +6,8 @@ import { pages } from './queries';
 import type { components } from './schema';
 
 type Schemas = components['schemas'];
+export type ImageReferrer = Schemas['ImageReferrer'];
+export type ImageReferrers = Schemas['ImageReferrers'];
 export type NewTrustPolicy = Schemas['NewTrustPolicy'];
 export type TrustOutcome = Schemas['TrustOutcome'];
 export type TrustPolicy = Schemas['TrustPolicy'];
@@ -36,6 +38,13 @@ export const trust = {
     ),
     refetchInterval: EVERY_MS,
   }),
+  /** What is attached to an image at its registry. */
+  referrers: (image: string) =>
+    queryOptions({
+      queryKey: ['image', image, 'referrers'],
+      queryFn: ({ signal }) =>
+        body(api.GET('/api/v1/images/{id}/referrers', { params: { path: { id: image } }, signal })),
+    }),
 };
 
 function useRefresh() {

@@ -24,6 +24,7 @@ export const TRIGGER: Record<Scan['trigger'], string> = {
   import: 'Copied in',
   recent_pull: 'Used lately',
   running: 'Runs',
+  admission: 'Asked to run',
   advisory: 'Advisories changed',
   ci: 'Read by a pipeline',
 };

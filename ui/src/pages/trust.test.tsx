@@ -30,6 +30,24 @@ describe('the signatures of an image', () => {
   });
 });
 
+describe('what is attached to an image', () => {
+  it('is told with its sort, and how it was found', async () => {
+    await image('checkout', 'attached');
+    const attached = await screen.findByRole('list', { name: 'Attached' }, find);
+    const [signature, sbom, attestation] = within(attached).getAllByRole('listitem');
+    expect(signature?.textContent).toMatch(/Signature.*listed by the registry/);
+    expect(sbom?.textContent).toContain('org.opencontainers.image.created: 2026');
+    expect(attestation?.textContent).toMatch(/attached to its index · beside it in its index/);
+    expect(attestation?.textContent).toMatch(/gone/);
+    expect(screen.queryByText(/There may be more/)).toBeNull();
+  });
+  it('is nothing, and it says when all of it is asked for', async () => {
+    await image('platform/gateway', 'attached');
+    expect(await screen.findByText('Nothing is known to be attached to it', {}, find)).toBeTruthy();
+    expect(screen.getByRole('link', { name: 'Trust policies' })).toBeTruthy();
+  });
+});
+
 describe('what an image says of itself', () => {
   it('names what it is built on', async () => {
     await image('checkout', 'about');

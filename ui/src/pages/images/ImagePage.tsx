@@ -21,6 +21,7 @@ import { Panel } from '../../ui/Panel';
 import { Tabs } from '../../ui/Tabs';
 import { Time } from '../../ui/Time';
 import { AboutTab } from './AboutTab';
+import { AttachedTab } from './AttachedTab';
 import { Marks } from './columns';
 import { FindingsTab } from './FindingsTab';
 import { HistoryTab } from './HistoryTab';
@@ -85,7 +86,10 @@ export function ImagePage() {
           { id: 'secrets', label: 'Secrets and settings' },
           { id: 'licences', label: 'Licences' },
           ...(image.kind === 'image'
-            ? [{ id: 'signatures', label: 'Signatures', count: unsigned(data) }]
+            ? [
+                { id: 'signatures', label: 'Signatures', count: unsigned(data) },
+                { id: 'attached', label: 'Attached' },
+              ]
             : []),
           { id: 'timeline', label: 'Timeline' },
           { id: 'history', label: 'Scans' },
@@ -107,6 +111,7 @@ export function ImagePage() {
         {tab === 'secrets' && <SecretsTab detail={data} />}
         {tab === 'licences' && <LicencesTab id={id} />}
         {tab === 'signatures' && <SignaturesTab detail={data} />}
+        {tab === 'attached' && <AttachedTab id={id} digest={image.digest ?? undefined} />}
         {tab === 'timeline' && <TimelineTab id={id} name={image.name} />}
         {tab === 'history' && <HistoryTab id={id} />}
         {tab === 'about' && <AboutTab detail={data} layers={layers?.items} />}

@@ -8,6 +8,7 @@ import {
   IconBinaryTree,
   IconBug,
   IconClock,
+  IconDoorEnter,
   IconDownload,
   IconGitBranch,
   IconPlayerPlay,
@@ -56,6 +57,7 @@ const ICON: Record<Scan['trigger'], typeof IconClock> = {
   import: IconArrowsExchange,
   recent_pull: IconDownload,
   running: IconBinaryTree,
+  admission: IconDoorEnter,
   advisory: IconBug,
   ci: IconGitBranch,
 };
