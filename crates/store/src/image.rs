@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Enough of an image to name it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageKey {
     pub id: String,
     pub environment: String,

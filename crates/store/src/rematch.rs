@@ -78,6 +78,9 @@ pub struct Rematch {
     /// look at; those that were matched with another generation meanwhile
     /// are left out.
     pub images: Vec<(i64, Vec<i64>)>,
+    /// Whether this is the last to be said of them: they are noted as
+    /// matched.
+    pub is_last: bool,
     /// What is known of every vulnerability a verdict may name.
     pub vulnerabilities: Arc<BTreeMap<VulnerabilityId, Vulnerability>>,
     pub judge: Judge,
@@ -443,7 +446,9 @@ async fn put_images(
     };
     let changes = sighting::put(connection, &look, sightings).await?;
     put_fixes(connection, environment, &images, &verdicts).await?;
-    note(connection, &numbers, &rematch.to, rematch.now).await?;
+    if rematch.is_last {
+        note(connection, &numbers, &rematch.to, rematch.now).await?;
+    }
     let by_asset = changes.by_asset.clone();
     let came = changes.finish(connection, environment, rematch.now).await?;
     outcome.images += images.len() as u64;

@@ -295,7 +295,7 @@ impl Differences {
         (old, new): (&Database, &Database),
         touched: &Touched,
         named: Named<'_>,
-    ) -> BTreeMap<VulnerabilityId, Why> {
+    ) -> BTreeMap<VulnerabilityId, (Step, Why)> {
         let keys = touched.keys.iter().filter_map(|key| self.causes.get(key));
         let causes: BTreeSet<&Cause> = keys.flatten().collect();
         let all: Why = causes.iter().map(|cause| (*cause).clone()).collect();
@@ -307,23 +307,28 @@ impl Differences {
         };
         let differ = touched.differ.iter();
         differ
-            .map(|Difference { vulnerability, .. }| {
-                let mut advisories: Vec<String> =
-                    named_by(vulnerability, &before, old).unwrap_or_default();
-                advisories.extend(named_by(vulnerability, &after, new).unwrap_or_default());
-                let why: Why = causes
-                    .iter()
-                    .filter(|cause| advisories.contains(&cause.advisory))
-                    .map(|cause| (*cause).clone())
-                    .collect();
-                // The advisory itself is as it was, but not what it covers.
-                let why = if why.is_empty() {
-                    Arc::clone(&all)
-                } else {
-                    why
-                };
-                (vulnerability.clone(), why)
-            })
+            .map(
+                |Difference {
+                     vulnerability,
+                     step,
+                 }| {
+                    let mut advisories: Vec<String> =
+                        named_by(vulnerability, &before, old).unwrap_or_default();
+                    advisories.extend(named_by(vulnerability, &after, new).unwrap_or_default());
+                    let why: Why = causes
+                        .iter()
+                        .filter(|cause| advisories.contains(&cause.advisory))
+                        .map(|cause| (*cause).clone())
+                        .collect();
+                    // The advisory itself is as it was, but not what it covers.
+                    let why = if why.is_empty() {
+                        Arc::clone(&all)
+                    } else {
+                        why
+                    };
+                    (vulnerability.clone(), (*step, why))
+                },
+            )
             .collect()
     }
 }
@@ -344,7 +349,7 @@ pub struct Rematch {
     hits: HashMap<i64, Hits>,
     /// Of every touched package: the vulnerabilities of which something
     /// else is said, and why.
-    changed: HashMap<i64, BTreeMap<VulnerabilityId, Why>>,
+    changed: HashMap<i64, BTreeMap<VulnerabilityId, (Step, Why)>>,
     /// Packages that have to do with each other have one number.
     families: HashMap<i64, u32>,
     /// Images that hold a touched package, each with the packages to look
@@ -455,10 +460,13 @@ impl Rematch {
         changed.cloned().collect()
     }
 
-    /// Those of which something else is said of a package, and why.
-    pub fn changed(&self, package: i64) -> impl Iterator<Item = (&VulnerabilityId, &[Cause])> {
+    /// Those of which something else is said of a package, what, and why.
+    pub fn changed(
+        &self,
+        package: i64,
+    ) -> impl Iterator<Item = (&VulnerabilityId, Step, &[Cause])> {
         let changed = self.changed.get(&package).into_iter().flatten();
-        changed.map(|(id, why)| (id, &**why))
+        changed.map(|(id, (step, why))| (id, *step, &**why))
     }
 
     /// Whether a package may be hit by any of these, which are among

@@ -14,7 +14,7 @@ use store::{HeldPackage, ImageKey, PackageFix, Rematch, Store, StoreError, Touch
 use tokio::task::JoinSet;
 use vulns::{
     Cause, Database, Delta, Untold,
-    rematch::{self, Differences, Installed},
+    rematch::{self, Differences, Installed, Step},
 };
 
 use super::{
@@ -45,7 +45,7 @@ pub(crate) struct Done {
     /// Images left to be matched whole.
     pub(crate) left: usize,
     /// Those with findings that came or went, and why.
-    pub(crate) changed: Vec<(ImageKey, String)>,
+    pub(crate) changed: BTreeMap<ImageKey, String>,
     /// How long it took to say what changes.
     pub(crate) computed: Duration,
     /// How long after that findings that come were on disk.
@@ -142,12 +142,11 @@ pub(crate) async fn write(
         touched: rematch.images.len(),
         findings: rematch.findings,
         left: rematch.whole.len(),
-        changed: Vec::new(),
+        changed: BTreeMap::new(),
         computed: took,
         new_on_disk: Duration::ZERO,
     };
     put_vulnerabilities(store, &change, &delta, now).await?;
-    let (images, with_new) = (rematch.images.clone(), rematch.with_new);
     let whole = rematch.whole.clone();
     let numbers: Vec<i64> = rematch.packages().collect();
     let packages: HashMap<i64, Package> = store
@@ -168,36 +167,35 @@ pub(crate) async fn write(
         upgrades: Mutex::default(),
     });
     let known = Arc::new(known);
-    let mut under_way = JoinSet::new();
-    let mut chunks = images.chunks(IMAGES).enumerate();
-    // Images with findings that come are the first.
-    let with_new = with_new.div_ceil(IMAGES);
-    loop {
-        while under_way.len() < AT_ONCE
-            && let Some((number, images)) = chunks.next()
-        {
-            let (store, judge) = (store.clone(), Arc::clone(&judge));
-            let rematch = Rematch {
-                from: change.from.clone(),
-                to: change.to.clone(),
-                now,
-                mark,
-                images: images.to_vec(),
-                vulnerabilities: Arc::clone(&known),
-                judge: Arc::new(move |image| judge.judge(image)),
-            };
-            under_way.spawn(async move { (number, store.rematch(rematch).await) });
-        }
-        match under_way.join_next().await {
-            None => break,
-            Some(Ok((number, outcome))) => {
-                done.changed.extend(outcome?.changed);
-                if number < with_new {
-                    done.new_on_disk = began.elapsed();
-                }
+    for part in [Part::Coming, Part::Rest] {
+        let mut images = judge.images(part).chunks(IMAGES);
+        let mut under_way = JoinSet::new();
+        loop {
+            while under_way.len() < AT_ONCE
+                && let Some(images) = images.next()
+            {
+                let (store, judge) = (store.clone(), Arc::clone(&judge));
+                let rematch = Rematch {
+                    from: change.from.clone(),
+                    to: change.to.clone(),
+                    now,
+                    mark,
+                    images: images.to_vec(),
+                    is_last: part == Part::Rest,
+                    vulnerabilities: Arc::clone(&known),
+                    judge: Arc::new(move |image| judge.judge(image, part)),
+                };
+                under_way.spawn(async move { store.rematch(rematch).await });
             }
-            // It panicked; so does whoever waits for it.
-            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            match under_way.join_next().await {
+                None => break,
+                Some(Ok(outcome)) => done.changed.extend(outcome?.changed),
+                // It panicked; so does whoever waits for it.
+                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        if part == Part::Coming {
+            done.new_on_disk = began.elapsed();
         }
     }
     store
@@ -233,6 +231,16 @@ async fn put_vulnerabilities(
     Ok(())
 }
 
+/// What there is to say of an image, in two parts: what is new is told
+/// before what was known all along. A vulnerability is of one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Vulnerabilities that come in a package of the image.
+    Coming,
+    /// Those that only change or go, and the upgrades.
+    Rest,
+}
+
 /// What goes by an upgrade's name in an image, and its upgrades.
 type Upgraded = (Vec<(PackageKind, String)>, Vec<PackageFix>);
 
@@ -249,20 +257,37 @@ struct Judge {
 }
 
 impl Judge {
-    fn judge(&self, image: &TouchedImage) -> Verdict {
-        let mut vulnerabilities = BTreeSet::new();
+    /// The images of which there is something to say.
+    fn images(&self, part: Part) -> &[(i64, Vec<i64>)] {
+        match part {
+            Part::Coming => &self.rematch.images[..self.rematch.with_new],
+            Part::Rest => &self.rematch.images,
+        }
+    }
+
+    fn judge(&self, image: &TouchedImage, part: Part) -> Verdict {
+        let mut coming = BTreeSet::new();
+        let mut rest = BTreeSet::new();
         let mut causes: BTreeSet<&Cause> = BTreeSet::new();
         for held in &image.packages {
-            for (id, why) in self.rematch.changed(held.number) {
-                let is_new = !vulnerabilities.contains(id);
+            for (id, step, why) in self.rematch.changed(held.number) {
+                let ids = match step {
+                    Step::Came => &mut coming,
+                    Step::Changed | Step::Went => &mut rest,
+                };
+                let is_new = !ids.contains(id);
                 if is_new {
-                    vulnerabilities.insert(id.clone());
+                    ids.insert(id.clone());
                 }
                 if is_new || causes.len() < NAMED {
                     causes.extend(why);
                 }
             }
         }
+        let vulnerabilities = match part {
+            Part::Coming => coming,
+            Part::Rest => &rest - &coming,
+        };
         let distribution = image.distribution.as_deref();
         let distribution: Option<Ecosystem> = distribution.and_then(|text| text.parse().ok());
         let installed: Vec<Installed> = image
@@ -296,7 +321,10 @@ impl Judge {
                 Some((*numbers.get(&at)?, finding))
             })
             .collect();
-        let (upgrades, fixes) = self.upgrades(image, distribution.as_ref());
+        let (upgrades, fixes) = match part {
+            Part::Coming => Upgraded::default(),
+            Part::Rest => self.upgrades(image, distribution.as_ref()),
+        };
         Verdict {
             vulnerabilities,
             findings,

@@ -473,15 +473,24 @@ async fn what_came_between_is_left(test: &TestStore) {
     assert_eq!(image.name, "shop:1");
 }
 
-/// What is new is written before what is no longer so.
+/// What is new is written before what is no longer so, in one image too.
 async fn what_comes_is_first(test: &TestStore) {
     let store = &test.store;
     let of_right = FLAW.replace("left", "right").replace("CVE-3-1", "CVE-3-2");
     let old = database(&BTreeMap::from([(0, FLAW.to_owned())]), 0);
     let new = database(&BTreeMap::from([(1, of_right)]), 1);
-    for (name, package_name) in [("shop:1", "left"), ("blog:1", "right"), ("news:1", "left")] {
-        let package = package(PackageKind::Npm, package_name, "1.0", "app/lock");
-        let assessment = assess(&old, holding(name, package), name, 0, true);
+    for (name, packages) in [
+        ("shop:1", ["left", "other"]),
+        ("blog:1", ["left", "right"]),
+        ("news:1", ["left", "other"]),
+    ] {
+        let mut sbom = holding(
+            name,
+            package(PackageKind::Npm, packages[0], "1.0", "a/lock"),
+        );
+        let second = package(PackageKind::Npm, packages[1], "1.0", "b/lock");
+        sbom.packages.push(second);
+        let assessment = assess(&old, sbom, name, 0, true);
         store.put_report("local", assessment).await.unwrap();
     }
     let holdings = Holdings::default();
@@ -497,6 +506,34 @@ async fn what_comes_is_first(test: &TestStore) {
         .await
         .unwrap();
     assert!(!done.new_on_disk.is_zero());
+    assert_eq!(done.changed.len(), 3);
+    let scope = store.scope(None).await.unwrap();
+    let changes = store.changes(&scope, &PageRequest::first(4)).await.unwrap();
+    let told: Vec<&str> = changes
+        .items
+        .iter()
+        .map(|it| it.entry.summary.as_str())
+        .collect();
+    let because = "advisory CVE-3-1 was withdrawn and advisory CVE-3-2 came";
+    assert_eq!(told[3], format!("blog:1: 1 new, because {because}"));
+    let mut rest = told[..3].to_vec();
+    rest.sort_unstable();
+    let left = "1 resolved, because advisory CVE-3-1 was withdrawn";
+    assert_eq!(
+        rest,
+        [
+            format!("blog:1: 1 resolved, because {because}"),
+            format!("news:1: {left}"),
+            format!("shop:1: {left}"),
+        ]
+    );
+    assert!(
+        store
+            .outdated(&new.status().generation)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 /// A vulnerability that turns out to be exploited moves its findings up,
