@@ -179,8 +179,47 @@ fn cold(documents: &[Document], replicas: usize, engine: RegoEngine) {
     );
 }
 
+/// The constraints that take longest, each asked alone about pods nobody
+/// has seen.
+fn dearest(documents: &[Document]) {
+    const PODS: u32 = 300;
+    const SHOWN: usize = 12;
+    let (templates, constraints): (Vec<&Document>, Vec<&Document>) = documents
+        .iter()
+        .partition(|document| document.value["kind"] == "ConstraintTemplate");
+    let world = World::default();
+    let mut times: Vec<_> = constraints
+        .iter()
+        .map(|constraint| {
+            let kind = constraint.value["kind"].as_str().unwrap();
+            let template = templates
+                .iter()
+                .find(|it| it.value["spec"]["crd"]["spec"]["names"]["kind"] == kind);
+            let alone: Vec<Document> = template
+                .into_iter()
+                .chain([constraint])
+                .map(|it| (*it).clone())
+                .collect();
+            let (policies, _) = Policies::load(&alone);
+            let pods: Vec<Value> = (0..PODS as usize).map(|index| pod(index, index)).collect();
+            let start = Instant::now();
+            for pod in &pods {
+                black_box(judge(&policies, pod, &world));
+            }
+            (start.elapsed() / PODS, kind)
+        })
+        .collect();
+    times.sort_unstable_by(|one, other| other.cmp(one));
+    let all: std::time::Duration = times.iter().map(|(time, _)| *time).sum();
+    println!("each alone, {all:.1?} in all:");
+    for (time, kind) in times.iter().take(SHOWN) {
+        println!("  {time:>9.1?}  {kind}");
+    }
+}
+
 fn benches(criterion: &mut Criterion) {
     let documents = documents();
+    dearest(&documents);
     let bytes = pod(1, 1).to_string().len();
     let world = World::default();
     println!("a pod of {bytes} bytes, {CONSTRAINTS} constraints");

@@ -13,6 +13,7 @@ use regorus::rvm::vm::RegoVM;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, PolicyLengthConfig, Value};
 
+use super::alias;
 use super::bounds::{self, HOST, MAX_BYTES};
 use super::reads::Reads;
 use super::rewrite::{Choice, rewrite};
@@ -219,7 +220,10 @@ pub(super) fn ready(texts: &[(String, String)], choice: Choice) -> Result<Engine
             .map_err(|error| brief(&error))?;
     }
     for (name, text) in texts {
-        let text = rewrite(name, text, choice)?;
+        let mut text = rewrite(name, text, choice)?;
+        if choice.guarded {
+            text = alias::in_full(name, &text, choice.dialect)?;
+        }
         engine
             .add_policy(name.clone(), text)
             .map_err(|error| brief(&error))?;

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use regorus::unstable::{Expr, Literal, Module, Query, Rule, RuleHead};
+use regorus::unstable::{Expr, Module, Query, Rule};
 
-use super::tree::{children, queries};
+use super::tree::{Within, children, queries, within_query, within_rule};
 
 /// A place in the review: the steps from `input.review` on.
 pub(crate) type Part = Vec<String>;
@@ -64,69 +64,21 @@ impl Reads {
     }
 
     fn rule(&mut self, rule: &Rule, paths: &mut BTreeSet<Vec<String>>) {
-        match rule {
-            Rule::Default { value, .. } => self.expr(value, paths),
-            Rule::Spec { head, bodies, .. } => {
-                match head {
-                    RuleHead::Compr { refr, assign, .. } => {
-                        self.expr(refr, paths);
-                        if let Some(assign) = assign {
-                            self.expr(&assign.value, paths);
-                        }
-                    }
-                    RuleHead::Set { key, .. } => {
-                        if let Some(key) = key {
-                            self.expr(key, paths);
-                        }
-                    }
-                    RuleHead::Func { args, assign, .. } => {
-                        for arg in args {
-                            self.expr(arg, paths);
-                        }
-                        if let Some(assign) = assign {
-                            self.expr(&assign.value, paths);
-                        }
-                    }
-                }
-                for body in bodies {
-                    if let Some(assign) = &body.assign {
-                        self.expr(&assign.value, paths);
-                    }
-                    self.query(&body.query, paths);
-                }
-            }
-        }
+        self.within(within_rule(rule), paths);
     }
 
     fn query(&mut self, query: &Query, paths: &mut BTreeSet<Vec<String>>) {
-        for stmt in &query.stmts {
-            match &stmt.literal {
-                Literal::SomeVars { .. } => {}
-                Literal::SomeIn {
-                    key,
-                    value,
-                    collection,
-                    ..
-                } => {
-                    if let Some(key) = key {
-                        self.expr(key, paths);
-                    }
-                    self.expr(value, paths);
-                    self.expr(collection, paths);
-                }
-                Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => {
-                    self.expr(expr, paths);
-                }
-                Literal::Every { domain, query, .. } => {
-                    self.expr(domain, paths);
-                    self.query(query, paths);
-                }
-            }
-            for with in &stmt.with_mods {
-                // What stands in for the input may be anything.
-                self.all = true;
-                self.expr(&with.r#as, paths);
-            }
+        // What stands in for the input may be anything.
+        self.all |= query.stmts.iter().any(|stmt| !stmt.with_mods.is_empty());
+        self.within(within_query(query), paths);
+    }
+
+    fn within(&mut self, (exprs, queries): Within<'_>, paths: &mut BTreeSet<Vec<String>>) {
+        for expr in exprs {
+            self.expr(expr, paths);
+        }
+        for query in queries {
+            self.query(query, paths);
         }
     }
 

@@ -92,6 +92,53 @@ pub(super) fn children(expr: &Expr) -> Vec<&Ref<Expr>> {
     }
 }
 
+/// Expressions and queries directly within something.
+pub(super) type Within<'a> = (Vec<&'a Ref<Expr>>, Vec<&'a Ref<Query>>);
+
+pub(super) fn within_rule(rule: &Rule) -> Within<'_> {
+    let (head, bodies) = match rule {
+        Rule::Default { value, .. } => return (vec![value], Vec::new()),
+        Rule::Spec { head, bodies, .. } => (head, bodies),
+    };
+    let mut exprs = Vec::new();
+    match head {
+        RuleHead::Compr { refr, assign, .. } => {
+            exprs.push(refr);
+            exprs.extend(assign.as_ref().map(|assign| &assign.value));
+        }
+        RuleHead::Set { key, .. } => exprs.extend(key),
+        RuleHead::Func { args, assign, .. } => {
+            exprs.extend(args);
+            exprs.extend(assign.as_ref().map(|assign| &assign.value));
+        }
+    }
+    let assigns = bodies.iter().filter_map(|body| body.assign.as_ref());
+    exprs.extend(assigns.map(|assign| &assign.value));
+    (exprs, bodies.iter().map(|body| &body.query).collect())
+}
+
+pub(super) fn within_query(query: &Query) -> Within<'_> {
+    let (mut exprs, mut inner) = (Vec::new(), Vec::new());
+    for stmt in &query.stmts {
+        match &stmt.literal {
+            Literal::SomeVars { .. } => {}
+            Literal::SomeIn {
+                key,
+                value,
+                collection,
+                ..
+            } => exprs.extend(key.iter().chain([value, collection])),
+            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => exprs.push(expr),
+            Literal::Every { domain, query, .. } => {
+                exprs.push(domain);
+                inner.push(query);
+            }
+        }
+        exprs.extend(stmt.with_mods.iter().map(|with| &with.r#as));
+    }
+    (exprs, inner)
+}
+
 /// The query of a comprehension.
 pub(super) fn queries(expr: &Expr) -> Vec<&Ref<Query>> {
     match expr {
