@@ -14,9 +14,9 @@ use std::{
 
 use api::decision::NewDecision;
 use jiff::{SignedDuration, Timestamp};
-use model::error::chain;
+use model::{Digest, error::chain};
 use scan::Reference;
-use store::{KnownImage, NewScan, ScanOrigin, StoreError, Unless};
+use store::{KnownImage, NewScan, Scan, ScanOrigin, StoreError, Unless};
 use tokio::sync::Notify;
 
 use super::{
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     app::{App, DEMO},
-    registries,
+    registries, trust,
 };
 
 /// Names that wait for the next look, and those remembered after it.
@@ -233,6 +233,17 @@ async fn verify(
             .look_at(environment, repository, digest.to_owned());
     }
     Ok(())
+}
+
+/// Has it looked at whether an image that was read for this is signed:
+/// whoever was refused for it asks again soon.
+pub(crate) fn was_read(app: &App, scan: &Scan, digest: Option<Digest>) {
+    if let (ScanOrigin::Admission, Some(digest)) = (scan.origin, digest)
+        && let Some((repository, _)) = trust::place(&scan.name)
+    {
+        app.trust
+            .look_at(&scan.environment, repository, digest.to_string());
+    }
 }
 
 async fn wish(

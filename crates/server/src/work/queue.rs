@@ -14,7 +14,7 @@ use store::{Assessment, Lease, NewScan, Outcome, Queued, Scan, ScanEnd, ScanOrig
 use tokio::sync::Notify;
 
 use super::{
-    database,
+    admission, database,
     engine::{self, LookError, Target},
     fix,
     malware::Reading,
@@ -27,7 +27,6 @@ use crate::{
     http::scan::wire,
     metrics,
     registries::{self, OpenError},
-    trust,
 };
 
 /// How often a running scan's progress is told.
@@ -490,13 +489,7 @@ async fn look_once(
         .put_report(&scan.environment, assessment)
         .await
         .map_err(Failure::Store)?;
-    if let (ScanOrigin::Admission, Some(digest)) = (scan.origin, digest)
-        && let Some((repository, _)) = trust::place(&scan.name)
-    {
-        // Whoever was refused for its signature asks again soon.
-        app.trust
-            .look_at(&scan.environment, repository, digest.to_string());
-    }
+    admission::was_read(app, scan, digest);
     // Advisories that came while this was matched and stored have passed
     // it by.
     if app.database.advisories().status().generation != generation {
