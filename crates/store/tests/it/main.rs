@@ -35,6 +35,7 @@ mod sample;
 mod schema;
 mod search;
 mod sensor;
+mod tag;
 mod trust;
 mod vex_source;
 
