@@ -4,6 +4,7 @@
 //! [`Transport`]. An answer that is no success becomes the [`Problem`]
 //! it says.
 
+mod admission;
 mod policy;
 mod registry;
 mod running;

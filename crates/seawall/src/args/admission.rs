@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::remote::{Amount, ListFormat, Remote};
 
 /// Judge what is asked of a cluster, before it is stored
 ///
@@ -11,7 +13,10 @@ use clap::{Args, ValueEnum};
 /// refuses comes with the fix; what it decided is on the page Admission. Every policy begins
 /// in audit: nothing is refused until somebody says so.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
   seawall admission --in-cluster --cluster production --server https://seawall.example:8470 \\
       --token-file /etc/seawall/token        in a pod (deploy/admission)
@@ -20,17 +25,127 @@ Examples:
   seawall admission --bundle policies/ --cluster none --ca-out ca.crt
                                              alone: register the webhook yourself
   seawall admission --kubeconfig admin.conf --uninstall
+  seawall admission status                   how the replicas are that a server hears of
+  seawall admission decisions --verdict denied --since 24h
 
 Namespaces kube-system, kube-public, kube-node-lease and its own, and any with the label
 admission.seawall.dev/exempt, are left alone. Without a server, what a policy is against is
 told by --bundle's files: `seawall policy list` names the product's own.
 
-Exit codes: 0 told to stop, 2 the command line makes no sense, 3 it could not be done.")]
+Exit codes: 0 told to stop, 2 the command line makes no sense, 3 it could not be done."
+)]
+pub(crate) struct Admission {
+    #[command(subcommand)]
+    pub command: Option<AdmissionCommand>,
+    #[command(flatten)]
+    pub judge: Judge,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdmissionCommand {
+    Status(Status),
+    Decisions(Box<Decisions>),
+}
+
+/// Show how admission is: each replica, what it decides by, and what is wrong
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall admission status
+  seawall admission status --cluster production
+  seawall admission status --format json | jq '.[] | select(.is_silent)'
+
+A replica is silent where the server has not heard of it for some minutes, and behind where
+it does not decide by what policies are now.")]
+pub(crate) struct Status {
+    /// Only this cluster
+    #[arg(short, long, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// Only this environment
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: ListFormat,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// List what admission decided, newest first: what was refused, warned of, noted or changed
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall admission decisions
+  seawall admission decisions --verdict denied,warned --since 24h
+  seawall admission decisions --policy pods-not-privileged --namespace shop
+  seawall admission decisions --since 2026-11-01 --all --format csv > decisions.csv
+  seawall admission decisions --format json | jq '.[].decision.violations'
+
+Requests that no policy is against are not kept.")]
+pub(crate) struct Decisions {
+    /// Text in the object's name, the workload, whoever asked, or the message
+    #[arg(value_name = "TEXT")]
+    pub text: Option<String>,
+    /// Only these: denied, warned, audited, exempted, mutated, failed
+    #[arg(long, value_name = "VERDICT", value_enum, value_delimiter = ',')]
+    pub verdict: Vec<Verdict>,
+    /// Only of this policy, by its id
+    #[arg(short, long, value_name = "POLICY")]
+    pub policy: Option<String>,
+    /// Only in this namespace
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Only in this cluster
+    #[arg(short, long, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// Only what this one asked for, by the exact name
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Only since: 30m, 24h, 7d ago, a day or a moment
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Only until: as --since
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Only this environment
+    #[arg(short, long, value_name = "NAME")]
+    pub environment: Option<String>,
+    #[command(flatten)]
+    pub amount: Amount,
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verdict {
+    Denied,
+    Warned,
+    Audited,
+    Exempted,
+    Mutated,
+    Failed,
+}
+
+impl Verdict {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Warned => "warned",
+            Self::Audited => "audited",
+            Self::Exempted => "exempted",
+            Self::Mutated => "mutated",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A judge that runs here.
+#[derive(Args, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub(crate) struct Admission {
+pub(crate) struct Judge {
     /// What the cluster is called at the server
     #[arg(
         long,

@@ -14,15 +14,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, write_stdout};
 use crate::{
-    args::admission::{Admission, Fail},
+    args::admission::{Admission, AdmissionCommand, Fail, Judge},
     cancel,
     exit::{Exit, Failure},
 };
+
+mod record;
 
 /// The port of the Service in deploy/admission.
 const SERVICE_PORT: u16 = 443;
 
 pub(super) fn run(context: &Context, arguments: &Admission) -> Result<Exit, Failure> {
+    match &arguments.command {
+        None => judge(context, &arguments.judge),
+        Some(AdmissionCommand::Status(arguments)) => record::status(context, arguments),
+        Some(AdmissionCommand::Decisions(arguments)) => record::decisions(context, arguments),
+    }
+}
+
+fn judge(context: &Context, arguments: &Judge) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -81,7 +91,7 @@ fn told(error: AdmissionError) -> Failure {
     }
 }
 
-fn target(arguments: &Admission) -> Option<Target> {
+fn target(arguments: &Judge) -> Option<Target> {
     if arguments.in_cluster {
         return Some(Target::InCluster);
     }
@@ -92,7 +102,7 @@ fn target(arguments: &Admission) -> Option<Target> {
     })
 }
 
-fn settings(context: &Context, arguments: &Admission) -> Result<Settings, Failure> {
+fn settings(context: &Context, arguments: &Judge) -> Result<Settings, Failure> {
     if arguments.server.is_none() && arguments.bundle.is_none() {
         let told = anyhow::anyhow!("there is nothing to judge by");
         return Err(
@@ -170,7 +180,7 @@ fn settings(context: &Context, arguments: &Admission) -> Result<Settings, Failur
 }
 
 /// What the certificate is for.
-fn names(arguments: &Admission, whence: &Where) -> Vec<String> {
+fn names(arguments: &Judge, whence: &Where) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
     let ip = arguments.listen.ip();
     if !ip.is_unspecified() {

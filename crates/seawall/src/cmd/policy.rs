@@ -63,17 +63,25 @@ fn documents(choice: &PolicyFiles) -> Result<Vec<Document>, Failure> {
 /// The policies meant; what is wrong with them is said, and the rest goes
 /// on.
 fn load(choice: &PolicyFiles) -> Result<(Policies, Vec<Problem>), Failure> {
-    let (policies, problems) = Policies::load(&documents(choice)?);
+    let documents = documents(choice)?;
+    let (policies, problems) = Policies::load(&documents);
     for problem in &problems {
-        let name = [problem.kind.as_str(), problem.name.as_str()].join(" ");
-        write_stderr(&format!(
-            "{}: {}: {}\n",
-            problem.source,
-            name.trim(),
-            problem.message
-        ));
+        tell("", problem);
+    }
+    for note in policy::notes(&documents) {
+        tell("warning: ", &note);
     }
     Ok((policies, problems))
+}
+
+fn tell(what: &str, problem: &Problem) {
+    let name = [problem.kind.as_str(), problem.name.as_str()].join(" ");
+    write_stderr(&format!(
+        "{what}{}: {}: {}\n",
+        problem.source,
+        name.trim(),
+        problem.message
+    ));
 }
 
 /// What is said of the policy behind constraints of this kind, where it

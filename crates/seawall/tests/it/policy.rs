@@ -182,6 +182,68 @@ fn what_cannot_be_read_is_named_with_its_line() {
 }
 
 #[test]
+fn what_a_policy_says_and_nobody_does_is_a_warning() {
+    let place = Place::new();
+    place.write("pod.yaml", POD);
+    let scoped = "spec:\n  enforcementAction: scoped\n  scopedEnforcementActions:\n  - \
+                  action: deny\n    enforcementPoints: [{name: vap.k8s.io}, \
+                  {name: gator.gatekeeper.sh}]\n  match:\n";
+    place.write("p.yaml", TEMPLATE.replace("spec:\n  match:\n", scoped));
+    let check = [
+        "policy",
+        "check",
+        "--only",
+        "--policies",
+        "p.yaml",
+        "pod.yaml",
+    ];
+    let said = place.run(&check);
+    assert!(said.starts_with("exit: 0\n"), "{said}");
+    assert!(said.contains("web belongs to no team"), "{said}");
+    assert!(
+        said.contains(
+            "warning: p.yaml: NeedsTeam team: spec.scopedEnforcementActions: nothing is done at \
+             the enforcement point 'vap.k8s.io'"
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("(there are audit.gatekeeper.sh, gator.gatekeeper.sh, validation."),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_config_of_gatekeeper_is_read_and_a_wrong_one_named() {
+    let place = Place::new();
+    place.write("pod.yaml", POD);
+    let config = "---\napiVersion: config.gatekeeper.sh/v1alpha1\nkind: Config\nmetadata: \
+                  {name: config}\nspec: {match: [{excludedNamespaces: [shop], processes: \
+                  [PROCESS]}]}\n";
+    let with = |process: &str| {
+        let config = config.replace("PROCESS", process);
+        place.write("p.yaml", format!("{TEMPLATE}{config}"));
+        place.run(&[
+            "policy",
+            "check",
+            "--only",
+            "--policies",
+            "p.yaml",
+            "pod.yaml",
+        ])
+    };
+    let said = with("audit");
+    assert!(said.starts_with("exit: 0\n"), "{said}");
+    assert!(said.contains("web belongs to no team"), "{said}");
+    let wrong = with("audits");
+    assert!(wrong.starts_with("exit: 2\n"), "{wrong}");
+    assert!(
+        wrong.contains("Config config: spec.match[0].processes: 'audits' is not known"),
+        "{wrong}"
+    );
+}
+
+#[test]
 fn a_broken_policy_is_named_and_the_rest_is_judged_by() {
     let place = Place::new();
     place.write("pod.yaml", POD);

@@ -6,6 +6,8 @@ use std::{
     process::{Child, Stdio},
 };
 
+use serde_json::json;
+
 use crate::harness::Place;
 
 /// A server of its own, and a token for it.
@@ -351,6 +353,95 @@ const STATUS: &str = r#"{"version": "0.1.0", "boot": "b", "cluster": "c1", "kern
     "containers": [{"id": "c0ffee", "name": "web", "image": "shop/web:1", "namespace": "shop",
         "pod": "web-1", "runtime": "containerd", "processes": 3, "events": 12.5, "cpu": 0.5,
         "alerts": 0}]}"#;
+
+#[test]
+fn admission_is_shown_as_the_server_knows_it() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let url = format!("http://{}", server.address);
+    place.run_with_input(&["login", &url], &server.token);
+    let empty = said(&place, &server, &["admission", "status"]);
+    assert!(empty.contains("No admission has told of itself"), "{empty}");
+    let empty = said(&place, &server, &["admission", "decisions"]);
+    assert!(empty.contains("No decisions."), "{empty}");
+
+    let now = model::Clock::now(&model::SystemClock);
+    let decision = |uid: &str, ago: i64, verdict: &str, namespace: &str, policy: &str| {
+        json!({"uid": uid, "time": now - jiff::SignedDuration::from_hours(ago),
+            "verdict": verdict, "operation": "CREATE", "kind": "Pod", "namespace": namespace,
+            "name": uid, "user": "alice", "violations": [{"policy": policy, "constraint": "c",
+                "verdict": verdict, "message": format!("{uid} is against it")}]})
+    };
+    let body = json!({
+        "items": [
+            decision("web", 1, "denied", "shop", "pods-not-privileged"),
+            decision("till", 2, "warned", "shop", "pods-probes"),
+            decision("vault", 30, "denied", "bank", "pods-probes"),
+        ],
+        "status": {"replica": "admission-1", "version": "1.2.3", "bundle": "old",
+            "fail": "open", "requests": 41, "denied": 2, "p99_us": 2400,
+            "problems": ["the webhook could not be registered"]},
+    });
+    let authorization = format!("authorization: Bearer {}", server.token);
+    let path = "/api/v1/clusters/prod/decisions";
+    let (head, told) = server.post(path, &authorization, &body.to_string());
+    assert!(head.starts_with("HTTP/1.1 200"), "{head} {told}");
+
+    let status = said(&place, &server, &["admission", "status"]);
+    for part in ["prod", "admission-1", "behind", "judges", "41", "2.4 ms"] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    assert!(
+        status.contains("admission-1: the webhook could not be registered"),
+        "{status}"
+    );
+    let other = said(
+        &place,
+        &server,
+        &["admission", "status", "--cluster", "lab"],
+    );
+    assert!(other.contains("No admission has told"), "{other}");
+
+    let listed = |filters: &[&str]| {
+        let mut arguments = vec!["admission", "decisions", "--format", "json"];
+        arguments.extend(filters);
+        let told = said(&place, &server, &arguments);
+        assert!(told.starts_with("exit: 0\n"), "{told}");
+        let (_, rest) = told.split_once("----- stdout -----\n").unwrap();
+        let (out, _) = rest.split_once("----- stderr -----").unwrap();
+        let all: Vec<serde_json::Value> = serde_json::from_str(out).unwrap();
+        let names = all
+            .iter()
+            .map(|one| one["decision"]["name"].as_str().unwrap());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(listed(&[]), "web till vault");
+    assert_eq!(listed(&["--verdict", "denied"]), "web vault");
+    assert_eq!(
+        listed(&["--verdict", "denied,warned", "--since", "24h"]),
+        "web till"
+    );
+    assert_eq!(listed(&["--until", "24h"]), "vault");
+    assert_eq!(listed(&["--namespace", "shop", "--limit", "1"]), "web");
+    assert_eq!(listed(&["--policy", "pods-probes"]), "till vault");
+    assert_eq!(listed(&["--user", "bob"]), "");
+    assert_eq!(listed(&["vault"]), "vault");
+
+    let table = said(
+        &place,
+        &server,
+        &["admission", "decisions", "--namespace", "bank"],
+    );
+    assert!(table.contains("vault is against it"), "{table}");
+    assert!(table.contains("1 decision."), "{table}");
+    let wrong = said(
+        &place,
+        &server,
+        &["admission", "decisions", "--since", "soon"],
+    );
+    assert!(wrong.starts_with("exit: 2\n"), "{wrong}");
+    assert!(wrong.contains("--since: 'soon' is no time"), "{wrong}");
+}
 
 #[test]
 fn top_prints_once_where_there_is_no_terminal() {
