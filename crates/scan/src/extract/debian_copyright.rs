@@ -301,7 +301,7 @@ mod tests {
                 if index == place {
                     text.push_str(&all);
                 }
-                text.push_str(&format!("\nFiles: {pattern}\nLicense: Other\n"));
+                text.extend(["\nFiles: ", pattern, "\nLicense: Other\n"]);
             }
             if place == others.len() {
                 text.push_str(&all);
