@@ -472,7 +472,7 @@ async fn carry(app: &Arc<App>) {
                     );
                 }
                 app.running.ring();
-                for (image, _) in &done.changed {
+                for image in done.changed.keys() {
                     app.bus.publish(&Event::Image {
                         image: http::image::reference(image),
                     });

@@ -408,11 +408,7 @@ async fn says_why(test: &TestStore) {
         (done.names, done.touched, done.findings, done.left),
         (1, 1, 1, 0)
     );
-    let names: Vec<&str> = done
-        .changed
-        .iter()
-        .map(|(key, _)| key.name.as_str())
-        .collect();
+    let names: Vec<&str> = done.changed.keys().map(|key| key.name.as_str()).collect();
     assert_eq!(names, ["shop:1"]);
     assert!(
         store
