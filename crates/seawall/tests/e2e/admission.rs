@@ -302,12 +302,67 @@ fn requests_of_a_real_cluster_are_judged_as_was_set() {
         made["metadata"]["labels"]["checked"] == "yes"
     });
 
+    deletions_and_connections(&server, &cluster);
+
     // Gone, it is in nobody's way.
     admission.kill();
     until("it goes through", || !is_refused(&cluster, &bad));
     // The server gone as well, the last bundle decides.
     drop(server);
     closed(&seawall, &cluster, &bad);
+}
+
+/// A policy about requests that make nothing.
+fn refusing(kind: &str, of: &str, operation: &str) -> String {
+    let name = kind.to_lowercase();
+    format!(
+        "apiVersion: templates.gatekeeper.sh/v1\nkind: ConstraintTemplate\n\
+         metadata: {{name: {name}}}\nspec:\n  crd: {{spec: {{names: {{kind: {kind}}}}}}}\n  \
+         targets:\n  - target: admission.k8s.gatekeeper.sh\n    operations: [{operation}]\n    \
+         rego: |\n      package {name}\n      violation[{{\"msg\": msg}}] {{\n        \
+         msg := sprintf(\"%v of %v\", [input.review.operation, input.review.name])\n      }}\n\
+         ---\napiVersion: constraints.gatekeeper.sh/v1beta1\nkind: {kind}\n\
+         metadata: {{name: {name}}}\nspec:\n  enforcementAction: deny\n  match:\n    \
+         kinds: [{{apiGroups: [''], kinds: [{of}]}}]\n"
+    )
+}
+
+/// Who deletes and who opens a shell is asked about once a policy is for
+/// that, and not before.
+fn deletions_and_connections(server: &Server, cluster: &Cluster) {
+    done(&kubectl(
+        cluster,
+        &["create", "-f", "-"],
+        &pod("kept", "shop", false),
+    ));
+    let of_pod = ["delete", "pod", "kept", "-n", "shop", "--dry-run=server"];
+    let delete = || kubectl(cluster, &of_pod, &Value::Null);
+    let enter = || {
+        let asked = ["exec", "kept", "-n", "shop", "--", "ls"];
+        said(&kubectl(cluster, &asked, &Value::Null))
+    };
+    done(&delete());
+    assert!(!enter().contains("[shutpods]"));
+    for text in [
+        refusing("KeepPods", "Pod", "DELETE"),
+        refusing("ShutPods", "PodExecOptions", "CONNECT"),
+    ] {
+        let made = server.post(
+            "/api/v1/policies",
+            &json!({"text": text, "environment": "local"}),
+        );
+        assert!(made["policy"]["id"].is_string(), "{made}");
+    }
+    until("a deletion is refused", || {
+        said(&delete()).contains("[keeppods] DELETE of kept")
+    });
+    until("a shell is refused", || {
+        enter().contains("[shutpods] CONNECT of kept")
+    });
+    until("who was kept out is told", || {
+        let page = server.get("/api/v1/decisions?policy=shutpods&verdict=denied");
+        page["items"][0]["decision"]["operation"] == "CONNECT"
+    });
 }
 
 /// Failing closed, and taken away; without a server.
