@@ -82,6 +82,18 @@ pub struct NewDecision {
     pub note: String,
 }
 
+impl NewDecision {
+    /// The workload it is about, `Deployment/checkout`, or the object by
+    /// itself.
+    pub fn about(&self) -> String {
+        if self.workload.is_empty() {
+            format!("{}/{}", self.kind, self.name)
+        } else {
+            self.workload.clone()
+        }
+    }
+}
+
 /// Decisions of one cluster. Sent until the server has them; one that
 /// comes again is known by its uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -4,14 +4,16 @@
 //! every rule of that package and puts them into one object, each time;
 //! of `data.lib.review.kind` it evaluates that rule, once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use regorus::unstable::{Expr, Literal, Module, Query};
+use regorus::unstable::{Expr, Literal, Query};
 
 use super::engine::Dialect;
 use super::rewrite::apply;
 use super::scan::Edit;
-use super::tree::{Within, children, parse, queries, rule_name, within_query, within_rule};
+use super::tree::{
+    Within, children, imports, parse, queries, rule_name, within_query, within_rule,
+};
 
 /// The text with `review.kind` written as `data.lib.review.kind`. A name
 /// that also stands for something else anywhere in it is left alone.
@@ -30,22 +32,6 @@ pub(super) fn in_full(name: &str, text: &str, dialect: Dialect) -> Result<String
         Some(edit)
     });
     Ok(apply(text, edits.collect()))
-}
-
-/// What is imported from `data`, by the name it goes by.
-fn imports(module: &Module) -> BTreeMap<String, String> {
-    let mut aliases = BTreeMap::new();
-    for import in &module.imports {
-        let path = import.refr.span().text();
-        let name = match &import.r#as {
-            Some(alias) => alias.text(),
-            None => path.rsplit('.').next().unwrap_or_default(),
-        };
-        if path.starts_with("data.") {
-            aliases.insert(name.to_owned(), path.to_owned());
-        }
-    }
-    aliases
 }
 
 /// Names in a module.

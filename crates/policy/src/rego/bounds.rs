@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{BUILTINS, Expr, Literal, Module, Query, Rule, RuleHead};
 
-use super::tree::{children, globals, queries, rule_name};
+use super::tree::{children, globals, imports, queries, rule_name};
 
 /// Text of one template, its libraries included.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -135,8 +135,8 @@ fn short(name: &str) -> String {
 }
 
 /// What an imported name stands for.
+/// What a module imports, where it may.
 fn aliases(file: &str, module: &Module, strict: bool) -> Result<BTreeMap<String, String>, String> {
-    let mut aliases = BTreeMap::new();
     for import in &module.imports {
         let path = import.refr.span().text();
         let is_known = path.starts_with("future.")
@@ -146,15 +146,8 @@ fn aliases(file: &str, module: &Module, strict: bool) -> Result<BTreeMap<String,
         if strict && !is_known {
             return Err(format!("{file}: invalid import: bad import: \"{path}\""));
         }
-        let name = match &import.r#as {
-            Some(alias) => alias.text(),
-            None => path.rsplit('.').next().unwrap_or_default(),
-        };
-        if path.starts_with("data.") {
-            aliases.insert(name.to_owned(), path.to_owned());
-        }
     }
-    Ok(aliases)
+    Ok(imports(module))
 }
 
 struct View<'a> {

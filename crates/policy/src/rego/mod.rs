@@ -3,9 +3,10 @@
 //! Evaluation is `regorus`, untouched. What it reads otherwise than OPA
 //! does is removed from the text before it sees it: [`scan`] works on
 //! tokens, [`rewrite`] on the syntax tree, until nothing is left to
-//! change, and [`alias`] spares the virtual machine work. [`bounds`] refuses what would not end or not fit, [`reads`]
-//! says what a template looks at, so that its verdicts can be remembered;
-//! [`joined`] asks many templates of one object at once.
+//! change, and [`alias`] spares the virtual machine work. [`bounds`]
+//! refuses what would not end or not fit, [`reads`] says what a template
+//! looks at, so that its verdicts can be remembered; [`joined`] asks many
+//! templates of one object at once.
 
 mod alias;
 mod bounds;

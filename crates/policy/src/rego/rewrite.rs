@@ -22,13 +22,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use regorus::unstable::{
-    AssignOp, BoolOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleHead, Span,
+    AssignOp, BoolOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, Span,
 };
 
 use super::engine::Dialect;
 use super::format::{is_plain, octal_arguments, plain_octals, surplus, whole_format};
 use super::scan::Edit;
-use super::tree::{children, end_of, globals, parse, queries, range, stmt_end};
+use super::tree::{children, end_of, globals, parse, queries, range, stmt_end, within_rule};
 
 /// Rounds of edits: nesting deeper than this is refused by its brackets.
 const MAX_ROUNDS: usize = 100;
@@ -84,37 +84,12 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn rule(&mut self, rule: &Rule) {
-        match rule {
-            Rule::Default { value, .. } => self.expr(value),
-            Rule::Spec { head, bodies, .. } => {
-                match head {
-                    RuleHead::Compr { refr, assign, .. } => {
-                        self.expr(refr);
-                        if let Some(assign) = assign {
-                            self.expr(&assign.value);
-                        }
-                    }
-                    RuleHead::Set { key, .. } => {
-                        if let Some(key) = key {
-                            self.expr(key);
-                        }
-                    }
-                    RuleHead::Func { args, assign, .. } => {
-                        for arg in args {
-                            self.expr(arg);
-                        }
-                        if let Some(assign) = assign {
-                            self.expr(&assign.value);
-                        }
-                    }
-                }
-                for body in bodies {
-                    if let Some(assign) = &body.assign {
-                        self.expr(&assign.value);
-                    }
-                    self.query(&body.query, true);
-                }
-            }
+        let (exprs, bodies) = within_rule(rule);
+        for expr in exprs {
+            self.expr(expr);
+        }
+        for body in bodies {
+            self.query(body, true);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The syntax tree, as far as rewriting and checking walk it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{
     Expr, Literal, LiteralStmt, Module, Parser, Query, Ref, Rule, RuleHead, Source,
@@ -40,6 +40,22 @@ pub(super) fn globals(module: &Module) -> BTreeSet<String> {
         names.insert(name);
     }
     names
+}
+
+/// What is imported from `data`, by the name it goes by.
+pub(super) fn imports(module: &Module) -> BTreeMap<String, String> {
+    let mut imports = BTreeMap::new();
+    for import in &module.imports {
+        let path = import.refr.span().text();
+        let name = match &import.r#as {
+            Some(alias) => alias.text(),
+            None => path.rsplit('.').next().unwrap_or_default(),
+        };
+        if path.starts_with("data.") {
+            imports.insert(name.to_owned(), path.to_owned());
+        }
+    }
+    imports
 }
 
 /// The name a rule is known by in its package.

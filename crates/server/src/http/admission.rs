@@ -218,17 +218,12 @@ fn understand(item: &mut NewDecision, now: Timestamp) -> Result<NewAdmissionDeci
     if document.len() > MAX_ITEM {
         return Err(format!("longer than {MAX_ITEM} bytes"));
     }
-    let object = if item.workload.is_empty() {
-        format!("{}/{}", item.kind, item.name)
-    } else {
-        item.workload.clone()
-    };
     Ok(NewAdmissionDecision {
         uid: item.uid.clone(),
         time: item.time,
         verdict: word(item.verdict).to_owned(),
         namespace: item.namespace.clone(),
-        object,
+        object: item.about(),
         user: item.user.clone(),
         searched: searched.chars().take(4_000).collect(),
         document,

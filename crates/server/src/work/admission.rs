@@ -110,11 +110,7 @@ impl Requested {
 
 /// Who named an image, and what became of that.
 fn named_by(cluster: &str, decision: &NewDecision) -> String {
-    let object = if decision.workload.is_empty() {
-        format!("{}/{}", decision.kind, decision.name)
-    } else {
-        decision.workload.clone()
-    };
+    let object = decision.about();
     let place = match decision.namespace.as_str() {
         "" => cluster.to_owned(),
         namespace => format!("{namespace} in {cluster}"),

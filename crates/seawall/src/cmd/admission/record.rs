@@ -231,15 +231,6 @@ fn before(flag: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> 
     text.parse().map_err(|_error| refuse())
 }
 
-/// `Deployment/checkout`, or the object by itself.
-fn object(decision: &NewDecision) -> String {
-    if decision.workload.is_empty() {
-        format!("{}/{}", decision.kind, decision.name)
-    } else {
-        decision.workload.clone()
-    }
-}
-
 fn why(decision: &NewDecision) -> String {
     match decision.violations.as_slice() {
         [] => decision.note.clone(),
@@ -260,7 +251,7 @@ fn row(decision: &Decision, now: Timestamp) -> Vec<String> {
         word(&asked.verdict),
         decision.cluster.clone(),
         asked.namespace.clone(),
-        object(asked),
+        asked.about(),
         asked.operation.to_lowercase(),
         asked.user.clone(),
         why(asked),
@@ -281,7 +272,7 @@ fn csv_row(decision: &Decision) -> Vec<String> {
         decision.environment.clone(),
         decision.cluster.clone(),
         asked.namespace.clone(),
-        object(asked),
+        asked.about(),
         asked.operation.clone(),
         asked.user.clone(),
         policies.join(" "),
