@@ -58,7 +58,7 @@ pub use set::{CONNECTIONS, ConstraintInfo, Document, Policies, Problem};
 pub use spelling::spellings;
 pub use trust::{ImageTrust, Trust, TrustFound};
 pub use verdict::{Fault, Step, Verdict};
-pub use world::{ExternalData, ImageState, World};
+pub use world::{ExternalData, ImageState, World, image_names};
 
 /// Judges `facts` by the recommendation `rule`, as of `now`.
 ///

@@ -81,8 +81,9 @@ pub trait ExternalData: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// The images an object's containers name.
-pub(crate) fn image_names<'a>(object: &'a Value, names: &mut Vec<&'a str>) {
+/// The images that containers of an object, or of the pods it makes, name.
+pub fn image_names(object: &Value) -> Vec<&str> {
+    let mut names = Vec::new();
     const SPECS: &[&str] = &[
         "/spec",
         "/spec/template/spec",
@@ -98,4 +99,5 @@ pub(crate) fn image_names<'a>(object: &'a Value, names: &mut Vec<&'a str>) {
             }
         }
     }
+    names
 }

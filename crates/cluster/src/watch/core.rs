@@ -2,7 +2,7 @@
 //! and without a clock but for how long things wait.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -16,9 +16,10 @@ use policy::{
 use serde_json::Value;
 
 use super::{
-    contents::{Waiting, has_contents},
+    contents::{self, has_contents},
     good::Good,
     kinds,
+    lanes::{Due, Untold, Waiting, Why},
     mirror::{Arrived, Mirror},
     verdict::{Judged, Verdict, asked, wire},
 };
@@ -41,7 +42,7 @@ pub struct Core {
     bundle: Arc<Vec<Document>>,
     good: Good,
     /// What objects hold that are kept without.
-    contents: Waiting,
+    contents: contents::Waiting,
     /// Policies look into such objects.
     reads_contents: bool,
     /// Some have to come once more.
@@ -56,14 +57,13 @@ pub struct Core {
     sets: Vec<Arc<[String]>>,
     set_of: HashMap<Arc<[String]>, u32>,
     judged: HashMap<Arc<ObjectKey>, Judged>,
-    dirty: VecDeque<Arc<ObjectKey>>,
-    dirty_since: HashMap<Arc<ObjectKey>, Instant>,
+    waiting: Waiting,
     /// When everything that may look things up is to be judged again.
     looked_up: Option<Instant>,
     /// When policies are to be read again.
     reread: Option<Instant>,
     /// What the server has to be told.
-    pub(crate) changed: BTreeSet<Arc<ObjectKey>>,
+    pub(crate) changed: Untold,
     pub(crate) gone: BTreeSet<ObjectKey>,
     /// What it was told of.
     pub(crate) sent: HashSet<Arc<ObjectKey>>,
@@ -82,7 +82,7 @@ impl Core {
             versions: HashMap::new(),
             bundle,
             good: Good::default(),
-            contents: Waiting::default(),
+            contents: contents::Waiting::default(),
             reads_contents: false,
             lacks_contents: false,
             policies: Arc::default(),
@@ -93,11 +93,10 @@ impl Core {
             sets: Vec::new(),
             set_of: HashMap::new(),
             judged: HashMap::new(),
-            dirty: VecDeque::new(),
-            dirty_since: HashMap::new(),
+            waiting: Waiting::default(),
             looked_up: None,
             reread: None,
-            changed: BTreeSet::new(),
+            changed: Untold::default(),
             gone: BTreeSet::new(),
             sent: HashSet::new(),
             lag: (Duration::ZERO, Duration::ZERO),
@@ -138,7 +137,7 @@ impl Core {
             && let Some(key) = self.mirror.shared(&key)
         {
             self.lacks_contents |= !self.contents.put(&key, contents);
-            self.rejudge(key, now);
+            self.waiting.push(key, Why::News, now);
         }
     }
 
@@ -162,7 +161,7 @@ impl Core {
         };
         self.note(&key, true, now);
         self.judged.remove(&key);
-        self.dirty_since.remove(&key);
+        self.waiting.forget(&key);
         self.changed.remove(&key);
         if self.sent.remove(&key) {
             self.gone.insert((*key).clone());
@@ -195,11 +194,30 @@ impl Core {
     /// What is known of images changed.
     pub fn take_images(&mut self, images: Arc<BTreeMap<String, policy::ImageState>>, now: Instant) {
         if !Arc::ptr_eq(&self.world.images, &images) {
-            let is_news = *self.world.images != *images;
-            self.world.images = images;
-            if is_news {
-                self.rejudge_all(now);
+            let known = std::mem::replace(&mut self.world.images, Arc::clone(&images));
+            let changed = differing(&known, &images);
+            if !changed.is_empty() {
+                self.rejudge_naming(&changed, now);
             }
+        }
+    }
+
+    /// Objects that name one of these images.
+    fn rejudge_naming(&mut self, changed: &HashSet<&str>, now: Instant) {
+        let naming: Vec<_> = self
+            .judged
+            .keys()
+            .filter(|key| {
+                self.mirror.get(key).is_some_and(|object| {
+                    let value = object.value();
+                    let names = policy::image_names(&value);
+                    names.into_iter().any(|name| changed.contains(name))
+                })
+            })
+            .cloned()
+            .collect();
+        for key in naming {
+            self.rejudge(key, now);
         }
     }
 
@@ -278,15 +296,12 @@ impl Core {
     }
 
     fn dirty(&mut self, key: Arc<ObjectKey>, now: Instant) {
-        self.changed.insert(Arc::clone(&key));
-        self.rejudge(key, now);
+        self.changed.insert(Arc::clone(&key), Why::News);
+        self.waiting.push(key, Why::News, now);
     }
 
     fn rejudge(&mut self, key: Arc<ObjectKey>, now: Instant) {
-        if !self.dirty_since.contains_key(&key) {
-            self.dirty_since.insert(Arc::clone(&key), now);
-            self.dirty.push_back(key);
-        }
+        self.waiting.push(key, Why::Around, now);
     }
 
     /// Reads policies again: those of the bundle, and the cluster's own.
@@ -351,11 +366,11 @@ impl Core {
 
     /// Whether an object is about to be judged.
     pub(crate) fn is_waiting(&self, key: &ObjectKey) -> bool {
-        self.dirty_since.contains_key(key)
+        self.waiting.has(key)
     }
 
     pub fn to_judge(&self) -> usize {
-        self.dirty.len()
+        self.waiting.len()
     }
 
     /// Judges what has to be, for about `budget`; `now_ns` is the wall
@@ -376,21 +391,20 @@ impl Core {
         }
         self.world.now_ns = now_ns;
         let threads = self.threads;
-        while !self.dirty.is_empty() && begun.elapsed() < budget {
-            let count = self.dirty.len().min(PART * threads);
-            let batch: Vec<_> = self.dirty.drain(..count).collect();
+        while self.waiting.len() > 0 && begun.elapsed() < budget {
+            let batch = self.waiting.take(PART * threads);
             let verdicts = self.judge_batch(&batch, threads);
             let now = Instant::now();
-            for (key, verdict) in batch.into_iter().zip(verdicts) {
-                self.keep(key, verdict, now);
+            for (due, verdict) in batch.into_iter().zip(verdicts) {
+                self.keep(due, verdict, now);
             }
         }
         reread
     }
 
-    fn judge_batch(&self, batch: &[Arc<ObjectKey>], threads: usize) -> Vec<Verdict> {
+    fn judge_batch(&self, batch: &[Due], threads: usize) -> Vec<Verdict> {
         if threads == 1 || batch.len() <= PART {
-            return batch.iter().map(|key| self.judge_one(key)).collect();
+            return batch.iter().map(|due| self.judge_one(&due.key)).collect();
         }
         let part = batch.len().div_ceil(threads);
         thread::scope(|scope| {
@@ -398,7 +412,7 @@ impl Core {
                 .chunks(part)
                 .map(|part| {
                     scope.spawn(move || {
-                        let verdicts = part.iter().map(|key| self.judge_one(key));
+                        let verdicts = part.iter().map(|due| self.judge_one(&due.key));
                         verdicts.collect::<Vec<_>>()
                     })
                 })
@@ -448,21 +462,20 @@ impl Core {
         }
     }
 
-    fn keep(&mut self, key: Arc<ObjectKey>, verdict: Verdict, now: Instant) {
-        if let Some(since) = self.dirty_since.remove(&key) {
-            let waited = now.saturating_duration_since(since);
-            let begun = *self.lag_since.get_or_insert(now);
-            if now.saturating_duration_since(begun) > Duration::from_mins(1) {
-                self.lag = (Duration::ZERO, self.lag.0);
-                self.lag_since = Some(now);
-            }
-            self.lag.0 = self.lag.0.max(waited);
+    fn keep(&mut self, due: Due, verdict: Verdict, now: Instant) {
+        let Due { key, since, why } = due;
+        let waited = now.saturating_duration_since(since);
+        let begun = *self.lag_since.get_or_insert(now);
+        if now.saturating_duration_since(begun) > Duration::from_mins(1) {
+            self.lag = (Duration::ZERO, self.lag.0);
+            self.lag_since = Some(now);
         }
+        self.lag.0 = self.lag.0.max(waited);
         match verdict {
             Verdict::Stays => self.lacks_contents = true,
             Verdict::None => {
                 if self.judged.remove(&key).is_some() {
-                    self.changed.insert(key);
+                    self.changed.insert(key, why);
                 }
             }
             Verdict::Judged {
@@ -473,7 +486,7 @@ impl Core {
                 let judged = Judged::new(self.set_number(policies), &violations);
                 if self.judged.get(&key).map(|known| known.hash) != Some(judged.hash) {
                     self.judged.insert(Arc::clone(&key), judged);
-                    self.changed.insert(key);
+                    self.changed.insert(key, why);
                 }
             }
         }
@@ -519,7 +532,9 @@ impl Core {
     pub fn tell_all(&mut self) {
         self.gone.clear();
         self.sent.clear();
-        self.changed = self.mirror.keys().cloned().collect();
+        for key in self.mirror.keys() {
+            self.changed.insert(Arc::clone(key), Why::News);
+        }
     }
 
     /// What is wrong with policies and objects.
@@ -536,6 +551,19 @@ impl Core {
         });
         policies.take(MAX_PROBLEMS).chain(objects).collect()
     }
+}
+
+/// The images of which one side says something else than the other.
+fn differing<'a>(
+    known: &'a BTreeMap<String, policy::ImageState>,
+    now: &'a BTreeMap<String, policy::ImageState>,
+) -> HashSet<&'a str> {
+    let differs = |one: &BTreeMap<_, _>, (name, state): (&'a String, &policy::ImageState)| {
+        (one.get(name) != Some(state)).then_some(name.as_str())
+    };
+    let gone = known.iter().filter_map(|entry| differs(now, entry));
+    let came = now.iter().filter_map(|entry| differs(known, entry));
+    gone.chain(came).collect()
 }
 
 /// An object's name for people: `Deployment shop/web`.

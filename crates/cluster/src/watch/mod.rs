@@ -13,6 +13,7 @@ mod contents;
 mod core;
 mod good;
 mod kinds;
+mod lanes;
 mod mirror;
 mod packed;
 mod parcel;

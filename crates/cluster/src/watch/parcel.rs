@@ -18,6 +18,9 @@ const MAX_TEXT: usize = 64 << 10;
 /// Objects, and bytes of their texts, in one batch.
 const MAX_OBJECTS: usize = 400;
 const MAX_BYTES: usize = 2 << 20;
+/// Objects of a batch that nothing changed but what is said of them: what
+/// changes meanwhile does not wait long for the server to take it.
+const MAX_AROUND: usize = 100;
 const MAX_GONE: usize = 2_000;
 /// Violations of one object that are sent.
 const MAX_VIOLATIONS: usize = 1_000;
@@ -43,11 +46,14 @@ impl Core {
         let mut bytes = 0;
         let mut later = Vec::new();
         while batch.objects.len() < MAX_OBJECTS && bytes < MAX_BYTES {
-            let Some(key) = self.changed.pop_first() else {
+            if self.changed.has_no_news() && batch.objects.len() >= MAX_AROUND {
+                break;
+            }
+            let Some((key, why)) = self.changed.pop() else {
                 break;
             };
             if self.is_waiting(&key) {
-                later.push(key);
+                later.push((key, why));
                 continue;
             }
             if !self.is_sent(&key) {
@@ -89,7 +95,9 @@ impl Core {
         self.sent_no_more(&batch.gone);
         let has_more = !self.changed.is_empty() || !self.gone.is_empty();
         // Those are told once they are judged.
-        self.changed.extend(later);
+        for (key, why) in later {
+            self.changed.insert(key, why);
+        }
         (batch, has_more)
     }
 

@@ -261,6 +261,57 @@ fn batches_hold_what_changed_once_and_what_is_gone() {
 }
 
 #[test]
+fn news_of_images_concern_those_that_name_them_and_wait_behind_changes() {
+    let unscanned = "
+        violation[{\"msg\": image}] {
+            image := input.review.object.spec.containers[_].image
+            not data.seawall.images[image].scanned
+        }";
+    let mut core = core(vec![
+        template("Unscanned", unscanned),
+        constraint("Unscanned", json!({})),
+    ]);
+    let pod = |name: &str, image: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"containers": [{"name": "c", "image": image}]}})
+    };
+    core.extend((0..300).map(|number| pod(&format!("a-{number}"), "shop:1")));
+    core.extend([pod("b", "other:1")]);
+    core.judge(Duration::from_mins(1), 0);
+    assert!(core.problems().is_empty(), "{:?}", core.problems());
+    while core.parcel().1 {}
+    let scanned = policy::ImageState {
+        scanned: true,
+        ..policy::ImageState::default()
+    };
+    let known = [("shop:1".to_owned(), scanned)];
+    core.take_images(Arc::new(known.clone().into()), Instant::now());
+    assert_eq!(core.to_judge(), 300, "nobody else names it");
+    core.judge(Duration::from_mins(1), 0);
+    core.take_images(Arc::new(known.into()), Instant::now());
+    assert_eq!(core.to_judge(), 0, "that is no news");
+    // Later than all of them by name and by time, and told before them.
+    core.extend([pod("z", "shop:1")]);
+    core.judge(Duration::from_mins(1), 0);
+    let (batch, has_more) = core.parcel();
+    assert!(has_more);
+    assert_eq!(batch.objects[0].key.name, "z");
+    assert!(batch.objects.len() < 200, "{}", batch.objects.len());
+    let mut told = batch.objects.len();
+    loop {
+        let (batch, has_more) = core.parcel();
+        told += batch.objects.len();
+        if !has_more {
+            break;
+        }
+    }
+    assert_eq!(told, 301);
+    core.take_images(Arc::default(), Instant::now());
+    assert_eq!(core.to_judge(), 301, "what is known no more counts, too");
+}
+
+#[test]
 fn violations_that_are_not_sent_are_counted() {
     let many = template(
         "Many",

@@ -141,7 +141,7 @@ fn images(ask: &Ask<'_>) -> (Rego, Rego) {
         .into_iter()
         .flatten()
     {
-        crate::world::image_names(object, &mut names);
+        names.extend(crate::world::image_names(object));
     }
     let (mut known, mut trusted) = (Vec::new(), Vec::new());
     for name in names {
