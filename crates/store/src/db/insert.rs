@@ -13,12 +13,15 @@ use crate::StoreError;
 const VALUES: usize = 32_000;
 /// Statements of up to this many rows are worth keeping prepared.
 const FEW: usize = 4;
+/// Rows of one statement where each statement has a cost of its own.
+const TOGETHER: usize = 50;
 
 /// An `INSERT` of any number of rows; see the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Insert {
     head: Cow<'static, str>,
     ending: &'static str,
+    is_together: bool,
 }
 
 /// Begins an insert: `INSERT INTO host (name, seen) `.
@@ -26,6 +29,7 @@ pub(crate) fn insert(head: impl Into<Cow<'static, str>>) -> Insert {
     Insert {
         head: head.into(),
         ending: "",
+        is_together: false,
     }
 }
 
@@ -45,6 +49,15 @@ impl Insert {
     /// What follows the rows: ` ON CONFLICT …`, ` RETURNING …`.
     pub(crate) fn ending(self, ending: &'static str) -> Self {
         Self { ending, ..self }
+    }
+
+    /// Rows of a table whose text is indexed: SQLite writes what the index
+    /// gathered to its tables at each statement.
+    pub(crate) fn together(self, is_together: bool) -> Self {
+        Self {
+            is_together,
+            ..self
+        }
     }
 
     /// Inserts all of `items`; the number of rows touched.
@@ -95,13 +108,38 @@ impl Insert {
             fill(&mut values, item);
             values.0
         });
-        let rows: Vec<Vec<Value>> = rows.collect();
-        let Some(first) = rows.first() else {
+        let mut rows: Vec<Vec<Value>> = rows.collect();
+        let Some(width) = rows.first().map(Vec::len) else {
             return Ok(Answer::default());
         };
-        let marks = vec!["?"; first.len()].join(", ");
-        let text = format!("{}VALUES ({marks}){}", self.head, self.ending);
-        connection.each(&text, &rows)
+        let mut answer = Answer::default();
+        if self.is_together {
+            let rest = rows.split_off(rows.len() - rows.len() % TOGETHER);
+            let mut rows_before = std::mem::replace(&mut rows, rest).into_iter();
+            let mut joined = Vec::new();
+            loop {
+                let values: Vec<Value> = rows_before.by_ref().take(TOGETHER).flatten().collect();
+                if values.is_empty() {
+                    break;
+                }
+                joined.push(values);
+            }
+            if !joined.is_empty() {
+                answer = connection.each(&self.text(width, TOGETHER), &joined)?;
+            }
+        }
+        if !rows.is_empty() {
+            let rest = connection.each(&self.text(width, 1), &rows)?;
+            answer.touched += rest.touched;
+            answer.rows.extend(rest.rows);
+        }
+        Ok(answer)
+    }
+
+    fn text(&self, width: usize, rows: usize) -> String {
+        let row = format!("({})", vec!["?"; width].join(", "));
+        let rows = vec![row; rows].join(", ");
+        format!("{}VALUES {rows}{}", self.head, self.ending)
     }
 
     fn statements<T>(
@@ -179,6 +217,29 @@ mod tests {
                 .statements(Dialect::Sqlite, 0..0, |_, _| {})
                 .is_empty()
         );
+    }
+
+    #[tokio::test]
+    async fn rows_that_go_together_are_all_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file.db");
+        let direct = Direct::open(&file, std::time::Duration::ZERO).unwrap();
+        direct.run("CREATE TABLE t (a BIGINT, b TEXT)").unwrap();
+        let mut connection = Connection::Direct(direct);
+        for (from, to) in [(0, 0), (0, 1), (1, 50), (50, 100), (100, 217)] {
+            let returned = insert("INSERT INTO t (a, b) ")
+                .ending(" RETURNING a")
+                .together(true)
+                .returning(&mut connection, from..to, |row, item: i64| {
+                    row.push_bind(item).push_bind(format!("text {item}"));
+                })
+                .await
+                .unwrap();
+            assert_eq!(returned.len(), usize::try_from(to - from).unwrap());
+        }
+        let right = sql("SELECT COUNT(*) FROM t WHERE b = 'text ' || a");
+        let right: i64 = right.scalar().fetch_one(&mut connection).await.unwrap();
+        assert_eq!(right, 217);
     }
 
     #[test]

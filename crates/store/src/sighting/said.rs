@@ -351,6 +351,7 @@ pub(crate) async fn insert_new(
              comments, cause_id) ",
     )
     .ending(" RETURNING id, asset_id, fingerprint")
+    .together(sightings.iter().any(|one| one.said.summary.is_some()))
     .returning(connection, sightings, |row, sighting| {
         row.push_bind(environment).push_bind(sighting.said.asset);
         for value in sighting.said.values() {
