@@ -178,6 +178,7 @@ impl Place {
 pub struct Cluster {
     pub place: Place,
     pub binary: PathBuf,
+    options: Options,
     child: Child,
     /// Whatever ends this process closes it, and that ends the cluster.
     input: Option<ChildStdin>,
@@ -201,19 +202,27 @@ impl Cluster {
         Ok(Some(Self {
             place,
             binary,
+            options: options.clone(),
             child,
             input,
             _folder: folder,
         }))
     }
 
+    /// Ends every part and starts it again where it was: same address,
+    /// same keys, and what was stored is there.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.end();
+        self.child = self.place.launch(&self.binary, &self.options, false)?;
+        self.input = self.child.stdin.take();
+        Ok(())
+    }
+
     pub fn kubectl(&self, who: &str) -> Command {
         self.place.kubectl(&self.binary, who)
     }
-}
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
+    fn end(&mut self) {
         drop(self.input.take());
         for _ in 0..100 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -223,5 +232,11 @@ impl Drop for Cluster {
         }
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.end();
     }
 }

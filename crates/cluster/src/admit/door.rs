@@ -20,7 +20,8 @@ use axum::{
     Router,
     body::{self, Body, Bytes},
     extract::{Query, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -290,6 +291,7 @@ impl Door {
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
+            .layer(middleware::map_response_with_state(Arc::clone(self), part))
             .with_state(Arc::clone(self))
     }
 
@@ -501,6 +503,16 @@ async fn ready(State(door): State<Arc<Door>>) -> Response {
         let told = door.lacks().unwrap_or("it is about to stop");
         (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
     }
+}
+
+/// Who is about to leave lets go of connections with its last answer on
+/// each: what is asked next comes by another, and finds one that stays.
+async fn part(State(door): State<Arc<Door>>, mut response: Response) -> Response {
+    if door.is_leaving.load(Ordering::Acquire) {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 async fn metrics(State(door): State<Arc<Door>>) -> Response {

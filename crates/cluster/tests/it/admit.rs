@@ -286,6 +286,26 @@ async fn a_warning_is_heard_and_a_dry_run_leaves_no_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_about_to_leave_lets_go_of_its_connections() {
+    let running = start(settings()).await;
+    let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = running.connect().await;
+    stream.write_all(request).await.unwrap();
+    let mut bytes = [0; 1_024];
+    let read_so_far = stream.read(&mut bytes).await.unwrap();
+    let head = String::from_utf8_lossy(&bytes[..read_so_far]).to_lowercase();
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert!(!head.contains("connection: close"), "{head}");
+    running.door.leave();
+    // What is asked all the same is answered, and nothing after it.
+    stream.write_all(request).await.unwrap();
+    let closing = tokio::time::timeout(Duration::from_secs(20), read(stream)).await;
+    let (status, body) = closing.expect("the connection is closed");
+    assert_eq!((status, body.as_str()), (200, "ok"));
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_cluster_lives_on_is_never_refused() {
     let running = start(settings()).await;
     running.door.put_rules(Rules::load(&bundle("deny"), None));

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -19,7 +19,7 @@ use crate::{program::Seawall, server::Server};
 /// A setting is in force after two polls and a bundle's age.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(300);
-const DAY_BEFORE: i64 = -20 * 3_600;
+pub(crate) const DAY_BEFORE: i64 = -20 * 3_600;
 
 pub(crate) struct Admission {
     child: Child,
@@ -44,6 +44,18 @@ impl Admission {
         cluster: &Cluster,
         more: &[&str],
     ) -> Self {
+        let address = format!("127.0.0.1:{}", testkit::service::spare_port());
+        Self::replica(seawall, server, cluster, ("admission", &address), more)
+    }
+
+    /// One of several: its name, and where it listens.
+    pub(crate) fn replica(
+        seawall: &Seawall,
+        server: &Server,
+        cluster: &Cluster,
+        (name, address): (&str, &str),
+        more: &[&str],
+    ) -> Self {
         let folder = seawall.folder();
         let token = folder.join("admission.token");
         if !token.exists() {
@@ -53,18 +65,17 @@ impl Admission {
         if !clock.exists() {
             std::fs::write(&clock, DAY_BEFORE.to_string()).expect("the clock is set");
         }
-        let log = folder.join("admission.log");
-        let address = format!("127.0.0.1:{}", testkit::service::spare_port());
+        let log = folder.join(format!("{name}.log"));
         let mut command = seawall.command();
         command
-            .args(["admission", "--cluster", "test", "--listen", &address])
+            .args(["admission", "--cluster", "test", "--listen", address])
             .arg("--kubeconfig")
             .arg(cluster.place.kubeconfig("admin"))
             .args(["--server", &server.url()])
             .arg("--token-file")
             .arg(token)
             .arg("--state-dir")
-            .arg(folder.join("admission"))
+            .arg(folder.join(name))
             .args(
                 server
                     .authority()
@@ -72,21 +83,35 @@ impl Admission {
             )
             .args(more)
             .env("SEAWALL_CLOCK_FILE", &clock)
+            .env("HOSTNAME", name)
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("a log"));
         let mut child = command.spawn().expect("admission starts");
         let out = BufReader::new(child.stdout.take().expect("a pipe"));
         let said = out.lines().map_while(Result::ok).next();
         let told = std::fs::read_to_string(&log).unwrap_or_default();
-        assert!(said.is_some_and(|line| line.contains(&address)), "{told}");
+        assert!(said.is_some_and(|line| line.contains(address)), "{told}");
         Self { child, clock, log }
     }
 
-    fn move_clock(&self, seconds: i64) {
+    /// Asks it to end; by when it has, it answered what it was asked.
+    pub(crate) fn end(&mut self) {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(asked.expect("kill is installed").success());
+        let ended = self.child.wait().expect("it can be waited for");
+        assert!(ended.success(), "{ended}");
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    pub(crate) fn move_clock(&self, seconds: i64) {
         std::fs::write(&self.clock, seconds.to_string()).expect("the clock is moved");
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -116,7 +141,7 @@ pub(crate) fn done(output: &Output) {
     assert!(output.status.success(), "{}", said(output));
 }
 
-fn pod(name: &str, namespace: &str, is_privileged: bool) -> Value {
+pub(crate) fn pod(name: &str, namespace: &str, is_privileged: bool) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"containers": [{"name": "web", "image": "registry.example/web:1",
@@ -143,7 +168,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn set(server: &Server, setting: &Value) {
+pub(crate) fn set(server: &Server, setting: &Value) {
     let told = server.put("/api/v1/policies/pods-not-privileged/setting", setting);
     assert_eq!(told["policy"]["id"], "pods-not-privileged", "{told}");
 }
@@ -313,7 +338,7 @@ fn requests_of_a_real_cluster_are_judged_as_was_set() {
 }
 
 /// A policy about requests that make nothing.
-fn refusing(kind: &str, of: &str, operation: &str) -> String {
+pub(crate) fn refusing(kind: &str, of: &str, operation: &str) -> String {
     let name = kind.to_lowercase();
     format!(
         "apiVersion: templates.gatekeeper.sh/v1\nkind: ConstraintTemplate\n\
@@ -412,7 +437,7 @@ fn closed(seawall: &Seawall, cluster: &Cluster, bad: &Value) {
 }
 
 /// It does not fight a Gatekeeper.
-fn beside_gatekeeper(cluster: &Cluster, start: &mut std::process::Command) {
+fn beside_gatekeeper(cluster: &Cluster, start: &mut Command) {
     let webhook = json!({"apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": "gatekeeper-validating-webhook-configuration"},

@@ -23,6 +23,7 @@ mod posture;
 mod posture_at_size;
 mod program;
 mod registry;
+mod replicas;
 mod sensor;
 mod server;
 mod sources;
