@@ -77,7 +77,7 @@ pub struct NewDecision {
     pub took_us: u64,
     #[serde(default)]
     pub violations: Vec<DecisionViolation>,
-    /// Why, where no policy says.
+    /// Why, where no policy says; and what is kept of long lists.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
 }
@@ -91,6 +91,14 @@ impl NewDecision {
         } else {
             self.workload.clone()
         }
+    }
+
+    /// Adds something to the note.
+    pub fn remark(&mut self, text: &str) {
+        if !self.note.is_empty() {
+            self.note.push_str("; ");
+        }
+        self.note.push_str(text);
     }
 }
 

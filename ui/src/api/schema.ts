@@ -5545,7 +5545,7 @@ export interface components {
             name?: string;
             /** @description Empty for what is in no namespace. */
             namespace?: string;
-            /** @description Why, where no policy says. */
+            /** @description Why, where no policy says; and what is kept of long lists. */
             note?: string;
             /** @description `CREATE`, `UPDATE`, `DELETE` or `CONNECT`. */
             operation: string;

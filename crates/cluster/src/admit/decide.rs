@@ -243,11 +243,11 @@ impl Judge<'_> {
             kept.truncate(MAX_VIOLATIONS);
             let mut decision = self.decision(request, about, verdict);
             if kept.len() < judged.len() {
-                decision.note = format!(
+                decision.remark(&format!(
                     "{} of {} violations are kept, those that weigh most",
                     kept.len(),
                     judged.len()
-                );
+                ));
             }
             decision.violations = kept.into_iter().map(Judged::wire).collect();
             decision
@@ -264,6 +264,12 @@ impl Judge<'_> {
             .containers
             .iter()
             .map(|(_, image)| (*image).to_owned());
+        let count = about.containers.len();
+        let note = if count > MAX_IMAGES {
+            format!("{MAX_IMAGES} of {count} images are kept")
+        } else {
+            String::new()
+        };
         NewDecision {
             uid: request.uid.clone(),
             time: self.now,
@@ -278,7 +284,7 @@ impl Judge<'_> {
             images: images.take(MAX_IMAGES).collect(),
             took_us: 0,
             violations: Vec::new(),
-            note: String::new(),
+            note,
         }
     }
 
@@ -301,7 +307,7 @@ impl Judge<'_> {
                 let encoded = base64(patch.to_string().as_bytes());
                 let mut decision = self.decision(request, &about, Verdict::Mutated);
                 decision.uid.push_str("/mutate");
-                decision.note = format!("{count} changes");
+                decision.remark(&format!("{count} changes"));
                 Answer {
                     review: request.reply(json!({
                         "allowed": true, "patchType": "JSONPatch", "patch": encoded,
@@ -315,7 +321,7 @@ impl Judge<'_> {
                 let told = model::error::chain(&error);
                 let mut decision = self.decision(request, &about, Verdict::Failed);
                 decision.uid.push_str("/mutate");
-                decision.note.clone_from(&told);
+                decision.remark(&told);
                 let warning = cut(
                     format!("seawall could not change this: {told}"),
                     MAX_WARNING,
@@ -345,9 +351,10 @@ impl Judge<'_> {
                 "status": {"code": 503, "reason": "ServiceUnavailable", "message": message}})
         };
         let about = About::of(request);
-        let decision = (!request.is_dry_run).then(|| NewDecision {
-            note: why.to_owned(),
-            ..self.decision(request, &about, Verdict::Failed)
+        let decision = (!request.is_dry_run).then(|| {
+            let mut decision = self.decision(request, &about, Verdict::Failed);
+            decision.remark(why);
+            decision
         });
         Answer {
             review: request.reply(response),

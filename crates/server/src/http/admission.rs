@@ -1,10 +1,12 @@
 //! Admission: what it is given, what it decided, and how it is.
 
+use std::cmp::Reverse;
+
 use api::{
     Event,
     decision::{
         Admission, AdmissionStatus, Decision, DecisionBatch, DecisionQuery, DecisionReceipt,
-        NewDecision, OffenderQuery, RefusedDecision, Verdict,
+        DecisionViolation, NewDecision, OffenderQuery, RefusedDecision, Verdict,
     },
     policy::{Bundle, BundleQuery, Offender, PolicyQuery},
 };
@@ -36,6 +38,9 @@ const MAX_ITEMS: usize = 1_000;
 const MAX_ITEM: usize = 128 << 10;
 const MAX_WORD: usize = 500;
 const MAX_VIOLATIONS: usize = 200;
+const MAX_IMAGES: usize = 200;
+/// Of what is wrong with a replica.
+const MAX_PROBLEMS: usize = 100;
 /// A clock may be ahead by so much.
 const AHEAD: SignedDuration = SignedDuration::from_mins(10);
 /// A replica that told nothing for so long is silent.
@@ -192,8 +197,7 @@ fn understand(item: &mut NewDecision, now: Timestamp) -> Result<NewAdmissionDeci
     for text in words {
         *text = crate::intake::sensor::clean(text, MAX_WORD);
     }
-    item.images.truncate(MAX_VIOLATIONS);
-    item.violations.truncate(MAX_VIOLATIONS);
+    cut(item);
     let mut hits: Vec<AdmissionHit> = Vec::new();
     let mut searched = format!(
         "{} {} {} {}",
@@ -231,6 +235,23 @@ fn understand(item: &mut NewDecision, now: Timestamp) -> Result<NewAdmissionDeci
     })
 }
 
+/// Keeps of a long list what weighs most, and says so.
+fn cut(item: &mut NewDecision) {
+    let (violations, images) = (item.violations.len(), item.images.len());
+    if violations > MAX_VIOLATIONS {
+        let by_weight = |one: &DecisionViolation| Reverse(rank(word(one.verdict)));
+        item.violations.sort_by_key(by_weight);
+        item.violations.truncate(MAX_VIOLATIONS);
+        item.remark(&format!(
+            "{MAX_VIOLATIONS} of {violations} violations are kept, those that weigh most"
+        ));
+    }
+    if images > MAX_IMAGES {
+        item.images.truncate(MAX_IMAGES);
+        item.remark(&format!("{MAX_IMAGES} of {images} images are kept"));
+    }
+}
+
 fn rank(verdict: &str) -> usize {
     let order = ["exempted", "audited", "warned", "denied"];
     order
@@ -247,7 +268,12 @@ async fn hear(
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let clean = crate::intake::sensor::clean;
-    status.problems.truncate(100);
+    let more = status.problems.len().saturating_sub(MAX_PROBLEMS);
+    status.problems.truncate(MAX_PROBLEMS);
+    if more > 0 {
+        let told = format!("and {more} more problems, which are in its log");
+        status.problems.push(told);
+    }
     for text in status.problems.iter_mut().chain([
         &mut status.replica,
         &mut status.version,

@@ -292,3 +292,36 @@ async fn an_exemption_of_one_container_or_by_label_holds_what_a_connector_tells(
     let shop = open(&person, "kind:misconfiguration label:team=shop").await;
     assert!(shop["total"].as_u64() >= Some(1), "{shop}");
 }
+
+#[tokio::test]
+async fn every_finding_an_exemption_names_is_exempted_at_the_door() {
+    let test = start().await;
+    let person = test.signed_in().await;
+    let connector = connector(&test, &person).await;
+    let named: Vec<String> = (0..105).map(|index| format!("web-{index}")).collect();
+    let objects: Vec<Value> = named
+        .iter()
+        .map(|name| deployment(name, &["is bad"]))
+        .collect();
+    let answer = connector.post(OBJECTS, batch("a", 1, true, &objects)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let page = person
+        .get("/api/v1/findings?limit=200&q=kind:misconfiguration")
+        .await
+        .json();
+    let items = page["items"].as_array().unwrap().iter();
+    let ids: Vec<&str> = items.map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 105, "{page}");
+    let exemption = json!({"scope": format!("finding:{}", ids.join(",")), "environment": "local",
+        "reason": "accepted_risk", "note": "all of them"});
+    let made = person.post("/api/v1/exemptions", exemption).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let bundle = connector.get("/api/v1/clusters/prod/bundle").await.json();
+    let exempted = bundle["exemptions"].as_array().unwrap();
+    assert_eq!(exempted.len(), 105);
+    for name in named {
+        let word = format!("workload:\"{name}\"");
+        let is_meant = |one: &Value| one["scope"].as_str().unwrap().contains(&word);
+        assert!(exempted.iter().any(is_meant), "{name}");
+    }
+}

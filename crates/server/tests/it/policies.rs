@@ -272,6 +272,42 @@ async fn decisions_are_taken_once_listed_and_counted() {
 }
 
 #[tokio::test]
+async fn what_a_decision_is_cut_to_is_told_and_is_what_weighs_most() {
+    let (_test, person, program, _clock) = begin().await;
+    let mut long = decision("1", "audited");
+    let one = long["violations"][0].clone();
+    let mut violations = vec![one.clone(); 250];
+    violations[249]["verdict"] = json!("denied");
+    violations[249]["policy"] = json!("pods-last");
+    long["violations"] = violations.into();
+    long["verdict"] = json!("denied");
+    long["images"] = vec!["registry.example/web:1"; 201].into();
+    long["note"] = json!("told before");
+    let mut whole = decision("2", "audited");
+    whole["violations"] = vec![one; 200].into();
+    let status = json!({"replica": "a", "version": "1", "bundle": "", "fail": "open",
+        "problems": vec!["a policy is broken"; 103]});
+    let batch = json!({"items": [long, whole], "status": status});
+    let taken = program.post(DECISIONS, batch).await.json();
+    assert_eq!(taken["taken"], 2, "{taken}");
+    let page = person.get("/api/v1/decisions?policy=pods-last").await;
+    let kept = &page.json()["items"][0]["decision"];
+    assert_eq!(kept["violations"].as_array().unwrap().len(), 200);
+    assert_eq!(kept["violations"][0]["policy"], "pods-last");
+    assert_eq!(
+        kept["note"],
+        "told before; 200 of 250 violations are kept, those that weigh most; \
+         200 of 201 images are kept"
+    );
+    let page = person.get("/api/v1/decisions?verdict=audited").await.json();
+    assert_eq!(page["items"][0]["decision"].get("note"), None, "{page}");
+    let replicas = person.get("/api/v1/admissions").await.json();
+    let problems = replicas[0]["status"]["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 101);
+    assert_eq!(problems[100], "and 3 more problems, which are in its log");
+}
+
+#[tokio::test]
 async fn exemptions_in_force_are_in_the_bundle_until_they_end() {
     let (_test, person, program, clock) = begin().await;
     for (scope, expires) in [
