@@ -14,6 +14,8 @@ export function nodesOf(cluster: string, at: (ago: number) => string): NodeAsses
     cluster,
     node: `${cluster}-node-${index + 1}`,
     profile: 'self-managed',
+    // Of the last one no connector tells.
+    ...(index < 2 && { kubelet: 'v1.35.4' }),
     time: at((index + 1) * HOUR),
     healthy: 41 + index,
     affected: AFFECTED.slice(0, Math.max(2 - index, 0)),

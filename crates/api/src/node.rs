@@ -66,6 +66,9 @@ pub struct NodeAssessment {
     pub cluster: String,
     pub node: String,
     pub profile: String,
+    /// The version of its kubelet, as a connector last told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubelet: Option<String>,
     pub time: Timestamp,
     pub healthy: u64,
     pub affected: Vec<String>,

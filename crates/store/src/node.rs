@@ -48,6 +48,8 @@ pub struct NodeAssessment {
     pub time: Timestamp,
     pub verdicts: NodeVerdicts,
     pub gaps: Vec<String>,
+    /// What the cluster tells of it; nothing where no connector does.
+    pub facts: BTreeMap<String, String>,
 }
 
 /// Where a machine of a cluster is in the tree.
@@ -123,10 +125,13 @@ impl Store {
         scope: &Scope,
         cluster: Option<&str>,
     ) -> Result<Vec<NodeAssessment>, StoreError> {
-        let mut query = sql(
-            "SELECT node_assessment.*, environment.name AS environment FROM node_assessment
-             JOIN environment ON environment.id = node_assessment.environment_id WHERE ",
-        );
+        let mut query = sql("SELECT node_assessment.*, environment.name AS environment,
+                 (SELECT asset.facts FROM asset WHERE asset.kind = 'host'
+                     AND asset.environment_id = node_assessment.environment_id
+                     AND asset.cluster = node_assessment.cluster
+                     AND asset.name = node_assessment.node LIMIT 1) AS facts
+             FROM node_assessment
+             JOIN environment ON environment.id = node_assessment.environment_id WHERE ");
         scope.constrain(&mut query, "node_assessment.environment_id");
         if let Some(cluster) = cluster {
             query
@@ -145,6 +150,7 @@ impl Store {
                     time: row.time("time")?,
                     verdicts: row.json("verdicts")?,
                     gaps: row.json("gaps")?,
+                    facts: row.maybe_json("facts")?.unwrap_or_default(),
                 })
             })
             .collect()

@@ -5798,6 +5798,8 @@ export interface components {
             gaps: string[];
             /** Format: int64 */
             healthy: number;
+            /** @description The version of its kubelet, as a connector last told it. */
+            kubelet?: string | null;
             node: string;
             /** Format: int64 */
             not_applicable: number;

@@ -125,7 +125,8 @@ describe('clusters', () => {
     renderApp('/clusters/prod-eu?tab=nodes');
     const rows = within(await table('Nodes')).getAllByRole('row');
     expect(rows).toHaveLength(4);
-    expect(rows[1]?.textContent).toMatch(/prod-eu-node-1.*2 findings/);
+    expect(rows[1]?.textContent).toMatch(/prod-eu-node-1self-managedv1\.35\.4.*2 findings/);
+    expect(rows[3]?.textContent).toMatch(/prod-eu-node-3self-managed–/);
     const link = within(rows[1] as HTMLElement).getByRole('link');
     expect(decodeURIComponent(link.getAttribute('href') ?? '')).toMatch(/prod-eu-node-1/);
     expect(rows[3]?.textContent).toMatch(/none.*1 thing/);

@@ -19,7 +19,10 @@ use store::{NewFinding, NewRule, NodeVerdicts, RuleDetails};
 
 use super::{Shared, access::Access, error::ApiError, query::Query};
 use crate::{
-    intake::sensor::{clean, is_name},
+    intake::{
+        posture::KUBELET,
+        sensor::{clean, is_name},
+    },
     work::posture::tactics,
 };
 
@@ -99,7 +102,8 @@ pub(crate) async fn list(
 ) -> Result<Json<Vec<NodeAssessment>>, ApiError> {
     let scope = access.scope(&app, query.environment.as_deref()).await?;
     let nodes = app.store.node_assessments(&scope, Some(&cluster)).await?;
-    let nodes = nodes.into_iter().map(|node| NodeAssessment {
+    let nodes = nodes.into_iter().map(|mut node| NodeAssessment {
+        kubelet: node.facts.remove(KUBELET),
         environment: node.environment,
         cluster: node.cluster,
         node: node.node,

@@ -482,12 +482,15 @@ pub(crate) fn digest(image_id: &str) -> Option<Digest> {
     image_id.get(start..)?.parse().ok()
 }
 
+/// The fact of a machine that is its kubelet's version.
+pub(crate) const KUBELET: &str = "kubelet";
+
 fn node(node: &SentNode) -> NewNode {
     let facts = [
         ("operating system", &node.os),
         ("kernel", &node.kernel),
         ("container runtime", &node.runtime),
-        ("kubelet", &node.kubelet),
+        (KUBELET, &node.kubelet),
         ("architecture", &node.architecture),
         ("address", &node.address),
         ("roles", &node.roles.join(", ")),

@@ -325,3 +325,29 @@ async fn every_finding_an_exemption_names_is_exempted_at_the_door() {
         assert!(exempted.iter().any(is_meant), "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_machine_is_listed_with_its_kubelet_once_a_connector_told() {
+    let test = start().await;
+    let person = test.signed_in().await;
+    let connector = connector(&test, &person).await;
+    let nodes = "/api/v1/clusters/prod/nodes";
+    for node in ["n1", "n2"] {
+        let path = format!("{nodes}/{node}/assessment");
+        let answer = connector
+            .post(&path, json!({"profile": "eks", "checks": []}))
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    }
+    let listed = person.get(nodes).await.json();
+    assert_eq!(listed[0].get("kubelet"), None, "{listed}");
+    let machine = json!({"key": {"kind": "Node", "name": "n2"}, "version": "v1",
+        "node": {"kernel": "6.12", "kubelet": "v1.35.4", "roles": ["worker"]}});
+    let answer = connector
+        .post(OBJECTS, batch("a", 1, true, &[machine]))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let listed = person.get(nodes).await.json();
+    assert_eq!(listed[0].get("kubelet"), None, "{listed}");
+    assert_eq!(listed[1]["kubelet"], "v1.35.4", "{listed}");
+}

@@ -36,6 +36,7 @@ export function Nodes({ cluster }: { cluster: string }) {
             <tr>
               <th scope="col">Node</th>
               <th scope="col">Kind</th>
+              <th scope="col">Kubelet</th>
               <th scope="col">Findings</th>
               <th scope="col" className={classes.number}>
                 In order
@@ -52,6 +53,7 @@ export function Nodes({ cluster }: { cluster: string }) {
               <tr key={each.node}>
                 <td>{each.node}</td>
                 <td>{each.profile}</td>
+                <td>{each.kubelet ?? '–'}</td>
                 <td title={each.affected.join(', ')}>
                   {each.affected.length === 0 ? (
                     'none'
