@@ -50,23 +50,26 @@ fn document(assessed: &Assessed) -> Value {
             "related-observations": related,
         }));
     }
+    let mut selection = json!({
+        "description": assessed.description,
+        "props": [{ "name": "catalog", "ns": PROPERTIES, "value": assessed.source }],
+    });
+    // Lists of OSCAL have one item at least.
+    if !assessed.controls.is_empty() {
+        selection["include-controls"] = assessed
+            .controls
+            .iter()
+            .map(|control| json!({ "control-id": token(&control.id) }))
+            .collect();
+    }
     let mut result = json!({
         "uuid": id("result"),
         "title": format!("{} in {}", assessed.name, assessed.place),
         "description": format!("How {} was judged by Seawall.", assessed.place),
         "start": time,
         "end": time,
-        "reviewed-controls": {
-            "control-selections": [{
-                "description": assessed.description,
-                "props": [{ "name": "catalog", "ns": PROPERTIES, "value": assessed.source }],
-                "include-controls": assessed.controls.iter().map(|control| json!({
-                    "control-id": token(&control.id),
-                })).collect::<Vec<_>>(),
-            }],
-        },
+        "reviewed-controls": { "control-selections": [selection] },
     });
-    // Lists of OSCAL have one item at least.
     if !observations.is_empty() {
         result["observations"] = Value::Array(observations);
     }

@@ -143,3 +143,93 @@ fn results_have_what_oscal_requires() {
     }
     assert_eq!(text, written(Form::Oscal));
 }
+
+/// Objects of version 1.1.2 that are written, by the key they are under:
+/// what each must have, and what else of what it may is written. The
+/// schema takes no other keys, and no empty list.
+const SHAPES: [(&str, &[&str], &[&str]); 14] = [
+    (
+        "assessment-results",
+        &["uuid", "metadata", "import-ap", "results"],
+        &[],
+    ),
+    (
+        "metadata",
+        &["title", "last-modified", "version", "oscal-version"],
+        &[],
+    ),
+    ("import-ap", &["href"], &["remarks"]),
+    (
+        "results",
+        &["uuid", "title", "description", "start", "reviewed-controls"],
+        &["end", "observations", "findings"],
+    ),
+    ("reviewed-controls", &["control-selections"], &[]),
+    (
+        "control-selections",
+        &[],
+        &["description", "props", "include-controls"],
+    ),
+    ("include-controls", &["control-id"], &[]),
+    ("props", &["name", "value"], &["ns"]),
+    (
+        "observations",
+        &["uuid", "description", "methods", "collected"],
+        &["title", "props", "relevant-evidence", "expires"],
+    ),
+    ("relevant-evidence", &["description"], &[]),
+    (
+        "findings",
+        &["uuid", "title", "description", "target"],
+        &["related-observations"],
+    ),
+    ("target", &["type", "target-id", "status"], &[]),
+    ("status", &["state"], &["reason", "remarks"]),
+    ("related-observations", &["observation-uuid"], &[]),
+];
+
+/// What of a document, and of the objects in it, is not as the schema has
+/// it.
+fn strays(key: &str, value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) if items.is_empty() => vec![format!("{key} is empty")],
+        Value::Array(items) => items.iter().flat_map(|item| strays(key, item)).collect(),
+        Value::Object(fields) => {
+            let Some((_, must, may)) = SHAPES.iter().find(|(known, ..)| *known == key) else {
+                return vec![format!("{key} is an object")];
+            };
+            let missing = must.iter().filter(|name| !fields.contains_key(**name));
+            let missing = missing.map(|name| format!("{key} has no {name}"));
+            let own = fields.keys().filter(|name| {
+                let name = name.as_str();
+                !must.contains(&name) && !may.contains(&name)
+            });
+            let own = own.map(|name| format!("{key} has {name}"));
+            let below = fields.iter().flat_map(|(key, value)| strays(key, value));
+            missing.chain(own).chain(below).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn results_have_nothing_that_oscal_has_no_place_for() {
+    let mut document: Value = serde_json::from_str(&written(Form::Oscal)).unwrap();
+    let results = document["assessment-results"].take();
+    assert_eq!(strays("assessment-results", &results), [""; 0]);
+    // Of a level that has no controls.
+    let mut nothing = assessed();
+    nothing.controls.clear();
+    let mut bytes = Vec::new();
+    write(Form::Oscal, &nothing, &mut bytes).unwrap();
+    let mut document: Value = serde_json::from_slice(&bytes).unwrap();
+    let mut results = document["assessment-results"].take();
+    assert_eq!(strays("assessment-results", &results), [""; 0]);
+    // It tells what is wrong.
+    results["results"][0]["findings"] = serde_json::json!([]);
+    results["metadata"]["own"] = 1.into();
+    assert_eq!(
+        strays("assessment-results", &results),
+        ["metadata has own", "findings is empty"]
+    );
+}
