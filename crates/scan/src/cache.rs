@@ -17,7 +17,7 @@ use std::{
     time::SystemTime,
 };
 
-use model::Digest;
+use model::{Digest, malware::Finding};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -29,6 +29,12 @@ use crate::{
 
 /// First bytes of every layer file; the last one is the format.
 const MAGIC: &[u8; 8] = b"seawlyr\x01";
+
+/// Where it is kept what rules said.
+const JUDGED: &str = "judged";
+
+/// What rules match, by the program's content.
+type Bad = BTreeMap<Digest, Vec<Finding>>;
 
 /// The folder, and how large it may grow.
 #[derive(Clone, Debug)]
@@ -89,6 +95,22 @@ impl Cache {
         write(&self.path("documents", digest), bytes);
     }
 
+    /// What rules, by their mark, said of the programs of a blob.
+    pub(crate) fn judged(&self, blob: &Digest, rules: &Digest) -> Option<Bad> {
+        let bytes = read(&self.path(JUDGED, &both(blob, rules)))?;
+        let (checksum, text) = bytes.split_first_chunk()?;
+        if xxh3_64(text) != u64::from_le_bytes(*checksum) {
+            return None;
+        }
+        serde_json::from_slice(text).ok()
+    }
+
+    pub(crate) fn put_judged(&self, blob: &Digest, rules: &Digest, bad: &Bad) {
+        let text = serde_json::to_vec(bad).expect("invariant: findings are plain data");
+        let bytes = [&xxh3_64(&text).to_le_bytes(), text.as_slice()].concat();
+        write(&self.path(JUDGED, &both(blob, rules)), &bytes);
+    }
+
     fn path(&self, room: &str, digest: &Digest) -> PathBuf {
         let hex = digest.hex();
         // A thousand files to a folder rather than all in one.
@@ -101,7 +123,7 @@ impl Cache {
     pub(crate) fn sweep(&self) {
         let mut files = Vec::new();
         let mut total = 0;
-        for room in ["layers", "blobs", "documents"] {
+        for room in ["layers", "blobs", "documents", JUDGED] {
             let shelves = fs::read_dir(self.root.join(room));
             for shelf in shelves.into_iter().flatten().flatten() {
                 for file in fs::read_dir(shelf.path()).into_iter().flatten().flatten() {
@@ -128,6 +150,11 @@ impl Cache {
             }
         }
     }
+}
+
+/// A blob under certain rules.
+fn both(blob: &Digest, rules: &Digest) -> Digest {
+    Digest::of(format!("{blob} {rules}").as_bytes())
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
@@ -278,7 +305,20 @@ mod tests {
                 path: None,
                 message: "odd".to_owned(),
             }],
+            judged: None,
         }
+    }
+
+    #[test]
+    fn what_rules_said_is_kept_for_those_rules_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path(), 1 << 20);
+        let (blob, rules, other) = (Digest::of(b"a"), Digest::of(b"b"), Digest::of(b"c"));
+        let bad = BTreeMap::from([(Digest::of(b"program"), Vec::new())]);
+        cache.put_judged(&blob, &rules, &bad);
+        assert_eq!(cache.judged(&blob, &rules), Some(bad));
+        assert_eq!(cache.judged(&blob, &other), None);
+        assert_eq!(cache.judged(&other, &rules), None);
     }
 
     #[test]

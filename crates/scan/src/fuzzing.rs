@@ -82,6 +82,7 @@ pub fn layer(bytes: &[u8]) {
             cancel: &cancel,
             aliases: &HashMap::new(),
             watch: &Nobody,
+            judge: None,
             is_hashed: false,
         },
     );

@@ -42,7 +42,10 @@ pub use engine::{
 };
 pub use error::ScanError;
 pub use limits::Limits;
-pub use malware::{KnownMalware, ListTrouble, MalwareLists, Stamp, malware_issues, malware_rules};
+pub use malware::{
+    KnownMalware, ListTrouble, MalwareLists, MalwareRules, RuleFiles, RulesError, Stamp,
+    malware_issues, malware_rules,
+};
 pub use manifest::ManifestError;
 pub use options::{Credentials, Options, RegistryOptions, Token};
 pub use progress::{Progress, ProgressEvent, Silent};
@@ -97,6 +100,17 @@ pub fn scan(
         })
         .copied()
         .collect();
+    let longer;
+    let options = if options
+        .malware
+        .as_ref()
+        .is_some_and(|known| known.rules().is_some())
+    {
+        longer = options.with_time(malware::PER_LAYER);
+        &longer
+    } else {
+        options
+    };
     let reader = Reader {
         extractors: &extractors,
         options,

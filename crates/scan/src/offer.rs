@@ -85,7 +85,7 @@ impl<'a> Offer<'a> {
         content: &mut dyn Read,
         facts: &mut LayerFacts,
     ) -> io::Result<()> {
-        self.names(meta, facts);
+        self.names(meta, facts)?;
         let mut magic = [0; LONGEST_MAGIC];
         let known = self.magic(content, &mut magic)?;
         let largest = self.narrow(meta, known, facts);
@@ -104,7 +104,7 @@ impl<'a> Offer<'a> {
             content.read_to_end(&mut self.buffer)?;
             for (index, _) in &self.wanted {
                 let input = Input::memory(meta.path, &self.buffer);
-                run(self.extractors[*index], input, facts, self.watch);
+                run(self.extractors[*index], input, facts, self.watch)?;
             }
             let keep = usize::try_from(self.limits.memory_bytes).unwrap_or(usize::MAX);
             if self.buffer.capacity() > keep {
@@ -128,7 +128,7 @@ impl<'a> Offer<'a> {
                 let mut spool = spool;
                 spool.seek(SeekFrom::Start(0))?;
                 let input = Input::spooled(meta.path, size, &mut spool);
-                run(self.extractors[*index], input, facts, self.watch);
+                run(self.extractors[*index], input, facts, self.watch)?;
             }
         }
         Ok(())
@@ -146,13 +146,13 @@ impl<'a> Offer<'a> {
             return self.take(meta, file, facts);
         }
         let mut magic = [0; LONGEST_MAGIC];
-        self.names(meta, facts);
+        self.names(meta, facts)?;
         let known = self.magic(file, &mut magic)?;
         self.narrow(meta, known, facts);
         for (index, _) in &self.wanted {
             file.seek(SeekFrom::Start(0))?;
             let input = Input::spooled(meta.path, meta.size, file);
-            run(self.extractors[*index], input, facts, self.watch);
+            run(self.extractors[*index], input, facts, self.watch)?;
         }
         Ok(())
     }
@@ -165,14 +165,15 @@ impl<'a> Offer<'a> {
     }
 
     /// Asks those who need nothing of the file, and leaves the others.
-    fn names(&mut self, meta: &FileMeta<'_>, facts: &mut LayerFacts) {
-        let (extractors, watch) = (self.extractors, self.watch);
-        self.wanted.retain(|(index, want)| {
+    fn names(&mut self, meta: &FileMeta<'_>, facts: &mut LayerFacts) -> io::Result<()> {
+        for (index, want) in &self.wanted {
             if *want == Want::Name {
-                run(extractors[*index], Input::unopened(meta), facts, watch);
+                let input = Input::unopened(meta);
+                run(self.extractors[*index], input, facts, self.watch)?;
             }
-            *want != Want::Name
-        });
+        }
+        self.wanted.retain(|(_, want)| *want != Want::Name);
+        Ok(())
     }
 
     /// The file's first bytes, if anyone asks for them.
@@ -305,7 +306,12 @@ fn push_remark(facts: &mut LayerFacts, extractor: &str, path: Option<&str>, mess
 
 /// Extractors promise not to panic. Should one break the promise over
 /// some file, the rest of the image is still reported.
-fn run(extractor: &dyn Extractor, mut input: Input<'_>, facts: &mut LayerFacts, watch: &dyn Watch) {
+fn run(
+    extractor: &dyn Extractor,
+    mut input: Input<'_>,
+    facts: &mut LayerFacts,
+    watch: &dyn Watch,
+) -> io::Result<()> {
     let path = input.path;
     watch.begins(extractor.name(), path);
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -317,10 +323,15 @@ fn run(extractor: &dyn Extractor, mut input: Input<'_>, facts: &mut LayerFacts, 
     let Ok(extraction) = result else {
         let message = format!("could not be read: {} gave up on it", extractor.name());
         push_remark(facts, extractor.name(), Some(path), message);
-        return;
+        return Ok(());
     };
     if extraction == Extraction::default() {
-        return;
+        return Ok(());
+    }
+    if let Some(program) = &extraction.program {
+        let content = input.seekable();
+        content.seek(SeekFrom::Start(0))?;
+        watch.shows(path, &program.digest, content)?;
     }
     if let Some(own) = facts.extractors.get_mut(extractor.name()) {
         own.files.push(FileFacts {
@@ -328,4 +339,5 @@ fn run(extractor: &dyn Extractor, mut input: Input<'_>, facts: &mut LayerFacts, 
             extraction,
         });
     }
+    Ok(())
 }

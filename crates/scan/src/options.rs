@@ -1,6 +1,6 @@
 //! What may be chosen about a scan.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use model::Platform;
 
@@ -110,6 +110,13 @@ impl std::fmt::Debug for Credentials {
 impl Options {
     pub(crate) fn skip(&self) -> Skip {
         Skip::new(&self.skip)
+    }
+
+    /// With more time for each layer.
+    pub(crate) fn with_time(&self, more: Duration) -> Self {
+        let mut options = self.clone();
+        options.limits.layer_time = options.limits.layer_time.saturating_add(more);
+        options
     }
 
     /// The platform asked for, or this machine's.

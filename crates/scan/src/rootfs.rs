@@ -20,7 +20,8 @@ use crate::{
     ProgressEvent, ScanError,
     extract::FileMeta,
     image::Reader,
-    layer::{LayerFacts, Nobody},
+    layer::{LayerFacts, Nobody, Watch},
+    malware::Judge,
     offer::Offer,
     skip::Skip,
     squash::{Floor, squash},
@@ -90,9 +91,15 @@ pub(crate) fn scan(root: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> 
     let device = rustix::fs::fstat(&folder)
         .map_err(|error| open(error.into()))?
         .st_dev;
+    let judge = reader.rules().map(|rules| Judge::new(rules, reader.cancel));
+    let watch = judge.as_ref().map(|judge| judge as &dyn Watch);
     let mut walk = Walk {
         reader,
-        offer: Offer::new(reader.extractors, &reader.options.limits, &Nobody),
+        offer: Offer::new(
+            reader.extractors,
+            &reader.options.limits,
+            watch.unwrap_or(&Nobody),
+        ),
         facts: LayerFacts::for_extractors(reader.extractors),
         files_elsewhere: reader.options.isolation.as_ref().map(|isolation| {
             Files::new(
@@ -100,6 +107,7 @@ pub(crate) fn scan(root: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> 
                 reader.extractors,
                 &reader.options.limits,
                 reader.cancel,
+                judge.as_ref(),
             )
         }),
         skip: reader.options.skip(),
@@ -118,12 +126,18 @@ pub(crate) fn scan(root: &Path, reader: &Reader<'_>) -> Result<Sbom, ScanError> 
         walk.facts = files.finish();
         walk.facts.remarks.extend(remarks);
     }
-    walk.facts.seal();
+    let (mut facts, skip) = (walk.facts, walk.skip);
+    let judged = judge.as_ref().map(Judge::finish);
+    for trouble in judged.iter().flat_map(|judged| &judged.troubles) {
+        facts.remark(None, trouble.clone());
+    }
+    facts.judged = judged;
+    facts.seal();
     let floors = [Floor {
         layer: None,
-        facts: &walk.facts,
+        facts: &facts,
     }];
-    let is_skipped = |path: &str| walk.skip.covers(path);
+    let is_skipped = |path: &str| skip.covers(path);
     let mut sbom = squash(&floors, &reader.options.limits, &is_skipped);
     let malware = reader.options.malware.as_ref();
     sbom.malware = malware.map(|known| known.find(&floors, &is_skipped));

@@ -213,7 +213,7 @@ fn known(inspected: &Inspected, reader: &Reader<'_>) -> Option<Plan> {
     identify(&mut plan, inspected);
     let is_known = |layer: &LayerPlan| {
         let facts = reader.known(layer);
-        facts.is_some_and(|facts| facts.missing(reader.extractors).is_empty())
+        facts.is_some_and(|facts| reader.missing(&facts).is_empty())
     };
     plan.layers.iter().all(is_known).then_some(plan)
 }

@@ -10,15 +10,16 @@ use std::{
     },
 };
 
-use model::{Cancel, Sbom, Warning, error::chain};
+use model::{Cancel, Digest, Sbom, Warning, error::chain};
 
 use super::{LayerPlan, Plan};
 use crate::{
     Options, Progress, ProgressEvent, ScanError,
     cache::Cache,
-    extract::Extractor,
-    layer::{Job, LayerFacts, Nobody, Outcome, read_layer},
+    extract::{Extractor, PROGRAMS},
+    layer::{Job, LayerFacts, Nobody, Outcome, Watch, read_layer},
     limits::Stop,
+    malware::{Judge, Judged, MalwareRules},
     squash::{Floor, squash},
     worker,
 };
@@ -159,7 +160,7 @@ impl Reader<'_> {
     fn layer(&self, index: usize, layer: &LayerPlan, blobs: &dyn Blobs) -> Reading {
         let known = self.known(layer);
         let missing = match &known {
-            Some(facts) => facts.missing(self.extractors),
+            Some(facts) => self.missing(facts),
             None => self.extractors.to_vec(),
         };
         let known = match known {
@@ -210,13 +211,40 @@ impl Reader<'_> {
     /// configuration's word is taken, as whoever runs the image does.
     pub(crate) fn known(&self, layer: &LayerPlan) -> Option<LayerFacts> {
         let cache = self.cache.as_ref()?;
-        let Some(digest) = &layer.digest else {
-            return cache.layer(&layer.diff_id);
-        };
+        let digest = layer.digest.as_ref().unwrap_or(&layer.diff_id);
         if *digest != layer.diff_id && cache.diff_id(digest)? != layer.diff_id {
             return None;
         }
-        cache.layer(digest)
+        self.known_blob(cache, digest)
+    }
+
+    /// As [`Self::known`], of whatever the blob unpacks to.
+    pub(crate) fn known_blob(&self, cache: &Cache, digest: &Digest) -> Option<LayerFacts> {
+        let mut facts = cache.layer(digest)?;
+        if let Some(rules) = self.rules() {
+            facts.judged = cache.judged(digest, rules.mark()).map(|bad| Judged {
+                bad,
+                troubles: Vec::new(),
+            });
+        }
+        Some(facts)
+    }
+
+    /// For whom a layer is still to be read: also for those who show its
+    /// programs to rules that have not seen them.
+    pub(crate) fn missing(&self, known: &LayerFacts) -> Vec<&dyn Extractor> {
+        let mut missing = known.missing(self.extractors);
+        let is_judged = self.rules().is_none() || known.judged.is_some();
+        if !is_judged && !missing.iter().any(|one| one.name() == PROGRAMS) {
+            let programs = self.extractors.iter().filter(|one| one.name() == PROGRAMS);
+            missing.extend(programs.copied());
+        }
+        missing
+    }
+
+    /// The rules that programs are judged by, if there are any.
+    pub(crate) fn rules(&self) -> Option<&MalwareRules> {
+        self.options.malware.as_ref()?.rules()
     }
 
     pub(crate) fn walk(
@@ -225,18 +253,27 @@ impl Reader<'_> {
         extractors: &[&dyn Extractor],
         aliases: &HashMap<u64, Vec<String>>,
     ) -> Outcome {
+        // Another reading for hard links shows nothing new, and one without
+        // programs nothing at all.
+        let shows = aliases.is_empty() && extractors.iter().any(|one| one.name() == PROGRAMS);
+        let rules = self.rules().filter(|_| shows);
+        let judge = rules.map(|rules| Judge::new(rules, self.cancel));
+        let watch = judge.as_ref().map(|judge| judge as &dyn Watch);
         let job = Job {
             extractors,
             limits: &self.options.limits,
             cancel: self.cancel,
             aliases,
-            watch: &Nobody,
+            watch: watch.unwrap_or(&Nobody),
+            judge: judge.as_ref(),
             is_hashed: false,
         };
-        match &self.options.isolation {
+        let mut outcome = match &self.options.isolation {
             Some(isolation) => worker::read_layer(isolation, blob, job),
             None => read_layer(blob, job),
-        }
+        };
+        outcome.facts.judged = judge.as_ref().map(Judge::finish);
+        outcome
     }
 
     /// Reads a layer once more for hard links that are wanted under a
@@ -332,7 +369,14 @@ impl Reader<'_> {
         {
             cache.put_layer(&verified.digest, &facts);
             cache.put_diff_id(&verified.digest, &layer.diff_id);
+            if let (Some(rules), Some(judged)) = (self.rules(), &facts.judged)
+                && judged.troubles.is_empty()
+            {
+                cache.put_judged(&verified.digest, rules.mark(), &judged.bad);
+            }
         }
+        let troubles = facts.judged.iter().flat_map(|judged| &judged.troubles);
+        warnings.extend(troubles.cloned());
         Reading {
             facts,
             warnings,

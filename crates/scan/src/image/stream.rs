@@ -158,10 +158,8 @@ fn pass<R: BufRead>(
             .and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok());
         if let (Some(digest), Some(cache)) = (&digest, &reader.cache) {
             // A blob known to be a layer need not be looked at.
-            if cache
-                .layer(digest)
-                .is_some_and(|facts| facts.missing(reader.extractors).is_empty())
-            {
+            let known = reader.known_blob(cache, digest);
+            if known.is_some_and(|facts| reader.missing(&facts).is_empty()) {
                 passed.known.insert(path);
                 continue;
             }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::path;
-use crate::extract::{Extraction, Extractor};
+use crate::{
+    extract::{Extraction, Extractor},
+    malware::Judged,
+};
 
 /// One extractor's word on one file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +50,9 @@ pub(crate) struct LayerFacts {
     pub opaques: Vec<u64>,
     /// About the layer as a whole.
     pub remarks: Vec<Remark>,
+    /// What rules say of its programs, where any were asked. Never told by
+    /// whoever reads the layer, and kept apart from what is.
+    pub judged: Option<Judged>,
 }
 
 impl LayerFacts {
@@ -111,6 +117,7 @@ impl LayerFacts {
         self.whiteouts = other.whiteouts;
         self.opaques = other.opaques;
         self.remarks = other.remarks;
+        self.judged = other.judged.or(self.judged.take());
     }
 
     /// Extractors whose results are absent or of another version.

@@ -6,7 +6,7 @@ use std::{
     io::{self, Read},
 };
 
-use model::Cancel;
+use model::{Cancel, Digest};
 
 use super::{
     facts::{FileFacts, LayerFacts},
@@ -15,8 +15,9 @@ use super::{
     unpack::{Ended, Unpack, Verified},
 };
 use crate::{
-    extract::{Extractor, FileMeta},
+    extract::{Extractor, FileMeta, ReadSeek},
     limits::{Limits, Stop},
+    malware::Judge,
     offer::Offer,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Job<'a> {
     /// too: hard links whose target nobody wanted under its own.
     pub aliases: &'a HashMap<u64, Vec<String>>,
     pub watch: &'a dyn Watch,
+    /// Who judges programs, where they are read by another process.
+    pub judge: Option<&'a Judge<'a>>,
     /// Somebody else hashes the blob: only its tar is hashed here, and
     /// nothing is [`Outcome::verified`].
     pub is_hashed: bool,
@@ -54,6 +57,10 @@ pub(crate) trait Watch {
     /// may grow.
     fn spool(&self) -> Option<(&File, u64)> {
         None
+    }
+    /// A program was read that has this digest: here is what is in it.
+    fn shows(&self, _path: &str, _digest: &Digest, _program: &mut dyn ReadSeek) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -17,13 +17,15 @@ use super::{
     Isolation, Sealed, end,
     told::{Lie, MOST_FRAME, Told},
     wire::{
-        self, BROKEN, CHUNK, DATA, DONE, Done, END, FACTS, FORGET, HEADER, HELLO, Hello, JOB, Why,
+        self, BROKEN, CHUNK, DATA, DONE, Done, END, FACTS, FORGET, HEADER, HELLO, Hello, JOB,
+        PROGRAM, Why,
     },
 };
 use crate::{
     extract::Extractor,
     layer::{self, Ended, Hashing, LayerFacts, Outcome, in_words},
     limits::{Limits, Stop},
+    malware::Judge,
 };
 
 /// How long a worker may take to be shut in.
@@ -310,6 +312,7 @@ pub(crate) fn read_layer(isolation: &Isolation, blob: impl Read, job: layer::Job
             .iter()
             .map(|(target, names)| (*target, names.clone()))
             .collect(),
+        shows: job.judge.is_some(),
     };
     let Some(input) = worker.input.take() else {
         return partly(
@@ -318,9 +321,10 @@ pub(crate) fn read_layer(isolation: &Isolation, blob: impl Read, job: layer::Job
         );
     };
     let mut told = Told::new(job.extractors, job.aliases, job.limits);
+    let judge = job.judge;
     let (heard, fed) = thread::scope(|scope| {
         let listening = scope.spawn(|| {
-            let heard = listen(&mut worker, &mut told);
+            let heard = listen(&mut worker, &mut told, judge);
             // Whoever feeds it may be waiting for it to take more.
             worker.end();
             heard
@@ -379,10 +383,15 @@ enum Heard {
 
 type Links = HashMap<u64, Vec<String>>;
 
-fn listen(worker: &mut Worker<'_>, told: &mut Told<'_>) -> Result<(Done, Links), Heard> {
+fn listen(
+    worker: &mut Worker<'_>,
+    told: &mut Told<'_>,
+    judge: Option<&Judge<'_>>,
+) -> Result<(Done, Links), Heard> {
     let heard = loop {
         let heard = match worker.frame() {
             Ok((FACTS, frame)) => told.add(&frame).map_err(Gone::from),
+            Ok((PROGRAM, frame)) => told.show(&frame, judge).map_err(Gone::from),
             Ok((FORGET, _)) => {
                 told.forget();
                 Ok(())

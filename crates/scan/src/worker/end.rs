@@ -55,7 +55,7 @@ fn standard_error(words: &File) -> String {
 }
 
 /// A worker's text is no more to be trusted than what it read.
-pub(super) fn clean(text: &str, most: usize) -> String {
+pub(crate) fn clean(text: &str, most: usize) -> String {
     text.chars()
         .take(most)
         .map(|letter| match letter {

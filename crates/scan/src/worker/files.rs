@@ -21,12 +21,13 @@ use super::{
     ask::{Gone, Worker, names},
     end,
     told::{Lie, Told, check_path},
-    wire::{self, FACTS, FILE, HEADER, JOB, Meta, READ, Why},
+    wire::{self, FACTS, FILE, HEADER, JOB, Meta, PROGRAM, READ, Why},
 };
 use crate::{
     extract::{Extractor, FileMeta},
     layer::LayerFacts,
     limits::{Limits, Stop},
+    malware::Judge,
 };
 
 /// A folder over which so many workers die is not read on.
@@ -43,6 +44,7 @@ pub(crate) struct Files<'a> {
     /// Started when the first file comes, and again when one has died.
     worker: Option<(Worker<'a>, UnixStream)>,
     told: Told<'a>,
+    judge: Option<&'a Judge<'a>>,
     lost: u32,
 }
 
@@ -61,6 +63,7 @@ impl<'a> Files<'a> {
         extractors: &'a [&'a dyn Extractor],
         limits: &'a Limits,
         cancel: &'a Cancel,
+        judge: Option<&'a Judge<'a>>,
     ) -> Self {
         Self {
             isolation,
@@ -69,6 +72,7 @@ impl<'a> Files<'a> {
             cancel,
             worker: None,
             told: Told::new(extractors, &NO_ALIASES, limits),
+            judge,
             lost: 0,
         }
     }
@@ -105,6 +109,14 @@ impl<'a> Files<'a> {
                         break Gone::from(lie);
                     }
                 }
+                Ok((PROGRAM, frame)) => {
+                    let judged = self.told.show(&frame, self.judge);
+                    // Judging takes time that the reading may have.
+                    worker.renew(self.limits);
+                    if let Err(lie) = judged {
+                        break Gone::from(lie);
+                    }
+                }
                 Ok((READ, text)) => match serde_json::from_slice(&text) {
                     Ok(None) => return Ok(Handed::Read),
                     Ok(Some(Why::Limit(limit))) => {
@@ -132,6 +144,7 @@ impl<'a> Files<'a> {
         let job = wire::Job::Files {
             extractors: names(self.extractors),
             limits: self.limits.clone(),
+            shows: self.judge.is_some(),
         };
         socket
             .write_all(&wire::json_frame(JOB, &job))

@@ -33,6 +33,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use ask::read_layer;
+pub(crate) use end::clean;
 pub(crate) use files::{Files, Handed};
 pub use serve::{Parser, serve, serve_with};
 pub(crate) use unpack::{read_sbom, unpack};

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ffi::OsString,
     fs::File,
     io::{self, IoSliceMut, Read},
@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::Cancel;
+use model::{Cancel, Digest, malware::MAX_SCAN};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use super::{
@@ -21,12 +21,12 @@ use super::{
     seal::{self, Bounds},
     wire::{
         self, BYTES, CHUNK, DONE, Done, FACTS, FILE, FORGET, HELLO, Hello, Incoming, Job, Meta,
-        READ, Why,
+        PROGRAM, READ, Why,
     },
 };
 use crate::{
     cache,
-    extract::{self, Extractor, FileMeta},
+    extract::{self, Extractor, FileMeta, ReadSeek},
     layer::{self, ExtractorFacts, LayerFacts, Unpack, Watch},
     limits::{Limits, Stop},
     offer::Offer,
@@ -131,11 +131,12 @@ fn work(
                 extractors,
                 limits,
                 aliases,
+                shows,
             },
             None,
         ) => {
             let asked = asked(&extractors);
-            let teller = Teller::new(spool, most_spooled);
+            let teller = Teller::new(spool, most_spooled, shows);
             let outcome = layer::read_layer(
                 blob,
                 layer::Job {
@@ -144,6 +145,7 @@ fn work(
                     cancel: &Cancel::default(),
                     aliases: &aliases.into_iter().collect::<HashMap<_, _>>(),
                     watch: &teller,
+                    judge: None,
                     is_hashed: true,
                 },
             );
@@ -154,8 +156,15 @@ fn work(
                 interrupted: outcome.interrupted.as_ref().map(why),
             }
         }
-        (Job::Files { extractors, limits }, None) => {
-            let teller = Teller::new(spool, most_spooled);
+        (
+            Job::Files {
+                extractors,
+                limits,
+                shows,
+            },
+            None,
+        ) => {
+            let teller = Teller::new(spool, most_spooled, shows);
             read_files(&asked(&extractors), &limits, &teller)?;
             Done::default()
         }
@@ -347,14 +356,17 @@ struct Teller<'a> {
     spool: &'a File,
     most_spooled: u64,
     told: RefCell<Told>,
+    /// What has been shown, where programs are to be.
+    shown: Option<RefCell<HashSet<Digest>>>,
 }
 
 impl<'a> Teller<'a> {
-    fn new(spool: &'a File, most_spooled: u64) -> Self {
+    fn new(spool: &'a File, most_spooled: u64, shows: bool) -> Self {
         Self {
             spool,
             most_spooled,
             told: RefCell::new(Told::new()),
+            shown: shows.then(RefCell::default),
         }
     }
 }
@@ -443,6 +455,19 @@ impl Watch for Teller<'_> {
 
     fn spool(&self) -> Option<(&File, u64)> {
         Some((self.spool, self.most_spooled))
+    }
+
+    fn shows(&self, path: &str, digest: &Digest, program: &mut dyn ReadSeek) -> io::Result<()> {
+        let Some(shown) = &self.shown else {
+            return Ok(());
+        };
+        if !shown.borrow_mut().insert(*digest) {
+            return Ok(());
+        }
+        let mut frame = wire::before_program(path);
+        program.take(MAX_SCAN).read_to_end(&mut frame)?;
+        tell(&wire::header(PROGRAM, frame.len()))?;
+        tell(&frame)
     }
 }
 

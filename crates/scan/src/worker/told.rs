@@ -5,17 +5,21 @@ use std::collections::HashMap;
 
 use model::{FoundSecret, SecretPlace};
 
-use super::{end::clean, wire::Done};
+use super::{
+    end::clean,
+    wire::{self, Done},
+};
 use crate::{
     cache,
     extract::Extractor,
     layer::{LayerFacts, Remark, normalise},
     limits::Limits,
+    malware::Judge,
     secret_kinds,
 };
 
-/// Bytes of one frame.
-pub(super) const MOST_FRAME: usize = 64 << 20;
+/// Bytes of one frame: a program as large as any is judged, and its path.
+pub(super) const MOST_FRAME: usize = (64 << 20) + (64 << 10);
 /// Bytes a layer's facts may take on their way.
 const MOST_FACTS: usize = 512 << 20;
 /// Letters of a message to people.
@@ -33,6 +37,8 @@ pub(super) struct Told<'a> {
     aliases: &'a HashMap<u64, Vec<String>>,
     limits: &'a Limits,
     bytes: usize,
+    /// Bytes of programs that were shown.
+    shown: u64,
     path: String,
 }
 
@@ -48,12 +54,26 @@ impl<'a> Told<'a> {
             aliases,
             limits,
             bytes: 0,
+            shown: 0,
             path: String::new(),
         }
     }
 
     pub(super) fn forget(&mut self) {
         self.facts = LayerFacts::for_extractors(self.extractors);
+    }
+
+    /// Hands a program on to whoever judges it.
+    pub(super) fn show(&mut self, frame: &[u8], judge: Option<&Judge<'_>>) -> Result<(), Lie> {
+        let judge = judge.ok_or(Lie("a program nobody asked for"))?;
+        self.shown += frame.len() as u64;
+        if self.shown > self.limits.wanted_bytes {
+            return Err(Lie("more programs than may be read"));
+        }
+        let (path, program) = wire::program(frame).ok_or(Lie("a program without a path"))?;
+        check_path(path, self.limits, &mut self.path)?;
+        judge.see(path, program);
+        Ok(())
     }
 
     /// Takes in a frame of further facts.

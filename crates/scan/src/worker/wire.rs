@@ -34,6 +34,10 @@ pub(super) const BYTES: u8 = 15;
 /// The file has been read, or why not.
 pub(super) const READ: u8 = 16;
 
+/// A program, for whoever judges it: the length of its path, the path,
+/// and what is in it.
+pub(super) const PROGRAM: u8 = 17;
+
 /// How much of the blob goes in one frame.
 pub(super) const CHUNK: usize = 128 << 10;
 
@@ -45,6 +49,8 @@ pub(super) enum Job {
         extractors: Vec<String>,
         limits: Limits,
         aliases: Vec<(u64, Vec<String>)>,
+        /// Whether programs are to be shown.
+        shows: bool,
     },
     /// Give back what is packed in it.
     Unpack { limits: Limits },
@@ -54,6 +60,7 @@ pub(super) enum Job {
     Files {
         extractors: Vec<String>,
         limits: Limits,
+        shows: bool,
     },
 }
 
@@ -112,6 +119,20 @@ pub(super) fn header(kind: u8, length: usize) -> [u8; HEADER] {
 pub(super) fn parse_header([kind, a, b, c, d]: [u8; HEADER]) -> (u8, usize) {
     let length = u32::from_le_bytes([a, b, c, d]);
     (kind, usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+/// What stands before a program in its frame.
+pub(super) fn before_program(path: &str) -> Vec<u8> {
+    let length = u32::try_from(path.len()).expect("invariant: paths are bounded");
+    [&length.to_le_bytes(), path.as_bytes()].concat()
+}
+
+/// A program's path, and what is in it.
+pub(super) fn program(frame: &[u8]) -> Option<(&str, &[u8])> {
+    let (length, rest) = frame.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (path, program) = rest.split_at_checked(length)?;
+    Some((std::str::from_utf8(path).ok()?, program))
 }
 
 /// The worker's side of the pipe: the job, and then the blob as a stream.
