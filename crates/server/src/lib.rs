@@ -96,6 +96,8 @@ pub enum ServeError {
     Inbox(#[from] inbox::InboxOpenError),
     #[error("open the detection rules")]
     Rules(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Malware(#[from] scan::RulesError),
     #[error("add the demonstration")]
     Demo(#[from] demo::DemoError),
     #[error(transparent)]
@@ -216,7 +218,7 @@ impl Server {
         )?;
         let catalogue = open_catalogue(&config.rules.folder)?;
         let requests = throttle::RequestThrottle::new(config.limits.requests_per_minute);
-        let malware = work::malware::Malware::new(config.scan.malware.hashes.clone());
+        let malware = work::malware::Malware::new(&config.scan.malware)?;
         Ok(Self {
             app: Arc::new(App {
                 config,

@@ -36,6 +36,7 @@ Examples:
   seawall scan shop:1 --scanners secret --fail-on medium
   seawall scan shop:1 --scanners license --license-policy licenses.yaml
   seawall scan shop:1 --malware-hashes /etc/seawall/hashes --fail-on low,malware
+  seawall scan shop:1 --malware-rules /etc/seawall/yara
 
 Exit codes: 0 clean, 1 --fail-on was reached, 2 usage, 3 a target could not be scanned,
 4 part of a target could not be read (unless --allow-partial)."
@@ -71,7 +72,7 @@ pub(crate) struct Scan {
     /// What to look for: vuln, secret, misconfig, malware, license
     ///
     /// Without it the first three; of a running machine (`/`), where secrets belong, not
-    /// those. `malware` needs a list, and is looked for wherever one is given. `license`
+    /// those. `malware` needs lists or rules, and is looked for wherever some are given. `license`
     /// lists the licences of all packages, and judges them where a policy is given. A bill
     /// of materials goes with every one.
     #[arg(
@@ -87,6 +88,12 @@ pub(crate) struct Scan {
     /// every layer is compared with them. Implies `malware`; may be given several times.
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath, help_heading = "What counts")]
     pub malware_hashes: Vec<PathBuf>,
+    /// YARA rules, files or folders of them (.yar, .yara), to judge programs by
+    ///
+    /// Every program in every layer is shown to `seawall-malware`, a confined program that is
+    /// to be installed beside this one. Implies `malware`; may be given several times.
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath, help_heading = "What counts")]
+    pub malware_rules: Vec<PathBuf>,
     /// Which licences may be shipped: a YAML file with `allowed`, `forbidden`, `exceptions`
     ///
     /// As `licenses` of a server's configuration. Implies `license`.

@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, arguments: &Server) -> Result<Exit, Failure
         .map_err(Failure::failed)?;
     let outcome = runtime.block_on(serve(context, config));
     outcome.map_err(|error| match error {
-        ServeError::Config(_) => Failure::bad_file(error),
+        ServeError::Config(_) | ServeError::Malware(_) => Failure::bad_file(error),
         ServeError::Listen { .. } => Failure::failed(error).help(format!(
             "is another server running? --listen {}:0 takes a free port",
             listen.ip()

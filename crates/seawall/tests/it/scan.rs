@@ -407,6 +407,56 @@ fn programs_in_a_list_are_told_as_malware() {
 }
 
 #[test]
+fn programs_that_rules_match_are_told_as_malware() {
+    let place = Place::with_advisories();
+    Image::new()
+        .layer(
+            "COPY . /",
+            Layer::new()
+                .executable("usr/bin/tool", BAD)
+                .executable("opt/gone", BAD),
+        )
+        .layer("RUN rm /opt/gone", Layer::new().whiteout("opt/gone"))
+        .write_docker_archive(&place.path("shop.tar"));
+    let rule = "rule Harmless { strings: $a = \"HARMLESS-TEST\" condition: $a }";
+    place.write("own.yar", rule);
+    let with = |arguments: &[&str]| {
+        let line = ["scan", "shop.tar", "--malware-rules", "own.yar"];
+        place.run(&[&line, arguments].concat())
+    };
+    let judge =
+        std::path::Path::new(env!("CARGO_BIN_EXE_seawall")).with_file_name("seawall-malware");
+    if !judge.is_file() {
+        let refused = with(&[]);
+        assert!(refused.starts_with("exit: 2\n"), "{refused}");
+        assert!(
+            refused.contains("install seawall-malware beside"),
+            "{refused}"
+        );
+        testkit::skipped("rules over images: seawall-malware is not built beside seawall");
+        return;
+    }
+    let told = with(&["--scanners", "malware", "--width", "120"]);
+    for expected in ["Malware: 2 findings", "Harmless", "usr/bin/tool", "1 (−2)"] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(with(&["-q", "--fail-on", "low,malware"]).starts_with("exit: 1\n"));
+    let said = with(&["--format", "sarif"]);
+    assert!(said.contains("malware-by-rule"), "{said}");
+    place.write("folder/tool", BAD);
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(place.path("folder/tool"), executable).unwrap();
+    let folder = place.run(&["scan", "-q", "folder", "--malware-rules", "own.yar"]);
+    assert!(folder.contains("Harmless"), "{folder}");
+    place.write("own.yar", "rule Bad {");
+    let refused = with(&[]);
+    assert!(
+        refused.starts_with("exit: 2\n") && refused.contains("own.yar"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn licences_are_listed_and_judged() {
     let place = Place::with_advisories();
     Image::example().write_docker_archive(&place.path("shop.tar"));

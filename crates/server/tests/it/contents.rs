@@ -106,6 +106,52 @@ async fn a_secret_is_a_finding_with_a_list_of_its_own() {
 const BAD: &str = "#!/bin/sh\necho THIS-IS-A-HARMLESS-TEST-FILE\n";
 
 #[tokio::test]
+async fn malware_is_found_by_rules_and_layers_are_asked_anew_when_they_change() {
+    let own = std::env::current_exe().unwrap();
+    let judge = own.ancestors().nth(2).unwrap().join("seawall-malware");
+    if !judge.is_file() {
+        testkit::skipped("rules over images: seawall-malware is not built in the target folder");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("own.yar");
+    std::fs::write(&rules, "rule Nothing { condition: false }").unwrap();
+    let server = start_with(|config| {
+        config.scan.malware.rules = vec![rules.clone()];
+        config.scan.malware.worker = Some(judge);
+    })
+    .await;
+    server.server.start_jobs().await.unwrap();
+    let person = server.signed_in().await;
+    let image = folder.path().join("shop.tar");
+    Image::new()
+        .tag("registry.test/shop:1")
+        .layer("COPY . /", Layer::new().executable("usr/bin/tool", BAD))
+        .write_docker_archive(&image);
+    let found = async || {
+        let target = json!({ "target": format!("archive:{}", image.display()) });
+        let answer = person.post("/api/v1/scans", target).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        person.wait_for_scans().await;
+        let path = "/api/v1/findings?q=kind%3Amalware%20is%3Aopen";
+        person.get(path).await.json()
+    };
+    assert_eq!(found().await["total"], 0);
+    let rule = "rule Harmless { strings: $a = \"HARMLESS-TEST\" condition: $a }";
+    std::fs::write(&rules, rule).unwrap();
+    let told = found().await;
+    assert_eq!(told["total"], 1, "{told}");
+    let summary = told["items"][0]["summary"].as_str().unwrap();
+    assert!(
+        summary.starts_with("usr/bin/tool matches the rule Harmless of "),
+        "{summary}"
+    );
+    // Of no use: those before hold.
+    std::fs::write(&rules, "rule Broken {").unwrap();
+    assert_eq!(found().await["total"], 1);
+}
+
+#[tokio::test]
 async fn malware_is_found_by_the_lists_as_they_are_and_goes_with_them() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("bad.txt");

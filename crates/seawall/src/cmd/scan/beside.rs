@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::anyhow;
 use model::{LicensePolicy, Report};
-use scan::{KnownMalware, ListTrouble, MalwareLists, Source};
+use scan::{KnownMalware, ListTrouble, MalwareLists, MalwareRules, RuleFiles, RulesError, Source};
 
 use super::Context;
 use crate::{
@@ -38,8 +38,8 @@ impl Beside {
             Some(_) if !scanners.is_empty() && !is_asked => scanners.push(Scanner::Malware),
             None if is_asked => {
                 return Err(
-                    Failure::usage(anyhow!("nothing is known of malware without a list"))
-                        .help("give lists of hashes with --malware-hashes; see docs/guides/malware-rules.md"),
+                    Failure::usage(anyhow!("nothing is known of malware without lists or rules"))
+                        .help("give lists of hashes with --malware-hashes or YARA rules with --malware-rules; see docs/guides/malware-rules.md"),
                 );
             }
             _ => {}
@@ -104,9 +104,51 @@ impl Beside {
     }
 }
 
+/// What is known of malware, by lists and by rules.
+fn malware(context: &Context, scan: &Scan) -> Result<Option<Arc<KnownMalware>>, Failure> {
+    let listed = listed(context, scan)?;
+    let rules = rules(context, scan)?;
+    let known = match (listed, rules) {
+        (Some(known), Some(rules)) => Some(known.with_rules(rules)),
+        (None, Some(rules)) => Some(KnownMalware::by_rules(rules)),
+        (known, None) => known,
+    };
+    Ok(known.map(Arc::new))
+}
+
+/// The rules given. A file that cannot be read is an error, one with a
+/// fault a warning, as long as there are others.
+fn rules(context: &Context, scan: &Scan) -> Result<Option<MalwareRules>, Failure> {
+    if scan.malware_rules.is_empty() {
+        return Ok(None);
+    }
+    let own = std::env::current_exe().map_err(Failure::failed)?;
+    let files = RuleFiles::beside(scan.malware_rules.clone(), &own);
+    let (rules, complaints) = files.read().map_err(|error| {
+        let help = match &error {
+            RulesError::Missing(_) => {
+                "build or install seawall-malware into the folder of seawall; see \
+                 docs/guides/malware-rules.md"
+            }
+            RulesError::Compile { .. } => {
+                "it is started without rights: everybody must be allowed to execute it, and to \
+                 enter the folders above it"
+            }
+            RulesError::Read(_) | RulesError::None(_) => {
+                "rules are YARA files; a folder has files that end in .yar or .yara"
+            }
+        };
+        Failure::bad_file(error).help(help)
+    })?;
+    for complaint in complaints {
+        context.warn(&complaint);
+    }
+    Ok(Some(rules))
+}
+
 /// The lists given. One that cannot be read is an error, a line that
 /// cannot a warning.
-fn malware(context: &Context, scan: &Scan) -> Result<Option<Arc<KnownMalware>>, Failure> {
+fn listed(context: &Context, scan: &Scan) -> Result<Option<KnownMalware>, Failure> {
     if scan.malware_hashes.is_empty() {
         return Ok(None);
     }
@@ -125,7 +167,7 @@ fn malware(context: &Context, scan: &Scan) -> Result<Option<Arc<KnownMalware>>, 
     if known.is_empty() {
         context.warn(&"--malware-hashes: there is no hash in any list");
     }
-    Ok(Some(Arc::new(known)))
+    Ok(Some(known))
 }
 
 fn policy(path: &Path) -> Result<LicensePolicy, Failure> {
