@@ -83,12 +83,12 @@ pub trait ExternalData: std::fmt::Debug + Send + Sync {
 
 /// The images that containers of an object, or of the pods it makes, name.
 pub fn image_names(object: &Value) -> Vec<&str> {
-    let mut names = Vec::new();
     const SPECS: &[&str] = &[
         "/spec",
         "/spec/template/spec",
         "/spec/jobTemplate/spec/template/spec",
     ];
+    let mut names = Vec::new();
     for spec in SPECS.iter().filter_map(|path| object.pointer(path)) {
         for field in ["containers", "initContainers", "ephemeralContainers"] {
             let containers = spec.get(field).and_then(Value::as_array);

@@ -194,8 +194,9 @@ impl Core {
     /// What is known of images changed.
     pub fn take_images(&mut self, images: Arc<BTreeMap<String, policy::ImageState>>, now: Instant) {
         if !Arc::ptr_eq(&self.world.images, &images) {
-            let known = std::mem::replace(&mut self.world.images, Arc::clone(&images));
-            let changed = differing(&known, &images);
+            let before = std::mem::replace(&mut self.world.images, images);
+            let known = Arc::clone(&self.world.images);
+            let changed = differing(&before, &known);
             if !changed.is_empty() {
                 self.rejudge_naming(&changed, now);
             }

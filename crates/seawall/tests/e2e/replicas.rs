@@ -360,7 +360,7 @@ fn two_replicas_judge_everything_whichever_of_them_is_away() {
         all.clone()
             .any(|one| one["status"]["replica"] == **name && one["is_silent"] == false)
     };
-    assert!(NAMES.iter().all(|name| is_there(&name)), "{told}");
+    assert!(NAMES.iter().all(is_there), "{told}");
 
     cluster.restart().expect("the API server comes back");
     came_back(&server, &cluster, &balancer, &addresses);

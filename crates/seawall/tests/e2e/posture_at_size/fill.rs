@@ -108,7 +108,7 @@ impl Size {
 
 /// Ends with the test, or stays for the next one.
 enum Kept {
-    Ours(Cluster),
+    Ours(Box<Cluster>),
     Stays(Place),
 }
 
@@ -146,7 +146,9 @@ impl Filled {
                 }
                 Kept::Stays(place)
             }
-            None => Kept::Ours(Cluster::start(&options).expect("the cluster starts")?),
+            None => Kept::Ours(Box::new(
+                Cluster::start(&options).expect("the cluster starts")?,
+            )),
         };
         let place = match &kept {
             Kept::Ours(cluster) => &cluster.place,
