@@ -361,8 +361,8 @@ fn what_is_looked_for_is_chosen_and_so_is_what_fails() {
 /// Harmless, and in a list.
 const BAD: &str = "#!/bin/sh\necho THIS-IS-A-HARMLESS-TEST-FILE\n";
 
-#[test]
-fn programs_in_a_list_are_told_as_malware() {
+/// `shop.tar` has it twice, once removed by a later layer.
+fn with_bad_programs() -> Place {
     let place = Place::with_advisories();
     Image::new()
         .layer(
@@ -373,6 +373,12 @@ fn programs_in_a_list_are_told_as_malware() {
         )
         .layer("RUN rm /opt/gone", Layer::new().whiteout("opt/gone"))
         .write_docker_archive(&place.path("shop.tar"));
+    place
+}
+
+#[test]
+fn programs_in_a_list_are_told_as_malware() {
+    let place = with_bad_programs();
     let hash = model::Digest::of(BAD.as_bytes()).hex();
     place.write("bad.txt", format!("{hash}  harmless-test\n"));
     let with = |arguments: &[&str]| {
@@ -408,16 +414,7 @@ fn programs_in_a_list_are_told_as_malware() {
 
 #[test]
 fn programs_that_rules_match_are_told_as_malware() {
-    let place = Place::with_advisories();
-    Image::new()
-        .layer(
-            "COPY . /",
-            Layer::new()
-                .executable("usr/bin/tool", BAD)
-                .executable("opt/gone", BAD),
-        )
-        .layer("RUN rm /opt/gone", Layer::new().whiteout("opt/gone"))
-        .write_docker_archive(&place.path("shop.tar"));
+    let place = with_bad_programs();
     let rule = "rule Harmless { strings: $a = \"HARMLESS-TEST\" condition: $a }";
     place.write("own.yar", rule);
     let with = |arguments: &[&str]| {
