@@ -4,6 +4,7 @@
 //! `Arc`. What cannot be read or compiled becomes a [`Problem`], and the
 //! rest still loads.
 
+mod again;
 mod asking;
 #[cfg(test)]
 mod unseen_tests;
@@ -420,18 +421,6 @@ impl Policies {
             .collect();
         asked.dedup();
         asked
-    }
-
-    /// Whether what is said of objects of `kind` may change though they
-    /// do not, because others did that a policy looks up.
-    pub fn looks_around(&self, kind: &Kind) -> bool {
-        self.constraints.iter().any(|constraint| {
-            constraint.matches.wants(kind)
-                && self
-                    .templates
-                    .get(&constraint.kind)
-                    .is_some_and(Template::looks_around)
-        })
     }
 
     /// Every constraint and binding.

@@ -79,6 +79,12 @@ pub trait ExternalData: std::fmt::Debug + Send + Sync {
     fn patience(&self) -> Duration {
         Duration::ZERO
     }
+
+    /// Providers that gave no answer when they were last asked, by name,
+    /// and why.
+    fn troubles(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 /// The images that containers of an object, or of the pods it makes, name.

@@ -225,6 +225,17 @@ impl Native {
             })
     }
 
+    /// Whether one of those takes its parameters from other objects.
+    pub(crate) fn looks_around(&self, kind: &Kind) -> bool {
+        let mut bound = self.bindings.iter();
+        !is_exempt(kind)
+            && bound.any(|binding| {
+                let policy = self.policies.get(&binding.policy);
+                let policy = policy.filter(|policy| policy.matching.wants(kind));
+                binding.params.is_some() && policy.is_some_and(|policy| policy.params.is_some())
+            })
+    }
+
     /// What is done to objects of `kind` that any of them asks to judge.
     pub(crate) fn operations(&self, kind: &Kind) -> BTreeSet<Operation> {
         if is_exempt(kind) {

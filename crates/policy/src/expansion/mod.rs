@@ -200,8 +200,23 @@ impl Expansions {
         Ok(())
     }
 
-    /// The kinds that objects of `kind` make.
+    /// The kinds that objects of `kind` make, and those of what these
+    /// make.
     pub(crate) fn makes(&self, kind: &Kind) -> Vec<Kind> {
+        let mut all = self.makes_itself(kind);
+        let mut next = 0;
+        while let Some(made) = all.get(next) {
+            for further in self.makes_itself(made) {
+                if !all.contains(&further) {
+                    all.push(further);
+                }
+            }
+            next += 1;
+        }
+        all
+    }
+
+    fn makes_itself(&self, kind: &Kind) -> Vec<Kind> {
         let mut makes: Vec<Kind> = self
             .templates
             .values()

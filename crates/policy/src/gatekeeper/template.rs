@@ -123,6 +123,11 @@ impl Template {
         }
     }
 
+    /// Whether it may ask providers of external data.
+    pub(crate) fn asks_providers(&self) -> bool {
+        self.engine.reads().is_some_and(|reads| reads.external)
+    }
+
     /// A kind it looks up and that is not known whole. Which ones it does
     /// not say, may be any.
     pub(crate) fn unseen<'w>(&self, world: &'w World) -> Option<&'w Kind> {

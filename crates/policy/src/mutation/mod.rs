@@ -219,6 +219,13 @@ impl Mutators {
     pub(crate) fn wants(&self, kind: &Kind) -> bool {
         self.mutators.iter().any(|mutator| mutator.wants(kind))
     }
+
+    /// Whether one that fills in what a provider says may apply to it.
+    pub(crate) fn asks_providers(&self, kind: &Kind) -> bool {
+        self.mutators
+            .iter()
+            .any(|mutator| matches!(mutator.value, Assigned::External(_)) && mutator.wants(kind))
+    }
 }
 
 /// The numbers of those that disagree with another.
