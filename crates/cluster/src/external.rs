@@ -45,10 +45,18 @@ pub struct Asker {
 
 struct State {
     answers: Answers,
-    /// When a provider failed, and how.
-    failed: BTreeMap<String, (i64, String)>,
+    /// Those that gave no answer when last asked.
+    failed: BTreeMap<String, Failure>,
     /// The keys each is being asked for.
     asked: BTreeMap<String, Vec<BTreeSet<String>>>,
+}
+
+/// How a provider failed.
+struct Failure {
+    at_ns: i64,
+    error: String,
+    /// It was not reached, and is left alone for a while.
+    rests: bool,
 }
 
 impl std::fmt::Debug for Asker {
@@ -92,11 +100,21 @@ impl Asker {
     /// Answers for the providers among `policies`.
     pub fn of(self: &Arc<Self>, policies: &Policies) -> Arc<dyn ExternalData> {
         let providers = policies.providers().iter();
+        let providers: BTreeMap<_, _> = providers
+            .map(|(name, provider)| (name.clone(), Reached::new(provider)))
+            .collect();
+        // Of one that is no longer there nobody wants to hear.
+        let marks: BTreeSet<&str> = providers
+            .values()
+            .flatten()
+            .map(|reached| reached.mark.as_str())
+            .collect();
+        let mut state = self.state();
+        state.failed.retain(|mark, _| marks.contains(mark.as_str()));
+        drop(state);
         Arc::new(Known {
             asker: Arc::clone(self),
-            providers: providers
-                .map(|(name, provider)| (name.clone(), Reached::new(provider)))
-                .collect(),
+            providers,
         })
     }
 
@@ -183,8 +201,8 @@ impl State {
     }
 
     fn resting(&self, reached: &Reached, now_ns: i64) -> Option<String> {
-        let (at, error) = self.failed.get(&reached.mark)?;
-        is_within(REST, *at, now_ns).then(|| error.clone())
+        let failure = self.failed.get(&reached.mark)?;
+        (failure.rests && is_within(REST, failure.at_ns, now_ns)).then(|| failure.error.clone())
     }
 
     /// Whether nobody asks the same, and not too many ask at all.
@@ -215,28 +233,31 @@ impl Turn<'_> {
         let now_ns = self.asker.now_ns();
         let mut state = self.asker.state();
         let mark = &self.reached.mark;
-        match &answer {
-            Ok(heard) => {
-                state.failed.remove(mark);
-                // Who has trouble may say otherwise in a moment.
-                if heard["system_error"].as_str().is_some_and(str::is_empty) {
-                    for (key, kept) in one_by_one(heard) {
-                        if self.missing.contains(&key) && kept.to_string().len() <= MAX_KEPT {
-                            state.answers.put(mark, &key, kept, now_ns);
-                        }
-                    }
-                }
-            }
-            Err(error) => {
+        let trouble = match &answer {
+            Ok(heard) => heard["system_error"].as_str().filter(|it| !it.is_empty()),
+            Err(error) => Some(error.as_str()),
+        };
+        if let Some(error) = trouble {
+            if state.failed.get(mark).is_none_or(|it| it.error != error) {
                 tracing::warn!(
                     provider = self.reached.provider.name,
                     error,
                     "a provider of external data did not answer"
                 );
-                state
-                    .failed
-                    .retain(|_, (at, _)| is_within(REST, *at, now_ns));
-                state.failed.insert(mark.clone(), (now_ns, error.clone()));
+            }
+            let failure = Failure {
+                at_ns: now_ns,
+                error: error.to_owned(),
+                // Who has trouble may say otherwise in a moment.
+                rests: answer.is_err(),
+            };
+            state.failed.insert(mark.clone(), failure);
+        } else {
+            state.failed.remove(mark);
+            for (key, kept) in answer.iter().flat_map(one_by_one) {
+                if self.missing.contains(&key) && kept.to_string().len() <= MAX_KEPT {
+                    state.answers.put(mark, &key, kept, now_ns);
+                }
             }
         }
         drop(state);
@@ -392,5 +413,17 @@ impl ExternalData for Known {
     fn patience(&self) -> Duration {
         let reached = self.providers.values().flatten();
         reached.map(Reached::timeout).max().unwrap_or_default() * 2
+    }
+
+    fn troubles(&self) -> Vec<(String, String)> {
+        let state = self.asker.state();
+        let trouble = |reached: &Result<Reached, String>| match reached {
+            Ok(reached) => Some(state.failed.get(&reached.mark)?.error.clone()),
+            Err(error) => Some(error.clone()),
+        };
+        self.providers
+            .iter()
+            .filter_map(|(name, reached)| Some((name.clone(), trouble(reached)?)))
+            .collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Authorities of certificates, and certificates from them, right and
 //! wrong, for whoever tries TLS.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -43,6 +44,11 @@ impl Authority {
 
     pub fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    /// As a `caBundle` of Kubernetes holds it.
+    pub fn bundle(&self) -> String {
+        BASE64_STANDARD.encode(self.pem())
     }
 
     pub fn issue(&self, purpose: &For<'_>) -> Pair {

@@ -9,23 +9,22 @@ use std::{
 };
 
 use api::posture::{ConnectorProblem, ObjectKey};
-use policy::{
-    Document, Policies, Problem, World,
-    review::{Kind, Moment, Operation, Origin, Review},
-};
+use policy::{Document, Policies, Problem, World, review::Kind};
 use serde_json::Value;
 
 use super::{
-    contents::{self, has_contents},
+    contents,
     good::Good,
     kinds,
     lanes::{Due, Untold, Waiting, Why},
     mirror::{Arrived, Mirror},
-    verdict::{Judged, Verdict, asked, wire},
+    providers::Providers,
+    verdict::{Judged, Verdict},
 };
+use crate::external::Asker;
 
-/// Objects one thread judges before it looks at the time.
-const PART: usize = 16;
+/// Objects one thread judges before their verdicts are kept.
+pub(super) const PART: usize = 16;
 /// Threads that judge at once, at most.
 const THREADS: usize = 4;
 /// How long further changes are waited for of what policies look up.
@@ -42,17 +41,18 @@ pub struct Core {
     bundle: Arc<Vec<Document>>,
     good: Good,
     /// What objects hold that are kept without.
-    contents: contents::Waiting,
+    pub(super) contents: contents::Waiting,
     /// Policies look into such objects.
-    reads_contents: bool,
+    pub(super) reads_contents: bool,
     /// Some have to come once more.
     lacks_contents: bool,
-    policies: Arc<Policies>,
+    pub(super) policies: Arc<Policies>,
     /// Problems of policies, and of objects.
     policy_problems: Vec<Problem>,
     refused: BTreeMap<ObjectKey, String>,
     inventory: HashSet<(String, String)>,
-    world: World,
+    pub(super) world: World,
+    providers: Providers,
     /// Sets of policies objects were judged by.
     sets: Vec<Arc<[String]>>,
     set_of: HashMap<Arc<[String]>, u32>,
@@ -90,6 +90,7 @@ impl Core {
             refused: BTreeMap::new(),
             inventory: HashSet::new(),
             world: World::default(),
+            providers: Providers::default(),
             sets: Vec::new(),
             set_of: HashMap::new(),
             judged: HashMap::new(),
@@ -107,6 +108,17 @@ impl Core {
         };
         core.read_policies();
         core
+    }
+
+    /// Providers of external data are asked from now on, and again after
+    /// `again`.
+    pub fn ask(&mut self, asker: Arc<Asker>, again: Duration) {
+        self.providers = Providers::asked_by(asker, again);
+        self.world.external = self.providers.of(&self.policies, Instant::now());
+    }
+
+    pub(crate) fn asks_providers(&self) -> bool {
+        self.providers.is_on()
     }
 
     pub fn policies(&self) -> &Arc<Policies> {
@@ -320,6 +332,7 @@ impl Core {
         }
         let (policies, problems) = self.good.load(documents);
         self.policies = Arc::new(policies);
+        self.world.external = self.providers.of(&self.policies, Instant::now());
         self.policy_problems = problems;
         self.reads_contents = self.policies.names(&kinds::config_map());
         if !self.reads_contents {
@@ -343,15 +356,13 @@ impl Core {
         }
     }
 
-    /// What may be judged otherwise because of what policies look up.
-    fn rejudge_around(&mut self, now: Instant) {
-        let mut looks: HashMap<(&str, &str), bool> = HashMap::new();
+    /// What may be judged otherwise though it did not change.
+    fn rejudge_where(&mut self, now: Instant, may: fn(&Policies, &Kind) -> bool) {
+        let mut looks = HashMap::new();
         let mut found = Vec::new();
         for key in self.mirror.keys() {
-            let looks = looks
-                .entry((&key.group, &key.kind))
-                .or_insert_with(|| self.policies.looks_around(&self.kind(key)));
-            if *looks {
+            let looks = looks.entry((&key.group, &key.kind));
+            if *looks.or_insert_with(|| may(&self.policies, &self.kind(key))) {
                 found.push(Arc::clone(key));
             }
         }
@@ -380,87 +391,33 @@ impl Core {
     pub fn judge(&mut self, budget: Duration, now_ns: i64) -> bool {
         let begun = Instant::now();
         let mut reread = false;
-        if self.reread.is_some_and(|due| due <= begun) {
-            self.reread = None;
+        if self.reread.take_if(|due| *due <= begun).is_some() {
             self.read_policies();
             self.rejudge_all(begun);
             reread = true;
         }
-        if self.looked_up.is_some_and(|due| due <= begun) {
-            self.looked_up = None;
-            self.rejudge_around(begun);
+        if self.looked_up.take_if(|due| *due <= begun).is_some() {
+            self.rejudge_where(begun, Policies::looks_around);
+        }
+        if self.providers.are_due(begun) {
+            self.rejudge_where(begun, Policies::asks_providers);
         }
         self.world.now_ns = now_ns;
         let threads = self.threads;
         while self.waiting.len() > 0 && begun.elapsed() < budget {
             let batch = self.waiting.take(PART * threads);
-            let verdicts = self.judge_batch(&batch, threads);
+            let verdicts = self.judge_batch(&batch, threads, begun + budget);
             let now = Instant::now();
+            let mut left = Vec::new();
             for (due, verdict) in batch.into_iter().zip(verdicts) {
-                self.keep(due, verdict, now);
+                match verdict {
+                    Some(verdict) => self.keep(due, verdict, now),
+                    None => left.push(due),
+                }
             }
+            self.waiting.put_back(left);
         }
         reread
-    }
-
-    fn judge_batch(&self, batch: &[Due], threads: usize) -> Vec<Verdict> {
-        if threads == 1 || batch.len() <= PART {
-            return batch.iter().map(|due| self.judge_one(&due.key)).collect();
-        }
-        let part = batch.len().div_ceil(threads);
-        thread::scope(|scope| {
-            let parts: Vec<_> = batch
-                .chunks(part)
-                .map(|part| {
-                    scope.spawn(move || {
-                        let verdicts = part.iter().map(|due| self.judge_one(&due.key));
-                        verdicts.collect::<Vec<_>>()
-                    })
-                })
-                .collect();
-            let joined = parts.into_iter().zip(batch.chunks(part));
-            joined
-                .flat_map(|(thread, part)| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|_panic| part.iter().map(|_| Verdict::None).collect())
-                })
-                .collect()
-        })
-    }
-
-    fn judge_one(&self, key: &ObjectKey) -> Verdict {
-        let Some(object) = self.mirror.get(key) else {
-            return Verdict::None;
-        };
-        let kind = self.kind(key);
-        if self.mirror.top(key).is_some() || !self.policies.wants(&kind) {
-            return Verdict::None;
-        }
-        let mut value = object.value();
-        if self.reads_contents && has_contents(&key.group, &key.kind) {
-            let Some(contents) = self.contents.get(key) else {
-                return Verdict::Stays;
-            };
-            contents.put_into(&mut value);
-        }
-        let review = Review {
-            moment: Moment::Audit,
-            operation: Operation::Create,
-            kind,
-            object: Some(&value),
-            old_object: None,
-            name: &key.name,
-            namespace: &key.namespace,
-            namespace_object: self.world.namespace(&key.namespace),
-            origin: Origin::Original,
-            request: None,
-        };
-        let violations = self.policies.review(&review, &self.world);
-        Verdict::Judged {
-            policies: asked(&self.policies, &review, &self.world, &violations),
-            violations: violations.into_iter().map(wire).collect(),
-        }
     }
 
     fn keep(&mut self, due: Due, verdict: Verdict, now: Instant) {
@@ -550,7 +507,15 @@ impl Core {
             message: format!("not judged: {why}"),
             mend: String::new(),
         });
-        policies.take(MAX_PROBLEMS).chain(objects).collect()
+        let troubles = self.world.external.iter().flat_map(|it| it.troubles());
+        let providers = troubles.map(|(name, error)| ConnectorProblem {
+            about: format!("Provider/{name}"),
+            message: format!("does not answer: {error}"),
+            mend: String::new(),
+        });
+        let policies = policies.take(MAX_PROBLEMS);
+        let providers = providers.take(MAX_PROBLEMS);
+        policies.chain(providers).chain(objects).collect()
     }
 }
 

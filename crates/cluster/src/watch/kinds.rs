@@ -113,7 +113,11 @@ const POLICY_GROUPS: &[&str] = &[
     "syncset.gatekeeper.sh",
     "mutations.gatekeeper.sh",
     "expansion.gatekeeper.sh",
+    PROVIDERS,
 ];
+
+/// Whom policies may ask; of no use where nobody is asked.
+const PROVIDERS: &str = "externaldata.gatekeeper.sh";
 
 /// Never watched, though a policy asks for every kind: they change all
 /// the time, and say nothing of how anything is set up.
@@ -180,10 +184,12 @@ fn depth(group: &str, plural: &str, is_wanted: bool, is_named: bool) -> Option<D
 }
 
 /// The kinds the API server has that are to be watched, each in the
-/// version it prefers, by name.
+/// version it prefers, by name; providers of external data only where
+/// they are asked.
 pub(crate) async fn discover(
     client: &Client,
     policies: &Policies,
+    asks_providers: bool,
 ) -> Result<BTreeMap<String, Watched>, kube::Error> {
     // Groups whose server does not answer are left out of the aggregated
     // form, and fail the other one.
@@ -196,7 +202,8 @@ pub(crate) async fn discover(
     for group in found.groups() {
         for (resource, capabilities) in group.recommended_resources() {
             let can = |verb| capabilities.supports_operation(verb);
-            if !can(verbs::LIST) || !can(verbs::WATCH) {
+            let is_idle = resource.group == PROVIDERS && !asks_providers;
+            if is_idle || !can(verbs::LIST) || !can(verbs::WATCH) {
                 continue;
             }
             let kind = Kind {

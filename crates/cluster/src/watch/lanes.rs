@@ -63,6 +63,17 @@ impl Waiting {
         due
     }
 
+    /// Those there was no time for are the next again.
+    pub(crate) fn put_back(&mut self, left: Vec<Due>) {
+        for Due { key, since, why } in left.into_iter().rev() {
+            self.since.insert(Arc::clone(&key), (since, why));
+            match why {
+                Why::News => self.news.push_front(key),
+                Why::Around => self.around.push_front(key),
+            }
+        }
+    }
+
     /// What is gone waits no more.
     pub(crate) fn forget(&mut self, key: &ObjectKey) {
         self.since.remove(key);
@@ -125,6 +136,8 @@ impl Untold {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn key(name: &str) -> Arc<ObjectKey> {
@@ -156,6 +169,29 @@ mod tests {
         assert_eq!(rest.len(), 1);
         assert!(rest[0].key.name == "b" && rest[0].why == Why::Around);
         assert_eq!(waiting.len(), 0);
+    }
+
+    #[test]
+    fn what_there_was_no_time_for_is_next_and_has_waited_all_along() {
+        let (early, late) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let mut waiting = Waiting::default();
+        for name in ["a", "b"] {
+            waiting.push(key(name), Why::Around, early);
+        }
+        for name in ["x", "y", "z"] {
+            waiting.push(key(name), Why::News, early);
+        }
+        let mut due = waiting.take(4);
+        waiting.put_back(due.split_off(1));
+        assert_eq!(waiting.len(), 4);
+        waiting.push(key("y"), Why::News, late);
+        waiting.push(key("a"), Why::Around, late);
+        let rest = waiting.take(9);
+        let rest: Vec<_> = rest
+            .iter()
+            .map(|due| (due.key.name.as_str(), due.since))
+            .collect();
+        assert_eq!(rest, ["y", "z", "a", "b"].map(|name| (name, early)));
     }
 
     #[test]

@@ -12,11 +12,13 @@
 mod contents;
 mod core;
 mod good;
+mod judging;
 mod kinds;
 mod lanes;
 mod mirror;
 mod packed;
 mod parcel;
+mod providers;
 mod run;
 mod ship;
 mod stream;

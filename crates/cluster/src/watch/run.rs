@@ -12,18 +12,22 @@ use api::posture::{ConnectorProblem, ConnectorStatus, ObjectKey, WatchState};
 use jiff::Timestamp;
 use kube::Client;
 use model::Clock;
-use policy::{Document, ImageState, Policies};
+use policy::{Document, ImageState};
 use tokio::{
     sync::{mpsc, watch},
     task::{AbortHandle, JoinSet},
     time::MissedTickBehavior,
 };
 
-use crate::connect::{ConnectError, Target, connect};
+use crate::{
+    connect::{ConnectError, Target, connect},
+    external::Asker,
+};
 
 use super::{
     core::Core,
     kinds::{Watched, discover},
+    providers,
     ship::{self, ShipError, ShipSettings},
     stream::{News, Saw, follow},
     summary::Assessment,
@@ -58,6 +62,8 @@ pub struct Settings {
     pub ship: ShipSettings,
     /// Where how it is is written, for probes.
     pub status_file: Option<PathBuf>,
+    /// Asks providers of external data; absent: nobody does.
+    pub external: Option<Arc<Asker>>,
 }
 
 /// A connector cannot go on.
@@ -128,6 +134,13 @@ impl State {
             kubernetes,
             started,
         }
+    }
+
+    fn asking(mut self, external: Option<Arc<Asker>>) -> Self {
+        if let Some(asker) = external {
+            self.core.ask(asker, providers::AGAIN);
+        }
+        self
     }
 
     fn take(&mut self, (name, saw): News, now: Instant) {
@@ -296,8 +309,11 @@ struct Streams {
 impl Streams {
     /// Follows what there is now, and nothing else.
     async fn renew(&mut self, state: &Mutex<State>) -> Result<(), kube::Error> {
-        let policies: Arc<Policies> = Arc::clone(lock(state).core.policies());
-        let found = discover(&self.client, &policies).await?;
+        let (policies, asks) = {
+            let core = &lock(state).core;
+            (Arc::clone(core.policies()), core.asks_providers())
+        };
+        let found = discover(&self.client, &policies, asks).await?;
         let mut state = lock(state);
         let now = Instant::now();
         let vanished: Vec<String> = self
@@ -380,7 +396,8 @@ impl Connector {
         let (first, mark) = first(&settings.ship).await?.unzip();
         let first = first.unwrap_or_default();
         let bundle = first.bundle.as_ref().unwrap_or(&settings.bundle);
-        let state = Arc::new(Mutex::new(State::new(Arc::clone(bundle), version, started)));
+        let state = State::new(Arc::clone(bundle), version, started).asking(settings.external);
+        let state = Arc::new(Mutex::new(state));
         let (tell, mut told) = watch::channel(first);
         let shipper = ship::start(
             &settings.ship,
@@ -522,10 +539,12 @@ pub async fn once(
     bundle: Arc<Vec<Document>>,
     patience: Duration,
     clock: &dyn Clock,
+    external: Option<Arc<Asker>>,
 ) -> Result<Assessment, OnceError> {
     let begun = Instant::now();
     let (client, version) = connect(target).await?;
-    let state = Arc::new(Mutex::new(State::new(bundle, version, clock.now())));
+    let state = State::new(bundle, version, clock.now()).asking(external);
+    let state = Arc::new(Mutex::new(state));
     let (news, mut arriving) = mpsc::channel(QUEUE);
     let mut streams = Streams {
         client,

@@ -8,5 +8,7 @@ mod admit_rights;
 mod admit_told;
 mod cloudwatch;
 mod external;
+mod external_watch;
 mod kafka;
+mod provider;
 mod watch;

@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeSet,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -111,21 +112,36 @@ async fn take(State(both): State<Both>, Json(batch): Json<ObjectBatch>) -> Respo
 }
 
 /// Serves until the set is dropped; its port.
-async fn serve(tasks: &mut JoinSet<()>, router: Router) -> u16 {
+pub(crate) async fn serve(tasks: &mut JoinSet<()>, router: Router) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
     port
 }
 
+/// What an API server says of itself.
+pub(crate) fn version() -> Value {
+    json!({"major": "1", "minor": "35", "gitVersion": "v1.35.0", "gitCommit": "",
+        "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""})
+}
+
+/// A file that leads to the API server on a port.
+pub(crate) fn kubeconfig(folder: &Path, port: u16) -> PathBuf {
+    let path = folder.join("kubeconfig");
+    let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]});
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
 fn api_server(both: Both) -> Router {
-    let version = json!({"major": "1", "minor": "35", "gitVersion": "v1.35.0", "gitCommit": "",
-        "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""});
     let resources = json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
         {"name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod",
             "verbs": ["get", "list", "watch"]}]});
     Router::new()
-        .route("/version", get(|| async { Json(version) }))
+        .route("/version", get(|| async { Json(version()) }))
         .route(
             "/api",
             get(|| async {
@@ -172,17 +188,11 @@ async fn nothing_is_lost_to_expired_watches_lost_answers_and_lost_records() {
         .with_state(both.clone());
     let server = serve(&mut tasks, ours).await;
     let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{cluster}")}}],
-        "users": [{"name": "u", "user": {}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]});
-    std::fs::write(&kubeconfig, config.to_string()).unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, "word").unwrap();
     let settings = Settings {
         target: Target::Kubeconfig {
-            path: Some(kubeconfig),
+            path: Some(kubeconfig(folder.path(), cluster)),
             context: None,
         },
         bundle: Arc::new(policies()),
@@ -193,6 +203,7 @@ async fn nothing_is_lost_to_expired_watches_lost_answers_and_lost_records() {
             token_file: token,
             ca_file: None,
         },
+        external: None,
         status_file: None,
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -56,6 +56,12 @@ pub(crate) struct Connector {
     /// says which hold
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub policies: Vec<PathBuf>,
+    /// Let policies ask the providers of external data they name
+    ///
+    /// As for `seawall admission`: over HTTPS, whom a `Provider` among the policies says, and
+    /// nobody without this. What rests on an answer is judged again after five minutes.
+    #[arg(long)]
+    pub external_data: bool,
     /// With --once: exit with 1 if something this severe or worse is found
     #[arg(long, value_name = "SEVERITY", requires = "once")]
     pub fail_on: Option<Severity>,

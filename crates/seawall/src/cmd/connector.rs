@@ -2,8 +2,9 @@
 
 use std::{fmt::Write as _, path::PathBuf, sync::Arc};
 
-use cluster::watch::{
-    Assessment, ConnectError, OnceError, RunError, Settings, ShipSettings, Target, once,
+use cluster::{
+    external::Asker,
+    watch::{Assessment, ConnectError, OnceError, RunError, Settings, ShipSettings, Target, once},
 };
 use model::Severity;
 use policy::Document;
@@ -21,6 +22,9 @@ const ROWS: usize = 25;
 pub(super) fn run(context: &Context, arguments: &Connector) -> Result<Exit, Failure> {
     let bundle = Arc::new(bundle(&arguments.policies)?);
     let target = target(context, arguments);
+    let external = arguments
+        .external_data
+        .then(|| Asker::new(Arc::new(context.clock)));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -31,7 +35,8 @@ pub(super) fn run(context: &Context, arguments: &Connector) -> Result<Exit, Fail
                 "there are no policies to judge by"
             )));
         }
-        let assess = once(&target, bundle, arguments.patience, &context.clock);
+        let patience = arguments.patience;
+        let assess = once(&target, bundle, patience, &context.clock, external);
         let assessment = runtime.block_on(assess).map_err(|error| match error {
             OnceError::Connect(error) => connecting(error),
             error => Failure::failed(error),
@@ -49,6 +54,7 @@ pub(super) fn run(context: &Context, arguments: &Connector) -> Result<Exit, Fail
             ca_file: arguments.ca.clone(),
         },
         status_file: arguments.status_file.clone(),
+        external,
     };
     let clock = Arc::new(context.clock);
     let outcome = runtime.block_on(async {

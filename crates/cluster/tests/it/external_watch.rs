@@ -1,0 +1,366 @@
+//! Providers of external data, asked by a connector about what is there.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use cluster::{
+    external::{Asker, KEPT},
+    watch::{Assessment, Core, Target, once},
+};
+use model::SystemClock;
+use policy::Document;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{
+    provider::{Provider, clock, documents, pod},
+    watch::{kubeconfig, serve, version},
+};
+
+/// As long as a judging connector has in these tests.
+const LONG: Duration = Duration::from_mins(1);
+
+fn named(mut object: Value, name: &str) -> Value {
+    object["metadata"]["name"] = json!(name);
+    object
+}
+
+/// What makes pods that run these.
+fn deployment(name: &str, images: &[&str]) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"template": {"metadata": {}, "spec": pod(images)["spec"]}}})
+}
+
+/// Says of every object of a kind when it was judged, and asks nobody.
+fn clockwork(kind: &str) -> [Value; 2] {
+    let rego = "package clockwork\nviolation[{\"msg\": msg}] \
+                { msg := sprintf(\"judged at %v\", [time.now_ns()]) }";
+    [
+        json!({"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
+            "metadata": {"name": "clockwork"},
+            "spec": {"crd": {"spec": {"names": {"kind": "Clockwork"}}},
+                "targets": [{"target": "admission.k8s.gatekeeper.sh", "rego": rego}]}}),
+        json!({"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": "Clockwork",
+            "metadata": {"name": "clockwork"},
+            "spec": {"match": {"kinds": [{"apiGroups": [""], "kinds": [kind]}]}}}),
+    ]
+}
+
+fn bundle(documents: Vec<Value>) -> Arc<Vec<Document>> {
+    let documents = documents.into_iter().map(|value| Document {
+        source: "here".to_owned(),
+        value,
+    });
+    Arc::new(documents.collect())
+}
+
+/// Judges at that time, and tells what is said of each: `Pod web: no`.
+fn judged(core: &mut Core, budget: Duration, now_ns: i64) -> Vec<String> {
+    // Off the runtime's threads, as everywhere.
+    tokio::task::block_in_place(|| core.judge(budget, now_ns));
+    let mut told: Vec<String> = core
+        .verdicts()
+        .flat_map(|(key, judged)| {
+            let said = judged.violations().into_iter();
+            said.map(move |one| format!("{} {}: {}", key.kind, key.name, one.message))
+        })
+        .collect();
+    told.sort();
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connector_asks_about_what_is_there_once_it_may() {
+    let provider = Provider::of_images().await;
+    let documents = bundle(documents(provider.document()));
+    let mut off = Core::new(Arc::clone(&documents));
+    off.extend([pod(&["bad/b"])]);
+    let told = judged(&mut off, LONG, 0);
+    assert!(
+        told.len() == 1 && told[0].contains("external data is off"),
+        "{told:?}"
+    );
+    assert!(off.problems().is_empty(), "{:?}", off.problems());
+    assert!(provider.asked().is_empty());
+
+    let mut core = Core::new(documents);
+    core.ask(Asker::new(clock()), LONG);
+    core.extend([pod(&["good/a", "bad/b"])]);
+    let unknown = r#"Pod web: not known: [["bad/b", "nobody knows it"]]"#;
+    assert_eq!(judged(&mut core, LONG, 0), [unknown]);
+    // What is kept is not asked for again, as at the door.
+    core.extend([pod(&["good/a"])]);
+    assert!(judged(&mut core, LONG, 0).is_empty());
+    core.extend([pod(&["good/c", "bad/b"])]);
+    assert_eq!(judged(&mut core, LONG, 0), [unknown]);
+    assert_eq!(provider.asked(), [vec!["good/a", "bad/b"], vec!["good/c"]]);
+    assert!(core.problems().is_empty(), "{:?}", core.problems());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rests_on_answers_is_judged_again_though_nothing_changed() {
+    let is_known = Arc::new(AtomicBool::new(true));
+    let knows = Arc::clone(&is_known);
+    let provider = Provider::start(move |keys| {
+        let is_known = knows.load(Ordering::Relaxed);
+        let items: Vec<Value> = keys
+            .iter()
+            .map(|key| match is_known {
+                true => json!({"key": key, "value": "known"}),
+                false => json!({"key": key, "error": "withdrawn"}),
+            })
+            .collect();
+        let body = json!({"response": {"idempotent": true, "items": items}});
+        (200, body.to_string())
+    })
+    .await;
+    let clock = clock();
+    let all = [documents(provider.document()), clockwork("Service").into()].concat();
+    let mut core = Core::new(bundle(all));
+    core.ask(Asker::new(clock.clone()), Duration::ZERO);
+    core.extend([
+        pod(&["good/a"]),
+        deployment("shop", &["good/a"]),
+        json!({"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "shop", "namespace": "shop"}}),
+    ]);
+    let service = "Service shop: judged at 1".to_owned();
+    assert_eq!(judged(&mut core, LONG, 1), [service.clone()]);
+    assert_eq!(provider.asked(), [["good/a"]]);
+
+    // Nobody tells of it; what is kept holds until it is too old.
+    is_known.store(false, Ordering::Relaxed);
+    assert_eq!(judged(&mut core, LONG, 2), [service.clone()]);
+    assert_eq!(provider.asked().len(), 1);
+    let kept = i64::try_from(KEPT.as_secs()).unwrap();
+    clock.0.fetch_add(kept, Ordering::Relaxed);
+    let unknown = r#"not known: [["good/a", "withdrawn"]]"#;
+    // The service rests on nobody's answer, and is left as it was.
+    assert_eq!(
+        judged(&mut core, LONG, 3),
+        [
+            format!("Deployment shop: {unknown}"),
+            format!("Pod web: {unknown}"),
+            service
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_down_is_told_of_and_others_judge_on() {
+    let provider = Provider::of_images().await;
+    provider.may.forget_permits(Semaphore::MAX_PERMITS);
+    let clock = clock();
+    let all = [documents(provider.document()), clockwork("Pod").into()].concat();
+    let mut core = Core::new(bundle(all));
+    core.ask(Asker::new(clock.clone()), Duration::ZERO);
+    let pods = 40;
+    core.extend((0..pods).map(|index| {
+        let name = format!("web-{index}");
+        named(pod(&[&format!("good/{index}")]), &name)
+    }));
+    let told = judged(&mut core, LONG, 7);
+    let of = |what: &str| told.iter().filter(|told| told.contains(what)).count();
+    assert_eq!(of("judged at 7"), pods, "{told:#?}");
+    assert_eq!(of("cannot say (500)"), pods, "{told:#?}");
+    let problems = core.problems();
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}");
+    };
+    assert_eq!(problem.about, "Provider/images");
+    assert!(
+        problem
+            .message
+            .starts_with("does not answer: failed to send external data request: ")
+            && problem.message.contains("within 1 s"),
+        "{problem:?}"
+    );
+
+    // It comes back, and so do the answers.
+    provider.may.add_permits(1_000);
+    clock.0.fetch_add(2, Ordering::Relaxed);
+    let told = judged(&mut core, LONG, 8);
+    assert!(
+        told.len() == pods && told.iter().all(|told| told.ends_with("judged at 8")),
+        "{told:#?}"
+    );
+    assert!(core.problems().is_empty(), "{:?}", core.problems());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_in_trouble_is_told_of_too_until_it_is_gone() {
+    let provider = Provider::start(|_| {
+        let body = json!({"response": {"systemError": "the registry is away", "items": []}});
+        (200, body.to_string())
+    })
+    .await;
+    let mut core = Core::new(bundle(documents(provider.document())));
+    let asker = Asker::new(clock());
+    core.ask(Arc::clone(&asker), LONG);
+    core.extend([pod(&["good/a"])]);
+    let told = judged(&mut core, LONG, 0);
+    assert_eq!(told, ["Pod web: cannot say (200): the registry is away"]);
+    let told: Vec<String> = core.problems().into_iter().map(|one| one.message).collect();
+    assert_eq!(told, ["does not answer: the registry is away"]);
+    // Policies without it: nobody asks it any more.
+    core.take_bundle(bundle(clockwork("Pod").into()), std::time::Instant::now());
+    assert_eq!(judged(&mut core, LONG, 5), ["Pod web: judged at 5"]);
+    assert!(core.problems().is_empty(), "{:?}", core.problems());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_provider_takes_no_more_time_than_one_question() {
+    let provider = Provider::of_images().await;
+    provider.may.forget_permits(Semaphore::MAX_PERMITS);
+    let mut core = Core::new(bundle(documents(provider.document())));
+    core.ask(Asker::new(clock()), LONG);
+    core.extend((0..64).map(|index| {
+        let name = format!("web-{index}");
+        named(pod(&[&format!("good/{index}")]), &name)
+    }));
+    // Each thread waits for its first answer, and has no time for more.
+    let told = judged(&mut core, Duration::from_millis(500), 0);
+    assert!(
+        (1..=4).contains(&told.len()) && told.len() + core.to_judge() == 64,
+        "{} judged, {} wait",
+        told.len(),
+        core.to_judge()
+    );
+    // They are not lost.
+    assert_eq!(judged(&mut core, LONG, 0).len(), 64);
+    assert_eq!(core.to_judge(), 0);
+}
+
+/// What a cluster has, by the path it is listed at; and who asked.
+#[derive(Clone, Default)]
+struct Cluster {
+    providers: Vec<Value>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    watch: bool,
+}
+
+async fn list(cluster: &Cluster, asked: &Asked, kind: &str, items: &[Value]) -> Response {
+    if asked.watch {
+        std::future::pending::<()>().await;
+    }
+    cluster.asked.lock().unwrap().push(kind.to_owned());
+    Json(json!({"kind": format!("{kind}List"), "apiVersion": "v1",
+        "metadata": {"resourceVersion": "1"}, "items": items}))
+    .into_response()
+}
+
+fn resources(version: &str, plural: &str, kind: &str, namespaced: bool) -> Json<Value> {
+    Json(
+        json!({"kind": "APIResourceList", "groupVersion": version, "resources": [
+        {"name": plural, "singularName": plural, "namespaced": namespaced, "kind": kind,
+            "verbs": ["get", "list", "watch"]}]}),
+    )
+}
+
+/// An API server with one pod, and these providers.
+fn api_server(cluster: Cluster) -> Router {
+    const VERSION: &str = "externaldata.gatekeeper.sh/v1beta1";
+    let core = json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []});
+    let preferred = json!({"groupVersion": VERSION, "version": "v1beta1"});
+    let groups = json!({"kind": "APIGroupList", "groups": [
+        {"name": "externaldata.gatekeeper.sh", "versions": [preferred],
+            "preferredVersion": preferred}]});
+    let pods = |State(cluster): State<Cluster>, Query(asked): Query<Asked>| async move {
+        let mut pod = pod(&["good/a", "bad/b"]);
+        pod["metadata"]["resourceVersion"] = json!("1");
+        list(&cluster, &asked, "Pod", &[pod]).await
+    };
+    let providers = |State(cluster): State<Cluster>, Query(asked): Query<Asked>| async move {
+        list(&cluster, &asked, "Provider", &cluster.providers).await
+    };
+    Router::new()
+        .route("/version", get(|| async { Json(version()) }))
+        .route("/api", get(|| async { Json(core) }))
+        .route("/apis", get(|| async { Json(groups) }))
+        .route(
+            "/api/v1",
+            get(|| async { resources("v1", "pods", "Pod", true) }),
+        )
+        .route(
+            "/apis/externaldata.gatekeeper.sh/v1beta1",
+            get(|| async { resources(VERSION, "providers", "Provider", false) }),
+        )
+        .route("/api/v1/pods", get(pods))
+        .route(
+            "/apis/externaldata.gatekeeper.sh/v1beta1/providers",
+            get(providers),
+        )
+        .with_state(cluster)
+}
+
+/// Sees such a cluster once, by policies that name no provider
+/// themselves.
+async fn seen(provider: &Provider, external: Option<Arc<Asker>>) -> (Assessment, Vec<String>) {
+    let mut document = provider.document();
+    document["metadata"]["resourceVersion"] = json!("1");
+    let cluster = Cluster {
+        providers: vec![document],
+        ..Cluster::default()
+    };
+    let asked = Arc::clone(&cluster.asked);
+    let mut tasks = JoinSet::new();
+    let port = serve(&mut tasks, api_server(cluster)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::Kubeconfig {
+        path: Some(kubeconfig(folder.path(), port)),
+        context: None,
+    };
+    let mut policies = documents(Value::Null);
+    policies.pop();
+    let assessment = once(&target, bundle(policies), LONG, &SystemClock, external).await;
+    tasks.shutdown().await;
+    let mut asked = asked.lock().unwrap().clone();
+    asked.sort();
+    asked.dedup();
+    (assessment.unwrap(), asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn providers_of_the_cluster_are_asked_and_looked_for_only_where_that_is_on() {
+    let said = |assessment: &Assessment| -> Vec<String> {
+        let items = assessment.items.iter();
+        let all = items.flat_map(|item| &item.violations);
+        all.map(|violation| violation.message.clone()).collect()
+    };
+    let provider = Provider::of_images().await;
+    let (assessment, listed) = seen(&provider, None).await;
+    let told = said(&assessment);
+    assert!(
+        told.len() == 1 && told[0].contains("external data is off"),
+        "{told:?}"
+    );
+    assert_eq!(listed, ["Pod"]);
+    assert!(provider.asked().is_empty());
+
+    let (assessment, listed) = seen(&provider, Some(Asker::new(clock()))).await;
+    assert_eq!(
+        said(&assessment),
+        [r#"not known: [["bad/b", "nobody knows it"]]"#]
+    );
+    assert_eq!(listed, ["Pod", "Provider"]);
+    assert_eq!(provider.asked(), [["good/a", "bad/b"]]);
+    assert!(assessment.problems.is_empty(), "{:?}", assessment.problems);
+}
