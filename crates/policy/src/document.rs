@@ -99,4 +99,16 @@ mod tests {
         let (all, problems) = documents("x", &" ".repeat(MAX_TEXT + 1));
         assert!(all.is_empty() && problems.len() == 1);
     }
+
+    #[test]
+    fn more_documents_than_are_read_are_told_of_and_the_first_stay() {
+        let text = |count| "kind: A\n---\n".repeat(count);
+        let (all, problems) = documents("x", text(MAX_DOCUMENTS).trim_end_matches("---\n"));
+        assert_eq!((all.len(), problems.len()), (MAX_DOCUMENTS, 0));
+        let (all, problems) = documents("x", &text(MAX_DOCUMENTS + 1));
+        assert_eq!(all.len(), MAX_DOCUMENTS);
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].source, "x #20001");
+        assert_eq!(problems[0].message, "more than 20000 documents");
+    }
 }

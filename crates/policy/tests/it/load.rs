@@ -1,7 +1,12 @@
 //! Documents that are not as they should be, and reviews around them.
 
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
 use policy::review::{Action, Kind, Moment, Operation, Origin, Review};
-use policy::{Document, Policies, Problem, World};
+use policy::{Document, ExternalData, Policies, Problem, World};
 use serde_json::{Value, json};
 
 fn template(kind: &str, rego: &str) -> Document {
@@ -224,20 +229,101 @@ fn kinds_that_are_looked_up_are_named() {
     assert_eq!(kinds, ["Service", "Deployment"]);
 }
 
-#[test]
-fn ten_thousand_constraints_load_and_only_those_that_match_are_asked() {
-    let mut documents = vec![template("Rule", ALWAYS)];
-    for index in 0..10_000 {
-        let kinds = json!({"match": {"kinds": [{"apiGroups": ["apps"],
-            "kinds": [format!("Kind{index}")]}]}});
-        documents.push(constraint("Rule", &format!("c{index}"), kinds));
+/// Knows who has to be refused, and notes whom it is asked about: each
+/// evaluation asks once.
+#[derive(Debug)]
+struct Refusing {
+    refused: BTreeSet<String>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl ExternalData for Refusing {
+    fn ask(&self, _: &str, keys: &[String]) -> Value {
+        self.asked.lock().unwrap().extend(keys.iter().cloned());
+        let refused = keys.iter().filter(|key| self.refused.contains(*key));
+        let errors: Vec<Value> = refused.map(|key| json!([key, "refused"])).collect();
+        json!({"responses": [], "errors": errors, "status_code": 200, "system_error": ""})
     }
+}
+
+/// Speaks for a constraint, by the name it is given as a parameter.
+const SPEAKS: &str = r#"package p
+violation[{"msg": msg}] {
+  said := external_data({"provider": "p", "keys": [input.parameters.name]})
+  count(said.errors) > 0
+  msg := sprintf("%v of %v", [input.parameters.name, input.review.object.kind])
+}"#;
+
+#[test]
+fn of_ten_thousand_constraints_those_that_match_are_evaluated_once_and_no_others() {
+    const CONSTRAINTS: usize = 10_000;
+    const KINDS: usize = 100;
+    let mut rule = template("Rule", SPEAKS);
+    rule.value["spec"]["crd"]["spec"]["validation"] = json!({"openAPIV3Schema": {
+        "type": "object", "properties": {"name": {"type": "string"}}}});
+    let mut documents = vec![rule];
+    documents.extend((0..CONSTRAINTS).map(|index| {
+        let (name, kind) = (format!("c{index}"), format!("Kind{}", index % KINDS));
+        let matches = json!({"kinds": [{"apiGroups": ["apps"], "kinds": [kind]}]});
+        let spec = json!({"match": matches, "parameters": {"name": name}});
+        constraint("Rule", &name, spec)
+    }));
     let (policies, problems) = Policies::load(&documents);
-    assert!(problems.is_empty());
-    let object = json!({"apiVersion": "apps/v1", "kind": "Kind77", "metadata": {"name": "x"}});
-    let said = policies.review(&review(&object, Moment::Audit), &World::default());
-    assert_eq!(said.len(), 1);
-    assert!(!policies.wants(&Kind::of(&pod("p")).unwrap()));
+    assert!(problems.is_empty(), "{problems:#?}");
+    assert_eq!(policies.constraints().count(), CONSTRAINTS);
+
+    let refused = ["c0", "c77", "c1078", "c5077", "c9977", "c9999"];
+    let refusing = Arc::new(Refusing {
+        refused: refused.map(str::to_owned).into(),
+        asked: Mutex::default(),
+    });
+    let world = World {
+        external: Some(refusing.clone()),
+        ..World::default()
+    };
+    // What is said of an object of a kind, and who was asked for that.
+    let judge = |version: &str, kind: &str| {
+        let object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}});
+        let said = policies.review(&review(&object, Moment::Audit), &world);
+        let said: Vec<(String, String)> = said
+            .into_iter()
+            .map(|one| (one.constraint, one.message))
+            .collect();
+        let mut asked = std::mem::take(&mut *refusing.asked.lock().unwrap());
+        asked.sort();
+        (said, asked)
+    };
+    for (kind, expected) in [
+        (0, &["c0"][..]),
+        (77, &["c5077", "c77", "c9977"]),
+        (78, &["c1078"]),
+        (98, &[]),
+        (99, &["c9999"]),
+    ] {
+        let name = format!("Kind{kind}");
+        let (said, asked) = judge("apps/v1", &name);
+        let expected = expected.iter().map(|constraint| {
+            let message = format!("{constraint} of {name}");
+            ((*constraint).to_owned(), message)
+        });
+        assert_eq!(said, expected.collect::<Vec<_>>());
+        let mut matching: Vec<String> = (kind..CONSTRAINTS)
+            .step_by(KINDS)
+            .map(|index| format!("c{index}"))
+            .collect();
+        matching.sort();
+        assert_eq!(asked, matching);
+    }
+    // Neither another kind nor another group.
+    for (version, kind) in [
+        ("apps/v1", "Kind100"),
+        ("batch/v1", "Kind77"),
+        ("v1", "Pod"),
+    ] {
+        assert_eq!(judge(version, kind), (Vec::new(), Vec::new()), "{kind}");
+        let kind = Kind::of(&json!({"apiVersion": version, "kind": kind})).unwrap();
+        assert!(!policies.wants(&kind), "{kind:?}");
+    }
 }
 
 #[test]
