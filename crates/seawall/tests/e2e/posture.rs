@@ -90,7 +90,8 @@ impl Drop for Away {
     }
 }
 
-struct Running(Child);
+/// A program that ends with its test.
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
