@@ -44,15 +44,20 @@ pub(crate) struct Job<'a> {
 }
 
 /// Told how far a reading has come, for the case that it never ends.
+/// Whoever watches hears of what it says; of the rest, nothing follows.
 pub(crate) trait Watch {
     /// An extractor is about to read a file.
-    fn begins(&self, extractor: &str, path: &str);
+    fn begins(&self, _extractor: &str, _path: &str) {}
     /// It has come back.
-    fn ended(&self);
+    fn ended(&self) {}
     /// What is known so far; before something large it is told at once.
-    fn knows(&self, facts: &LayerFacts, at_once: bool) -> io::Result<()>;
+    fn knows(&self, _facts: &LayerFacts, _at_once: bool) -> io::Result<()> {
+        Ok(())
+    }
     /// Something that was told holds no longer.
-    fn forgets(&self) -> io::Result<()>;
+    fn forgets(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// The file to spool to, where none can be made, and how large it
     /// may grow.
     fn spool(&self) -> Option<(&File, u64)> {
@@ -67,16 +72,7 @@ pub(crate) trait Watch {
 /// Nobody needs to be told: the reading is in this process.
 pub(crate) struct Nobody;
 
-impl Watch for Nobody {
-    fn begins(&self, _: &str, _: &str) {}
-    fn ended(&self) {}
-    fn knows(&self, _: &LayerFacts, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-    fn forgets(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
+impl Watch for Nobody {}
 
 /// Files from this size on are worth a word before they are read.
 const LARGE: u64 = 256 << 10;
