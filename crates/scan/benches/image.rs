@@ -5,6 +5,10 @@
 //! `SEAWALL_BENCH_TARGET=oci:path/to/layout cargo bench -p scan`. With
 //! `SEAWALL_BENCH_ISOLATION=1`, in processes of their own, whose CPU time
 //! and memory are not counted.
+//!
+//! `SEAWALL_BENCH_LICENSES=1` with a folder of an unpacked Debian or Ubuntu
+//! image (`SEAWALL_BENCH_TARGET=dir:/path`) measures instead what reading
+//! its packages' licences costs: with `usr/share/doc` and without.
 
 #![expect(
     clippy::print_stdout,
@@ -25,6 +29,7 @@ use scan::{Options, Silent, Source};
 
 const TARGET: &str = "SEAWALL_BENCH_TARGET";
 const WARM_RUNS: u32 = 20;
+const LICENSE_RUNS: u32 = 5;
 
 fn main() {
     let mut arguments = std::env::args_os().skip(1);
@@ -52,6 +57,10 @@ fn main() {
         options.workers = workers;
     }
 
+    if number("SEAWALL_BENCH_LICENSES") == Some(1) {
+        licenses(&source, &options);
+        return;
+    }
     if number("SEAWALL_BENCH_ISOLATION") == Some(1) {
         options.isolation = scan::Isolation::own().ok();
         let (started, rounds) = (Instant::now(), 50);
@@ -94,6 +103,42 @@ fn main() {
         times[0],
         times[times.len() / 2],
         times[times.len() - 1],
+    );
+}
+
+/// What reading Debian's copyright files costs. Both are read in turn, so
+/// that whatever else the machine does falls on both.
+fn licenses(source: &Source, options: &Options) {
+    if !matches!(source, Source::Rootfs(_)) {
+        println!("skipped: licences are measured on a folder");
+        return;
+    }
+    let with = Options {
+        cache: None,
+        ..options.clone()
+    };
+    let mut without = with.clone();
+    without.skip.push("usr/share/doc".to_owned());
+    // Once unmeasured, so that the disk is warm.
+    scan(source, &with);
+    let mut spent = [0.0; 2];
+    let mut named = [0; 2];
+    for _ in 0..LICENSE_RUNS {
+        for (at, options) in [&with, &without].into_iter().enumerate() {
+            let cpu = cpu_seconds();
+            let sbom = scan(source, options);
+            spent[at] += cpu_seconds() - cpu;
+            let has_one = |package: &&model::Package| !package.licenses.is_empty();
+            named[at] = sbom.packages.iter().filter(has_one).count();
+        }
+    }
+    let [with, without] = spent.map(|spent| spent / f64::from(LICENSE_RUNS));
+    println!(
+        "with licences of Debian's packages: {with:.3} CPU s, {} packages have one; without: \
+         {without:.3} CPU s, {}; licences cost {:.3} CPU s",
+        named[0],
+        named[1],
+        with - without,
     );
 }
 
