@@ -242,6 +242,15 @@ impl Core {
         }
     }
 
+    /// Kinds that policies look up and of which not all is known: those
+    /// who look do not judge.
+    pub(crate) fn take_unseen(&mut self, unseen: BTreeSet<Kind>, now: Instant) {
+        if *self.world.unseen != unseen {
+            self.world.unseen = Arc::new(unseen);
+            self.rejudge_where(now, Policies::looks_around);
+        }
+    }
+
     /// Notes what an object means to others.
     fn note(&mut self, key: &Arc<ObjectKey>, is_gone: bool, now: Instant) {
         if kinds::is_policy(&key.group, &key.kind) {

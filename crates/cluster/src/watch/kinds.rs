@@ -1,6 +1,6 @@
 //! Which kinds are watched, and how much of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::{
     Client,
@@ -166,7 +166,7 @@ pub(crate) fn is_workload(group: &str, kind: &str) -> bool {
 }
 
 /// How much of a resource is watched; `None`: nothing. It is wanted where
-/// a policy may have something to say of it, and named where one asks for
+/// a policy may have something to say of it or looks it up, and named where one asks for
 /// it by its name.
 fn depth(group: &str, plural: &str, is_wanted: bool, is_named: bool) -> Option<Depth> {
     let named = (group, plural);
@@ -198,6 +198,8 @@ pub(crate) async fn discover(
         // Older ones do not know it.
         Ok(_) | Err(_) => Discovery::new(client.clone()).run().await?,
     };
+    let looked_up = policies.inventory_kinds().into_iter();
+    let looked_up: BTreeSet<_> = looked_up.map(|kind| (kind.group, kind.kind)).collect();
     let mut all = BTreeMap::new();
     for group in found.groups() {
         for (resource, capabilities) in group.recommended_resources() {
@@ -211,7 +213,8 @@ pub(crate) async fn discover(
                 version: resource.version.clone(),
                 kind: resource.kind.clone(),
             };
-            let is_wanted = policies.wants(&kind);
+            let is_wanted = policies.wants(&kind)
+                || looked_up.contains(&(kind.group.clone(), kind.kind.clone()));
             let is_named = policies.names(&kind);
             let depth = depth(&resource.group, &resource.plural, is_wanted, is_named);
             if let Some(depth) = depth {

@@ -16,6 +16,7 @@ mod judging;
 mod kinds;
 mod lanes;
 mod mirror;
+mod once;
 mod packed;
 mod parcel;
 mod providers;
@@ -39,7 +40,8 @@ pub use self::{
     core::Core,
     kinds::{Depth, Watched},
     mirror::{Arrived, Object},
-    run::{Connector, OnceError, RunError, Settings, once},
+    once::{OnceError, once},
+    run::{Connector, RunError, Settings},
     ship::ShipSettings,
     summary::{AssessedObject, Assessment},
     verdict::Judged,

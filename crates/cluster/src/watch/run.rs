@@ -12,7 +12,7 @@ use api::posture::{ConnectorProblem, ConnectorStatus, ObjectKey, WatchState};
 use jiff::Timestamp;
 use kube::Client;
 use model::Clock;
-use policy::{Document, ImageState};
+use policy::{Document, ImageState, review::Kind};
 use tokio::{
     sync::{mpsc, watch},
     task::{AbortHandle, JoinSet},
@@ -30,11 +30,10 @@ use super::{
     providers,
     ship::{self, ShipError, ShipSettings},
     stream::{News, Saw, follow},
-    summary::Assessment,
 };
 
 /// News on their way from streams to the core; full, streams wait.
-const QUEUE: usize = 512;
+pub(super) const QUEUE: usize = 512;
 /// How long the core judges before it looks at news again.
 const SLICE: Duration = Duration::from_millis(150);
 /// How often kinds are looked for that are new.
@@ -77,17 +76,6 @@ pub enum RunError {
     Thread(#[source] std::io::Error),
 }
 
-/// A cluster cannot be assessed.
-#[derive(Debug, thiserror::Error)]
-pub enum OnceError {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error("ask the API server for its kinds")]
-    Discover(#[source] kube::Error),
-    #[error("see the cluster within {} seconds: {missing}", .after.as_secs())]
-    TooLong { after: Duration, missing: String },
-}
-
 /// What is handed to the core from the server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
@@ -101,6 +89,8 @@ pub(crate) struct Told {
 struct Watch {
     objects: BTreeSet<ObjectKey>,
     is_whole: bool,
+    /// It may be listed again, but what was there is known.
+    was_whole: bool,
     restarts: u64,
     failing_since: Option<Instant>,
     is_forbidden: bool,
@@ -124,7 +114,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn new(bundle: Arc<Vec<Document>>, kubernetes: String, started: Timestamp) -> Self {
+    pub(super) fn new(bundle: Arc<Vec<Document>>, kubernetes: String, started: Timestamp) -> Self {
         Self {
             core: Core::new(bundle),
             watches: BTreeMap::new(),
@@ -136,7 +126,7 @@ impl State {
         }
     }
 
-    fn asking(mut self, external: Option<Arc<Asker>>) -> Self {
+    pub(super) fn asking(mut self, external: Option<Arc<Asker>>) -> Self {
         if let Some(asker) = external {
             self.core.ask(asker, providers::AGAIN);
         }
@@ -168,6 +158,7 @@ impl State {
             Saw::Whole(listed) => {
                 watch.restarts += u64::from(watch.is_whole);
                 watch.is_whole = true;
+                watch.was_whole = true;
                 watch.is_well();
                 let before = std::mem::take(&mut watch.objects);
                 let gone: Vec<ObjectKey> = before
@@ -208,17 +199,38 @@ impl State {
             && self.watches.values().any(|watch| watch.is_whole);
     }
 
-    /// Kinds that were never seen whole: `Pod`, `Deployment.apps`.
+    /// Whether there is nothing of which to wait for more.
+    pub(super) fn is_whole_or_failing(&self) -> bool {
+        let mut watches = self.watches.values();
+        watches.all(|watch| watch.is_whole || watch.problem.is_some())
+    }
+
+    /// Kinds that are not seen whole: `Pod`, `Deployment.apps`.
     pub(crate) fn unseen(&self) -> Vec<String> {
-        let unseen = self.watches.iter().filter(|(_, watch)| !watch.is_whole);
-        unseen
-            .filter_map(|(name, _)| {
-                let kind = self.kinds.get(name)?.kind();
-                Some(match kind.group.as_str() {
-                    "" => kind.kind,
-                    group => format!("{}.{group}", kind.kind),
-                })
-            })
+        let unseen = self.kinds_where(|watch| !watch.is_whole);
+        let named = unseen.map(|kind| match kind.group.as_str() {
+            "" => kind.kind,
+            group => format!("{}.{group}", kind.kind),
+        });
+        named.collect()
+    }
+
+    fn kinds_where(&self, is_such: fn(&Watch) -> bool) -> impl Iterator<Item = Kind> {
+        let such = self.watches.iter().filter(move |(_, watch)| is_such(watch));
+        such.filter_map(|(name, _)| Some(self.kinds.get(name)?.kind()))
+    }
+
+    /// Kinds that policies look up, as they ask for them, and that were
+    /// never seen whole.
+    fn looked_up_unseen(&self) -> BTreeSet<Kind> {
+        let unseen: Vec<Kind> = self.kinds_where(|watch| !watch.was_whole).collect();
+        if unseen.is_empty() {
+            return BTreeSet::new();
+        }
+        let same = |asked: &Kind, kind: &Kind| asked.group == kind.group && asked.kind == kind.kind;
+        let asked = self.core.policies().inventory_kinds().into_iter();
+        asked
+            .filter(|asked| unseen.iter().any(|kind| same(asked, kind)))
             .collect()
     }
 
@@ -298,17 +310,27 @@ pub(crate) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 /// The streams that run.
-struct Streams {
+pub(super) struct Streams {
     client: Client,
     seed: String,
-    tasks: JoinSet<()>,
+    pub(super) tasks: JoinSet<()>,
     running: HashMap<String, AbortHandle>,
     news: mpsc::Sender<News>,
 }
 
 impl Streams {
+    pub(super) fn new(client: Client, seed: &str, news: mpsc::Sender<News>) -> Self {
+        Self {
+            client,
+            seed: seed.to_owned(),
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            news,
+        }
+    }
+
     /// Follows what there is now, and nothing else.
-    async fn renew(&mut self, state: &Mutex<State>) -> Result<(), kube::Error> {
+    pub(super) async fn renew(&mut self, state: &Mutex<State>) -> Result<(), kube::Error> {
         let (policies, asks) = {
             let core = &lock(state).core;
             (Arc::clone(core.policies()), core.asks_providers())
@@ -407,13 +429,7 @@ impl Connector {
             tell,
         )?;
         let (news, mut arriving) = mpsc::channel(QUEUE);
-        let mut streams = Streams {
-            client,
-            seed: settings.ship.cluster.clone(),
-            tasks: JoinSet::new(),
-            running: HashMap::new(),
-            news,
-        };
+        let mut streams = Streams::new(client, &settings.ship.cluster, news);
         let mut renewal = tokio::time::interval(DISCOVER);
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut renew_at: Option<Instant> = None;
@@ -493,15 +509,15 @@ async fn first(settings: &ShipSettings) -> Result<Option<(Told, String)>, ShipEr
     }
 }
 
-struct Stepped {
-    has_more: bool,
+pub(super) struct Stepped {
+    pub(super) has_more: bool,
     /// What is watched may have to be another, or to come again; by then.
-    renews: Option<Duration>,
-    is_ready: bool,
+    pub(super) renews: Option<Duration>,
+    pub(super) is_ready: bool,
 }
 
 /// Takes news in, and judges for a while.
-fn step(state: &Mutex<State>, news: Vec<News>, told: Told, now_ns: i64) -> Stepped {
+pub(super) fn step(state: &Mutex<State>, news: Vec<News>, told: Told, now_ns: i64) -> Stepped {
     let mut state = lock(state);
     let now = Instant::now();
     for one in news {
@@ -515,6 +531,8 @@ fn step(state: &Mutex<State>, news: Vec<News>, told: Told, now_ns: i64) -> Stepp
     state.look_whether_ready(now);
     let mut renews = std::mem::take(&mut state.is_defined) && state.is_ready;
     if state.is_ready {
+        let unseen = state.looked_up_unseen();
+        state.core.take_unseen(unseen, now);
         renews |= state.core.judge(SLICE, now_ns);
     }
     Stepped {
@@ -528,63 +546,6 @@ fn step(state: &Mutex<State>, news: Vec<News>, told: Told, now_ns: i64) -> Stepp
     }
 }
 
-fn now_ns(clock: &dyn Clock) -> i64 {
+pub(super) fn now_ns(clock: &dyn Clock) -> i64 {
     i64::try_from(clock.now().as_nanosecond()).unwrap_or(i64::MAX)
-}
-
-/// Sees a cluster whole once, and judges everything in it; for at most
-/// `patience`.
-pub async fn once(
-    target: &Target,
-    bundle: Arc<Vec<Document>>,
-    patience: Duration,
-    clock: &dyn Clock,
-    external: Option<Arc<Asker>>,
-) -> Result<Assessment, OnceError> {
-    let begun = Instant::now();
-    let (client, version) = connect(target).await?;
-    let state = State::new(bundle, version, clock.now()).asking(external);
-    let state = Arc::new(Mutex::new(state));
-    let (news, mut arriving) = mpsc::channel(QUEUE);
-    let mut streams = Streams {
-        client,
-        seed: "once".to_owned(),
-        tasks: JoinSet::new(),
-        running: HashMap::new(),
-        news,
-    };
-    streams.renew(&state).await.map_err(OnceError::Discover)?;
-    let mut batch = Vec::with_capacity(QUEUE);
-    loop {
-        tokio::select! {
-            _ = arriving.recv_many(&mut batch, QUEUE) => {}
-            () = tokio::time::sleep(Duration::from_millis(200)) => {}
-        }
-        let now_ns = now_ns(clock);
-        let (mine, news) = (Arc::clone(&state), std::mem::take(&mut batch));
-        let work = move || step(&mine, news, Told::default(), now_ns);
-        let stepped = tokio::task::spawn_blocking(work).await;
-        if let Ok(stepped) = stepped {
-            // The cluster's own policies may want kinds nobody asked for.
-            if stepped.renews.is_some() {
-                streams.renew(&state).await.map_err(OnceError::Discover)?;
-            }
-            let state = lock(&state);
-            let is_settled = stepped.is_ready && !stepped.has_more && state.core.due().is_none();
-            let is_whole = state
-                .watches
-                .values()
-                .all(|watch| watch.is_whole || watch.problem.is_some());
-            if is_settled && is_whole && arriving.is_empty() {
-                return Ok(Assessment::of(&state.core, &state.status()));
-            }
-        }
-        if begun.elapsed() > patience {
-            let missing = lock(&state).unseen().join(", ");
-            return Err(OnceError::TooLong {
-                after: patience,
-                missing,
-            });
-        }
-    }
 }

@@ -2,31 +2,23 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use axum::{
-    Json, Router,
-    extract::{Query, State},
-    response::{IntoResponse as _, Response},
-    routing::get,
-};
 use cluster::{
     external::{Asker, KEPT},
-    watch::{Assessment, Core, Target, once},
+    watch::{Assessment, Core},
 };
-use model::SystemClock;
 use policy::Document;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::sync::Semaphore;
 
 use crate::{
+    api_server::{Kind, assessed, said},
     provider::{Provider, clock, documents, pod},
-    watch::{kubeconfig, serve, version},
 };
 
 /// As long as a judging connector has in these tests.
@@ -216,7 +208,7 @@ async fn a_provider_in_trouble_is_told_of_too_until_it_is_gone() {
     let told: Vec<String> = core.problems().into_iter().map(|one| one.message).collect();
     assert_eq!(told, ["does not answer: the registry is away"]);
     // Policies without it: nobody asks it any more.
-    core.take_bundle(bundle(clockwork("Pod").into()), std::time::Instant::now());
+    core.take_bundle(bundle(clockwork("Pod").into()), Instant::now());
     assert_eq!(judged(&mut core, LONG, 5), ["Pod web: judged at 5"]);
     assert!(core.problems().is_empty(), "{:?}", core.problems());
 }
@@ -244,107 +236,24 @@ async fn a_slow_provider_takes_no_more_time_than_one_question() {
     assert_eq!(core.to_judge(), 0);
 }
 
-/// What a cluster has, by the path it is listed at; and who asked.
-#[derive(Clone, Default)]
-struct Cluster {
-    providers: Vec<Value>,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-#[derive(Deserialize)]
-struct Asked {
-    #[serde(default)]
-    watch: bool,
-}
-
-async fn list(cluster: &Cluster, asked: &Asked, kind: &str, items: &[Value]) -> Response {
-    if asked.watch {
-        std::future::pending::<()>().await;
-    }
-    cluster.asked.lock().unwrap().push(kind.to_owned());
-    Json(json!({"kind": format!("{kind}List"), "apiVersion": "v1",
-        "metadata": {"resourceVersion": "1"}, "items": items}))
-    .into_response()
-}
-
-fn resources(version: &str, plural: &str, kind: &str, namespaced: bool) -> Json<Value> {
-    Json(
-        json!({"kind": "APIResourceList", "groupVersion": version, "resources": [
-        {"name": plural, "singularName": plural, "namespaced": namespaced, "kind": kind,
-            "verbs": ["get", "list", "watch"]}]}),
-    )
-}
-
-/// An API server with one pod, and these providers.
-fn api_server(cluster: Cluster) -> Router {
-    const VERSION: &str = "externaldata.gatekeeper.sh/v1beta1";
-    let core = json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []});
-    let preferred = json!({"groupVersion": VERSION, "version": "v1beta1"});
-    let groups = json!({"kind": "APIGroupList", "groups": [
-        {"name": "externaldata.gatekeeper.sh", "versions": [preferred],
-            "preferredVersion": preferred}]});
-    let pods = |State(cluster): State<Cluster>, Query(asked): Query<Asked>| async move {
-        let mut pod = pod(&["good/a", "bad/b"]);
-        pod["metadata"]["resourceVersion"] = json!("1");
-        list(&cluster, &asked, "Pod", &[pod]).await
-    };
-    let providers = |State(cluster): State<Cluster>, Query(asked): Query<Asked>| async move {
-        list(&cluster, &asked, "Provider", &cluster.providers).await
-    };
-    Router::new()
-        .route("/version", get(|| async { Json(version()) }))
-        .route("/api", get(|| async { Json(core) }))
-        .route("/apis", get(|| async { Json(groups) }))
-        .route(
-            "/api/v1",
-            get(|| async { resources("v1", "pods", "Pod", true) }),
-        )
-        .route(
-            "/apis/externaldata.gatekeeper.sh/v1beta1",
-            get(|| async { resources(VERSION, "providers", "Provider", false) }),
-        )
-        .route("/api/v1/pods", get(pods))
-        .route(
-            "/apis/externaldata.gatekeeper.sh/v1beta1/providers",
-            get(providers),
-        )
-        .with_state(cluster)
-}
-
-/// Sees such a cluster once, by policies that name no provider
-/// themselves.
+/// Sees a cluster with a pod and this provider once, by policies that
+/// name none themselves.
 async fn seen(provider: &Provider, external: Option<Arc<Asker>>) -> (Assessment, Vec<String>) {
-    let mut document = provider.document();
-    document["metadata"]["resourceVersion"] = json!("1");
-    let cluster = Cluster {
-        providers: vec![document],
-        ..Cluster::default()
-    };
-    let asked = Arc::clone(&cluster.asked);
-    let mut tasks = JoinSet::new();
-    let port = serve(&mut tasks, api_server(cluster)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let target = Target::Kubeconfig {
-        path: Some(kubeconfig(folder.path(), port)),
-        context: None,
-    };
+    let kinds = vec![
+        Kind::of("v1", "pods", vec![pod(&["good/a", "bad/b"])]),
+        Kind::of(
+            "externaldata.gatekeeper.sh/v1beta1",
+            "providers",
+            vec![provider.document()],
+        ),
+    ];
     let mut policies = documents(Value::Null);
     policies.pop();
-    let assessment = once(&target, bundle(policies), LONG, &SystemClock, external).await;
-    tasks.shutdown().await;
-    let mut asked = asked.lock().unwrap().clone();
-    asked.sort();
-    asked.dedup();
-    (assessment.unwrap(), asked)
+    assessed(kinds, bundle(policies), external).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn providers_of_the_cluster_are_asked_and_looked_for_only_where_that_is_on() {
-    let said = |assessment: &Assessment| -> Vec<String> {
-        let items = assessment.items.iter();
-        let all = items.flat_map(|item| &item.violations);
-        all.map(|violation| violation.message.clone()).collect()
-    };
     let provider = Provider::of_images().await;
     let (assessment, listed) = seen(&provider, None).await;
     let told = said(&assessment);
@@ -352,7 +261,7 @@ async fn providers_of_the_cluster_are_asked_and_looked_for_only_where_that_is_on
         told.len() == 1 && told[0].contains("external data is off"),
         "{told:?}"
     );
-    assert_eq!(listed, ["Pod"]);
+    assert_eq!(listed, ["pods"]);
     assert!(provider.asked().is_empty());
 
     let (assessment, listed) = seen(&provider, Some(Asker::new(clock()))).await;
@@ -360,7 +269,7 @@ async fn providers_of_the_cluster_are_asked_and_looked_for_only_where_that_is_on
         said(&assessment),
         [r#"not known: [["bad/b", "nobody knows it"]]"#]
     );
-    assert_eq!(listed, ["Pod", "Provider"]);
+    assert_eq!(listed, ["pods", "providers"]);
     assert_eq!(provider.asked(), [["good/a", "bad/b"]]);
     assert!(assessment.problems.is_empty(), "{:?}", assessment.problems);
 }

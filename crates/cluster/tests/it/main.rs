@@ -6,6 +6,7 @@
 mod admit;
 mod admit_rights;
 mod admit_told;
+mod api_server;
 mod cloudwatch;
 mod external;
 mod external_watch;

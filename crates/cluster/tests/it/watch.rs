@@ -4,7 +4,6 @@
 
 use std::{
     collections::BTreeSet,
-    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -23,7 +22,12 @@ use model::SystemClock;
 use policy::Document;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+use tokio::{sync::Notify, task::JoinSet};
+
+use crate::{
+    api_server::{Kind, assessed, kubeconfig, said, serve, version},
+    provider::pod as pod_of,
+};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -109,31 +113,6 @@ async fn take(State(both): State<Both>, Json(batch): Json<ObjectBatch>) -> Respo
         resync,
     })
     .into_response()
-}
-
-/// Serves until the set is dropped; its port.
-pub(crate) async fn serve(tasks: &mut JoinSet<()>, router: Router) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
-    port
-}
-
-/// What an API server says of itself.
-pub(crate) fn version() -> Value {
-    json!({"major": "1", "minor": "35", "gitVersion": "v1.35.0", "gitCommit": "",
-        "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""})
-}
-
-/// A file that leads to the API server on a port.
-pub(crate) fn kubeconfig(folder: &Path, port: u16) -> PathBuf {
-    let path = folder.join("kubeconfig");
-    let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
-        "users": [{"name": "u", "user": {}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]});
-    std::fs::write(&path, config.to_string()).unwrap();
-    path
 }
 
 fn api_server(both: Both) -> Router {
@@ -265,4 +244,71 @@ fn known(batches: &[ObjectBatch]) -> BTreeSet<&str> {
         }
     }
     known
+}
+
+/// Pods have no more containers than their cluster's `Limit` says.
+fn few() -> Arc<Vec<Document>> {
+    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "few"},
+        "spec": {"paramKind": {"apiVersion": "rules.example/v1", "kind": "Limit"},
+            "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"],
+                "operations": ["CREATE"], "resources": ["pods"]}]},
+            "validations": [{"expression": "object.spec.containers.size() <= params.spec.most",
+                "message": "too many containers"}]}});
+    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": "few"},
+        "spec": {"policyName": "few", "validationActions": ["Deny"],
+            "paramRef": {"name": "few", "parameterNotFoundAction": "Deny"}}});
+    let documents = [policy, binding].map(|value| Document {
+        source: "test".to_owned(),
+        value,
+    });
+    Arc::new(documents.into())
+}
+
+/// A pod of two containers, and who says how many it may have.
+fn limited(most: u32) -> [Kind; 2] {
+    let limit = json!({"apiVersion": "rules.example/v1", "kind": "Limit",
+        "metadata": {"name": "few"}, "spec": {"most": most}});
+    [
+        Kind::of("v1", "pods", vec![pod_of(&["a", "b"])]),
+        Kind::of("rules.example/v1", "limits", vec![limit]),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kinds_that_are_only_looked_up_are_watched_too() {
+    for (most, expected) in [(1, &["too many containers"][..]), (2, &[])] {
+        let other = json!({"apiVersion": "other.example/v1", "kind": "Other",
+            "metadata": {"name": "few"}});
+        let mut kinds = Vec::from(limited(most));
+        kinds.push(Kind::of("other.example/v1", "others", vec![other]));
+        let (assessment, listed) = assessed(kinds, few(), None).await;
+        assert_eq!(said(&assessment), expected);
+        assert_eq!(listed, ["limits", "pods"]);
+        assert!(assessment.problems.is_empty(), "{:?}", assessment.problems);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_a_kind_that_may_not_be_seen_nobody_is_judged() {
+    let [pods, limits] = limited(2);
+    let (assessment, _) = assessed(vec![pods, limits.forbidden()], few(), None).await;
+    let items = assessment.items.iter();
+    let violations: Vec<_> = items.flat_map(|item| &item.violations).collect();
+    let [violation] = violations.as_slice() else {
+        panic!("{violations:?}");
+    };
+    assert!(violation.failed, "{violation:?}");
+    assert!(
+        violation
+            .message
+            .contains("it looks up objects of kind Limit"),
+        "{violation:?}"
+    );
+    let [problem] = assessment.problems.as_slice() else {
+        panic!("{:?}", assessment.problems);
+    };
+    assert_eq!(problem.about, "limits.rules.example");
+    assert!(problem.mend.contains("rules.example"), "{problem:?}");
 }
