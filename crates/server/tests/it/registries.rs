@@ -22,6 +22,7 @@ use testkit::{
 };
 
 mod attached;
+mod copied;
 mod hooks;
 mod requested;
 mod walks;
