@@ -62,9 +62,9 @@ pub struct ImageReferrer {
 pub struct ImageReferrers {
     /// What is there first. No more than 1,000.
     pub items: Vec<ImageReferrer>,
-    /// When its registry was last asked for all of it, which is where
-    /// trust policies hold. Absent: never; what is told is what pushes and
-    /// walks found.
+    /// When its registry was last asked for all of it because a trust
+    /// policy holds. Absent: none does; what is told is what scans, pushes
+    /// and walks found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Timestamp>,
 }

@@ -28,8 +28,8 @@ use crate::{
     vault::Vault,
     work::{
         admission::Requested, database::Keeper, delivery::Deliverer, holdings::Holdings,
-        host::Hosts, malware::Malware, posture::Bell, queue::Queue, registry::Registries,
-        running::RunningBell, spoken::Spoken, trust::Trust,
+        host::Hosts, malware::Malware, posture::Bell, queue::Queue, referrers::LeftAlone,
+        registry::Registries, running::RunningBell, spoken::Spoken, trust::Trust,
     },
 };
 
@@ -69,6 +69,8 @@ pub(crate) struct App {
     pub(crate) registries: Registries,
     /// Rung when there is a VEX source to be fetched.
     pub(crate) vex_bell: tokio::sync::Notify,
+    /// Registries that are not asked what is attached to images.
+    pub(crate) left_alone: LeftAlone,
     /// Images whose signatures are to be looked at.
     pub(crate) trust: Trust,
     /// Webhooks that prove nothing, by where they come from; and how many

@@ -240,6 +240,7 @@ impl Server {
                 requested: work::admission::Requested::default(),
                 hosts: work::host::Hosts::default(),
                 registries: work::registry::Registries::default(),
+                left_alone: work::referrers::LeftAlone::default(),
                 trust: work::trust::Trust::default(),
                 vex_bell: tokio::sync::Notify::new(),
                 hooks: throttle::SignInThrottle::default(),

@@ -1245,8 +1245,8 @@ export interface paths {
         };
         /**
          * What is attached to an image at its registry: signatures, SBOMs,
-         *     attestations, as pushes, walks and looks at signatures found it. No
-         *     registry is asked for this.
+         *     attestations, as scans, pushes, walks and looks at signatures found it.
+         *     No registry is asked for this.
          */
         get: operations["get_images_id_referrers"];
         put?: never;
@@ -5027,9 +5027,9 @@ export interface components {
         ImageReferrers: {
             /**
              * Format: date-time
-             * @description When its registry was last asked for all of it, which is where
-             *     trust policies hold. Absent: never; what is told is what pushes and
-             *     walks found.
+             * @description When its registry was last asked for all of it because a trust
+             *     policy holds. Absent: none does; what is told is what scans, pushes
+             *     and walks found.
              */
             asked?: string | null;
             /** @description What is there first. No more than 1,000. */

@@ -39,7 +39,7 @@ describe('what is attached to an image', () => {
     expect(sbom?.textContent).toContain('org.opencontainers.image.created: 2026');
     expect(attestation?.textContent).toMatch(/attached to its index · beside it in its index/);
     expect(attestation?.textContent).toMatch(/gone/);
-    expect(screen.queryByText(/There may be more/)).toBeNull();
+    expect(screen.queryByText(/More may have come/)).toBeNull();
   });
   it('is nothing, and it says when all of it is asked for', async () => {
     await image('platform/gateway', 'attached');

@@ -10,8 +10,8 @@ use store::TrustVerdict;
 use super::{Shared, access::Access, error::ApiError, image};
 
 /// What is attached to an image at its registry: signatures, SBOMs,
-/// attestations, as pushes, walks and looks at signatures found it. No
-/// registry is asked for this.
+/// attestations, as scans, pushes, walks and looks at signatures found it.
+/// No registry is asked for this.
 #[utoipa::path(get, path = "/images/{id}/referrers", tag = "images",
     params(("id" = String, Path, description = "the image's id")),
     responses((status = 200, body = ImageReferrers)))]

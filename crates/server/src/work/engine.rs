@@ -150,8 +150,13 @@ impl Target {
 
     /// The host of the registry it is in, where it is in one.
     pub(crate) fn registry(&self) -> Option<&str> {
+        self.repository().map(|(host, _)| host)
+    }
+
+    /// That host, and the repository there.
+    pub(crate) fn repository(&self) -> Option<(&str, &str)> {
         match &self.source {
-            Source::Registry(reference) => Some(&reference.registry),
+            Source::Registry(reference) => Some((&reference.registry, &reference.repository)),
             _ => None,
         }
     }
@@ -241,7 +246,7 @@ pub(crate) fn first_look(target: &Target, options: &scan::Options) -> Option<sca
 }
 
 /// Docker's own configuration, where registry credentials are.
-fn docker_config() -> Option<PathBuf> {
+pub(crate) fn docker_config() -> Option<PathBuf> {
     let home = std::env::home_dir()?;
     let path = home.join(".docker/config.json");
     path.is_file().then_some(path)

@@ -21,6 +21,7 @@ pub(crate) mod malware;
 pub(crate) mod meter;
 pub(crate) mod posture;
 pub(crate) mod queue;
+pub(crate) mod referrers;
 pub(crate) mod registry;
 pub(crate) mod rematch;
 pub(crate) mod retention;

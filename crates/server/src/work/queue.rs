@@ -8,7 +8,7 @@ use std::{
 };
 
 use api::{Event, scan::ScanPhase};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use model::Cancel;
 use store::{Assessment, Lease, NewScan, Outcome, Queued, Scan, ScanEnd, ScanOrigin, ScanOutcome};
 use tokio::sync::Notify;
@@ -19,14 +19,14 @@ use super::{
     fix,
     malware::Reading,
     meter::Meter,
-    retry,
+    referrers,
+    retry::{self, Failure},
 };
 use crate::{
     app::{App, DEMO},
     demo, hosts,
     http::scan::wire,
-    metrics,
-    registries::{self, OpenError},
+    metrics, registries,
 };
 
 /// How often a running scan's progress is told.
@@ -318,63 +318,6 @@ async fn tell_progress(app: &App, scan: &Scan, meter: &Meter) -> std::convert::I
     }
 }
 
-/// Why a scan gave no result.
-pub(super) enum Failure {
-    Look(LookError),
-    Store(store::StoreError),
-    Registry(OpenError),
-    TimedOut(crate::config::Interval),
-}
-
-impl Failure {
-    /// Until when the registry wants to be left alone, if it does.
-    pub(super) fn asked_to_wait(&self, now: Timestamp) -> Option<Timestamp> {
-        match self {
-            Self::Look(LookError::Scan(scan::ScanError::Registry(
-                scan::RegistryError::RateLimited { retry_after, .. },
-            ))) => {
-                let wait = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok());
-                now.checked_add(wait.unwrap_or(retry::SHORTEST_HOLD)).ok()
-            }
-            Self::Registry(OpenError::Ask(error)) => error.later(),
-            _ => None,
-        }
-    }
-
-    /// Whether the same try may go well later.
-    pub(super) fn may_pass(&self) -> bool {
-        match self {
-            Self::Look(LookError::Scan(scan::ScanError::Registry(error))) => match error {
-                scan::RegistryError::Fetch { source, .. } => source.may_pass(),
-                scan::RegistryError::Status { status, .. } => *status >= 500,
-                _ => false,
-            },
-            Self::Look(
-                LookError::Scan(scan::ScanError::NothingReadable(_) | scan::ScanError::Engine(_))
-                | LookError::Host(_),
-            )
-            | Self::Store(_) => true,
-            Self::Registry(OpenError::Ask(error)) => error.may_pass(),
-            Self::Look(_) | Self::Registry(_) | Self::TimedOut(_) => false,
-        }
-    }
-
-    fn explain(&self) -> (String, Option<String>) {
-        match self {
-            Self::Look(error) => (error.explain(), error.advice()),
-            Self::Store(error) => (format!("failed to {}", model::error::chain(error)), None),
-            Self::Registry(error) => (
-                format!("failed to {}", model::error::chain(error)),
-                Some("look at the registry: seawall registry test".to_owned()),
-            ),
-            Self::TimedOut(after) => (
-                format!("took longer than {after}"),
-                Some("raise scan.timeout, or scan a part of it".to_owned()),
-            ),
-        }
-    }
-}
-
 async fn look(
     app: &Arc<App>,
     scan: &Scan,
@@ -470,15 +413,19 @@ async fn look_once(
     let sbom = named(sbom, scan);
     let digest = sbom.image.as_ref().and_then(|image| image.manifest);
     running.meter.enter(ScanPhase::Matching);
-    let assessment = assess(
+    let matching = assess(
         app,
         &scan.environment,
         target.describe(),
         scan.target.clone(),
         sbom,
         true,
-    )
-    .await;
+    );
+    // Whoever hears that it was scanned is told what is attached to it,
+    // and nobody is asked for it later.
+    let asking = referrers::ask(app, &scan.environment, target, digest);
+    let (assessment, asked) = tokio::join!(matching, asking);
+    asked.map_err(Failure::Store)?;
     if running.cancel.is_cancelled() {
         return Err(Failure::Look(LookError::Cancelled));
     }

@@ -1,10 +1,11 @@
-//! Whether a scan that gave no result is tried again, and when.
+//! Why a scan gave no result, whether it is tried again, and when.
 
 use jiff::{SignedDuration, Timestamp};
+use model::error::chain;
 use store::{Scan, ScanOrigin};
 
-use super::queue::Failure;
-use crate::app::App;
+use super::engine::LookError;
+use crate::{app::App, registries::OpenError};
 
 /// Tries of a scan before it is given up, and seconds between them, at
 /// first and at most.
@@ -13,9 +14,66 @@ const FIRST_WAIT: i64 = 15;
 const LONGEST_WAIT: i64 = 3_600;
 /// How long a registry that asks for patience is left alone, at least
 /// and at most; and how long one scan waits in all.
-pub(super) const SHORTEST_HOLD: SignedDuration = SignedDuration::from_secs(5);
+const SHORTEST_HOLD: SignedDuration = SignedDuration::from_secs(5);
 const LONGEST_HOLD: SignedDuration = SignedDuration::from_hours(6);
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// Why a scan gave no result.
+pub(super) enum Failure {
+    Look(LookError),
+    Store(store::StoreError),
+    Registry(OpenError),
+    TimedOut(crate::config::Interval),
+}
+
+impl Failure {
+    /// Until when the registry wants to be left alone, if it does.
+    fn asked_to_wait(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Look(LookError::Scan(scan::ScanError::Registry(
+                scan::RegistryError::RateLimited { retry_after, .. },
+            ))) => {
+                let wait = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok());
+                now.checked_add(wait.unwrap_or(SHORTEST_HOLD)).ok()
+            }
+            Self::Registry(OpenError::Ask(error)) => error.later(),
+            _ => None,
+        }
+    }
+
+    /// Whether the same try may go well later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Look(LookError::Scan(scan::ScanError::Registry(error))) => match error {
+                scan::RegistryError::Fetch { source, .. } => source.may_pass(),
+                scan::RegistryError::Status { status, .. } => *status >= 500,
+                _ => false,
+            },
+            Self::Look(
+                LookError::Scan(scan::ScanError::NothingReadable(_) | scan::ScanError::Engine(_))
+                | LookError::Host(_),
+            )
+            | Self::Store(_) => true,
+            Self::Registry(OpenError::Ask(error)) => error.may_pass(),
+            Self::Look(_) | Self::Registry(_) | Self::TimedOut(_) => false,
+        }
+    }
+
+    pub(super) fn explain(&self) -> (String, Option<String>) {
+        match self {
+            Self::Look(error) => (error.explain(), error.advice()),
+            Self::Store(error) => (format!("failed to {}", chain(error)), None),
+            Self::Registry(error) => (
+                format!("failed to {}", chain(error)),
+                Some("look at the registry: seawall registry test".to_owned()),
+            ),
+            Self::TimedOut(after) => (
+                format!("took longer than {after}"),
+                Some("raise scan.timeout, or scan a part of it".to_owned()),
+            ),
+        }
+    }
+}
 
 /// When a scan is taken up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

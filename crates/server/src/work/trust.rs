@@ -289,8 +289,9 @@ async fn verify(app: &Arc<App>) -> Result<bool, StoreError> {
     failed.map_or(Ok(true), Err)
 }
 
-/// The registry an image is in: the one that is watched, else as nobody.
-async fn open(
+/// The registry an image is in: the one that is watched, else as it is
+/// where such an image is read.
+pub(super) async fn open(
     app: &App,
     environment: &str,
     subject: &TrustSubject,
@@ -305,7 +306,7 @@ async fn open(
     } else {
         let mut account = Account::anonymous(Kind::Distribution, host);
         account.repositories = vec![path.to_owned()];
-        // As it is where such an image is read.
+        account.docker_config = engine::docker_config();
         let scan = &app.config.scan;
         account.trust.allow_private = scan.allow_private;
         account.trust.plain_http = scan.insecure_registries.iter().any(|known| known == host);

@@ -52,8 +52,9 @@ export function AttachedTab({ id, digest }: { id: string; digest: string | undef
         ) : (
           <>
             <p>
-              Signatures, SBOMs and attestations are seen as they are pushed to a watched registry.
-              All of them are asked for where a trust policy holds for the image.
+              Signatures, SBOMs and attestations are asked for when the image is scanned from its
+              registry, and seen as they are pushed to one that is watched. Where a trust policy
+              holds, its registry is asked again and again.
             </p>
             <p>
               <Go to="/settings/trust">Trust policies</Go>
@@ -76,7 +77,8 @@ export function AttachedTab({ id, digest }: { id: string; digest: string | undef
         </ul>
         {!asked && (
           <p className={classes.none}>
-            There may be more: its registry is asked for all where a trust policy holds.
+            More may have come since the image was scanned: its registry is asked again and again
+            where a trust policy holds.
           </p>
         )}
       </Panel>

@@ -19,6 +19,11 @@ fn sbom_of(image: &str, size: usize) -> String {
 
 /// A registry of an image and an SBOM of it.
 fn holding(sbom: &str) -> Server {
+    listing(sbom, None)
+}
+
+/// One that lists what refers to the image.
+fn listing(sbom: &str, index: Option<String>) -> Server {
     let blobs = Image::example().blobs();
     let sbom = sbom.to_owned();
     let named = Digest::of(sbom.as_bytes()).to_string();
@@ -30,6 +35,12 @@ fn holding(sbom: &str) -> Server {
         };
         if request.target.ends_with(&format!("/manifests/{named}")) {
             return manifest(sbom.as_bytes());
+        }
+        if let Some(index) = &index
+            && request.target.contains("/referrers/")
+        {
+            return Reply::new(200, index.clone())
+                .header("content-type", "application/vnd.oci.image.index.v1+json");
         }
         if request.target.contains("/manifests/sha256-") {
             return Reply::new(404, "");
@@ -111,4 +122,104 @@ async fn what_is_pushed_onto_an_image_is_told_to_those_who_see_the_image() {
     owner.get(&path).await;
     let after = server.take_lines();
     assert!(!asked.is_empty() && after.is_empty(), "{after:?}");
+}
+
+/// A registry that lists an SBOM of its image, and the SBOM's digest.
+fn listing_an_sbom() -> (Server, String) {
+    let manifest = Image::example().blobs().manifest;
+    let sbom = sbom_of(&Digest::of(&manifest).to_string(), manifest.len());
+    let digest = Digest::of(sbom.as_bytes()).to_string();
+    let index = json!({"schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{"mediaType": OCI_MANIFEST, "digest": digest, "size": sbom.len(),
+            "artifactType": SPDX}]});
+    (listing(&sbom, Some(index.to_string())), digest)
+}
+
+/// Has an image read that nobody watches. Its id.
+async fn read(person: &Person, image: &str) -> String {
+    let target = json!({"target": format!("registry:{image}")});
+    let asked = person.post("/api/v1/scans", target).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.text);
+    person.wait_for_scans().await;
+    let id = asked.json()["id"].as_str().unwrap().to_owned();
+    let scan = person.get(&format!("/api/v1/scans/{id}")).await.json();
+    assert_eq!(scan["state"], "done", "{scan}");
+    scan["image"]["id"].as_str().unwrap().to_owned()
+}
+
+fn lists(server: &Server) -> usize {
+    let lines = server.take_lines();
+    let lists = lines.iter().filter(|line| line.contains("/referrers/"));
+    lists.count()
+}
+
+#[tokio::test]
+async fn what_is_attached_is_known_once_an_image_was_read() {
+    let test = start().await;
+    let owner = first_account(&test).await;
+    let (server, digest) = listing_an_sbom();
+    test.server.start_jobs().await.unwrap();
+    // Nobody watches that registry, and no trust policy holds.
+    let id = read(&owner, &format!("{}/team/shop:1.0", server.host())).await;
+    let path = format!("/api/v1/images/{id}/referrers");
+    let known = owner.get(&path).await.json();
+    let one = &known["items"][0];
+    let image = Digest::of(&Image::example().blobs().manifest).to_string();
+    assert_eq!(
+        (&one["digest"], &one["subject"], &one["found_by"]),
+        (&json!(digest), &json!(image), &json!("api")),
+        "{known}"
+    );
+    assert_eq!(one["repository"], format!("{}/team/shop", server.host()));
+    assert_eq!(known["asked"], Value::Null);
+    assert_eq!(lists(&server), 1);
+}
+
+#[tokio::test]
+async fn where_a_trust_policy_holds_a_scan_does_not_ask_too() {
+    let test = start().await;
+    let owner = first_account(&test).await;
+    let (server, digest) = listing_an_sbom();
+    let policy = json!({"name": "shop", "repositories": [format!("{}/team/*", server.host())],
+        "signers": [{"type": "key", "name": "release",
+            "pem": testkit::signing::Signer::default().public_pem()}]});
+    let made = owner.post("/api/v1/trust", policy).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    test.server.start_jobs().await.unwrap();
+    let id = read(&owner, &format!("{}/team/shop:1.0", server.host())).await;
+    test.server.look_at_signatures().await.unwrap();
+    let path = format!("/api/v1/images/{id}/referrers");
+    let known = until(&owner, &path, |told| told["asked"].is_string()).await;
+    assert_eq!(known["items"][0]["digest"], digest, "{known}");
+    assert_eq!(lists(&server), 1);
+}
+
+#[tokio::test]
+async fn a_registry_that_wants_to_be_left_alone_is_not_asked_and_its_images_are_read() {
+    let test = start().await;
+    let owner = first_account(&test).await;
+    let blobs = Image::example().blobs();
+    let server = Server::start(move |request: &Request| {
+        if request.target.contains("/referrers/") {
+            return Reply::new(429, "").header("retry-after", "600");
+        }
+        let all = std::iter::once(&blobs.config).chain(&blobs.layers);
+        for blob in all {
+            if request.target.ends_with(&Digest::of(blob).to_string()) {
+                return Reply::new(200, blob.clone());
+            }
+        }
+        if request.target.contains("/manifests/") {
+            return Reply::new(200, blobs.manifest.clone()).header("content-type", OCI_MANIFEST);
+        }
+        Reply::new(200, "{}")
+    });
+    test.server.start_jobs().await.unwrap();
+    let id = read(&owner, &format!("{}/team/shop:1.0", server.host())).await;
+    assert!(lists(&server) > 0);
+    let known = owner.get(&format!("/api/v1/images/{id}/referrers")).await;
+    assert_eq!(known.json(), json!({"items": []}), "{}", known.text);
+    read(&owner, &format!("{}/team/other:1.0", server.host())).await;
+    assert_eq!(lists(&server), 0);
 }
