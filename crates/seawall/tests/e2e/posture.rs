@@ -263,6 +263,91 @@ fn once(seawall: &Seawall, kubeconfig: &PathBuf, arguments: &[&str]) -> Output {
         .expect("the command starts")
 }
 
+/// The kind of providers, as its owners define it, as far as it matters.
+const PROVIDERS: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: providers.externaldata.gatekeeper.sh}
+spec:
+  group: externaldata.gatekeeper.sh
+  names: {kind: Provider, plural: providers, singular: provider, listKind: ProviderList}
+  scope: Cluster
+  versions:
+    - name: v1beta1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+";
+
+/// Asks the provider `teams` whose a deployment is.
+const ASKS: &str = r#"apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: hasteam}
+spec:
+  crd: {spec: {names: {kind: HasTeam}}}
+  targets:
+    - target: admission.k8s.gatekeeper.sh
+      rego: |
+        package hasteam
+        violation[{"msg": msg}] {
+          name := input.review.object.metadata.name
+          said := external_data({"provider": "teams", "keys": [name]})
+          said.system_error != ""
+          msg := sprintf("nobody says whose %v is: %v", [name, said.system_error])
+        }
+---
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: HasTeam
+metadata: {name: has-team}
+spec: {match: {kinds: [{apiGroups: [apps], kinds: [Deployment]}]}}
+"#;
+
+/// A provider of the cluster is known by the rights of the manifest, and
+/// one that nobody reaches is told of.
+fn providers_are_seen(seawall: &Seawall, cluster: &Away, account: &PathBuf) {
+    cluster.apply(PROVIDERS);
+    let asked = ["wait", "--for=condition=established", "--timeout=60s"];
+    let kind = "customresourcedefinition/providers.externaldata.gatekeeper.sh";
+    let waited = cluster.kubectl(&[&asked[..], &[kind]].concat(), "");
+    let said = String::from_utf8_lossy(&waited.stderr);
+    assert!(waited.status.success(), "{said}");
+    let authority = testkit::authority::Authority::new("providers");
+    let port = testkit::service::spare_port();
+    let provider = serde_json::json!({"apiVersion": "externaldata.gatekeeper.sh/v1beta1",
+        "kind": "Provider", "metadata": {"name": "teams"},
+        "spec": {"url": format!("https://127.0.0.1:{port}/"),
+            "caBundle": authority.bundle()}});
+    cluster.apply(&provider.to_string());
+    let policies = seawall.folder().join("asks.yaml");
+    std::fs::write(&policies, ASKS).expect("the policy is written");
+    let policies = policies.to_str().expect("a path of ours");
+    let judged = |arguments: &[&str]| -> (Option<i32>, Value) {
+        let common = ["--format", "json", "--policies", policies];
+        let done = once(seawall, account, &[&common[..], arguments].concat());
+        let told: Value = serde_json::from_slice(&done.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&done.stderr)));
+        (done.status.code(), told)
+    };
+    let said = |told: &Value| -> String {
+        let text = told["items"][0]["violations"][0]["message"].as_str();
+        text.unwrap_or_else(|| panic!("{told:#}")).to_owned()
+    };
+    let (code, off) = judged(&[]);
+    assert!(said(&off).contains("external data is off"), "{off:#}");
+    assert_eq!((code, &off["problems"]), (Some(0), &serde_json::json!([])));
+    let (code, on) = judged(&["--external-data"]);
+    let unreached = format!("reach https://127.0.0.1:{port}/");
+    assert!(said(&on).contains(&unreached), "{on:#}");
+    let problems = on["problems"].as_array().map_or(&[][..], Vec::as_slice);
+    let [problem] = problems else {
+        panic!("{on:#}");
+    };
+    assert_eq!(problem["about"], "Provider/teams");
+    let message = problem["message"].as_str().unwrap_or_default();
+    assert!(message.contains(&unreached), "{message}");
+    assert_eq!(code, Some(4), "told as part of the whole");
+}
+
 #[test]
 fn a_cluster_is_assessed_once_with_no_more_than_the_manifest_grants() {
     if !has_policies() {
@@ -304,6 +389,8 @@ fn a_cluster_is_assessed_once_with_no_more_than_the_manifest_grants() {
         .flatten()
         .find(|item| item["object"]["name"] == "bad" && item["object"]["kind"] == "Deployment");
     assert!(bad.is_some(), "{told:#}");
+
+    providers_are_seen(&seawall, &cluster, &account);
 
     let gate = once(&seawall, &account, &["--fail-on", "high"]);
     assert_eq!(gate.status.code(), Some(1));
