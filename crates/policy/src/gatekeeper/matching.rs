@@ -20,8 +20,9 @@ pub(crate) struct Match {
     source: Option<Origin>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Kinds {
+/// One entry of `kinds`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Kinds {
     groups: Vec<String>,
     kinds: Vec<String>,
 }
@@ -102,9 +103,9 @@ impl Match {
         })
     }
 
-    /// Whether both are about the same kinds.
-    pub(crate) fn has_kinds_of(&self, other: &Self) -> bool {
-        self.kinds == other.kinds
+    /// The kinds it is about, as far as it says.
+    pub(crate) fn kinds(&self) -> &[Kinds] {
+        &self.kinds
     }
 
     /// Whether objects of `kind` may match at all.
