@@ -251,6 +251,16 @@ impl Door {
         Arc::clone(&self.world.read().expect("invariant: no panic under it"))
     }
 
+    /// Providers of external data that gave no answer when last asked, and
+    /// why.
+    pub fn troubles(&self) -> Vec<String> {
+        let world = self.world();
+        let troubles = world.external.iter().flat_map(|it| it.troubles());
+        troubles
+            .map(|(name, error)| format!("Provider/{name} does not answer: {error}"))
+            .collect()
+    }
+
     /// Whether nothing is refused.
     pub fn audit_only(&self) -> bool {
         self.audit_only.load(Ordering::Relaxed)

@@ -206,7 +206,9 @@ async fn tick(door: Arc<Door>, clock: Arc<dyn Clock>) {
 impl Care {
     fn problems(&self) -> Vec<String> {
         let all = self.troubles.lock().expect("invariant: no panic under it");
-        all.values().cloned().collect()
+        let mut problems: Vec<String> = all.values().cloned().collect();
+        problems.extend(self.door.troubles());
+        problems
     }
 
     async fn renew_keys(&self) -> Result<bool, KeysError> {

@@ -278,6 +278,24 @@ async fn mutators_fill_in_what_a_provider_knows() {
     assert!(error.contains("non-idempotent response"), "{error}");
 }
 
+fn bundle(documents: Vec<Value>) -> Bundle {
+    let documents = documents.into_iter().map(|value| BundleDocument {
+        source: "here".to_owned(),
+        value,
+    });
+    Bundle {
+        policies: vec![BundlePolicy {
+            id: "known-images".to_owned(),
+            title: "Images somebody knows".to_owned(),
+            severity: api::Severity::High,
+            action: PolicyAction::Deny,
+            fix: String::new(),
+            documents: documents.collect(),
+        }],
+        ..Bundle::default()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn admission_asks_while_it_judges_and_mends() {
     let provider = Provider::of_images().await;
@@ -289,22 +307,9 @@ async fn admission_asks_while_it_judges_and_mends() {
     let lenient = json!({"provider": "images", "failurePolicy": "Ignore"});
     let mut documents = documents(provider.document());
     documents.push(mutator(&lenient));
-    let documents = documents.into_iter().map(|value| BundleDocument {
-        source: "here".to_owned(),
-        value,
-    });
-    let bundle = Bundle {
-        policies: vec![BundlePolicy {
-            id: "known-images".to_owned(),
-            title: "Images somebody knows".to_owned(),
-            severity: api::Severity::High,
-            action: PolicyAction::Deny,
-            fix: String::new(),
-            documents: documents.collect(),
-        }],
-        ..Bundle::default()
-    };
-    running.door.put_rules(Rules::load(&bundle, None));
+    running
+        .door
+        .put_rules(Rules::load(&bundle(documents), None));
     let asked = |image: &str| admit::review(pod(&[image]), "shop");
     let answer = running.ask(&asked("bad/b")).await;
     assert_eq!(
@@ -324,6 +329,40 @@ async fn admission_asks_while_it_judges_and_mends() {
     let patch = String::from_utf8(patch).unwrap();
     assert!(patch.contains("good/a@sha256:1"), "{patch}");
     assert_eq!(provider.asked(), [["bad/b"], ["good/a"]]);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admission_tells_of_a_provider_that_does_not_answer_until_it_does() {
+    let provider = Provider::of_images().await;
+    provider.may.forget_permits(Semaphore::MAX_PERMITS);
+    let clock = clock();
+    let running = admit::start(DoorSettings {
+        external: Some(Asker::new(clock.clone())),
+        ..admit::settings()
+    })
+    .await;
+    let bundle = bundle(documents(provider.document()));
+    running.door.put_rules(Rules::load(&bundle, None));
+    assert!(running.door.troubles().is_empty());
+    let asked = admit::review(pod(&["good/a"]), "shop");
+    let answer = running.ask(&asked).await;
+    assert_eq!(answer["response"]["allowed"], false, "{answer}");
+    let told = running.door.troubles();
+    let beginning = "Provider/images does not answer: failed to send external data request: ";
+    assert!(
+        told.len() == 1 && told[0].starts_with(beginning),
+        "{told:?}"
+    );
+    // New rules with the same provider know of it.
+    running.door.put_rules(Rules::load(&bundle, None));
+    assert_eq!(running.door.troubles(), told);
+
+    provider.may.add_permits(100);
+    clock.0.fetch_add(2, Ordering::Relaxed);
+    let answer = running.ask(&asked).await;
+    assert_eq!(answer["response"]["allowed"], true, "{answer}");
+    assert!(running.door.troubles().is_empty());
     running.end().await;
 }
 
