@@ -1054,7 +1054,6 @@ ALTER TABLE environment ADD CONSTRAINT environment_pkey PRIMARY KEY (id);
 ALTER TABLE exemption ADD CONSTRAINT exemption_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE;
 ALTER TABLE exemption ADD CONSTRAINT exemption_pkey PRIMARY KEY (id);
 ALTER TABLE exemption ADD CONSTRAINT exemption_uid_key UNIQUE (uid);
-ALTER TABLE finding ADD CONSTRAINT finding_asset_id_fingerprint_key UNIQUE (asset_id, fingerprint);
 ALTER TABLE finding ADD CONSTRAINT finding_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES asset(id) ON DELETE CASCADE;
 ALTER TABLE finding ADD CONSTRAINT finding_pkey1 PRIMARY KEY (id);
 ALTER TABLE finding_count ADD CONSTRAINT finding_count_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environment(id) ON DELETE CASCADE;
@@ -1215,7 +1214,7 @@ CREATE INDEX cluster_object_by_owner ON cluster_object USING btree (connector_id
 CREATE INDEX cluster_object_by_set ON cluster_object USING btree (connector_id, set_id);
 CREATE INDEX delivery_by_sink ON delivery USING btree (sink_id, state, id);
 CREATE INDEX delivery_pending ON delivery USING btree (sink_id, id) WHERE (state = 0);
-CREATE INDEX finding_by_asset ON finding USING btree (asset_id, rule_id, state, suppressed);
+CREATE UNIQUE INDEX finding_by_asset ON finding USING btree (asset_id, rule_id, fingerprint);
 CREATE INDEX finding_by_container ON finding USING btree (lower(container)) WHERE (container IS NOT NULL);
 CREATE INDEX finding_by_package ON finding USING btree (package_id) WHERE ((state = 0) AND (suppressed = 0) AND (package_id IS NOT NULL));
 CREATE INDEX finding_by_rule ON finding USING btree (rule_id);

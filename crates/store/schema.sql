@@ -327,7 +327,7 @@ CREATE TABLE exemption (
     ended_by TEXT,
     findings BIGINT NOT NULL
 );
-CREATE TABLE finding (
+CREATE TABLE "finding" (
     id INTEGER PRIMARY KEY,
     environment_id BIGINT NOT NULL,
     asset_id BIGINT NOT NULL REFERENCES asset (id) ON DELETE CASCADE,
@@ -361,10 +361,12 @@ CREATE TABLE finding (
     decided_by TEXT,
     decided BIGINT,
     exemption_id BIGINT,
-    action_id BIGINT, cause_id BIGINT, priority BIGINT NOT NULL DEFAULT 0, container TEXT,
-    UNIQUE (asset_id, fingerprint)
+    action_id BIGINT,
+    cause_id BIGINT,
+    priority BIGINT NOT NULL DEFAULT 0,
+    container TEXT
 );
-CREATE INDEX finding_by_asset ON finding (asset_id, rule_id, state, suppressed);
+CREATE UNIQUE INDEX finding_by_asset ON finding (asset_id, rule_id, fingerprint);
 CREATE INDEX finding_by_container ON finding (LOWER(container)) WHERE container IS NOT NULL;
 CREATE INDEX finding_by_package ON finding (package_id)
     WHERE state = 0 AND suppressed = 0 AND package_id IS NOT NULL;
@@ -397,10 +399,6 @@ CREATE INDEX finding_exempted ON finding (exemption_id) WHERE exemption_id IS NO
 CREATE VIRTUAL TABLE finding_line USING fts5 (
     summary, content = 'finding', content_rowid = 'id', tokenize = 'trigram', columnsize = 0
 );
-CREATE TRIGGER finding_line_added AFTER INSERT ON finding
-WHEN new.summary IS NOT NULL BEGIN
-    INSERT INTO finding_line (rowid, summary) VALUES (new.id, new.summary);
-END;
 CREATE TRIGGER finding_line_entered AFTER UPDATE OF summary ON finding
 WHEN new.summary IS NOT NULL AND old.summary IS NOT new.summary BEGIN
     INSERT INTO finding_line (rowid, summary) VALUES (new.id, new.summary);

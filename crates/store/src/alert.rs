@@ -107,7 +107,7 @@ pub(crate) async fn keep(
         };
         let (asset, image) = tree.find(connection, &alert.place, alert.time).await?;
         let time = alert.time.as_microsecond();
-        placed.push((alert, asset));
+        placed.push((alert, asset, rule));
         sightings.push(Sighting {
             said: said(alert, asset, image, rule),
             seen: Some(Seen {

@@ -52,14 +52,15 @@ pub(crate) fn term_number(term: Term) -> i64 {
     }
 }
 
-/// The findings alerts became, in the order given.
+/// The findings alerts became, in the order given; each with its asset
+/// and its rule.
 pub(super) async fn seen<'a>(
     connection: &mut Connection,
-    placed: &[(&'a Alert, i64)],
+    placed: &[(&'a Alert, i64, i64)],
 ) -> Result<Vec<SeenAlert<'a>>, StoreError> {
-    let keys: BTreeSet<(i64, &str)> = placed
+    let keys: BTreeSet<(i64, i64, &str)> = placed
         .iter()
-        .map(|(alert, asset)| (*asset, alert.fingerprint.as_str()))
+        .map(|(alert, asset, rule)| (*asset, *rule, alert.fingerprint.as_str()))
         .collect();
     let keys: Vec<_> = keys.into_iter().collect();
     let mut ids: HashMap<(i64, String), i64> = HashMap::with_capacity(keys.len());
@@ -75,7 +76,7 @@ pub(super) async fn seen<'a>(
     }
     Ok(placed
         .iter()
-        .filter_map(|(alert, asset)| {
+        .filter_map(|(alert, asset, _)| {
             let finding = *ids.get(&(*asset, alert.fingerprint.to_string()))?;
             Some(SeenAlert { alert, finding })
         })

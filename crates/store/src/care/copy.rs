@@ -215,6 +215,7 @@ async fn rows(
         }
         copied.push(wrote);
     }
+    lines::read_anew(target).await?;
     Ok(copied)
 }
 

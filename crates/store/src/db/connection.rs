@@ -304,8 +304,9 @@ fn open_to_write(path: &Path) -> Result<Direct, StoreError> {
          -- What a statement may have to undo: as much as it changes.
          PRAGMA temp_store = MEMORY;
          -- The writer does so when nobody waits for it; the log is cut to
-         -- this length when it begins anew.
-         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 4194304"
+         -- this length when it begins anew: what is written again is not
+         -- asked of the file system again.
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864"
     ))?;
     Ok(connection)
 }

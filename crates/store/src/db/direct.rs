@@ -121,6 +121,18 @@ impl Direct {
         Ok(answer)
     }
 
+    /// Runs one insert once for each of these rows of values; the ids they
+    /// were given.
+    pub(super) fn numbered(&self, text: &str, rows: &[Vec<Value>]) -> Result<Vec<i64>, StoreError> {
+        let mut statement = self.0.prepare_cached(text)?;
+        let mut ids = Vec::with_capacity(rows.len());
+        for row in rows {
+            read(&mut statement, &Arc::default(), row.iter(), &mut Vec::new())?;
+            ids.push(self.0.last_insert_rowid());
+        }
+        Ok(ids)
+    }
+
     pub(super) fn close(self) -> Result<(), rusqlite::Error> {
         self.0.close().map_err(|(_connection, error)| error)
     }

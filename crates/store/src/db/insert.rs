@@ -53,9 +53,9 @@ impl Insert {
 
     /// Rows of a table whose text is indexed: SQLite writes what the index
     /// gathered to its tables at each statement.
-    pub(crate) fn together(self, is_together: bool) -> Self {
+    pub(crate) fn together(self) -> Self {
         Self {
-            is_together,
+            is_together: true,
             ..self
         }
     }
@@ -95,35 +95,39 @@ impl Insert {
         Ok(rows)
     }
 
+    /// Inserts all of `items` on SQLite's writer, into a table whose ids
+    /// the database gives; the ids, in the order given. With `RETURNING`
+    /// each statement would make a table of what it answers.
+    pub(crate) fn numbered<T>(
+        &self,
+        connection: &Direct,
+        items: impl IntoIterator<Item = T>,
+        fill: impl FnMut(&mut Values, T),
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = filled(items, fill);
+        match rows.first() {
+            Some(row) => connection.numbered(&self.text(row.len(), 1), &rows),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// One prepared statement, run for each: a long one would be prepared
     /// for every number of rows.
     fn directly<T>(
         &self,
         connection: &Direct,
         items: impl IntoIterator<Item = T>,
-        mut fill: impl FnMut(&mut Values, T),
+        fill: impl FnMut(&mut Values, T),
     ) -> Result<Answer, StoreError> {
-        let rows = items.into_iter().map(|item| {
-            let mut values = Values(Vec::new());
-            fill(&mut values, item);
-            values.0
-        });
-        let mut rows: Vec<Vec<Value>> = rows.collect();
+        let mut rows = filled(items, fill);
         let Some(width) = rows.first().map(Vec::len) else {
             return Ok(Answer::default());
         };
         let mut answer = Answer::default();
         if self.is_together {
             let rest = rows.split_off(rows.len() - rows.len() % TOGETHER);
-            let mut rows_before = std::mem::replace(&mut rows, rest).into_iter();
-            let mut joined = Vec::new();
-            loop {
-                let values: Vec<Value> = rows_before.by_ref().take(TOGETHER).flatten().collect();
-                if values.is_empty() {
-                    break;
-                }
-                joined.push(values);
-            }
+            let joined: Vec<Vec<Value>> = rows.chunks(TOGETHER).map(<[_]>::concat).collect();
+            rows = rest;
             if !joined.is_empty() {
                 answer = connection.each(&self.text(width, TOGETHER), &joined)?;
             }
@@ -185,6 +189,21 @@ impl Insert {
     }
 }
 
+/// The values of each item's row.
+fn filled<T>(
+    items: impl IntoIterator<Item = T>,
+    mut fill: impl FnMut(&mut Values, T),
+) -> Vec<Vec<Value>> {
+    let mut width = 0;
+    let rows = items.into_iter().map(|item| {
+        let mut values = Values(Vec::with_capacity(width));
+        fill(&mut values, item);
+        width = values.0.len();
+        values.0
+    });
+    rows.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,7 +248,7 @@ mod tests {
         for (from, to) in [(0, 0), (0, 1), (1, 50), (50, 100), (100, 217)] {
             let returned = insert("INSERT INTO t (a, b) ")
                 .ending(" RETURNING a")
-                .together(true)
+                .together()
                 .returning(&mut connection, from..to, |row, item: i64| {
                     row.push_bind(item).push_bind(format!("text {item}"));
                 })
@@ -240,6 +259,25 @@ mod tests {
         let right = sql("SELECT COUNT(*) FROM t WHERE b = 'text ' || a");
         let right: i64 = right.scalar().fetch_one(&mut connection).await.unwrap();
         assert_eq!(right, 217);
+    }
+
+    #[test]
+    fn the_ids_of_rows_come_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file.db");
+        let direct = Direct::open(&file, std::time::Duration::ZERO).unwrap();
+        direct
+            .run(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, b TEXT); INSERT INTO t VALUES (41, 'old')",
+            )
+            .unwrap();
+        let put = |items: &[&str]| {
+            insert("INSERT INTO t (b) ").numbered(&direct, items, |row, item| {
+                row.push_bind(*item);
+            })
+        };
+        assert_eq!(put(&[]).unwrap(), [0_i64; 0]);
+        assert_eq!(put(&["z", "a", "z"]).unwrap(), [42, 43, 44]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The index of text inside findings' own lines, by every three letters.
 //!
-//! SQLite's is a virtual table that a migration makes. PostgreSQL's needs
-//! the extension `pg_trgm`, which not every database may have: it is made
+//! SQLite's is a virtual table that a migration makes; lines that change
+//! or go it follows by itself, those that come are [`put`]. PostgreSQL's
+//! follows all, and needs the extension `pg_trgm`, which not every database may have: it is made
 //! when a store is opened, and without it lines are read one by one.
 
-use super::{Connection, Database, Dialect, sql};
+use super::{Connection, Database, Dialect, insert, sql};
 use crate::StoreError;
 
 /// Letters a text must have for the index to know it.
@@ -37,6 +38,33 @@ pub(crate) async fn ensure(database: &Database) -> Result<bool, StoreError> {
     };
     connection.close().await;
     Ok(is_there)
+}
+
+/// Puts the lines of new findings, by their ids, where the index does not
+/// follow by itself.
+pub(crate) async fn put<'l>(
+    connection: &mut Connection,
+    lines: impl Iterator<Item = (i64, &'l str)>,
+) -> Result<(), StoreError> {
+    if connection.dialect() == Dialect::Sqlite {
+        insert("INSERT INTO finding_line (rowid, summary) ")
+            .together()
+            .rows(connection, lines, |row, (finding, line)| {
+                row.push_bind(finding).push_bind(line);
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Reads all lines anew, after findings were written another way.
+pub(crate) async fn read_anew(connection: &mut Connection) -> Result<(), StoreError> {
+    if connection.dialect() == Dialect::Sqlite {
+        sql("INSERT INTO finding_line (finding_line) VALUES ('rebuild')")
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn exists(connection: &mut Connection) -> Result<bool, StoreError> {

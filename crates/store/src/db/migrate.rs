@@ -182,6 +182,12 @@ const STEPS: &[Step] = &[
         "referrer",
         include_str!("../../migrations/0210_referrer.sql"),
     ),
+    each(
+        220,
+        "finding_key",
+        include_str!("../../migrations/0220_finding_key.sqlite.sql"),
+        include_str!("../../migrations/0220_finding_key.postgres.sql"),
+    ),
 ];
 
 /// The schema this program writes.
@@ -393,7 +399,7 @@ mod tests {
     }
 
     /// What a store of the first release may hold.
-    const FIRST: &str = "
+    pub(super) const FIRST: &str = "
         INSERT INTO environment VALUES (1, 'local', 'This machine', 0);
         INSERT INTO image VALUES (7, 'image-uid', 1, 'image', 'sha256:aa', 'web:1', 'docker:web:1',
             NULL, 'sha256:aa', '[\"web:1\"]', NULL, NULL, 'Debian 12', 1, 1000, 1, 0, 1, 0, 0, 0,
@@ -417,14 +423,7 @@ mod tests {
 
     async fn upgrade_the_first(database: Database) {
         let mut connection = database.connect_to_migrate().await.unwrap();
-        let mut first = migrator(connection.dialect());
-        first.migrations.to_mut().truncate(1);
-        match &mut connection {
-            Connection::Sqlite(connection) => first.run_direct(None, connection, false).await,
-            Connection::Direct(_) => unreachable!("the writer's connection migrates nothing"),
-            Connection::Postgres(connection) => first.run_direct(None, connection, false).await,
-        }
-        .unwrap();
+        upgrade::reach(&mut connection, 1).await;
         connection.run(FIRST).await.unwrap();
         connection.close().await;
 

@@ -78,7 +78,7 @@ mod update;
 mod value;
 
 pub(crate) use connection::{Connection, Database, Pool};
-pub(crate) use insert::insert;
+pub(crate) use insert::{Values, insert};
 pub(crate) use row::{Cell, Row};
 pub(crate) use sql::{ROWS, Sql, sql};
 pub(crate) use update::update;

@@ -169,8 +169,8 @@ impl Deltas {
                     || assets.get(key).is_some_and(|change| *change != 0)
             })
             .collect();
-        let rules: BTreeSet<i64> = changed.iter().map(|(key, _)| key.1).collect();
-        let known = Used::load(connection, &rules.into_iter().collect::<Vec<_>>()).await?;
+        let keys: BTreeSet<(i64, i64)> = changed.iter().map(|(key, _)| **key).collect();
+        let known = Used::load(connection, &keys.into_iter().collect::<Vec<_>>()).await?;
         let mut gone: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
         let mut kept = Vec::with_capacity(changed.len());
         for (key, change) in changed {
@@ -327,31 +327,48 @@ struct Used {
 }
 
 impl Used {
-    async fn load(connection: &mut Connection, rules: &[i64]) -> Result<Self, StoreError> {
+    /// `keys` are environments and rules, in their order.
+    async fn load(connection: &mut Connection, keys: &[(i64, i64)]) -> Result<Self, StoreError> {
         let mut used = Self::default();
-        for chunk in rules.chunks(ROWS) {
-            let mut query = sql(
-                "SELECT rule.id, rule.kev, rule.epss, rule_use.environment_id,
-                     rule_use.critical, rule_use.high, rule_use.medium, rule_use.low,
-                     rule_use.info, rule_use.unknown, rule_use.packages
-                 FROM rule LEFT JOIN rule_use ON rule_use.rule_id = rule.id WHERE rule.id",
-            );
-            query.push_in(chunk, connection.dialect());
-            for row in query.fetch_all(&mut *connection).await? {
-                let rule = row.int("id")?;
-                used.likelihoods
-                    .insert(rule, (row.flag("kev")?, row.real("epss")?));
-                let Some(environment) = row.maybe_int("environment_id")? else {
-                    continue;
-                };
-                let mut open = Counts::read(&row)?.as_columns();
-                open.reverse();
-                let packages = row.json("packages")?;
-                used.uses
-                    .insert((environment, rule), OfUse { open, packages });
+        for of_one in keys.chunk_by(|one, other| one.0 == other.0) {
+            for chunk in of_one.chunks(ROWS) {
+                used.load_some(connection, chunk[0].0, chunk).await?;
             }
         }
         Ok(used)
+    }
+
+    async fn load_some(
+        &mut self,
+        connection: &mut Connection,
+        environment: i64,
+        keys: &[(i64, i64)],
+    ) -> Result<(), StoreError> {
+        let rules: Vec<i64> = keys.iter().map(|(_, rule)| *rule).collect();
+        // Found by their key, which begins with the environment.
+        let mut query = sql(
+            "SELECT rule.id, rule.kev, rule.epss, rule_use.environment_id,
+                 rule_use.critical, rule_use.high, rule_use.medium, rule_use.low,
+                 rule_use.info, rule_use.unknown, rule_use.packages
+             FROM rule LEFT JOIN rule_use ON rule_use.rule_id = rule.id
+                 AND rule_use.environment_id = ",
+        );
+        query.push_bind(environment).push(" WHERE rule.id");
+        query.push_in(&rules, connection.dialect());
+        for row in query.fetch_all(connection).await? {
+            let rule = row.int("id")?;
+            self.likelihoods
+                .insert(rule, (row.flag("kev")?, row.real("epss")?));
+            if row.maybe_int("environment_id")?.is_none() {
+                continue;
+            }
+            let mut open = Counts::read(&row)?.as_columns();
+            open.reverse();
+            let packages = row.json("packages")?;
+            self.uses
+                .insert((environment, rule), OfUse { open, packages });
+        }
+        Ok(())
     }
 
     fn has_names_enough(&self, key: &(i64, i64)) -> bool {

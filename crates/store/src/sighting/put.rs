@@ -193,7 +193,7 @@ pub(crate) async fn put(
             }
         }
     } else {
-        let keys: Vec<(i64, &str)> = sightings.iter().map(|one| one.said.key()).collect();
+        let keys: Vec<_> = sightings.iter().map(|one| one.said.key()).collect();
         said::load(connection, &keys, &mut before).await?;
     }
 

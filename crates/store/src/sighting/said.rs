@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::{
     StoreError,
-    db::{self, Connection, Dialect, ROWS, Row, Sql, Value, insert, sql},
+    db::{self, Connection, Dialect, ROWS, Row, Sql, Value, Values, insert, lines, sql},
     rollup::{Weight, kev_of},
 };
 
@@ -33,6 +33,9 @@ pub(crate) struct Said {
     /// Of an object's containers, the one it is about.
     pub container: Option<String>,
 }
+
+/// What names a finding: its asset, its rule, and its fingerprint.
+pub(crate) type Key<'a> = (i64, i64, &'a str);
 
 /// One finding seen.
 #[derive(Clone, Debug)]
@@ -68,8 +71,8 @@ pub(crate) struct Known {
 
 impl Said {
     /// What names it.
-    pub(crate) fn key(&self) -> (i64, &str) {
-        (self.asset, &self.fingerprint)
+    pub(crate) fn key(&self) -> Key<'_> {
+        (self.asset, self.rule, &self.fingerprint)
     }
 
     pub(crate) fn weight(&self, environment: i64, state: i64, exemption: Option<i64>) -> Weight {
@@ -179,7 +182,7 @@ impl Known {
 /// Findings the record has, and which of them are spoken for.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
-    /// In the order of asset and fingerprint.
+    /// In the order of their keys.
     known: Vec<Known>,
     is_taken: Vec<bool>,
 }
@@ -195,7 +198,7 @@ impl Before {
     }
 
     /// Speaks for a finding; its place, unless it is taken or unknown.
-    pub(crate) fn take(&mut self, key: (i64, &str)) -> Option<usize> {
+    pub(crate) fn take(&mut self, key: Key<'_>) -> Option<usize> {
         let place = self
             .known
             .binary_search_by(|known| known.said.key().cmp(&key));
@@ -304,7 +307,7 @@ pub(crate) async fn load_pairs(
 /// What is known of these findings.
 pub(crate) async fn load(
     connection: &mut Connection,
-    keys: &[(i64, &str)],
+    keys: &[Key<'_>],
     into: &mut Vec<Known>,
 ) -> Result<(), StoreError> {
     for chunk in keys.chunks(ROWS) {
@@ -317,19 +320,20 @@ pub(crate) async fn load(
     Ok(())
 }
 
-/// Appends the findings of these assets and fingerprints, for a `FROM`.
+/// Appends the findings these keys name, for a `FROM`.
 /// Each is looked up: PostgreSQL would rather read a table whole that was
 /// small a moment ago.
-pub(crate) fn push_keys(query: &mut Sql, keys: &[(i64, &str)], dialect: Dialect) {
-    let rows = keys
-        .iter()
-        .map(|(asset, fingerprint)| vec![(*asset).into(), (*fingerprint).into()])
-        .collect();
+pub(crate) fn push_keys(query: &mut Sql, keys: &[Key<'_>], dialect: Dialect) {
+    let rows = keys.iter().map(|(asset, rule, fingerprint)| {
+        vec![(*asset).into(), (*rule).into(), (*fingerprint).into()]
+    });
+    let rows = rows.collect();
     query.push_rows(rows, dialect).push(dialect.pick(
         " JOIN finding ON finding.asset_id = delta.column1
-              AND finding.fingerprint = delta.column2",
+              AND finding.rule_id = delta.column2 AND finding.fingerprint = delta.column3",
         " CROSS JOIN LATERAL (SELECT * FROM finding AS one WHERE one.asset_id = delta.column1
-              AND one.fingerprint = delta.column2 OFFSET 0) AS finding",
+              AND one.rule_id = delta.column2
+              AND one.fingerprint = delta.column3 OFFSET 0) AS finding",
     ));
 }
 
@@ -343,16 +347,7 @@ pub(crate) async fn insert_new(
     sightings: &[Sighting],
     causes: &HashMap<i64, i64>,
 ) -> Result<Vec<i64>, StoreError> {
-    let rows = insert(
-        "INSERT INTO finding (environment_id, asset_id, image_id, rule_id, package_id, fingerprint,
-             severity, rank, suppressed, suppression, fix_state, fix_versions, fixable, advisories,
-             path, layer, summary, container, kind, priority, state, occurrences, first_seen,
-             last_seen, progress,
-             comments, cause_id) ",
-    )
-    .ending(" RETURNING id, asset_id, fingerprint")
-    .together(sightings.iter().any(|one| one.said.summary.is_some()))
-    .returning(connection, sightings, |row, sighting| {
+    let fill = |row: &mut Values, sighting: &Sighting| {
         row.push_bind(environment).push_bind(sighting.said.asset);
         for value in sighting.said.values() {
             row.push_bind(value);
@@ -371,21 +366,35 @@ pub(crate) async fn insert_new(
             .push_bind(0_i64)
             .push_bind(0_i64)
             .push_bind(causes.get(&sighting.said.asset).copied());
-    })
-    .await?;
-    let mut ids = HashMap::with_capacity(rows.len());
-    for row in &rows {
-        ids.insert(
-            (row.int("asset_id")?, row.text("fingerprint")?),
-            row.int("id")?,
-        );
-    }
-    Ok(sightings
-        .iter()
-        .filter_map(|sighting| {
-            ids.remove(&(sighting.said.asset, sighting.said.fingerprint.clone()))
-        })
-        .collect())
+    };
+    let insert = insert(
+        "INSERT INTO finding (environment_id, asset_id, image_id, rule_id, package_id, fingerprint,
+             severity, rank, suppressed, suppression, fix_state, fix_versions, fixable, advisories,
+             path, layer, summary, container, kind, priority, state, occurrences, first_seen,
+             last_seen, progress,
+             comments, cause_id) ",
+    );
+    let ids = match connection {
+        Connection::Direct(direct) => insert.numbered(direct, sightings, fill)?,
+        _ => {
+            let returned = insert
+                .ending(" RETURNING id, asset_id, fingerprint")
+                .returning(connection, sightings, fill)
+                .await?;
+            let mut ids = HashMap::with_capacity(returned.len());
+            for row in &returned {
+                let key = (row.int("asset_id")?, row.text("fingerprint")?);
+                ids.insert(key, row.int("id")?);
+            }
+            let keys = sightings.iter().map(|sighting| &sighting.said);
+            keys.filter_map(|said| ids.remove(&(said.asset, said.fingerprint.clone())))
+                .collect()
+        }
+    };
+    let lines = ids.iter().zip(sightings);
+    let lines = lines.filter_map(|(id, one)| Some((*id, one.said.summary.as_deref()?)));
+    lines::put(connection, lines).await?;
+    Ok(ids)
 }
 
 /// A finding about which something else is said than before.

@@ -6,6 +6,19 @@ use crate::db::Row;
 const IMAGES: i64 = 4;
 const FINDINGS: i64 = 240;
 
+/// Brings a store as far as a release with this schema did.
+pub(super) async fn reach(connection: &mut Connection, version: i64) {
+    let mut steps = migrator(connection.dialect());
+    let steps_then = steps.migrations.to_mut();
+    steps_then.retain(|step| step.version <= version);
+    match connection {
+        Connection::Sqlite(connection) => steps.run_direct(None, connection, false).await,
+        Connection::Direct(_) => unreachable!("the writer's connection migrates nothing"),
+        Connection::Postgres(connection) => steps.run_direct(None, connection, false).await,
+    }
+    .unwrap();
+}
+
 /// What the first release could say of a finding: open or resolved,
 /// suppressed or not, with and without a time of its own.
 async fn fill(connection: &mut Connection) {
@@ -112,14 +125,7 @@ async fn said(connection: &mut Connection, from: &'static str) -> Vec<String> {
 
 async fn every_finding_keeps_its_state(database: Database) {
     let mut connection = database.connect_to_migrate().await.unwrap();
-    let mut first = migrator(connection.dialect());
-    first.migrations.to_mut().truncate(1);
-    match &mut connection {
-        Connection::Sqlite(connection) => first.run_direct(None, connection, false).await,
-        Connection::Direct(_) => unreachable!("the writer's connection migrates nothing"),
-        Connection::Postgres(connection) => first.run_direct(None, connection, false).await,
-    }
-    .unwrap();
+    reach(&mut connection, 1).await;
     fill(&mut connection).await;
     let before = said(
         &mut connection,
@@ -155,5 +161,66 @@ async fn on_postgresql() {
     if let Some(cluster) = testkit::postgres::shared() {
         let url = cluster.create_database().unwrap();
         every_finding_keeps_its_state(Database::server(&url).unwrap()).await;
+    }
+}
+
+/// The table of findings is made anew: what refers to it must neither
+/// go with the old one nor stay behind when a finding goes.
+async fn make_findings_anew(database: Database) {
+    let mut connection = database.connect_to_migrate().await.unwrap();
+    reach(&mut connection, 1).await;
+    connection.run(tests::FIRST).await.unwrap();
+    reach(&mut connection, 210).await;
+    connection
+        .run(
+            "UPDATE finding SET summary = 'a line to look for', priority = 7,
+                 container = 'web', note = 'kept' WHERE fingerprint = 'open-print';
+             INSERT INTO finding_evidence SELECT id, 'seen' FROM finding",
+        )
+        .await
+        .unwrap();
+    connection.close().await;
+
+    assert_eq!(run(&database).await.unwrap(), 210);
+    let mut connection = database.connect().await.unwrap();
+    let line = connection.dialect().pick(
+        "SELECT COUNT(*) FROM finding_line WHERE finding_line MATCH '\"to look\"'",
+        "SELECT COUNT(*) FROM finding WHERE summary LIKE '%to look%'",
+    );
+    let count = async |connection: &mut Connection, text: &'static str| -> i64 {
+        sql(text).scalar().fetch_one(connection).await.unwrap()
+    };
+    let kept = "SELECT COUNT(*) FROM finding WHERE fingerprint = 'open-print' AND priority = 7
+                    AND container = 'web' AND note = 'kept'
+                        AND rule_id = (SELECT id FROM rule WHERE name = 'CVE-2014-0160')";
+    let evidence = "SELECT COUNT(*) FROM finding_evidence
+                    JOIN finding ON finding.id = finding_evidence.finding_id";
+    for (text, expected) in [(kept, 1), (evidence, 2), (line, 1)] {
+        assert_eq!(count(&mut connection, text).await, expected, "{text}");
+    }
+    let twice = "INSERT INTO finding (environment_id, asset_id, kind, rule_id, fingerprint,
+             severity, rank, state, suppressed, fixable, occurrences, first_seen, progress,
+             comments)
+         SELECT environment_id, asset_id, kind, rule_id, fingerprint, severity, rank, state,
+             suppressed, fixable, occurrences, first_seen, progress, comments FROM finding";
+    assert!(sql(twice).execute(&mut connection).await.is_err());
+    connection.run("DELETE FROM asset").await.unwrap();
+    let evidence = "SELECT COUNT(*) FROM finding_evidence";
+    for text in ["SELECT COUNT(*) FROM finding", evidence, line] {
+        assert_eq!(count(&mut connection, text).await, 0, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn findings_made_anew_keep_what_refers_to_them_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    make_findings_anew(Database::file(&folder.path().join("seawall.db"))).await;
+}
+
+#[tokio::test]
+async fn findings_made_anew_keep_what_refers_to_them_on_postgresql() {
+    if let Some(cluster) = testkit::postgres::shared() {
+        let url = cluster.create_database().unwrap();
+        make_findings_anew(Database::server(&url).unwrap()).await;
     }
 }

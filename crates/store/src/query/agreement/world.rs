@@ -10,7 +10,7 @@ use model::{Severity, alert::context::Term, query::Field};
 
 use crate::{
     counts::severity_number,
-    db::{Connection, sql},
+    db::{Connection, lines, sql},
 };
 
 pub(super) const NOW: &str = "2026-11-25T12:00:00Z";
@@ -310,9 +310,11 @@ async fn put(
     .bind(finding.comments)
     .bind(finding.exemption.as_ref().map(|_| exemption_id))
     .scalar()
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await
     .unwrap();
+    let line = finding.summary.iter().map(|line| (id, line.as_str()));
+    lines::put(connection, line).await.unwrap();
     Finding { id, ..finding }
 }
 
