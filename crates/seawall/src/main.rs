@@ -13,6 +13,7 @@ mod env;
 mod exit;
 mod gate;
 mod logging;
+mod memory;
 #[cfg(debug_assertions)]
 mod moved_clock;
 mod progress;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     if scan::Isolation::is_asked(std::env::args_os().nth(1).as_ref()) {
         return scan::serve(std::env::args_os().skip(2));
     }
+    memory::keep_few_arenas();
     let exit = match args::Cli::try_parse_from(args::readable(std::env::args_os())) {
         Ok(cli) => cmd::run(cli, env::Env::of_process()),
         Err(refusal) => {
