@@ -5,6 +5,7 @@ use super::{Answer, Client, Method, Parameters, Transport, encoded, json, query}
 use crate::{
     NewRegistry, Page, Registry, Scan,
     queue::{NewReport, ReportReceipt, Revived, ScanQueue, TimelineEntry},
+    referrer::ImageReferrers,
     registry::{RegistryChange, RegistryCheck, RegistryMade, RegistryTag, Repository},
 };
 
@@ -48,6 +49,11 @@ impl<T: Transport> Client<T> {
     ) -> Answer<Page<Repository>, T> {
         let path = format!("/registries/{}/repositories", encoded(registry));
         self.get(&path, parameters)
+    }
+
+    /// What is attached to an image at its registry.
+    pub fn image_referrers(&self, id: &str) -> Answer<ImageReferrers, T> {
+        self.get(&format!("/images/{}/referrers", encoded(id)), &[])
     }
 
     /// Tags of a repository, by its id.

@@ -10,6 +10,23 @@ pub(crate) enum Images {
     List(ListImages),
     Show(ShowImage),
     Timeline(ShowTimeline),
+    Referrers(ListReferrers),
+}
+
+/// List what is attached to an image at its registry: signatures, SBOMs, attestations
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  seawall images referrers 0197…
+  seawall images referrers 0197… --format json")]
+pub(crate) struct ListReferrers {
+    /// The image's id
+    pub id: String,
+    #[command(flatten)]
+    pub remote: Remote,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: ListFormat,
 }
 
 /// Show why an image was looked at, what the looks found, and what changed

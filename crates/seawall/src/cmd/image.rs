@@ -3,6 +3,7 @@
 use api::{
     Image, SeverityCounts, TrustVerdict,
     queue::{TimelineEntry, TimelineKind},
+    referrer::ImageReferrer,
 };
 use jiff::Timestamp;
 use report::Heading;
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     args::{
-        image::{Images, ListImages, ShowImage, ShowTimeline},
+        image::{Images, ListImages, ListReferrers, ShowImage, ShowTimeline},
         remote::ShowFormat,
     },
     exit::{Exit, Failure},
@@ -29,6 +30,7 @@ pub(super) fn run(context: &Context, images: &Images) -> Result<Exit, Failure> {
         Images::List(arguments) => list(context, arguments),
         Images::Show(arguments) => show(context, arguments),
         Images::Timeline(arguments) => timeline(context, arguments),
+        Images::Referrers(arguments) => referrers(context, arguments),
     }
 }
 
@@ -53,6 +55,63 @@ fn timeline(context: &Context, arguments: &ShowTimeline) -> Result<Exit, Failure
         csv_row: |entry| {
             let [what, details] = told(entry);
             vec![entry.time.to_string(), what, details]
+        },
+        now: model::Clock::now(&context.clock),
+    };
+    listing.print(context, arguments.format)?;
+    Ok(Exit::Clean)
+}
+
+fn referrers(context: &Context, arguments: &ListReferrers) -> Result<Exit, Failure> {
+    let server = remote::connect(context, &arguments.remote)?;
+    let found = server
+        .image_referrers(&arguments.id)
+        .map_err(failure(None))?;
+    let listing = Listing {
+        items: &found.items,
+        headings: &[
+            Heading::whole("KIND"),
+            Heading::whole("DIGEST").cut(19, 0),
+            Heading::whole("TYPE").cut(16, 4),
+            Heading::whole("FOUND BY"),
+            Heading::whole("FIRST SEEN"),
+            Heading::whole("GONE"),
+            Heading::whole("REPOSITORY").cut(16, 2).ends_matter(),
+        ],
+        row: |one: &ImageReferrer, now| {
+            vec![
+                word(&one.kind),
+                one.digest.clone(),
+                one.artifact_type.clone(),
+                word(&one.found_by),
+                age(one.first_seen, now),
+                one.gone.map(|gone| age(gone, now)).unwrap_or_default(),
+                one.repository.clone(),
+            ]
+        },
+        csv_headings: &[
+            "kind",
+            "digest",
+            "subject",
+            "artifact_type",
+            "size_bytes",
+            "found_by",
+            "first_seen",
+            "gone",
+            "repository",
+        ],
+        csv_row: |one| {
+            vec![
+                word(&one.kind),
+                one.digest.clone(),
+                one.subject.clone(),
+                one.artifact_type.clone(),
+                one.size_bytes.to_string(),
+                word(&one.found_by),
+                one.first_seen.to_string(),
+                one.gone.map(|gone| gone.to_string()).unwrap_or_default(),
+                one.repository.clone(),
+            ]
         },
         now: model::Clock::now(&context.clock),
     };
