@@ -10,6 +10,8 @@ use serde_json::json;
 
 use crate::harness::Place;
 
+mod kept;
+
 /// A server of its own, and a token for it.
 struct Server {
     child: Child,
@@ -59,7 +61,7 @@ impl Server {
             .unwrap()
             .to_owned();
         let body = r#"{"name": "test", "expires": "2099-01-01T00:00:00Z", "permissions":
-            ["view", "triage", "exempt", "scan", "ingest", "administer"]}"#;
+            ["view", "triage", "exempt", "scan", "configure", "ingest", "administer"]}"#;
         let year = format!(
             "{}-12-31T00:00:00Z",
             // Within the longest lifetime, whenever this runs.
