@@ -99,12 +99,11 @@ fn together<A: Eq + Hash, K: Copy + Eq + Hash>(
         };
         let place = (*next..alike.len()).find(has_room).unwrap_or(alike.len());
         *next = place + 1;
-        match alike.get(place) {
-            Some(group) => groups[*group].push(member),
-            None => {
-                alike.push(groups.len());
-                groups.push(vec![member]);
-            }
+        if let Some(group) = alike.get(place) {
+            groups[*group].push(member);
+        } else {
+            alike.push(groups.len());
+            groups.push(vec![member]);
         }
     }
     groups
