@@ -1,5 +1,12 @@
 //! What a server keeps: SBOMs, images, registries, and what runs.
 
+use model::Digest;
+use testkit::{
+    Image,
+    image::OCI_MANIFEST,
+    web::{Reply, Request},
+};
+
 use super::*;
 
 /// What went to standard output, of a command that ended well.
@@ -80,6 +87,62 @@ fn an_image_is_shown_with_why_it_was_read_and_what_is_attached() {
     assert!(!nothing.starts_with("exit: 0"), "{nothing}");
     let runs = parsed(&place, &["whatruns", "--format", "json"]);
     assert_eq!(runs, json!([]));
+}
+
+/// A registry of an image, to which an SBOM is attached.
+fn registry(attached: &str) -> testkit::web::Server {
+    let blobs = Image::example().blobs();
+    let list = json!({"schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{"mediaType": OCI_MANIFEST, "digest": attached, "size": 700,
+            "artifactType": "application/spdx+json"}]});
+    testkit::web::Server::start(move |request: &Request| {
+        let target = &request.target;
+        if target.contains("/referrers/") {
+            return Reply::new(200, list.to_string())
+                .header("content-type", "application/vnd.oci.image.index.v1+json");
+        }
+        if target.contains("/manifests/sha256-") {
+            return Reply::new(404, "");
+        }
+        if target.contains("/manifests/") {
+            return Reply::new(200, blobs.manifest.clone()).header("content-type", OCI_MANIFEST);
+        }
+        let mut all = std::iter::once(&blobs.config).chain(&blobs.layers);
+        match all.find(|blob| target.ends_with(&Digest::of(blob).to_string())) {
+            Some(blob) => Reply::new(200, blob.clone()),
+            None => Reply::new(200, "{}"),
+        }
+    })
+}
+
+#[test]
+fn what_is_attached_to_an_image_is_listed_once_it_was_scanned() {
+    let place = Place::new();
+    let server = signed_in(&place);
+    let digest = Digest::of(b"an SBOM").to_string();
+    let registry = registry(&digest);
+    let body = json!({"target": format!("registry:{}/team/shop:1.0", registry.host())});
+    let authorization = format!("authorization: Bearer {}", server.token);
+    let (head, told) = server.post("/api/v1/scans", &authorization, &body.to_string());
+    assert!(head.starts_with("HTTP/1.1 202"), "{head} {told}");
+    // Each try takes a program's start: a minute in all, at least.
+    let listed = (0..1_000)
+        .map(|_| parsed(&place, &["images", "list", "team/shop", "--format", "json"]))
+        .find(|images| images[0]["id"].is_string());
+    let images = listed.expect("the image is scanned");
+    let id = images[0]["id"].as_str().unwrap();
+    let table = out(&place, &["images", "referrers", id]);
+    assert!(
+        table.contains("KIND") && table.contains("sbom") && table.contains("team/shop"),
+        "{table}"
+    );
+    let csv = out(&place, &["images", "referrers", id, "--format", "csv"]);
+    let row = format!(
+        "sbom,{digest},{},application/spdx+json,700,api,",
+        images[0]["digest"]
+    );
+    assert!(csv.contains(&row.replace('"', "")), "{csv}");
 }
 
 #[test]
