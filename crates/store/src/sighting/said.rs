@@ -374,22 +374,21 @@ pub(crate) async fn insert_new(
              last_seen, progress,
              comments, cause_id) ",
     );
-    let ids = match connection {
-        Connection::Direct(direct) => insert.numbered(direct, sightings, fill)?,
-        _ => {
-            let returned = insert
-                .ending(" RETURNING id, asset_id, fingerprint")
-                .returning(connection, sightings, fill)
-                .await?;
-            let mut ids = HashMap::with_capacity(returned.len());
-            for row in &returned {
-                let key = (row.int("asset_id")?, row.text("fingerprint")?);
-                ids.insert(key, row.int("id")?);
-            }
-            let keys = sightings.iter().map(|sighting| &sighting.said);
-            keys.filter_map(|said| ids.remove(&(said.asset, said.fingerprint.clone())))
-                .collect()
+    let ids = if let Connection::Direct(direct) = connection {
+        insert.numbered(direct, sightings, fill)?
+    } else {
+        let returned = insert
+            .ending(" RETURNING id, asset_id, fingerprint")
+            .returning(connection, sightings, fill)
+            .await?;
+        let mut ids = HashMap::with_capacity(returned.len());
+        for row in &returned {
+            let key = (row.int("asset_id")?, row.text("fingerprint")?);
+            ids.insert(key, row.int("id")?);
         }
+        let keys = sightings.iter().map(|sighting| &sighting.said);
+        keys.filter_map(|said| ids.remove(&(said.asset, said.fingerprint.clone())))
+            .collect()
     };
     let lines = ids.iter().zip(sightings);
     let lines = lines.filter_map(|(id, one)| Some((*id, one.said.summary.as_deref()?)));
