@@ -7,6 +7,8 @@
 mod again;
 mod asking;
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod unseen_tests;
 
 use std::collections::BTreeMap;

@@ -96,20 +96,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::Document;
-
-    fn policies(documents: &[Value]) -> Policies {
-        let documents: Vec<Document> = documents
-            .iter()
-            .map(|value| Document {
-                source: "test".to_owned(),
-                value: value.clone(),
-            })
-            .collect();
-        let (policies, problems) = Policies::load(&documents);
-        assert_eq!(problems, []);
-        policies
-    }
+    use crate::set::sample::policies;
 
     fn template(kind: &str, operations: &Value) -> Value {
         json!({"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",

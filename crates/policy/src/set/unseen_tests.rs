@@ -4,23 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Value, json};
 
+use super::sample::policies;
 use crate::{
-    Document, Policies, World,
+    Policies, World,
     review::{Kind, Moment, Operation, Origin, Review, Violation},
 };
-
-fn policies(documents: &[Value]) -> Policies {
-    let documents: Vec<Document> = documents
-        .iter()
-        .map(|value| Document {
-            source: "test".to_owned(),
-            value: value.clone(),
-        })
-        .collect();
-    let (policies, problems) = Policies::load(&documents);
-    assert_eq!(problems, []);
-    policies
-}
 
 fn said(policies: &Policies, world: &World) -> Vec<Violation> {
     let object = json!({"apiVersion": "v1", "kind": "Pod",
