@@ -63,21 +63,26 @@ pub(super) async fn seen<'a>(
         .map(|(alert, asset, rule)| (*asset, *rule, alert.fingerprint.as_str()))
         .collect();
     let keys: Vec<_> = keys.into_iter().collect();
-    let mut ids: HashMap<(i64, String), i64> = HashMap::with_capacity(keys.len());
+    let mut ids: HashMap<(i64, i64, String), i64> = HashMap::with_capacity(keys.len());
     for chunk in keys.chunks(CHUNK) {
-        let mut query = sql("SELECT finding.id, finding.asset_id, finding.fingerprint FROM ");
+        let mut query =
+            sql("SELECT finding.id, finding.asset_id, finding.rule_id, finding.fingerprint FROM ");
         push_keys(&mut query, chunk, connection.dialect());
         for row in &query.fetch_all(&mut *connection).await? {
             ids.insert(
-                (row.int("asset_id")?, row.text("fingerprint")?),
+                (
+                    row.int("asset_id")?,
+                    row.int("rule_id")?,
+                    row.text("fingerprint")?,
+                ),
                 row.int("id")?,
             );
         }
     }
     Ok(placed
         .iter()
-        .filter_map(|(alert, asset, _)| {
-            let finding = *ids.get(&(*asset, alert.fingerprint.to_string()))?;
+        .filter_map(|(alert, asset, rule)| {
+            let finding = *ids.get(&(*asset, *rule, alert.fingerprint.to_string()))?;
             Some(SeenAlert { alert, finding })
         })
         .collect())

@@ -378,16 +378,17 @@ pub(crate) async fn insert_new(
         insert.numbered(direct, sightings, fill)?
     } else {
         let returned = insert
-            .ending(" RETURNING id, asset_id, fingerprint")
+            .ending(" RETURNING id, asset_id, rule_id, fingerprint")
             .returning(connection, sightings, fill)
             .await?;
         let mut ids = HashMap::with_capacity(returned.len());
         for row in &returned {
-            let key = (row.int("asset_id")?, row.text("fingerprint")?);
+            let rule = row.int("rule_id")?;
+            let key = (row.int("asset_id")?, rule, row.text("fingerprint")?);
             ids.insert(key, row.int("id")?);
         }
         let keys = sightings.iter().map(|sighting| &sighting.said);
-        keys.filter_map(|said| ids.remove(&(said.asset, said.fingerprint.clone())))
+        keys.filter_map(|said| ids.remove(&(said.asset, said.rule, said.fingerprint.clone())))
             .collect()
     };
     let lines = ids.iter().zip(sightings);
