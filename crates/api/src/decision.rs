@@ -111,6 +111,10 @@ pub struct DecisionBatch {
     /// How whoever decides is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<AdmissionStatus>,
+    /// Images that requests named which nothing is said about here, and
+    /// nothing is known of. At most 200 are heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
 }
 
 /// How one replica of admission is.

@@ -4175,6 +4175,11 @@ export interface components {
          *     comes again is known by its uid.
          */
         DecisionBatch: {
+            /**
+             * @description Images that requests named which nothing is said about here, and
+             *     nothing is known of. At most 200 are heard.
+             */
+            images?: string[];
             items: components["schemas"]["NewDecision"][];
             status?: components["schemas"]["AdmissionStatus"] | null;
         };

@@ -98,6 +98,9 @@ pub struct Answer {
     pub is_allowed: bool,
     /// Absent where nothing is worth remembering, and of dry runs.
     pub decision: Option<NewDecision>,
+    /// Images it names that nobody read, or verified where that is asked
+    /// for, and no decision tells of.
+    pub unread: Vec<String>,
 }
 
 /// A violation, and what becomes of it.
@@ -150,7 +153,9 @@ impl Judge<'_> {
         let policies = &self.rules.policies;
         violations.retain(|said| policies.asked_for(said, &request.kind, request.operation));
         if violations.is_empty() {
-            return allowed(request);
+            let mut answer = allowed(request);
+            answer.unread = self.unread(request);
+            return answer;
         }
         let about = About::of(request);
         let judged: Vec<Judged<'_>> = violations
@@ -158,6 +163,25 @@ impl Judge<'_> {
             .map(|violation| self.judge(violation, &about))
             .collect();
         self.answer(request, &about, &judged)
+    }
+
+    fn unread(&self, request: &Request) -> Vec<String> {
+        let makes = matches!(request.operation, Operation::Create | Operation::Update);
+        if request.is_dry_run || !makes {
+            return Vec::new();
+        }
+        let World { images, trust, .. } = self.world;
+        let is_known = |image: &str| {
+            images.get(image).is_some_and(|image| image.scanned)
+                && trust.of(image).is_none_or(|trust| trust.verified)
+        };
+        let named = About::of(request).containers.into_iter();
+        named
+            .map(|(_, image)| image)
+            .filter(|image| !image.is_empty() && !is_known(image))
+            .take(MAX_IMAGES)
+            .map(str::to_owned)
+            .collect()
     }
 
     fn judge<'v>(&self, violation: &'v Violation, about: &About<'_>) -> Judged<'v> {
@@ -256,6 +280,7 @@ impl Judge<'_> {
             review: request.reply(response),
             is_allowed,
             decision,
+            unread: Vec::new(),
         }
     }
 
@@ -314,6 +339,7 @@ impl Judge<'_> {
                     })),
                     is_allowed: true,
                     decision: (!request.is_dry_run).then_some(decision),
+                    unread: Vec::new(),
                 }
             }
             (Ok(_), _) => allowed(request),
@@ -330,6 +356,7 @@ impl Judge<'_> {
                     review: request.reply(json!({"allowed": true, "warnings": [warning]})),
                     is_allowed: true,
                     decision: (!request.is_dry_run).then_some(decision),
+                    unread: Vec::new(),
                 }
             }
         }
@@ -360,6 +387,7 @@ impl Judge<'_> {
             review: request.reply(response),
             is_allowed,
             decision,
+            unread: Vec::new(),
         }
     }
 }
@@ -384,6 +412,7 @@ pub(super) fn allowed(request: &Request) -> Answer {
         review: request.reply(json!({"allowed": true})),
         is_allowed: true,
         decision: None,
+        unread: Vec::new(),
     }
 }
 

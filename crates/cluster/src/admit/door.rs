@@ -43,6 +43,7 @@ use super::{
     metrics::Metrics,
     review::{Request, ReviewError},
     sight::Sight,
+    unread::Unread,
 };
 use crate::external::Asker;
 
@@ -92,6 +93,7 @@ pub struct Door {
     room: Arc<Semaphore>,
     judges: Arc<Semaphore>,
     pub line: Line,
+    pub unread: Unread,
     pub metrics: Metrics,
 }
 
@@ -126,6 +128,7 @@ impl Door {
             room: Arc::new(Semaphore::new(ROOM as usize)),
             judges: Arc::new(Semaphore::new(judges)),
             line: Line::default(),
+            unread: Unread::default(),
             metrics: Metrics::default(),
             settings,
             clock,
@@ -450,6 +453,9 @@ impl Door {
         metrics.took(took);
         if !answer.is_allowed {
             metrics.denied.fetch_add(1, Ordering::Relaxed);
+        }
+        for image in answer.unread.drain(..) {
+            self.unread.note(image, self.clock.now());
         }
         if let Some(mut decision) = answer.decision.take() {
             if asked == Asked::Mutate {

@@ -28,8 +28,9 @@ const TELL: Duration = Duration::from_secs(10);
 /// How often decisions are looked for.
 const LOOK: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
-/// Decisions of one batch.
+/// Decisions of one batch, and names of images.
 const BATCH: usize = 400;
+const NAMES: usize = 200;
 const MAX_TOKEN: u64 = 4 << 10;
 const MAX_BUNDLE: u64 = 128 << 20;
 const MAX_ANSWER: u64 = 4 << 20;
@@ -71,6 +72,16 @@ pub enum KeeperError {
         #[source]
         source: io::Error,
     },
+}
+
+impl KeeperError {
+    /// Whether the same again would be refused again.
+    fn is_final(&self) -> bool {
+        let Self::Refused { status, .. } = self else {
+            return false;
+        };
+        matches!(status, 400 | 413 | 422)
+    }
 }
 
 /// Asks the server in the name of a cluster.
@@ -256,6 +267,10 @@ impl Keeper {
         loop {
             tokio::time::sleep(wait(LOOK, faults)).await;
             let is_due = told.is_none_or(|at: tokio::time::Instant| at.elapsed() >= TELL);
+            let images = door.unread.first(NAMES);
+            if !images.is_empty() {
+                faults = self.name(&door, images, faults).await;
+            }
             let items = door.line.first(BATCH);
             if items.is_empty() && !is_due {
                 continue;
@@ -264,9 +279,9 @@ impl Keeper {
             let batch = DecisionBatch {
                 items,
                 status: is_due.then(&how),
+                images: Vec::new(),
             };
-            let keeper = self.clone();
-            let sent = tokio::task::spawn_blocking(move || keeper.send(&batch)).await;
+            let sent = self.hand_in(batch).await;
             match &sent {
                 Ok(Ok(receipt)) => {
                     door.line.sent(count);
@@ -282,15 +297,38 @@ impl Keeper {
                     }
                 }
                 // A batch the server will never take would block the line.
-                Ok(Err(KeeperError::Refused {
-                    status: 400 | 413 | 422,
-                    ..
-                })) => door.line.sent(count),
+                Ok(Err(error)) if error.is_final() => door.line.sent(count),
                 _ => {}
             }
             let sent = sent.map(|sent| sent.map(drop));
             faults = outcome(sent, faults, "decisions could not be handed in");
         }
+    }
+
+    /// Tells of images that nobody read, by themselves: a server of before
+    /// refuses what holds them whole.
+    async fn name(&self, door: &Door, images: Vec<String>, faults: u32) -> u32 {
+        let count = images.len();
+        let batch = DecisionBatch {
+            images,
+            ..DecisionBatch::default()
+        };
+        let sent = self.hand_in(batch).await;
+        match &sent {
+            Ok(Err(error)) if !error.is_final() => {}
+            Ok(_) => door.unread.sent(count),
+            Err(_) => {}
+        }
+        let sent = sent.map(|sent| sent.map(drop));
+        outcome(sent, faults, "names of images could not be told")
+    }
+
+    async fn hand_in(
+        &self,
+        batch: DecisionBatch,
+    ) -> Result<Result<DecisionReceipt, KeeperError>, tokio::task::JoinError> {
+        let keeper = self.clone();
+        tokio::task::spawn_blocking(move || keeper.send(&batch)).await
     }
 
     /// Hands in what waits, once more, before an end.
@@ -300,10 +338,9 @@ impl Keeper {
             let count = items.len();
             let batch = DecisionBatch {
                 items,
-                status: None,
+                ..DecisionBatch::default()
             };
-            let keeper = self.clone();
-            let sent = tokio::task::spawn_blocking(move || keeper.send(&batch)).await;
+            let sent = self.hand_in(batch).await;
             if !matches!(sent, Ok(Ok(_))) {
                 return;
             }

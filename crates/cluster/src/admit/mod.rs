@@ -28,6 +28,7 @@ mod review;
 mod run;
 mod sight;
 mod troubles;
+mod unread;
 
 pub use self::{
     bundle::{Loaded, Rules, images, read_folder, trust},
@@ -41,4 +42,5 @@ pub use self::{
     register::{Registration, RegistrationError, Where},
     review::{Request, ReviewError},
     run::{AdmissionError, Settings, run, uninstall},
+    unread::Unread,
 };

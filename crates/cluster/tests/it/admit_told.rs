@@ -1,12 +1,16 @@
 //! What a bundle says and is not done, and what is more than is kept:
 //! nobody is left to guess.
 
+use std::{sync::Arc, time::Duration};
+
 use api::{
-    decision::Verdict,
-    policy::{Bundle, BundleDocument},
+    decision::{AdmissionStatus, DecisionBatch, DecisionReceipt, Verdict},
+    policy::{Bundle, BundleDocument, BundleImage},
 };
-use cluster::admit::Rules;
+use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::post};
+use cluster::admit::{Keeper, KeeperSettings, Rules};
 use serde_json::json;
+use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::admit::{bundle, pod, policy, review, settings, start, template};
 
@@ -101,5 +105,79 @@ async fn of_many_violations_those_that_weigh_most_are_kept_and_the_rest_counted(
         decision.note,
         "50 of 121 violations are kept, those that weigh most"
     );
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_that_nobody_read_are_named_once() {
+    let running = start(settings()).await;
+    let mut all = bundle("deny");
+    all.images = vec![BundleImage {
+        references: vec!["registry.example/known:1".to_owned()],
+        ..BundleImage::default()
+    }];
+    running.door.put_rules(Rules::load(&all, None));
+    let mut pod = pod(false);
+    let container = |image: &str| json!({"name": "c", "image": image});
+    pod["spec"]["initContainers"] = json!([container("registry.example/known:1"), container("")]);
+    let named = || running.door.unread.first(10);
+
+    let mut dry = review(pod.clone(), "shop");
+    dry["request"]["dryRun"] = json!(true);
+    running.ask(&dry).await;
+    let mut leaving = review(pod.clone(), "shop");
+    leaving["request"]["operation"] = json!("DELETE");
+    leaving["request"]["oldObject"] = leaving["request"]["object"].take();
+    running.ask(&leaving).await;
+    assert!(named().is_empty());
+    for _ in 0..2 {
+        running.ask(&review(pod.clone(), "shop")).await;
+    }
+    assert_eq!(named(), ["registry.example/web:1"]);
+    assert!(running.door.line.is_empty());
+
+    // A server that is away, then one of before, then one that hears.
+    let (sender, mut batches) = mpsc::unbounded_channel::<DecisionBatch>();
+    let answers = Arc::new([503, 400, 200].map(|code| StatusCode::from_u16(code).unwrap()));
+    let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let take = move |Json(batch): Json<DecisionBatch>| async move {
+        if batch.images.is_empty() {
+            return Json(DecisionReceipt::default()).into_response();
+        }
+        let at = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        sender.send(batch).unwrap();
+        match answers[at] {
+            StatusCode::OK => Json(DecisionReceipt::default()).into_response(),
+            refused => refused.into_response(),
+        }
+    };
+    let router = Router::new().route("/api/v1/clusters/prod/decisions", post(take));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let token_file = folder.path().join("token");
+    std::fs::write(&token_file, "seawall_token").unwrap();
+    let keeper = Keeper::new(KeeperSettings {
+        server: format!("http://{}", listener.local_addr().unwrap()),
+        cluster: "prod".to_owned(),
+        environment: None,
+        token_file,
+        ca_file: None,
+        state_dir: None,
+        replica: "a".to_owned(),
+    });
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let door = Arc::clone(&running.door);
+    let shipping = tokio::spawn(keeper.unwrap().ship(door, AdmissionStatus::default));
+    let mut next = async || {
+        let batch = tokio::time::timeout(Duration::from_secs(60), batches.recv());
+        batch.await.unwrap().unwrap().images
+    };
+    assert_eq!(next().await, ["registry.example/web:1"]);
+    assert_eq!(next().await, ["registry.example/web:1"], "it is told again");
+    pod["spec"]["containers"][0]["image"] = json!("registry.example/other:1");
+    running.ask(&review(pod, "shop")).await;
+    assert_eq!(next().await, ["registry.example/other:1"], "and not again");
+    shipping.abort();
+    serving.abort();
     running.end().await;
 }

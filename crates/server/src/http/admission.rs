@@ -138,6 +138,9 @@ pub(crate) async fn take(
             }),
         }
     }
+    for image in batch.images.iter().take(MAX_IMAGES) {
+        app.requested.name(&environment, &cluster, image, now);
+    }
     let is_some = !decisions.is_empty();
     if is_some || batch.status.is_some() {
         app.store.put_cluster(&environment, &cluster, now).await?;

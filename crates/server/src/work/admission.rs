@@ -69,18 +69,27 @@ impl Requested {
         if environment == DEMO || decision.operation == "DELETE" {
             return;
         }
-        let mut names = self.names();
-        let mut is_new = false;
         for image in &decision.images {
-            let name = (environment.to_owned(), image.clone());
-            let is_known = names.waiting.contains_key(&name)
-                || (names.looked.get(&name)).is_some_and(|last| now.duration_since(*last) < QUIET);
-            if !is_known && image.len() <= LONGEST_NAME && names.waiting.len() < WAITING {
-                names.waiting.insert(name, named_by(cluster, decision));
-                is_new = true;
-            }
+            self.put(environment, image, now, || named_by(cluster, decision));
         }
-        if is_new {
+    }
+
+    /// Notes what a request to a cluster names that no policy says
+    /// anything about.
+    pub(crate) fn name(&self, environment: &str, cluster: &str, image: &str, now: Timestamp) {
+        let by = || format!("a request to {cluster} named it");
+        if environment != DEMO {
+            self.put(environment, image, now, by);
+        }
+    }
+
+    fn put(&self, environment: &str, image: &str, now: Timestamp, by: impl FnOnce() -> String) {
+        let mut names = self.names();
+        let name = (environment.to_owned(), image.to_owned());
+        let is_known = names.waiting.contains_key(&name)
+            || (names.looked.get(&name)).is_some_and(|last| now.duration_since(*last) < QUIET);
+        if !is_known && image.len() <= LONGEST_NAME && names.waiting.len() < WAITING {
+            names.waiting.insert(name, by());
             self.bell.notify_one();
         }
     }

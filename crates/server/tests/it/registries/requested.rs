@@ -75,6 +75,34 @@ async fn an_image_a_request_names_is_read_once_and_its_signature_looked_at() {
 }
 
 #[tokio::test]
+async fn an_image_no_policy_says_anything_about_is_read_too() {
+    let test = start_with(|config| config.scan.running = true).await;
+    let person = test.signed_in().await;
+    let program = admission(&test, &person).await;
+    let fake = fake(false);
+    let mut body = body_of("team", &address(&fake));
+    body["credential"] = json!({"type": "anonymous"});
+    add(&person, body).await;
+
+    let image = format!("{}/team/shop:1.0", address(&fake));
+    let body = json!({"items": [], "images": [image, "no name"]});
+    let answer = program.post(DECISIONS, body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    test.server.look_at_requested().await.unwrap();
+    test.server.start_jobs().await.unwrap();
+    person.wait_for_scans().await;
+    let done = person.get("/api/v1/scans?state=done").await.json();
+    assert_eq!(done["total"], 1, "{done}");
+    let id = done["items"][0]["image"]["id"].as_str().unwrap();
+    let timeline = person.get(&format!("/api/v1/images/{id}/timeline")).await;
+    assert!(
+        timeline.text.contains("a request to prod named it"),
+        "{}",
+        timeline.text
+    );
+}
+
+#[tokio::test]
 async fn a_request_does_not_choose_what_this_server_reaches() {
     let test = start_with(|config| config.scan.running = true).await;
     let person = test.signed_in().await;
