@@ -50,6 +50,7 @@ mod notice;
 mod oidc;
 mod outbox;
 mod package;
+mod packed;
 mod page;
 mod place;
 #[cfg(test)]

@@ -17,6 +17,7 @@ use model::{
 use crate::{
     Scope, Store, StoreError,
     db::{Connection, insert, sql},
+    packed,
     row::json,
     sighting::push_keys,
 };
@@ -171,7 +172,7 @@ async fn put_events(connection: &mut Connection, seen: &[SeenAlert<'_>]) -> Resu
         let first = alerts.len().saturating_sub(KEPT);
         for alert in alerts.drain(first..) {
             let raw = alert.raw.as_deref().unwrap_or_default();
-            let packed = zstd::bulk::compress(raw.as_bytes(), 3).map_err(StoreError::Event)?;
+            let packed = packed::pack(raw.as_bytes()).map_err(StoreError::Event)?;
             rows.push((*finding, alert, packed));
         }
     }
@@ -216,8 +217,7 @@ impl Store {
         let events = rows
             .iter()
             .map(|row| {
-                let raw = zstd::bulk::decompress(&row.blob("raw")?, MAX_RAW)
-                    .map_err(StoreError::Event)?;
+                let raw = packed::unpack(&row.blob("raw")?, MAX_RAW).map_err(StoreError::Event)?;
                 Ok(AlertEvent {
                     time: row.time("time")?,
                     raw: String::from_utf8_lossy(&raw).into_owned(),

@@ -10,6 +10,7 @@ use super::SeenAlert;
 use crate::{
     StoreError,
     db::{Connection, insert},
+    packed,
     row::json,
 };
 
@@ -34,7 +35,7 @@ pub(super) async fn put(
         if text.len() > MOST {
             continue;
         }
-        let packed = zstd::bulk::compress(text.as_bytes(), 3).map_err(StoreError::Event)?;
+        let packed = packed::pack(text.as_bytes()).map_err(StoreError::Event)?;
         rows.push((finding, alert.time, packed));
     }
     insert("INSERT INTO alert_trace (finding_id, time, trace) ")
@@ -53,6 +54,6 @@ pub(super) async fn put(
 
 /// A trace as it was packed; one of another version's form is none.
 pub(crate) fn unpacked(packed: &[u8]) -> Result<Option<Trace>, StoreError> {
-    let text = zstd::bulk::decompress(packed, MOST).map_err(StoreError::Event)?;
+    let text = packed::unpack(packed, MOST).map_err(StoreError::Event)?;
     Ok(serde_json::from_slice(&text).ok())
 }

@@ -4,7 +4,7 @@ use super::{
     ObjectName,
     list::{ObjectRow, read, select},
 };
-use crate::{Counts, Scope, Store, StoreError, db::sql};
+use crate::{Counts, Scope, Store, StoreError, db::sql, packed};
 
 /// The longest text that is unpacked.
 const MOST: usize = 1 << 20;
@@ -185,5 +185,5 @@ impl Store {
 }
 
 pub(crate) fn unpacked(packed: &[u8]) -> Option<String> {
-    String::from_utf8(zstd::bulk::decompress(packed, MOST).ok()?).ok()
+    String::from_utf8(packed::unpack(packed, MOST).ok()?).ok()
 }

@@ -17,6 +17,7 @@ use crate::{
     db::{Connection, ROWS, insert, sql},
     environment,
     finding::kind_number,
+    packed,
     row::{json, number},
     scan::mint,
     sighting::{self, Look, Whole},
@@ -550,5 +551,5 @@ fn read(row: &crate::db::Row) -> Result<Row, StoreError> {
 }
 
 pub(super) fn packed(text: &str) -> Option<Vec<u8>> {
-    zstd::bulk::compress(text.as_bytes(), 3).ok()
+    packed::pack(text.as_bytes()).ok()
 }
