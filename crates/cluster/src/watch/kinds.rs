@@ -119,9 +119,10 @@ const POLICY_GROUPS: &[&str] = &[
 /// Whom policies may ask; of no use where nobody is asked.
 const PROVIDERS: &str = "externaldata.gatekeeper.sh";
 
-/// Never watched, though a policy asks for every kind: they change all
-/// the time, and say nothing of how anything is set up.
-const NEVER: &[(&str, &str)] = &[
+/// Watched only where a policy looks them up: one that is about every
+/// kind does not mean these, which change all the time and say nothing of
+/// how anything is set up.
+const BUSY: &[(&str, &str)] = &[
     ("", "events"),
     ("", "endpoints"),
     ("", "componentstatuses"),
@@ -165,18 +166,27 @@ pub(crate) fn is_workload(group: &str, kind: &str) -> bool {
     }
 }
 
-/// How much of a resource is watched; `None`: nothing. It is wanted where
-/// a policy may have something to say of it or looks it up, and named where one asks for
-/// it by its name.
-fn depth(group: &str, plural: &str, is_wanted: bool, is_named: bool) -> Option<Depth> {
+/// What policies have to do with a kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Use {
+    /// One may have something to say of its objects.
+    is_wanted: bool,
+    /// One looks them up.
+    is_looked_up: bool,
+    /// One asks for one of them by its name.
+    is_named: bool,
+}
+
+/// How much of a resource is watched; `None`: nothing.
+fn depth(group: &str, plural: &str, by: Use) -> Option<Depth> {
     let named = (group, plural);
-    if named == CONFIG_MAPS && is_named {
+    let is_always = ALWAYS.contains(&named) || POLICY_GROUPS.contains(&group);
+    let is_wanted = by.is_wanted && !BUSY.contains(&named);
+    if named == CONFIG_MAPS && by.is_named {
         Some(Depth::Full)
     } else if METADATA.contains(&named) {
         Some(Depth::Metadata)
-    } else if NEVER.contains(&named) {
-        None
-    } else if ALWAYS.contains(&named) || POLICY_GROUPS.contains(&group) || is_wanted {
+    } else if is_always || is_wanted || by.is_looked_up {
         Some(Depth::Full)
     } else {
         None
@@ -213,11 +223,12 @@ pub(crate) async fn discover(
                 version: resource.version.clone(),
                 kind: resource.kind.clone(),
             };
-            let is_wanted = policies.wants(&kind)
-                || looked_up.contains(&(kind.group.clone(), kind.kind.clone()));
-            let is_named = policies.names(&kind);
-            let depth = depth(&resource.group, &resource.plural, is_wanted, is_named);
-            if let Some(depth) = depth {
+            let by = Use {
+                is_wanted: policies.wants(&kind),
+                is_looked_up: looked_up.contains(&(kind.group.clone(), kind.kind.clone())),
+                is_named: policies.names(&kind),
+            };
+            if let Some(depth) = depth(&resource.group, &resource.plural, by) {
                 let watched = Watched { resource, depth };
                 all.insert(watched.name(), watched);
             }
@@ -233,9 +244,13 @@ mod tests {
     #[test]
     fn of_secrets_no_more_than_metadata_is_asked_for() {
         for (is_wanted, is_named) in [(false, false), (true, false), (true, true)] {
-            let depth = |plural| depth("", plural, is_wanted, is_named);
+            let by = Use {
+                is_wanted,
+                is_named,
+                is_looked_up: is_wanted,
+            };
+            let depth = |plural| depth("", plural, by);
             assert_eq!(depth("secrets"), Some(Depth::Metadata));
-            assert_eq!(depth("events"), None);
             // By its name, or not at all.
             let config_maps = if is_named {
                 Depth::Full
@@ -244,8 +259,24 @@ mod tests {
             };
             assert_eq!(depth("configmaps"), Some(config_maps));
         }
-        let orders = |is_wanted| depth("shop.example", "orders", is_wanted, false);
-        assert_eq!(orders(false), None);
-        assert_eq!(orders(true), Some(Depth::Full));
+    }
+
+    #[test]
+    fn what_is_busy_is_watched_only_where_it_is_looked_up() {
+        let wanted = Use {
+            is_wanted: true,
+            ..Use::default()
+        };
+        let looked_up = Use {
+            is_looked_up: true,
+            ..Use::default()
+        };
+        for by in [wanted, looked_up] {
+            let orders = depth("shop.example", "orders", by);
+            assert_eq!(orders, Some(Depth::Full));
+        }
+        assert_eq!(depth("shop.example", "orders", Use::default()), None);
+        assert_eq!(depth("", "events", wanted), None);
+        assert_eq!(depth("", "endpoints", looked_up), Some(Depth::Full));
     }
 }
