@@ -77,7 +77,7 @@ fn first_picture(line: &mut Line, server: &Server, filled: &Filled) -> Duration 
 /// What both take while nothing changes, in parts of a core.
 fn quiet(connector: &Process, server: &Process, seconds: u32) {
     // What the last change set going ends first.
-    thread::sleep(Duration::from_secs(5));
+    thread::sleep(Duration::from_secs(15));
     let before = (connector.processor(), server.processor());
     thread::sleep(Duration::from_secs(u64::from(seconds)));
     let part = |now: f64, before: f64| 100.0 * (now - before) / f64::from(seconds);
