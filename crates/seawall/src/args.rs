@@ -30,8 +30,9 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-/// Container security in one program: what is vulnerable in your images
-/// and on your machines, and what to do first.
+/// Container security in one program: what is vulnerable, set wrong or
+/// under attack in your images, clusters and machines, and what to do
+/// first.
 #[derive(Debug, Parser)]
 #[command(
     name = "seawall",

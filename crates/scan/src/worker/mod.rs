@@ -139,6 +139,9 @@ impl Isolation {
             .stderr(Stdio::from(last_words));
         // Where spooled files go is the one thing it need be told.
         command.env("TMPDIR", std::env::temp_dir());
+        // Where mimalloc is the allocator: what it reserves is not held
+        // writable before it is used, or it would count as used.
+        command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
         command
     }
 }

@@ -21,6 +21,10 @@ use std::{
     process::{Command, ExitCode},
 };
 
+/// As the program has it: memory is bounded whoever hands it out.
+#[global_allocator]
+static PIECES: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The second round, as nobody.
 const AS_NOBODY: &str = "as-nobody";
 
