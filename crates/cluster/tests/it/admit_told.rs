@@ -10,7 +10,7 @@ use api::{
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::post};
 use cluster::admit::{Keeper, KeeperSettings, Rules};
 use serde_json::json;
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 
 use crate::admit::{bundle, pod, policy, review, settings, start, template};
 
@@ -137,7 +137,7 @@ async fn images_that_nobody_read_are_named_once() {
     assert!(running.door.line.is_empty());
 
     // A server that is away, then one of before, then one that hears.
-    let (sender, mut batches) = mpsc::unbounded_channel::<DecisionBatch>();
+    let (sender, mut batches) = mpsc::channel::<DecisionBatch>(8);
     let answers = Arc::new([503, 400, 200].map(|code| StatusCode::from_u16(code).unwrap()));
     let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let take = move |Json(batch): Json<DecisionBatch>| async move {
@@ -145,7 +145,7 @@ async fn images_that_nobody_read_are_named_once() {
             return Json(DecisionReceipt::default()).into_response();
         }
         let at = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        sender.send(batch).unwrap();
+        sender.send(batch).await.unwrap();
         match answers[at] {
             StatusCode::OK => Json(DecisionReceipt::default()).into_response(),
             refused => refused.into_response(),
@@ -165,11 +165,12 @@ async fn images_that_nobody_read_are_named_once() {
         state_dir: None,
         replica: "a".to_owned(),
     });
-    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
     let door = Arc::clone(&running.door);
-    let shipping = tokio::spawn(keeper.unwrap().ship(door, AdmissionStatus::default));
+    tasks.spawn(keeper.unwrap().ship(door, AdmissionStatus::default));
     let mut next = async || {
-        let batch = tokio::time::timeout(Duration::from_secs(60), batches.recv());
+        let batch = tokio::time::timeout(Duration::from_mins(1), batches.recv());
         batch.await.unwrap().unwrap().images
     };
     assert_eq!(next().await, ["registry.example/web:1"]);
@@ -177,7 +178,6 @@ async fn images_that_nobody_read_are_named_once() {
     pod["spec"]["containers"][0]["image"] = json!("registry.example/other:1");
     running.ask(&review(pod, "shop")).await;
     assert_eq!(next().await, ["registry.example/other:1"], "and not again");
-    shipping.abort();
-    serving.abort();
+    tasks.shutdown().await;
     running.end().await;
 }
