@@ -4,7 +4,8 @@
 //! and go. glibc spent a third of the connector's time on finding room for
 //! them; mimalloc keeps pieces of one size together. It does not ask for
 //! huge pages, which would double what a server that just started holds.
-//! What is written in C (SQLite, zstd) keeps to glibc.
+//! What is written in C (SQLite, zstd) keeps to glibc. Workers of scans,
+//! whose memory is bounded, are told to reserve nothing writable.
 
 #[global_allocator]
 static PIECES: mimalloc::MiMalloc = mimalloc::MiMalloc;

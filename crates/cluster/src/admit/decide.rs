@@ -175,8 +175,9 @@ impl Judge<'_> {
             images.get(image).is_some_and(|image| image.scanned)
                 && trust.of(image).is_none_or(|trust| trust.verified)
         };
-        let named = About::of(request).containers.into_iter();
+        let named = containers(request.subject(), &request.kind.kind);
         named
+            .into_iter()
             .map(|(_, image)| image)
             .filter(|image| !image.is_empty() && !is_known(image))
             .take(MAX_IMAGES)
@@ -432,7 +433,6 @@ struct About<'a> {
     /// `Deployment/checkout`
     workload: Option<String>,
     workloads: Vec<String>,
-    /// Name and image.
     containers: Vec<(&'a str, &'a str)>,
     labels: Vec<(&'a str, &'a str)>,
 }
@@ -455,7 +455,6 @@ impl<'a> About<'a> {
             .into_iter()
             .flatten()
             .find(|owner| owner.get("controller").and_then(Value::as_bool) == Some(true));
-        let word = |value: &'a Value, key: &str| value.get(key).and_then(Value::as_str);
         let hash = labels.iter().find(|(key, _)| *key == "pod-template-hash");
         let workload =
             match owner.and_then(|owner| Some((word(owner, "kind")?, word(owner, "name")?))) {
@@ -479,21 +478,12 @@ impl<'a> About<'a> {
                 }
             }
         }
-        let mut containers = Vec::new();
-        if let Some(spec) = pod(object, kind).and_then(|pod| pod.get("spec")) {
-            for list in ["initContainers", "containers", "ephemeralContainers"] {
-                let all = spec.get(list).and_then(Value::as_array);
-                containers.extend(all.into_iter().flatten().filter_map(|one| {
-                    Some((word(one, "name")?, word(one, "image").unwrap_or("")))
-                }));
-            }
-        }
         Self {
             object,
             namespace: &request.namespace,
             workload: workload.map(|(kind, name)| format!("{kind}/{name}")),
             workloads,
-            containers,
+            containers: containers(object, kind),
             labels,
         }
     }
@@ -502,6 +492,24 @@ impl<'a> About<'a> {
 /// The pod an object is, or the one it will make.
 fn pod<'v>(object: Option<&'v Value>, kind: &str) -> Option<&'v Value> {
     object?.pointer(policy::pod_path(kind)?)
+}
+
+/// Name and image of each container an object has, or will make.
+fn containers<'v>(object: Option<&'v Value>, kind: &str) -> Vec<(&'v str, &'v str)> {
+    let Some(spec) = pod(object, kind).and_then(|pod| pod.get("spec")) else {
+        return Vec::new();
+    };
+    let lists = ["initContainers", "containers", "ephemeralContainers"];
+    let all = lists
+        .into_iter()
+        .filter_map(|list| spec.get(list)?.as_array());
+    all.flatten()
+        .filter_map(|one| Some((word(one, "name")?, word(one, "image").unwrap_or(""))))
+        .collect()
+}
+
+fn word<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key).and_then(Value::as_str)
 }
 
 /// The change that would mend an object.

@@ -74,16 +74,6 @@ pub enum KeeperError {
     },
 }
 
-impl KeeperError {
-    /// Whether the same again would be refused again.
-    fn is_final(&self) -> bool {
-        let Self::Refused { status, .. } = self else {
-            return false;
-        };
-        matches!(status, 400 | 413 | 422)
-    }
-}
-
 /// Asks the server in the name of a cluster.
 #[derive(Clone, Debug)]
 pub struct Keeper {
@@ -282,23 +272,20 @@ impl Keeper {
                 images: Vec::new(),
             };
             let sent = self.hand_in(batch).await;
-            match &sent {
-                Ok(Ok(receipt)) => {
-                    door.line.sent(count);
-                    for refused in &receipt.refused {
-                        tracing::warn!(
-                            decision = refused.uid,
-                            reason = refused.reason,
-                            "the server does not keep a decision"
-                        );
-                    }
-                    if is_due {
-                        told = Some(tokio::time::Instant::now());
-                    }
+            if is_settled(&sent) {
+                door.line.sent(count);
+            }
+            if let Ok(Ok(receipt)) = &sent {
+                for refused in &receipt.refused {
+                    tracing::warn!(
+                        decision = refused.uid,
+                        reason = refused.reason,
+                        "the server does not keep a decision"
+                    );
                 }
-                // A batch the server will never take would block the line.
-                Ok(Err(error)) if error.is_final() => door.line.sent(count),
-                _ => {}
+                if is_due {
+                    told = Some(tokio::time::Instant::now());
+                }
             }
             let sent = sent.map(|sent| sent.map(drop));
             faults = outcome(sent, faults, "decisions could not be handed in");
@@ -314,19 +301,14 @@ impl Keeper {
             ..DecisionBatch::default()
         };
         let sent = self.hand_in(batch).await;
-        match &sent {
-            Ok(Err(error)) if !error.is_final() => {}
-            Ok(_) => door.unread.sent(count),
-            Err(_) => {}
+        if is_settled(&sent) {
+            door.unread.sent(count);
         }
         let sent = sent.map(|sent| sent.map(drop));
         outcome(sent, faults, "names of images could not be told")
     }
 
-    async fn hand_in(
-        &self,
-        batch: DecisionBatch,
-    ) -> Result<Result<DecisionReceipt, KeeperError>, tokio::task::JoinError> {
+    async fn hand_in(&self, batch: DecisionBatch) -> Sent {
         let keeper = self.clone();
         tokio::task::spawn_blocking(move || keeper.send(&batch)).await
     }
@@ -395,6 +377,19 @@ fn wait(due: Duration, faults: u32) -> Duration {
     due.saturating_mul(1 << faults.min(8))
         .min(LONGEST_WAIT)
         .max(due)
+}
+
+/// What came of handing in.
+type Sent = Result<Result<DecisionReceipt, KeeperError>, tokio::task::JoinError>;
+
+/// Whether the server has it, or will never take it: such a batch would
+/// block the line.
+fn is_settled(sent: &Sent) -> bool {
+    match sent {
+        Ok(Ok(_)) => true,
+        Ok(Err(KeeperError::Refused { status, .. })) => matches!(status, 400 | 413 | 422),
+        _ => false,
+    }
 }
 
 /// Counts faults in a row; the first and each tenth are told.

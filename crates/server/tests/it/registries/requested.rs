@@ -24,15 +24,21 @@ async fn tell(program: &Person, uid: &str, image: &str) {
     assert_eq!(answer.json()["taken"], 1, "{}", answer.text);
 }
 
+/// A registry with one image, which is watched.
+async fn watched(person: &Person) -> Fake {
+    let fake = fake(false);
+    let mut body = body_of("team", &address(&fake));
+    body["credential"] = json!({"type": "anonymous"});
+    add(person, body).await;
+    fake
+}
+
 #[tokio::test]
 async fn an_image_a_request_names_is_read_once_and_its_signature_looked_at() {
     let test = start_with(|config| config.scan.running = true).await;
     let person = test.signed_in().await;
     let program = admission(&test, &person).await;
-    let fake = fake(false);
-    let mut body = body_of("team", &address(&fake));
-    body["credential"] = json!({"type": "anonymous"});
-    add(&person, body).await;
+    let fake = watched(&person).await;
     let signed = json!({"name": "release", "repositories": ["*"],
         "signers": [{"type": "key", "name": "release", "pem": Signer::default().public_pem()}]});
     let policy = person.post("/api/v1/trust", signed).await.json();
@@ -79,10 +85,7 @@ async fn an_image_no_policy_says_anything_about_is_read_too() {
     let test = start_with(|config| config.scan.running = true).await;
     let person = test.signed_in().await;
     let program = admission(&test, &person).await;
-    let fake = fake(false);
-    let mut body = body_of("team", &address(&fake));
-    body["credential"] = json!({"type": "anonymous"});
-    add(&person, body).await;
+    let fake = watched(&person).await;
 
     let image = format!("{}/team/shop:1.0", address(&fake));
     let body = json!({"items": [], "images": [image, "no name"]});
