@@ -157,6 +157,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>, body: &[u8]) -> bool {
     .into_bytes();
     request.extend_from_slice(body);
     stream.write_all(&request).await.expect("it is sent");
+    stream.flush().await.expect("it is sent");
     let mut read = Vec::new();
     let mut buffer = [0; 16 << 10];
     loop {

@@ -163,6 +163,8 @@ impl Running {
         stream.write_all(head.as_bytes()).await.unwrap();
         // A refusal may come before all of it is sent.
         stream.write_all(body).await.ok();
+        // What a full socket did not take waits in the session until then.
+        stream.flush().await.ok();
         read(stream).await
     }
 
@@ -291,6 +293,7 @@ async fn who_is_about_to_leave_lets_go_of_its_connections() {
     let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut stream = running.connect().await;
     stream.write_all(request).await.unwrap();
+    stream.flush().await.unwrap();
     let mut bytes = [0; 1_024];
     let read_so_far = stream.read(&mut bytes).await.unwrap();
     let head = String::from_utf8_lossy(&bytes[..read_so_far]).to_lowercase();
@@ -299,6 +302,7 @@ async fn who_is_about_to_leave_lets_go_of_its_connections() {
     running.door.leave();
     // What is asked all the same is answered, and nothing after it.
     stream.write_all(request).await.unwrap();
+    stream.flush().await.unwrap();
     let closing = tokio::time::timeout(Duration::from_secs(20), read(stream)).await;
     let (status, body) = closing.expect("the connection is closed");
     assert_eq!((status, body.as_str()), (200, "ok"));
@@ -444,6 +448,7 @@ async fn a_flood_finds_bounded_room_and_large_objects_are_judged() {
             (8 << 20) - 1
         );
         stream.write_all(line.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
         // Told to go on: it has its room.
         let mut line = [0; 12];
         stream.read_exact(&mut line).await.unwrap();

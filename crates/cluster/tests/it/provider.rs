@@ -154,7 +154,9 @@ async fn converse(
             "HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        if stream.write_all(reply.as_bytes()).await.is_err() {
+        let sent = stream.write_all(reply.as_bytes()).await;
+        // What a full socket did not take waits in the session until then.
+        if sent.and(stream.flush().await).is_err() {
             return;
         }
     }
