@@ -41,6 +41,10 @@ pub(super) struct Changes {
     waits: Vec<Duration>,
     /// What the API server took to take one.
     writes: Vec<Duration>,
+    /// Changed again before they were seen; they waited until then at the
+    /// least, and are counted so.
+    overtaken: usize,
+    /// Not seen at all.
     pub(super) lost: usize,
 }
 
@@ -49,13 +53,14 @@ impl fmt::Display for Changes {
         write!(
             f,
             "changes: {} at {:.1} a second; from the API server's answer to the finding seen or \
-             gone p50 {} ms, p99 {} ms, most {} ms, {} lost (the API server answers in p50 {} ms, \
-             p99 {} ms)",
+             gone p50 {} ms, p99 {} ms, most {} ms, {} changed again before, {} lost (the API server \
+             answers in p50 {} ms, p99 {} ms)",
             self.made,
             f64::from(self.made) / self.took.as_secs_f64(),
             at(&self.waits, 50),
             at(&self.waits, 99),
             at(&self.waits, 100),
+            self.overtaken,
             self.lost,
             at(&self.writes, 50),
             at(&self.writes, 99),
@@ -77,7 +82,7 @@ struct Waiting {
     waits: Vec<Duration>,
     writes: Vec<Duration>,
     /// Changed again before the change before was seen.
-    lost: usize,
+    overtaken: usize,
 }
 
 fn lock(waiting: &Mutex<Waiting>) -> std::sync::MutexGuard<'_, Waiting> {
@@ -176,8 +181,9 @@ impl Changes {
                             let now = Instant::now();
                             let mut waiting = lock(&waiting);
                             waiting.writes.push(now.saturating_duration_since(asked));
-                            if waiting.pods.insert(pod, (is_bad, now)).is_some() {
-                                waiting.lost += 1;
+                            if let Some((_, since)) = waiting.pods.insert(pod, (is_bad, now)) {
+                                waiting.overtaken += 1;
+                                waiting.waits.push(now.saturating_duration_since(since));
                             }
                         }
                     })
@@ -201,7 +207,8 @@ impl Changes {
         Self {
             made: count,
             took,
-            lost: waiting.lost + waiting.pods.len(),
+            overtaken: waiting.overtaken,
+            lost: waiting.pods.len(),
             waits: waiting.waits,
             writes: waiting.writes,
         }
