@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use api::{
     decision::{AdmissionStatus, DecisionBatch, DecisionReceipt, Verdict},
-    policy::{Bundle, BundleDocument, BundleImage},
+    policy::{Bundle, BundleDocument, BundleImage, BundleTrust, BundleTrusted},
 };
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::post};
 use cluster::admit::{Keeper, KeeperSettings, Rules};
@@ -179,5 +179,35 @@ async fn images_that_nobody_read_are_named_once() {
     running.ask(&review(pod, "shop")).await;
     assert_eq!(next().await, ["registry.example/other:1"], "and not again");
     tasks.shutdown().await;
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_that_a_trust_policy_asks_for_are_named_until_somebody_looked() {
+    let running = start(settings()).await;
+    let image = "registry.example/web:1";
+    let mut all = bundle("deny");
+    all.images = vec![BundleImage {
+        references: vec![image.to_owned()],
+        ..BundleImage::default()
+    }];
+    all.trust = vec![BundleTrust {
+        name: "ours".to_owned(),
+        repositories: vec!["registry.example/*".to_owned()],
+    }];
+    let looked = BundleTrusted {
+        repository: "registry.example/web".to_owned(),
+        digest: format!("sha256:{}", "0".repeat(64)),
+        tags: vec!["1".to_owned()],
+        refused: [("ours".to_owned(), "nobody signed it".to_owned())].into(),
+        ..BundleTrusted::default()
+    };
+    // Scanned each time; what came of looking is not asked here.
+    for (trusted, expected) in [(vec![looked], &[][..]), (Vec::new(), &[image])] {
+        all.trusted = trusted;
+        running.door.put_rules(Rules::load(&all, None));
+        running.ask(&review(pod(false), "shop")).await;
+        assert_eq!(running.door.unread.first(10), expected);
+    }
     running.end().await;
 }
