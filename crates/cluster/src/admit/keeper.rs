@@ -252,43 +252,47 @@ impl Keeper {
 
     /// Hands decisions in, and tells how the door is, until told to stop.
     pub async fn ship(self, door: Arc<Door>, how: impl Fn() -> AdmissionStatus + Send + Sync) {
-        let mut faults = 0;
+        let (mut faults, mut unnamed) = (0, 0);
         let mut told = None;
+        let mut names_due = tokio::time::Instant::now();
         loop {
             tokio::time::sleep(wait(LOOK, faults)).await;
             let is_due = told.is_none_or(|at: tokio::time::Instant| at.elapsed() >= TELL);
-            let images = door.unread.first(NAMES);
-            if !images.is_empty() {
-                faults = self.name(&door, images, faults).await;
-            }
             let items = door.line.first(BATCH);
-            if items.is_empty() && !is_due {
-                continue;
-            }
-            let count = items.len();
-            let batch = DecisionBatch {
-                items,
-                status: is_due.then(&how),
-                images: Vec::new(),
-            };
-            let sent = self.hand_in(batch).await;
-            if is_settled(&sent) {
-                door.line.sent(count);
-            }
-            if let Ok(Ok(receipt)) = &sent {
-                for refused in &receipt.refused {
-                    tracing::warn!(
-                        decision = refused.uid,
-                        reason = refused.reason,
-                        "the server does not keep a decision"
-                    );
+            if is_due || !items.is_empty() {
+                let count = items.len();
+                let batch = DecisionBatch {
+                    items,
+                    status: is_due.then(&how),
+                    images: Vec::new(),
+                };
+                let sent = self.hand_in(batch).await;
+                if is_settled(&sent) {
+                    door.line.sent(count);
                 }
-                if is_due {
-                    told = Some(tokio::time::Instant::now());
+                if let Ok(Ok(receipt)) = &sent {
+                    for refused in &receipt.refused {
+                        tracing::warn!(
+                            decision = refused.uid,
+                            reason = refused.reason,
+                            "the server does not keep a decision"
+                        );
+                    }
+                    if is_due {
+                        told = Some(tokio::time::Instant::now());
+                    }
                 }
+                let sent = sent.map(|sent| sent.map(drop));
+                faults = outcome(sent, faults, "decisions could not be handed in");
             }
-            let sent = sent.map(|sent| sent.map(drop));
-            faults = outcome(sent, faults, "decisions could not be handed in");
+            let images = door.unread.first(NAMES);
+            let is_time = tokio::time::Instant::now() >= names_due;
+            // Decisions wait for no names, and names for a server that
+            // takes decisions.
+            if faults == 0 && is_time && !images.is_empty() {
+                unnamed = self.name(&door, images, unnamed).await;
+                names_due = tokio::time::Instant::now() + wait(LOOK, unnamed);
+            }
         }
     }
 

@@ -118,7 +118,7 @@ fn groups(kinds: &[Kind]) -> Value {
 }
 
 /// Notes in `listed` what is listed.
-fn router(kinds: Vec<Kind>, listed: &Arc<Mutex<Vec<String>>>) -> Router {
+pub(crate) fn router(kinds: Vec<Kind>, listed: &Arc<Mutex<Vec<String>>>) -> Router {
     let core = json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []});
     let groups = groups(&kinds);
     let mut router = Router::new()

@@ -8,17 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use api::posture::{ObjectBatch, ObjectReceipt};
+use axum::{Json, Router, routing::post};
 use cluster::{
     external::{Asker, KEPT},
     watch::{Assessment, Core},
 };
 use policy::Document;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
-    api_server::{Kind, assessed, said},
+    api_server::{Kind, assessed, router, said},
     provider::{Provider, clock, documents, pod},
+    watch::{Between, PATIENCE},
 };
 
 /// As long as a judging connector has in these tests.
@@ -275,4 +278,38 @@ async fn providers_of_the_cluster_are_asked_and_looked_for_only_where_that_is_on
     assert_eq!(listed, ["pods", "providers"]);
     assert_eq!(provider.asked(), [["good/a", "bad/b"]]);
     assert!(assessment.problems.is_empty(), "{:?}", assessment.problems);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_hears_what_providers_say_of_a_cluster() {
+    let provider = Provider::of_images().await;
+    let kinds = vec![Kind::of("v1", "pods", vec![pod(&["good/a", "bad/b"])])];
+    let cluster = router(kinds, &Arc::default());
+    let (sender, mut batches) = mpsc::channel::<ObjectBatch>(8);
+    let take = move |Json(batch): Json<ObjectBatch>| async move {
+        sender.send(batch).await.unwrap();
+        Json(ObjectReceipt {
+            taken: 0,
+            repeated: false,
+            resync: false,
+        })
+    };
+    let ours = Router::new().route("/api/v1/clusters/test/objects", post(take));
+    let policies = bundle(documents(provider.document()));
+    let asker = Asker::new(Arc::new(model::SystemClock));
+    let between = Between::start(cluster, ours, policies, Some(asker)).await;
+    let told = async {
+        loop {
+            let batch = batches.recv().await.unwrap();
+            let judged = batch.objects.into_iter().filter_map(|object| object.judged);
+            let said: Vec<_> = judged.flat_map(|judged| judged.violations).collect();
+            if let [violation] = said.as_slice() {
+                return violation.message.clone();
+            }
+        }
+    };
+    let told = tokio::time::timeout(PATIENCE, told).await.unwrap();
+    assert_eq!(told, r#"not known: [["bad/b", "nobody knows it"]]"#);
+    assert_eq!(provider.asked(), [["good/a", "bad/b"]]);
+    between.end().await;
 }

@@ -17,7 +17,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use cluster::watch::{Connector, Settings, ShipSettings, Target};
+use cluster::{
+    external::Asker,
+    watch::{Connector, Settings, ShipSettings, Target},
+};
 use model::SystemClock;
 use policy::Document;
 use serde::Deserialize;
@@ -29,7 +32,7 @@ use crate::{
     provider::pod as pod_of,
 };
 
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Default)]
 struct Seen {
@@ -157,41 +160,71 @@ fn policies() -> Vec<Document> {
         .collect()
 }
 
+/// A connector at work, and those on both its sides.
+pub(crate) struct Between {
+    tasks: JoinSet<()>,
+    stop: tokio::sync::oneshot::Sender<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Between {
+    /// Starts one of the cluster `test`.
+    pub(crate) async fn start(
+        cluster: Router,
+        ours: Router,
+        bundle: Arc<Vec<Document>>,
+        external: Option<Arc<Asker>>,
+    ) -> Self {
+        let mut tasks = JoinSet::new();
+        let cluster = serve(&mut tasks, cluster).await;
+        let server = serve(&mut tasks, ours).await;
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        std::fs::write(&token, "word").unwrap();
+        let settings = Settings {
+            target: Target::Kubeconfig {
+                path: Some(kubeconfig(folder.path(), cluster)),
+                context: None,
+            },
+            bundle,
+            ship: ShipSettings {
+                server: format!("http://127.0.0.1:{server}"),
+                cluster: "test".to_owned(),
+                environment: None,
+                token_file: token,
+                ca_file: None,
+            },
+            external,
+            status_file: None,
+        };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        tasks.spawn(async move {
+            let stop = async move { drop(stopped.await) };
+            Connector::run(settings, Arc::new(SystemClock), stop)
+                .await
+                .unwrap();
+        });
+        Self {
+            tasks,
+            stop,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn end(mut self) {
+        self.stop.send(()).unwrap();
+        self.tasks.shutdown().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_to_expired_watches_lost_answers_and_lost_records() {
     let both = Both::default();
-    let mut tasks = JoinSet::new();
-    let cluster = serve(&mut tasks, api_server(both.clone())).await;
     let ours = Router::new()
         .route("/api/v1/clusters/test/objects", post(take))
         .with_state(both.clone());
-    let server = serve(&mut tasks, ours).await;
-    let folder = tempfile::tempdir().unwrap();
-    let token = folder.path().join("token");
-    std::fs::write(&token, "word").unwrap();
-    let settings = Settings {
-        target: Target::Kubeconfig {
-            path: Some(kubeconfig(folder.path(), cluster)),
-            context: None,
-        },
-        bundle: Arc::new(policies()),
-        ship: ShipSettings {
-            server: format!("http://127.0.0.1:{server}"),
-            cluster: "test".to_owned(),
-            environment: None,
-            token_file: token,
-            ca_file: None,
-        },
-        external: None,
-        status_file: None,
-    };
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let run = tasks.spawn(async move {
-        let stop = async move { drop(stopped.await) };
-        Connector::run(settings, Arc::new(SystemClock), stop)
-            .await
-            .unwrap();
-    });
+    let cluster = api_server(both.clone());
+    let between = Between::start(cluster, ours, Arc::new(policies()), None).await;
 
     let whole = async {
         loop {
@@ -203,7 +236,6 @@ async fn nothing_is_lost_to_expired_watches_lost_answers_and_lost_records() {
         }
     };
     let waited = tokio::time::timeout(PATIENCE, whole).await;
-    stop.send(()).unwrap();
     {
         let seen = both.seen.lock().unwrap();
         assert!(waited.is_ok(), "{:#?}", seen.batches);
@@ -218,8 +250,7 @@ async fn nothing_is_lost_to_expired_watches_lost_answers_and_lost_records() {
         assert_eq!(judged.violations[0].message, "there is a pod");
         assert!(last.body.as_ref().unwrap()["metadata"]["managedFields"].is_null());
     }
-    drop(run);
-    tasks.shutdown().await;
+    between.end().await;
 }
 
 /// What a record would hold after these batches.
