@@ -6,7 +6,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use crate::{layer::Layer, service::program, skip::skipped};
+use crate::{layer::Layer, skip::skipped};
 
 const PACKAGE_JSON: &str = r#"{
   "name": "shop", "version": "1.0.0", "private": true,
@@ -64,14 +64,14 @@ fn python(path: &Path) -> anyhow::Result<()> {
 }
 
 fn go(path: &Path) -> anyhow::Result<()> {
-    program("go").context("go is not installed")?;
+    let go = crate::cluster::build::go()?;
     let source = TempDir::new()?;
     fs::write(source.path().join("go.mod"), GO_MOD)?;
     fs::write(source.path().join("main.go"), GO_MAIN)?;
-    run(Command::new("go")
+    run(Command::new(&go)
         .args(["mod", "tidy"])
         .current_dir(source.path()))?;
-    run(Command::new("go")
+    run(Command::new(&go)
         .args(["build", "-o"])
         .arg(path.join("shop"))
         .arg(".")

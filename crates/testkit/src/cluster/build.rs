@@ -89,7 +89,7 @@ pub fn built() -> anyhow::Result<Option<PathBuf>> {
 }
 
 /// A Go that is new enough.
-fn go() -> anyhow::Result<PathBuf> {
+pub(crate) fn go() -> anyhow::Result<PathBuf> {
     let mut found = Vec::new();
     for candidate in ["go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go"] {
         let Ok(output) = Command::new(candidate)
